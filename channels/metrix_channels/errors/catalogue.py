@@ -1,0 +1,263 @@
+"""What each code means: one entry a situation, from which errors, preflight and the command line speak.
+
+The exit statuses: 1 something was rejected or is unknown; 2 the input is at fault and nothing was sent;
+3 refused before sending; 4 not for now, and it may be tried again.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+_TROUBLESHOOTING = "Metrix documentation, API Troubleshooting"
+
+
+@frozen
+class Situation:
+    """One entry.
+
+    Attributes:
+        summary: what happened, in general.
+        remedy: what to do now; an error may replace it by a more precise one.
+        exit_status: of the command line.
+        source: the page that the rule comes from, where it is not our own.
+    """
+
+    summary: str
+    remedy: str
+    exit_status: int
+    source: str | None = None
+
+
+CATALOGUE: dict[str, Situation] = {
+    # -- the call and the installation
+    "usage": Situation("The command or call is wrong.", "See the verb's --help.", 2),
+    "file_unreadable": Situation("A file cannot be read.", "Check the path and the file's permissions.", 2),
+    "file_exists": Situation(
+        "A file that would be written is there already.", "Move it away or choose another folder.", 2
+    ),
+    "file_unwritable": Situation(
+        "A file cannot be written.", "Check the folder, its permissions and the space left.", 2
+    ),
+    "extra_missing": Situation(
+        "A part of the library that is installed on demand is missing.", "Install it as the message says.", 2
+    ),
+    "port_unavailable": Situation(
+        "The address cannot be listened on.", "Choose another port, or 0 for any that is free.", 2
+    ),
+    "interrupted": Situation(
+        "It was interrupted.", "Run the same command again; with --key nothing goes twice.", 4
+    ),
+    "internal": Situation(
+        "A fault of metrix-channels itself.", "Please report it together with what -vv prints.", 1
+    ),
+    # -- configuration
+    "config_missing": Situation(
+        "There is no configuration.",
+        "Run `metrix-channels init`, or name the file by --config or METRIX_CHANNELS_CONFIG.",
+        2,
+    ),
+    "yaml_invalid": Situation(
+        "The file is not valid YAML.", "Correct the line; mind indentation and quotes.", 2
+    ),
+    "yaml_refused": Situation(
+        "The file uses a part of YAML that surprises people.",
+        "Write the value out in full; put text in quotes.",
+        2,
+    ),
+    "config_key_unknown": Situation("A key is not known.", "Correct the key or remove it.", 2),
+    "config_key_missing": Situation(
+        "A key is missing.", "Add it; channels.example.yaml shows all of them.", 2
+    ),
+    "config_value_invalid": Situation(
+        "A value is not what is expected.", "Correct the value as the message says.", 2
+    ),
+    "environment_refused": Situation(
+        "${NAME} stands where the environment must not decide.",
+        "Write the value itself; only `metrix` and `ledger` are filled in from the environment.",
+        2,
+    ),
+    "environment_missing": Situation(
+        "An environment variable is not set.", "Set the variable that the message names.", 2
+    ),
+    "secret_literal": Situation(
+        "A key stands in the configuration file itself.",
+        "Write `api_key: ${METRIX_API_KEY}` and set the variable, or use `api_key_file`. A key that was ever"
+        " committed counts as leaked: in Metrix's dashboard change its type to Client, then create a new one.",
+        2,
+        _TROUBLESHOOTING + ", section 1",
+    ),
+    "secret_missing": Situation(
+        "APP_ID or the API key is not set.",
+        "Both stand in Metrix's dashboard under Application Settings.",
+        2,
+        _TROUBLESHOOTING + ", section 1",
+    ),
+    "secret_invalid": Situation(
+        "APP_ID or the API key holds a character that cannot stand in an HTTP header.",
+        "Copy it again from Metrix's dashboard, without spaces or line breaks.",
+        2,
+    ),
+    # -- channels and their verification
+    "channel_unknown": Situation(
+        "There is no channel of that name.", "See `metrix-channels channels list`.", 2
+    ),
+    "channel_unverified": Situation(
+        "Nobody is known to have tested the channel.",
+        "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"
+        " `metrix-channels channels verify`. Until then Metrix accepts messages for it and nobody receives them.",
+        3,
+        _TROUBLESHOOTING + ", section 3",
+    ),
+    "verification_expired": Situation(
+        "The channel's verification has expired.",
+        "Test the channel again from Metrix's dashboard and record it with `metrix-channels channels verify`.",
+        3,
+        _TROUBLESHOOTING + ", section 3",
+    ),
+    "verification_foreign": Situation(
+        "The channel was tested in another application.",
+        "Test it in the dashboard of the configured application and record that with `metrix-channels channels"
+        " verify`, or correct app_id.",
+        3,
+        _TROUBLESHOOTING + ", section 3",
+    ),
+    "verification_in_future": Situation(
+        "The channel's verification lies in the future.",
+        "Correct the date under `verified`, or this machine's clock.",
+        3,
+    ),
+    "preflight_failed": Situation("A check before sending failed.", "Do what each failed check says.", 3),
+    # -- templates
+    "template_missing": Situation(
+        "There is no such template for the channel.", "Create one of the files that the message names.", 2
+    ),
+    "template_path_refused": Situation(
+        "A template's name leads out of the templates folder.",
+        "Name templates by plain words; keep the files, not links to them, inside the folder.",
+        2,
+    ),
+    "template_syntax": Situation("The template cannot be compiled.", "Correct the line.", 2),
+    "template_undefined": Situation(
+        "The template uses a name that it was not given.",
+        "Add the value to the context, or guard it with `default`.",
+        2,
+    ),
+    "template_value_refused": Situation("A value cannot stand in a message.", "Give text or a number.", 2),
+    "template_too_costly": Situation(
+        "Rendering ended at its limits of time and memory.",
+        "Simplify the template; prepare large values beforehand.",
+        2,
+    ),
+    "template_front_matter": Situation(
+        "The front matter cannot be used.",
+        "Between two lines of `---`, write the message's fields as YAML.",
+        2,
+    ),
+    "context_invalid": Situation(
+        "The context is not plain data.",
+        "Give text, numbers, true/false, null, dates, lists and mappings alone.",
+        2,
+    ),
+    # -- messages
+    "field_unknown": Situation(
+        "The channel documents no such field.",
+        "Correct the name, or put an undocumented field under `extra`.",
+        2,
+    ),
+    "field_invalid": Situation("A field's value cannot be sent.", "Correct the template or the value.", 2),
+    "message_empty": Situation(
+        "The message has no text.",
+        "Metrix demands a body: check the template and its values.",
+        2,
+        "Metrix documentation, POST /push",
+    ),
+    "message_too_large": Situation("The message is larger than the channel carries.", "Shorten it.", 2),
+    "link_refused": Situation(
+        "A link cannot be sent.", "Use http:// or https://; in push also your app's own scheme.", 2
+    ),
+    "recipient_invalid": Situation(
+        "A recipient is not a customUserId.",
+        "Give the id under which the user is known to Metrix, as text.",
+        2,
+    ),
+    # -- delivery
+    "rejected": Situation(
+        "Metrix refused the message for good.",
+        "Check that the recipient is known to Metrix and that every field is of the documented type.",
+        1,
+        _TROUBLESHOOTING + ", section 2",
+    ),
+    "message_refused": Situation(
+        "Metrix refused the message for one recipient after the other: the message is at fault.",
+        "Check every field of the message against Metrix's documentation.",
+        4,
+        _TROUBLESHOOTING + ", section 2",
+    ),
+    "credentials_refused": Situation(
+        "Metrix refused the application.",
+        "Compare APP_ID and the API key with Application Settings in Metrix's dashboard, and see whether this"
+        " machine's address is on the application's IP white list (or switch the list off for a moment).",
+        4,
+        _TROUBLESHOOTING + ", section 1",
+    ),
+    "endpoint_refused": Situation(
+        "Metrix's address has no such function.", "Check base_url; it is https://entry.metrix.ir.", 4
+    ),
+    "redirected": Situation(
+        "The answer was a redirect. It was not followed: the key must not go elsewhere.",
+        "Check base_url, and whether a proxy or a captive portal answers in Metrix's place.",
+        4,
+    ),
+    "certificate_refused": Situation(
+        "The server could not prove that it is Metrix; the key was not sent.",
+        "Check base_url and this machine's clock. Behind an inspecting proxy, name its certificate by ca_file.",
+        4,
+    ),
+    "unreachable": Situation(
+        "No connection to Metrix; nothing was sent.",
+        "Check DNS (`dig entry.metrix.ir`), the firewall for port 443 (`telnet entry.metrix.ir 443`) and"
+        " `curl -v https://entry.metrix.ir/`.",
+        4,
+        _TROUBLESHOOTING + ", section 4",
+    ),
+    "unavailable": Situation(
+        "Metrix did not take the message: it is busy or asks for fewer requests.",
+        "Try again later; lower rate_limit if it was 429. If it lasts, contact Metrix's support.",
+        4,
+        _TROUBLESHOOTING + ", section 4",
+    ),
+    "outcome_unknown": Situation(
+        "Metrix may have taken the message, or not.",
+        "Look in Metrix's dashboard or ask the recipient before sending again.",
+        1,
+        _TROUBLESHOOTING + ", sections 2 and 4",
+    ),
+    # -- the ledger and its keys
+    "key_reused": Situation(
+        "The key was used for another content.",
+        "Make the key from what makes the message unique, or use a new one.",
+        2,
+    ),
+    "key_busy": Situation("Another process is sending under this key.", "Try again in a moment.", 4),
+    "ledger_unavailable": Situation(
+        "The ledger cannot be opened or written; nothing is sent without it.",
+        "Check the path, its permissions and the space left.",
+        4,
+    ),
+    "outcome_unrecorded": Situation(
+        "A request was made, and the ledger could not write down what came of it.",
+        "Make room or repair the ledger first. Look in Metrix's dashboard before sending again.",
+        1,
+    ),
+    "ledger_locked": Situation(
+        "The ledger stayed locked by another process.",
+        "Try again; see which process holds it for so long.",
+        4,
+    ),
+    "ledger_corrupt": Situation(
+        "The ledger is damaged.",
+        "Restore it from a backup, or move it away and start a new one; keep the old for what it knows.",
+        4,
+    ),
+    "ledger_newer": Situation("The ledger was written by a newer version.", "Upgrade metrix-channels.", 2),
+}

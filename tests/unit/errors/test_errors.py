@@ -1,0 +1,66 @@
+"""The tree of errors: stable codes, remedies, data."""
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+from metrix_channels import errors
+from metrix_channels.errors import LedgerError, MetrixChannelsError
+from metrix_channels.errors.catalogue import CATALOGUE
+
+SOURCE = Path(errors.__file__).parents[1]
+EVERY_CODE_USED = {
+    code
+    for file in SOURCE.rglob("*.py")
+    if "errors" not in file.parts and "sandbox" not in file.parts
+    for code in re.findall(r'"([a-z]+(?:_[a-z]+)*)"', file.read_text(encoding="utf-8"))
+}
+
+
+def test_each_code_that_is_raised_is_in_the_catalogue():
+    """A code without an entry would have no remedy."""
+    raised = {
+        code
+        for file in SOURCE.rglob("*.py")
+        for code in re.findall(r'\bcode="([a-z_]+)"', file.read_text(encoding="utf-8"))
+    }
+    assert raised - set(CATALOGUE) == set()
+    assert len(raised) > 20
+
+
+@pytest.mark.parametrize("code", sorted(CATALOGUE))
+def test_each_entry_of_the_catalogue_is_used(code):
+    """An entry that nothing raises would document what cannot happen."""
+    assert code in EVERY_CODE_USED
+
+
+@pytest.mark.parametrize("code", sorted(CATALOGUE))
+def test_each_entry_says_what_to_do(code):
+    """Summary and remedy are sentences; the exit status is one of the contract's."""
+    entry = CATALOGUE[code]
+    assert entry.summary.endswith(".")
+    assert entry.remedy.endswith(".")
+    assert entry.exit_status in (1, 2, 3, 4)
+
+
+def test_an_error_tells_what_where_and_what_to_do_now():
+    """Its text has message, location, code and remedy."""
+    error = LedgerError("It is gone.", code="ledger_unavailable", location="a.yaml:3:1")
+    assert str(error) == f"a.yaml:3:1: It is gone. [ledger_unavailable]\n{CATALOGUE['ledger_unavailable'].remedy}"
+
+
+def test_an_error_survives_a_task_queue():
+    """Pickling keeps class, code, remedy and location."""
+    error = LedgerError("It is gone.", code="ledger_locked", remedy="Wait.", location="x:1:1")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is LedgerError
+    assert again.problem == error.problem
+
+
+def test_every_public_error_is_in_the_tree_that_the_module_draws():
+    """The docstring is the map; it has to be complete."""
+    for name in errors.__all__:
+        if name != "problem":
+            assert issubclass(getattr(errors, name), MetrixChannelsError)
+            assert name in (errors.__doc__ or "")
