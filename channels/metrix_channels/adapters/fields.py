@@ -1,0 +1,122 @@
+"""The kinds of fields that Metrix documents, each with the check that it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Mapping
+
+from attrs import frozen
+
+from ..errors import MessageInvalid
+from ..models import JsonValue
+from .links import HTTP, check_link, check_no_script
+
+Check = Callable[[str, JsonValue], None]
+"""Takes where the value stands (such as `images[0].url`) and the value; raises MessageInvalid."""
+
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_BREAK = re.compile(r"[\r\n\x85\u2028\u2029]")
+
+
+@frozen
+class Field:
+    """A documented field of a message."""
+
+    name: str
+    check: Check
+
+
+def check_text(where: str, value: JsonValue) -> None:
+    """Refuse what is not text, and characters that no carrier transports."""
+    if not isinstance(value, str):
+        raise _invalid(where, f"must be text, not {_kind(value)}; put it in quotes")
+    if found := _UNSENDABLE.search(value):
+        raise _invalid(
+            where, f"holds the control character U+{ord(found[0]):04X} at position {found.start()}"
+        )
+
+
+def check_line(where: str, value: JsonValue) -> None:
+    """Refuse what is not one line of text."""
+    check_text(where, value)
+    if _LINE_BREAK.search(str(value)):
+        raise _invalid(where, "must be one line: it holds a line break")
+
+
+def link(*schemes: str, any_app: bool = False) -> Check:
+    """Make the check of a link with one of `schemes`, or of any app's own."""
+
+    def check(where: str, value: JsonValue) -> None:
+        check_line(where, value)
+        check_link(where, str(value), schemes, any_app=any_app)
+
+    return check
+
+
+def items_of(**parts: Check) -> Check:
+    """Make the check of a list of objects that hold exactly `parts`."""
+
+    def check(where: str, value: JsonValue) -> None:
+        if not isinstance(value, list | tuple):
+            raise _invalid(where, f"must be a list, not {_kind(value)}")
+        for number, item in enumerate(value):
+            _check_item(f"{where}[{number}]", item, parts)
+
+    return check
+
+
+def _check_item(where: str, item: JsonValue, parts: Mapping[str, Check]) -> None:
+    if not isinstance(item, Mapping) or set(item) != set(parts):
+        raise _invalid(where, f"must hold exactly {' and '.join(parts)}")
+    for name, check in parts.items():
+        check(f"{where}.{name}", item[name])
+
+
+def check_extra(extra: JsonValue, documented: Container[str]) -> dict[str, JsonValue]:
+    """Return the undocumented fields, which are passed through; only what can never be right is refused."""
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping):
+        raise _invalid("extra", f"must be a mapping, not {_kind(extra)}")
+    for name in extra:
+        if name in documented:
+            raise _invalid(f"extra.{name}", "is documented: write it beside `extra`, not in it")
+    _check_extra_value("extra", extra)
+    return dict(extra)
+
+
+def _check_extra_value(where: str, value: JsonValue) -> None:
+    if isinstance(value, str):
+        check_text(where, value)
+        check_no_script(where, value)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_extra_value(f"{where}.{name}", item)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _check_extra_value(f"{where}[{number}]", item)
+
+
+def _invalid(where: str, what: str) -> MessageInvalid:
+    return MessageInvalid(f"`{where}` {what}.", code="field_invalid")
+
+
+def _kind(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "true/false"
+    names: dict[type, str] = {
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "a mapping",
+        type(None): "null",
+    }
+    return names.get(type(value), type(value).__name__)
+
+
+TITLE = Field("title", check_line)
+BODY = Field("body", check_text)
+IMAGES = Field("images", items_of(url=link(*HTTP)))
+ICON = Field("icon", link(*HTTP))
+PUSH_URL = Field("url", link(*HTTP, any_app=True))
+BUTTONS = Field("buttons", items_of(label=check_line, link=link(*HTTP, any_app=True)))

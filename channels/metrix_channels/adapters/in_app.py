@@ -1,0 +1,5 @@
+"""A message inside a mobile app: only title and body are documented; anything further goes under `extra`."""
+
+from .adapter import Adapter
+
+ADAPTER = Adapter("IN_APP")

@@ -1,0 +1,36 @@
+"""The limits that app push and web push share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ..errors import MessageInvalid
+from ..models import Caution, JsonValue
+
+PAYLOAD_BYTES = 4096
+"""RFC 8030, section 7.2, for web push; Firebase Cloud Messaging and Apple's service allow the same."""
+
+SHOWN_BUTTONS = 2
+"""What desktop and Android browsers show (`Notification.maxActions` of Chromium)."""
+
+
+def push_limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
+    """Refuse what no push service carries; warn of what a phone would not show."""
+    size = len(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > PAYLOAD_BYTES:
+        raise MessageInvalid(
+            f"The push is {size:,} bytes; push services carry {PAYLOAD_BYTES:,} and drop what is larger.",
+            code="message_too_large",
+        )
+    cautions = []
+    if not str(fields.get("title", "")).strip():
+        cautions.append(
+            Caution("push_without_title", "Without a title, phones show the app's or the site's name alone.")
+        )
+    buttons = fields.get("buttons")
+    if isinstance(buttons, list | tuple) and len(buttons) > SHOWN_BUTTONS:
+        cautions.append(
+            Caution("push_buttons", f"Browsers show {SHOWN_BUTTONS} buttons; the message has {len(buttons)}.")
+        )
+    return tuple(cautions)

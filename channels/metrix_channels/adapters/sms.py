@@ -1,0 +1,51 @@
+"""SMS: billed by the part, and by the encoding that the text forces."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from ..models import Caution, JsonValue
+from .adapter import Adapter
+from .sms_text import SmsEncoding, SmsLength, sms_length
+
+
+def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
+    length = sms_length(str(fields["body"]))
+    cautions = []
+    if length.parts > 1:
+        cautions.append(
+            Caution(
+                "sms_parts",
+                f"The text is billed as {length.parts} parts for each recipient: {length.units} {length.encoding}"
+                f" units, of which one part carries {_capacity(length)}.",
+            )
+        )
+    if length.encoding is SmsEncoding.UCS2 and not any(map(_is_letter_beyond_gsm, length.outside)):
+        shown = " ".join(f"{character!r} (U+{ord(character):04X})" for character in length.outside[:5])
+        cautions.append(
+            Caution(
+                "sms_ucs2",
+                f"A few characters turn the whole text into UCS-2, which holds less than half: {shown}.",
+            )
+        )
+    if "title" in fields:
+        cautions.append(
+            Caution(
+                "sms_title",
+                "Metrix does not document what becomes of a title in an SMS; the count is of the body.",
+            )
+        )
+    return tuple(cautions)
+
+
+def _capacity(length: SmsLength) -> str:
+    return "160, and 153 when joined" if length.encoding is SmsEncoding.GSM7 else "70, and 67 when joined"
+
+
+def _is_letter_beyond_gsm(character: str) -> bool:
+    """Tell the letters of a language (nothing can be done) from typographic surprises such as curly quotes."""
+    return unicodedata.category(character) in ("Lo", "Lm") or "CYRILLIC" in unicodedata.name(character, "")
+
+
+ADAPTER = Adapter("SMS", limits=_limits)
