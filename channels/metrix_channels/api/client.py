@@ -1,0 +1,65 @@
+"""Requests as Metrix documents them: addresses, headers, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ..models import JsonValue
+from ..redact import MASK, Secret
+from .exchange import Exchange
+from .transport import Transport
+
+PUSH = "/push"
+
+
+class MetrixClient:
+    """Speaks for one application.
+
+    Args:
+        base_url: of the API, without a path.
+        app_id: APP_ID of the dashboard's application settings.
+        api_key: the server key.
+        transport: what carries the requests.
+        user_agent: how this library names itself.
+    """
+
+    def __init__(self, base_url: str, app_id: str, api_key: Secret, transport: Transport, user_agent: str) -> None:
+        self._base_url = base_url
+        self._app_id = app_id
+        self._api_key = api_key
+        self._transport = transport
+        self._user_agent = user_agent
+
+    def headers(self, api_key: str = MASK) -> dict[str, str]:
+        """Return the headers of a request, with the key masked unless it is given."""
+        return {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": self._user_agent,
+            "X-Application-Id": self._app_id,
+            "X-API-Key": api_key,
+        }
+
+    def shown_request(self, body: Mapping[str, JsonValue]) -> dict[str, object]:
+        """Return a push request as it would go, for people and scripts to look at."""
+        return {"method": "POST", "url": self._base_url + PUSH, "headers": self.headers(), "body": dict(body)}
+
+    async def push(self, body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109 - the transport's deadline
+        """Make one attempt to send a message.
+
+        Args:
+            body: from `encode`.
+            timeout: seconds for the whole attempt.
+        """
+        return await self._transport.post(PUSH, self.headers(self._api_key.reveal()), body, timeout)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()
+
+
+def encode(body: Mapping[str, JsonValue]) -> bytes:
+    """Encode a request's body; NaN and lone surrogates, which JSON cannot carry, raise ValueError."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
