@@ -1,0 +1,91 @@
+"""APP_ID and the API key: from the environment or a file, at the moment that they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ..errors import ConfigError
+from ..redact import Secret
+from .environment import VariableMissing, substitute
+from .kinds import HEADER_TEXT
+from .strict_yaml import printable
+
+_LONGEST_KEY: Final = 8192  # bytes; servers take no longer header
+
+
+@frozen
+class Credentials:
+    """What a request to Metrix proves itself with.
+
+    Attributes:
+        app_id: for the header `X-Application-Id`.
+        api_key: for the header `X-API-Key`.
+    """
+
+    app_id: str
+    api_key: Secret
+
+
+def resolve_app_id(raw: str, environ: Mapping[str, str], location: str | None) -> str:
+    """Fill in the variables of `app_id`.
+
+    Raises:
+        ConfigError: `secret_missing`, `secret_invalid`.
+    """
+    return _checked(_substituted(raw, environ, location), f"app_id ({raw})", location)
+
+
+def resolve_api_key(raw: str, environ: Mapping[str, str], location: str | None) -> Secret:
+    """Read the key from the variable that `raw` names.
+
+    Raises:
+        ConfigError: `secret_missing`, `secret_invalid`.
+    """
+    return Secret(_checked(_substituted(raw, environ, location), f"api_key ({raw})", location))
+
+
+def read_api_key(path: Path, location: str | None) -> Secret:
+    """Read the key from a file, that may end with one line break.
+
+    Raises:
+        ConfigError: `secret_missing`, `secret_invalid`, `file_unreadable`.
+    """
+    # The path is not shown: it may be the key itself, written at the wrong place.
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LONGEST_KEY + 1)
+    except FileNotFoundError:
+        message = "the file that api_key_file names is not there"
+        raise ConfigError(message, code="secret_missing", location=location) from None
+    except OSError as error:
+        message = f"the file that api_key_file names cannot be read: {error.strerror}"
+        raise ConfigError(message, code="file_unreadable", location=location) from None
+    text = raw.decode("utf-8", errors="replace")
+    text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+    return Secret(_checked(text, "the key in api_key_file", location))
+
+
+def _substituted(raw: str, environ: Mapping[str, str], location: str | None) -> str:
+    try:
+        return substitute(raw, environ)
+    except VariableMissing as missing:
+        message = f"the environment variable {missing.name} is not set, or is empty"
+        raise ConfigError(message, code="secret_missing", location=location) from None
+
+
+def _checked(value: str, described: str, location: str | None) -> str:
+    described = printable(described)
+    if not value.strip():
+        raise ConfigError(f"{described} is blank", code="secret_missing", location=location)
+    if not HEADER_TEXT.fullmatch(value) or len(value) > _LONGEST_KEY:
+        fault = (
+            "holds a line break"
+            if "\n" in value or "\r" in value
+            else "holds a space or another character that an HTTP header cannot carry, or is too long"
+        )
+        raise ConfigError(f"{described} {fault}", code="secret_invalid", location=location)
+    return value

@@ -1,0 +1,89 @@
+"""`${NAME}` in the configuration: where it is filled in, where it is refused, and what it says of a variable.
+
+It is filled in under `metrix` and in `ledger` alone. A verification that followed the environment would verify
+itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from ..models import JsonValue
+from .kinds import REFERENCE, Refusal
+from .strict_yaml import KeyPath, integer
+
+FILLED: Final = frozenset({"metrix", "ledger"})
+"""Keys under which `${NAME}` is filled in."""
+LAZY: Final = frozenset({("metrix", "app_id"), ("metrix", "api_key")})
+"""Filled in when they are needed, so that what needs no credentials works without them."""
+
+
+class VariableMissing(Exception):
+    """An environment variable is not set, or is empty."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@frozen
+class Filling:
+    """A configuration's data with its variables filled in, and what forbids it, by path."""
+
+    data: JsonValue
+    problems: Mapping[KeyPath, Refusal]
+
+
+def substitute(text: str, environ: Mapping[str, str]) -> str:
+    """Fill in each `${NAME}` of `text`, or raise `VariableMissing`."""
+
+    def value(name: str) -> str:
+        if found := environ.get(name):
+            return found
+        raise VariableMissing(name)
+
+    return REFERENCE.sub(lambda match: value(match[1]), text)
+
+
+def fill(data: JsonValue, environ: Mapping[str, str]) -> Filling:
+    """Fill in the variables of a whole configuration."""
+    problems: dict[KeyPath, Refusal] = {}
+
+    def text(value: str, path: KeyPath) -> JsonValue:
+        try:
+            return _fill_text(value, path, environ)
+        except Refusal as refusal:
+            problems[path] = refusal
+            return value
+
+    return Filling(_each_text(data, (), text), problems)
+
+
+def _fill_text(value: str, path: KeyPath, environ: Mapping[str, str]) -> JsonValue:
+    if path in LAZY or "${" not in value:
+        return value
+    if not path or path[0] not in FILLED:
+        message = "${NAME} is filled in under `metrix` and in `ledger` only"
+        raise Refusal(message, code="environment_refused", confidential=True)
+    if "${" in REFERENCE.sub("", value):
+        raise Refusal("expected ${NAME}, a name of letters, digits and _", confidential=True)
+    try:
+        filled = substitute(value, environ)
+    except VariableMissing as missing:
+        message = f"the environment variable {missing.name} is not set, or is empty"
+        raise Refusal(message, code="environment_missing", confidential=True) from None
+    number = integer(filled)
+    return filled if number is None else number
+
+
+def _each_text(value: JsonValue, path: KeyPath, replace: Callable[[str, KeyPath], JsonValue]) -> JsonValue:
+    if isinstance(value, str):
+        return replace(value, path)
+    if isinstance(value, dict):
+        return {key: _each_text(inner, (*path, key), replace) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_each_text(inner, (*path, index), replace) for index, inner in enumerate(value)]
+    return value

@@ -1,0 +1,296 @@
+"""What a setting's value may be: how it is written, read, checked and described to an editor, each kind once."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import evolve, field, frozen
+from cattrs import IterableValidationError
+from cattrs.errors import IterableValidationNote
+
+from ..models import JsonValue
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+Schema = Mapping[str, Any]
+
+REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""`${NAME}`, filled in from the environment."""
+HEADER_TEXT: Final = re.compile(r"[\x21-\x7e]+")
+"""What an HTTP header can carry without quoting or loss."""
+
+CHANNEL_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+_DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_RATE: Final = re.compile(r"([0-9]{1,9})/([smh])")
+_SIZE: Final = re.compile(r"([0-9]{1,9})(kB|MB|GB)")
+_BYTES: Final = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
+
+
+class Refusal(ValueError):
+    """A value is not what its setting takes.
+
+    Args:
+        message: what it takes, without the value itself.
+        code: of the catalogue.
+        choices: words that the value may have been meant to be.
+        confidential: the value must not be shown.
+        at_key: it is the key, not the value, that is refused.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "config_value_invalid",
+        choices: tuple[str, ...] = (),
+        confidential: bool = False,
+        at_key: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.choices = choices
+        self.confidential = confidential
+        self.at_key = at_key
+
+
+@frozen
+class Kind(Generic[T]):
+    """One kind of value.
+
+    Attributes:
+        parse: makes the value of plain data, or raises `Refusal`.
+        schema: describes the plain data in JSON Schema.
+        holds_references: it says itself where `${NAME}` may stand.
+    """
+
+    parse: Callable[[JsonValue], T]
+    schema: Schema = field(repr=False)
+    holds_references: bool = False
+
+
+def _text_kind(
+    expected: str, read: Callable[[str], T | None], schema: Schema, *, confidential: bool = False
+) -> Kind[T]:
+    """Make a kind that is written as text; `read` returns None for what it does not take."""
+
+    def parse(value: JsonValue) -> T:
+        if isinstance(value, str) and (result := read(value)) is not None:
+            return result
+        raise Refusal(f"expected {expected}", confidential=confidential)
+
+    return Kind(parse, {"type": "string", **schema})
+
+
+def whole(least: int, most: int) -> Kind[int]:
+    """Make a kind for whole numbers within two bounds, both included."""
+
+    def parse(value: JsonValue) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        raise Refusal(f"expected a whole number from {least:,} to {most:,}")
+
+    return Kind(parse, {"type": "integer", "minimum": least, "maximum": most})
+
+
+def duration(most: str) -> Kind[float]:
+    """Make a kind for durations above zero, in seconds, up to and including `most`."""
+    limit = _seconds(most) or 0.0
+
+    def read(text: str) -> float | None:
+        seconds = _seconds(text)
+        return seconds if seconds is not None and 0 < seconds <= limit else None
+
+    expected = f"a duration such as 500ms, 10s, 5m, 24h or 90d, above zero and at most {most}"
+    return _text_kind(expected, read, {"pattern": f"^{_DURATION.pattern}$"})
+
+
+def span(most: str) -> Kind[timedelta]:
+    """Make a kind for durations as `timedelta`, up to and including `most`."""
+    inner = duration(most)
+    return Kind(lambda value: timedelta(seconds=inner.parse(value)), inner.schema)
+
+
+def choice(words: type[E]) -> Kind[E]:
+    """Make a kind for the words of an enumeration."""
+    names = tuple(word.value for word in words)
+
+    def parse(value: JsonValue) -> E:
+        if isinstance(value, str) and value in names:
+            return words(value)
+        raise Refusal("expected one of " + ", ".join(names), choices=names)
+
+    return Kind(parse, {"enum": list(names)})
+
+
+def list_of(item: Kind[T]) -> Kind[tuple[T, ...]]:
+    """Make a kind for lists."""
+
+    def parse(value: JsonValue) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise Refusal("expected a list")
+        results, problems = [], []
+        for index, element in enumerate(value):
+            try:
+                results.append(item.parse(element))
+            except Refusal as refusal:
+                refusal.add_note(IterableValidationNote("in a list", index, item))
+                problems.append(refusal)
+        if problems:
+            raise IterableValidationError("in a list", problems, tuple)
+        return tuple(results)
+
+    return Kind(parse, {"type": "array", "items": item.schema})
+
+
+def write_span(value: timedelta) -> str:
+    """Write a duration as a configuration holds it, in the largest unit that needs no fraction."""
+    milliseconds = value // timedelta(milliseconds=1)
+    for unit in ("d", "h", "m", "s"):
+        size = round(_SECONDS[unit] * 1000)
+        if milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
+def _seconds(text: str) -> float | None:
+    match = _DURATION.fullmatch(text)
+    return int(match[1]) * _SECONDS[match[2]] if match else None
+
+
+def _rate(text: str) -> float | None:
+    match = _RATE.fullmatch(text)
+    return int(match[1]) / _SECONDS[match[2]] if match and int(match[1]) else None
+
+
+def _size(text: str) -> int | None:
+    match = _SIZE.fullmatch(text)
+    return int(match[1]) * _BYTES[match[2]] if match and int(match[1]) else None
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def _text(text: str) -> str | None:
+    return text if text.strip() else None
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text.strip() and text.isprintable() else None
+
+
+def _version(value: JsonValue) -> int:
+    if value == 1 and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise Refusal("expected 1, the only version that this metrix-channels reads")
+
+
+def _ledger(text: str) -> str | None:
+    if text.startswith(("postgresql:", "postgres:")):
+        message = "a ledger in PostgreSQL is planned and not there yet; use sqlite:///./metrix-channels.db for now"
+        raise Refusal(message, confidential=True)
+    path = text.removeprefix("sqlite:///")
+    whole_url = path != text and path.strip("/") and text.isprintable() and not path.endswith("/")
+    return text if whole_url and path != ":memory:" else None
+
+
+def _app_id(text: str) -> str | None:
+    return text if HEADER_TEXT.fullmatch(REFERENCE.sub("x", text)) and "${" not in REFERENCE.sub("", text) else None
+
+
+def _api_key(value: JsonValue) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise Refusal("api_key is blank", code="secret_missing", confidential=True)
+    if isinstance(value, str) and REFERENCE.fullmatch(value):
+        return value
+    message = "the key stands in the file itself; only a variable's name may, as in ${METRIX_API_KEY}"
+    raise Refusal(message, code="secret_literal", confidential=True)
+
+
+def _base_url(text: str) -> str | None:
+    url = _split(text)
+    if url is None or "@" in url.netloc or "?" in text or "#" in text:
+        return None
+    allowed = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname or ""))
+    return text.rstrip("/") if allowed else None
+
+
+def _proxy(text: str) -> str | None:
+    url = _split(text)
+    return text if url and url.scheme in ("http", "https") and url.path in ("", "/") else None
+
+
+def _split(text: str) -> SplitResult | None:
+    """Take a URL apart, or return None when it is none: `urlsplit` alone drops and forgives too much."""
+    if not HEADER_TEXT.fullmatch(text) or "\\" in text:
+        return None
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname or "", url.port
+        if "[" in url.netloc:
+            ipaddress.IPv6Address(host)
+    except ValueError:
+        return None
+    return url if "[" in url.netloc or _HOST_NAME.fullmatch(host) else None
+
+
+def _is_loopback(host: str) -> bool:
+    if host in ("localhost", "::1"):
+        return True
+    try:
+        return ipaddress.IPv4Address(host) in ipaddress.IPv4Network("127.0.0.0/8")
+    except ValueError:
+        return False
+
+
+_PRINTABLE: Final = {"pattern": r"\S", "not": {"pattern": r"\$\{"}}
+
+TEXT: Final = _text_kind("text; put it in quotes if it looks like something else", _text, _PRINTABLE)
+PATH: Final = _text_kind("a path, as text", _path, _PRINTABLE)
+SECRET_PATH: Final = _text_kind("the path of a file that holds the key", _path, _PRINTABLE, confidential=True)
+RATE: Final = _text_kind("a rate such as 50/s, 3000/m or 10000/h", _rate, {"pattern": f"^{_RATE.pattern}$"})
+SIZE: Final = _text_kind("a size such as 500kB, 200MB or 1GB", _size, {"pattern": f"^{_SIZE.pattern}$"})
+DATE: Final = _text_kind("a date such as 2026-11-20", _date, {"pattern": f"^{_DATE.pattern}$", "format": "date"})
+VERSION: Final = Kind(_version, {"const": 1})
+LEDGER: Final = _text_kind(
+    "sqlite:/// and the path of a file, such as sqlite:///./metrix-channels.db",
+    _ledger,
+    {"pattern": r"^sqlite:///(?!:memory:$).*[^/]$"},
+    confidential=True,
+)
+APP_ID: Final = evolve(
+    _text_kind(
+        "the APP_ID as text without spaces, or ${METRIX_APP_ID}",
+        _app_id,
+        {"pattern": r"^([!-#%-~]|\$(?!\{)|\$\{[A-Za-z_][A-Za-z0-9_]*\})+$"},
+    ),
+    holds_references=True,
+)
+API_KEY: Final = Kind(_api_key, {"type": "string", "pattern": f"^{REFERENCE.pattern}$"}, holds_references=True)
+BASE_URL: Final = _text_kind(
+    "an https:// address without user, query and fragment (http:// only to this machine: 127.0.0.1, ::1, localhost)",
+    _base_url,
+    {
+        "pattern": r"^([Hh][Tt][Tt][Pp][Ss]://[^@?#\s]+"
+        r"|[Hh][Tt][Tt][Pp]://(127\.[0-9.]+|\[::1\]|[Ll]ocalhost)([:/][^@?#\s]*)?)$"
+    },
+    confidential=True,
+)
+PROXY: Final = _text_kind(
+    "http:// or https://, a host and a port", _proxy, {"pattern": r"^https?://\S+$"}, confidential=True
+)

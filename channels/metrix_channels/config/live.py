@@ -1,0 +1,57 @@
+"""A configuration that may be edited while the process runs: a withdrawn verification counts at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import ConfigError
+from .loading import make_config
+from .models import Config
+from .strict_yaml import printable, read_yaml
+
+_Stamp = tuple[int, int, int]
+
+
+class ConfigFile:
+    """A configuration file, read again whenever it has changed. Safe to share between threads.
+
+    Args:
+        path: of the file; a relative one is taken from the folder that is current now.
+        environ: what `${NAME}` stands for.
+    """
+
+    def __init__(self, path: Path, environ: Mapping[str, str] = os.environ) -> None:
+        self.path = path
+        self._absolute = path.absolute()
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._loaded: tuple[_Stamp, Config] | None = None
+
+    def current(self) -> Config:
+        """Return the configuration as the file is now.
+
+        Raises:
+            ConfigError: as `load_config`; each time, as long as the file is broken.
+        """
+        with self._lock:
+            # Before reading: an edit in between shows as another stamp the next time.
+            stamp = self._stamp()
+            if self._loaded is None or self._loaded[0] != stamp:
+                document = read_yaml(self._absolute, source=str(self.path))
+                self._loaded = (stamp, make_config(document, self._absolute, self._environ))
+            return self._loaded[1]
+
+    def _stamp(self) -> _Stamp:
+        try:
+            stat = self._absolute.stat()
+        except FileNotFoundError as error:
+            message = f"the file {printable(str(self.path))} is gone"
+            raise ConfigError(message, code="config_missing") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "the path is not valid"
+            message = f"{printable(str(self.path))} cannot be read: {reason}"
+            raise ConfigError(message, code="file_unreadable") from error
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

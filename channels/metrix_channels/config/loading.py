@@ -1,0 +1,171 @@
+"""From a file to a `Config`: find it, read it, fill in its variables, check every key and make the models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from cattrs import BaseValidationError, Converter, IterableValidationError
+from cattrs.errors import IterableValidationNote
+from cattrs.gen import make_dict_structure_fn, override
+
+from ..errors import ConfigError
+from ..models import JsonValue
+from .environment import fill
+from .kinds import CHANNEL_NAME, Refusal
+from .models import SETTING, Channel, Config, Setting, Verification
+from .problems import raise_problems
+from .strict_yaml import Document, printable, read_yaml
+
+FILE_NAME: Final = "channels.yaml"
+VARIABLE: Final = "METRIX_CHANNELS_CONFIG"
+
+
+def find_config(explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Find the configuration: the given file, else `$METRIX_CHANNELS_CONFIG`, else `./channels.yaml`.
+
+    Raises:
+        ConfigError: `config_missing`.
+    """
+    if explicit is not None:
+        path, origin = explicit, ""
+    elif named := environ.get(VARIABLE):
+        path, origin = Path(named), f", that {VARIABLE} names"
+    else:
+        path, origin = Path(FILE_NAME), ""
+    if not path.exists():
+        raise ConfigError(f"there is no file {printable(str(path))}{origin}", code="config_missing")
+    return path
+
+
+def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Load a configuration.
+
+    Args:
+        path: of the file.
+        environ: what `${NAME}` stands for; kept, since the credentials are read when they are needed.
+
+    Raises:
+        ConfigError: `config_missing`, `file_unreadable`, `yaml_invalid`, `yaml_refused`, `config_key_unknown`,
+            `config_key_missing`, `config_value_invalid`, `environment_missing`, `environment_refused`,
+            `secret_missing`, `secret_literal`. The first in the file is the error; its message lists the others.
+    """
+    return make_config(read_yaml(path), path, environ)
+
+
+def make_config(document: Document, path: Path, environ: Mapping[str, str]) -> Config:
+    """Make a `Config` of a document that was, or will be, the file at `path`."""
+    filling = fill(document.data, environ)
+    converter = _converter()
+    try:
+        config = converter.structure(filling.data, Config)
+    except (BaseValidationError, Refusal) as error:
+        raise_problems(document, filling.problems, error)
+    if filling.problems:
+        raise_problems(document, filling.problems, None)
+    return _settled(config, document, path, environ)
+
+
+def _settled(config: Config, document: Document, path: Path, environ: Mapping[str, str]) -> Config:
+    """Add to the models what stands between the lines: names, places, the environment and the folder."""
+    path = path.absolute()
+    folder = path.parent
+    metrix = attrs.evolve(
+        config.metrix,
+        environ=environ,
+        locations={name: document.location(("metrix", name)) for name in ("app_id", "api_key", "api_key_file")},
+        api_key_file=_below(folder, config.metrix.api_key_file),
+        ca_file=_below(folder, config.metrix.ca_file),
+    )
+    channels = {
+        name: attrs.evolve(channel, name=name, location=document.location(("channels", name, "verified"), key=True))
+        for name, channel in config.channels.items()
+    }
+    return attrs.evolve(
+        config,
+        path=path,
+        metrix=metrix,
+        templates=folder / config.templates,
+        suppress=tuple(folder / file for file in config.suppress),
+        channels=channels,
+    )
+
+
+def _below(folder: Path, path: Path | None) -> Path | None:
+    return None if path is None else folder / path
+
+
+@cache
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True, detailed_validation=True)
+    converter.register_structure_hook_factory(attrs.has, _class_hook)
+    converter.register_structure_hook_func(lambda cls: cls == Mapping[str, Channel], _channels)
+    converter.register_structure_hook(bool | Verification, _verified)
+    return converter
+
+
+def _class_hook(cls: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
+    """Make the hook for one model from its fields' metadata."""
+    overrides = {field.name: _override(field.metadata.get(SETTING)) for field in attrs.fields(cls)}
+    structure = make_dict_structure_fn(
+        cls,
+        converter,
+        _cattrs_forbid_extra_keys=True,
+        _cattrs_detailed_validation=True,
+        **overrides,
+    )
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise Refusal("expected a mapping of keys to values")
+        return structure(value, cls)
+
+    return hook
+
+
+def _override(setting: Setting | None) -> Any:
+    if setting is None:
+        return override(omit=True)
+    if setting.kind is None:
+        return override()
+    parse = setting.kind.parse
+    return override(struct_hook=lambda value, _: parse(value))
+
+
+def _verified(value: JsonValue, _: Any) -> bool | Verification:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, dict):
+        return _converter().structure(value, Verification)
+    raise Refusal("expected true, false, or the record of a test such as {at: 2026-11-20, by: sara}")
+
+
+def _channels(value: JsonValue, _: Any) -> Mapping[str, Channel]:
+    if not isinstance(value, dict):
+        raise Refusal("expected channels by name, such as `sms: {type: sms, verified: false}`")
+    channels: dict[str, Channel] = {}
+    problems: list[Exception] = []
+    for name, entry in value.items():
+        for step in (_check_channel_name, partial(_add_channel, channels, entry)):
+            try:
+                step(name)
+            except (BaseValidationError, Refusal) as error:
+                error.add_note(IterableValidationNote("among the channels", name, Channel))
+                problems.append(error)
+    if problems:
+        raise IterableValidationError("among the channels", problems, dict)
+    return channels
+
+
+def _check_channel_name(name: str) -> None:
+    if not CHANNEL_NAME.fullmatch(name):
+        message = "a channel's name is made of a-z, 0-9, - and _, and begins with a letter or digit"
+        raise Refusal(message, confidential=True, at_key=True)
+
+
+def _add_channel(channels: dict[str, Channel], entry: JsonValue, name: str) -> None:
+    channels[name] = _converter().structure(entry, Channel)

@@ -1,0 +1,299 @@
+"""The configuration as the rest of the library sees it.
+
+Each field of the file says, in its metadata, of what kind it is and what it is for: the loader and the JSON Schema
+for editors are both made from that. Fields without metadata do not stand in the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from attrs import field, frozen
+
+from ..errors import ConfigError
+from ..models import ChannelType, JsonValue, OnAmbiguous
+from . import kinds
+from .credentials import Credentials, read_api_key, resolve_api_key, resolve_app_id
+from .kinds import Kind, Refusal
+
+SETTING: Final = "metrix_channels.setting"
+"""Where a field's metadata holds its `Setting`."""
+
+
+@frozen
+class Setting:
+    """What is known of one key of the file.
+
+    Attributes:
+        doc: what it is for, in a sentence or two.
+        kind: of its value; None where the field's own type says it.
+        default: as the file would write it.
+    """
+
+    doc: str
+    kind: Kind[Any] | None = None
+    default: JsonValue = None
+
+
+def _setting(doc: str, kind: Kind[Any] | None = None, default: JsonValue = None) -> dict[str, Setting]:
+    return {SETTING: Setting(doc, kind, default)}
+
+
+@frozen(kw_only=True)
+class Verification:
+    """The record of a test message that somebody sent from Metrix's dashboard and saw arrive.
+
+    Attributes:
+        at: the day of the test, in UTC.
+        by: who saw it arrive.
+        app_id: the application that it was sent from.
+        expires: how long the test counts, from the beginning of its day.
+        note: anything else.
+    """
+
+    at: date = field(metadata=_setting("The day of the test, in UTC, such as 2026-11-20.", kinds.DATE))
+    by: str | None = field(default=None, metadata=_setting("Who saw the test message arrive.", kinds.TEXT))
+    app_id: str | None = field(
+        default=None,
+        metadata=_setting(
+            "The application whose dashboard sent the test. When it is not the configured one, the test does not"
+            " count.",
+            kinds.TEXT,
+        ),
+    )
+    expires: timedelta | None = field(
+        default=None,
+        metadata=_setting(
+            "How long the test counts, from 00:00 UTC of its day, such as 90d.", kinds.span(most="3660d")
+        ),
+    )
+    note: str | None = field(default=None, metadata=_setting("Anything worth remembering.", kinds.TEXT))
+
+
+@frozen(kw_only=True)
+class Channel:
+    """A way to reach people.
+
+    Attributes:
+        name: in the configuration.
+        type: what Metrix calls the channel.
+        verified: whether somebody tested it in the dashboard, or the record of the test.
+        location: `file:line:column` of `verified`, or of the channel where it is absent.
+    """
+
+    name: str = ""
+    type: ChannelType = field(metadata=_setting("What kind of channel it is.", kinds.choice(ChannelType)))
+    verified: bool | Verification = field(
+        default=False,
+        metadata=_setting(
+            "Whether a test message was sent through this channel from Metrix's dashboard and arrived: true, false, or"
+            " the record of the test. Until then nothing is sent through it.",
+            default=False,
+        ),
+    )
+    location: str = field(default="", eq=False)
+
+
+@frozen(kw_only=True)
+class KeepAttempts:
+    """How much of the attempts' details the ledger keeps.
+
+    Attributes:
+        days: kept for so many days.
+        size: bytes kept at most.
+    """
+
+    days: int = field(default=30, metadata=_setting("Days to keep.", kinds.whole(1, 3660), 30))
+    size: int = field(default=200_000_000, metadata=_setting("Space to keep, such as 200MB.", kinds.SIZE, "200MB"))
+
+
+@frozen(kw_only=True)
+class Metrix:
+    """How to reach Metrix, and as whom.
+
+    Attributes:
+        app_id: as the file has it, perhaps with `${NAME}`.
+        api_key: `${NAME}`; or None, when `api_key_file` is given.
+        api_key_file: a file that holds the key alone.
+        base_url: without a slash at its end.
+        timeout: seconds for one attempt, all of it.
+        max_attempts: HTTP requests for one batch.
+        concurrency: requests at one time.
+        rate_limit: requests a second over all processes that share the ledger; None: no limit.
+        batch_size: recipients a request.
+        split_refused: look for the recipients at fault by halving a refused request.
+        deadline: seconds for one send with all its retries.
+        proxy: the proxy's URL; None: none, whatever the environment says.
+        ca_file: certificates to trust instead of the usual ones.
+    """
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {"oneOf": [{"required": ["api_key"]}, {"required": ["api_key_file"]}]}
+
+    app_id: str = field(metadata=_setting("APP_ID from Metrix's dashboard, Application Settings.", kinds.APP_ID))
+    api_key: str | None = field(
+        default=None,
+        metadata=_setting(
+            "The variable that holds the server API key, as ${METRIX_API_KEY}. The key itself must not stand in"
+            " this file.",
+            kinds.API_KEY,
+        ),
+    )
+    api_key_file: Path | None = field(
+        default=None,
+        repr=False,
+        metadata=_setting("Instead of api_key: a file that holds the key and nothing else.", kinds.SECRET_PATH),
+    )
+    base_url: str = field(
+        default="https://entry.metrix.ir",
+        metadata=_setting(
+            "Where Metrix is. Plain http only towards this machine.", kinds.BASE_URL, "https://entry.metrix.ir"
+        ),
+    )
+    timeout: float = field(
+        default=10.0,
+        metadata=_setting("For one attempt, all of it, however slowly it drips.", kinds.duration("1h"), "10s"),
+    )
+    max_attempts: int = field(
+        default=5, metadata=_setting("HTTP requests for one batch, at most.", kinds.whole(1, 100), 5)
+    )
+    concurrency: int = field(default=32, metadata=_setting("Requests at one time.", kinds.whole(1, 1024), 32))
+    rate_limit: float | None = field(
+        default=None,
+        metadata=_setting(
+            "Requests, over all processes that share the ledger, such as 50/s. Absent: no limit.", kinds.RATE
+        ),
+    )
+    batch_size: int = field(
+        default=500, metadata=_setting("Recipients a request, at most.", kinds.whole(1, 100_000), 500)
+    )
+    split_refused: bool = field(
+        default=True,
+        metadata=_setting(
+            "When Metrix refuses a request for several recipients, look for those at fault by halving it. false: the"
+            " outcome of all of them is unknown.",
+            default=True,
+        ),
+    )
+    deadline: float = field(
+        default=60.0, metadata=_setting("For one send with all its retries.", kinds.duration("24h"), "60s")
+    )
+    proxy: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_setting("A proxy, such as http://proxy.example:3128. The environment's never counts.", kinds.PROXY),
+    )
+    ca_file: Path | None = field(
+        default=None,
+        metadata=_setting("Certificates (PEM) to trust instead of the usual ones.", kinds.PATH),
+    )
+    _environ: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
+    _locations: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.api_key and self.api_key_file:
+            raise Refusal("expected api_key or api_key_file, not both", confidential=True, at_key=True)
+        if not self.api_key and not self.api_key_file:
+            message = "api_key or api_key_file is missing"
+            raise Refusal(message, code="config_key_missing", confidential=True, at_key=True)
+
+    def resolve_app_id(self) -> str:
+        """Return APP_ID with its variables filled in.
+
+        Raises:
+            ConfigError: `secret_missing`, `secret_invalid`.
+        """
+        return resolve_app_id(self.app_id, self._environ, self._locations.get("app_id"))
+
+    def credentials(self) -> Credentials:
+        """Return APP_ID and the key, read now from the environment or the key's file.
+
+        Raises:
+            ConfigError: `secret_missing`, `secret_invalid`, `file_unreadable`.
+        """
+        app_id = self.resolve_app_id()
+        if self.api_key_file is not None:
+            return Credentials(app_id, read_api_key(self.api_key_file, self._locations.get("api_key_file")))
+        raw = self.api_key or ""
+        return Credentials(app_id, resolve_api_key(raw, self._environ, self._locations.get("api_key")))
+
+
+@frozen(kw_only=True)
+class Config:
+    """The whole of `channels.yaml`, with its paths made absolute.
+
+    Attributes:
+        path: of the file.
+        version: of the file's format.
+        metrix: how to reach Metrix.
+        templates: the folder of the templates.
+        ledger: the ledger's URL.
+        on_ambiguous: what to do when a request may have been taken.
+        suppress: files of recipients who are never sent to.
+        taxonomy: the event names known to Metrix; None: not checked.
+        keep_attempts: how much the support bundle can draw on.
+        channels: by name.
+    """
+
+    path: Path = Path()
+    version: int = field(metadata=_setting("The version of this file's format.", kinds.VERSION))
+    metrix: Metrix = field(metadata=_setting("How to reach Metrix, and as whom."))
+    templates: Path = field(
+        default=Path("templates"),
+        metadata=_setting(
+            "The folder of the templates. Relative paths start here, at this file.", kinds.PATH, "./templates"
+        ),
+    )
+    ledger: str = field(
+        default="sqlite:///./metrix-channels.db",
+        repr=False,
+        metadata=_setting(
+            "Where it is recorded what was sent, and to whom.", kinds.LEDGER, "sqlite:///./metrix-channels.db"
+        ),
+    )
+    on_ambiguous: OnAmbiguous = field(
+        default=OnAmbiguous.RETRY,
+        metadata=_setting(
+            "When a request may have been taken: retry (some may get it twice, and the receipt says so) or hold (some"
+            " may not get it).",
+            kinds.choice(OnAmbiguous),
+            "retry",
+        ),
+    )
+    suppress: tuple[Path, ...] = field(
+        default=(),
+        metadata=_setting("Files of recipients who are never sent to.", kinds.list_of(kinds.PATH), []),
+    )
+    taxonomy: tuple[str, ...] | None = field(
+        default=None,
+        metadata=_setting("Event names known to Metrix. Absent: not checked.", kinds.list_of(kinds.TEXT)),
+    )
+    keep_attempts: KeepAttempts = field(
+        factory=KeepAttempts, metadata=_setting("How much the support bundle can draw on.")
+    )
+    channels: Mapping[str, Channel] = field(
+        factory=dict, metadata=_setting("The channels, by the name that you give them.")
+    )
+
+    @property
+    def ledger_path(self) -> Path:
+        """The file of a ledger in SQLite."""
+        return self.path.parent / self.ledger.removeprefix("sqlite:///")
+
+    def channel(self, name: str) -> Channel:
+        """Return the channel of that name.
+
+        Raises:
+            ConfigError: `channel_unknown`.
+        """
+        if name in self.channels:
+            return self.channels[name]
+        close = difflib.get_close_matches(name, self.channels, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        there = ", ".join(self.channels) or "none"
+        raise ConfigError(
+            f"there is no channel {name!r} in {self.path.name}; {hint}there are: {there}", code="channel_unknown"
+        )

@@ -1,0 +1,143 @@
+"""What is wrong with a configuration, in the order of its lines: cattrs' exceptions told by file, line and column."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
+
+import attrs
+from attrs import frozen
+from cattrs import BaseValidationError, ForbiddenExtraKeysError
+from cattrs.errors import AttributeValidationNote, IterableValidationNote
+
+from ..errors import ConfigError
+from ..models import JsonValue
+from .environment import FILLED
+from .kinds import Refusal
+from .models import SETTING
+from .strict_yaml import Document, KeyPath, Position
+
+_LONGEST_SHOWN = 60
+_MOST_LISTED = 50
+
+
+@frozen
+class _Problem:
+    """One thing that is wrong, and where."""
+
+    position: Position
+    path: KeyPath
+    code: str
+    message: str
+
+
+def raise_problems(document: Document, filling: Mapping[KeyPath, Refusal], error: Exception | None) -> NoReturn:
+    """Raise the first problem, with the others in its message.
+
+    Args:
+        document: the configuration as it stands in the file.
+        filling: what the environment forbids, by path.
+        error: what cattrs raised.
+    """
+    problems = [_refused(document, path, refusal) for path, refusal in filling.items()]
+    if error is not None:
+        problems += [problem for problem in _walk(document, error, ()) if problem.path not in filling]
+    problems.sort(key=lambda problem: problem.position)
+    first, *others = problems
+    message = first.message
+    if others:
+        lines = [f"{_location(document, problem)}: {problem.message}" for problem in others[:_MOST_LISTED]]
+        message += f"\n{len(others)} more:\n" + "\n".join(lines)
+    raise ConfigError(message, code=first.code, location=_location(document, first)) from None
+
+
+def _location(document: Document, problem: _Problem) -> str:
+    line, column = problem.position
+    return f"{document.source}:{line}:{column}"
+
+
+def _walk(document: Document, error: Exception, path: KeyPath) -> Iterator[_Problem]:
+    """Turn one of cattrs' exceptions, and all that it holds, into problems."""
+    if isinstance(error, BaseValidationError):
+        for inner in error.exceptions:
+            yield from _walk(document, inner, (*path, *_step(inner)))
+    elif isinstance(error, ForbiddenExtraKeysError):
+        for key in error.extra_fields:
+            yield _unknown_key(document, (*path, key), error.cl)
+    elif isinstance(error, KeyError):
+        yield _missing_key(document, path)
+    elif isinstance(error, Refusal):
+        yield _refused(document, path, error)
+    else:
+        raise error
+
+
+def _step(error: Exception) -> KeyPath:
+    """Return what an exception adds to the path: a field's name, an index, or nothing."""
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            return (note.name,)
+        if isinstance(note, IterableValidationNote):
+            return (note.index,)
+    return ()
+
+
+def _unknown_key(document: Document, path: KeyPath, cls: type) -> _Problem:
+    known = [field.name for field in attrs.fields(cls) if SETTING in field.metadata]
+    key = str(path[-1])
+    meant = _meant(key, known) or "; known here: " + ", ".join(known)
+    place = f" under {_dotted(path[:-1])}" if path[1:] else ""
+    message = f"unknown key {_shorten(repr(key))}{place}{meant}"
+    return _Problem(document.position(path, key=True), path, "config_key_unknown", message)
+
+
+def _missing_key(document: Document, path: KeyPath) -> _Problem:
+    place = f"under {_dotted(path[:-1])}" if path[1:] else "at the top"
+    message = f"the key {path[-1]} is missing {place}"
+    return _Problem(document.position(path[:-1], key=True), path, "config_key_missing", message)
+
+
+def _refused(document: Document, path: KeyPath, refusal: Refusal) -> _Problem:
+    value = _at(document.data, path)
+    meant = _meant(value, refusal.choices) if isinstance(value, str) else ""
+    shown = "" if refusal.confidential else f", not {_shown(value, path)}"
+    message = f"{_dotted(path)}: {refusal.message}{shown}{meant}"
+    return _Problem(document.position(path, key=refusal.at_key), path, refusal.code, message)
+
+
+def _at(data: JsonValue, path: KeyPath) -> JsonValue:
+    for step in path:
+        data = data[step]  # type: ignore[index]
+    return data
+
+
+def _shown(value: JsonValue, path: KeyPath) -> str:
+    """Describe a value as the file has it: what the environment filled in is never shown."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str) and path and path[0] in FILLED and "${" in value:
+        return f"the value of {_shorten(repr(value)[1:-1])}"
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    return _shorten(repr(value))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+
+
+def _meant(word: str, choices: tuple[str, ...] | list[str]) -> str:
+    close = difflib.get_close_matches(word.lower(), choices, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _dotted(path: KeyPath) -> str:
+    """Write a path as people do: `channels.sms.type`, `suppress[0]`."""
+    text = ""
+    for step in path:
+        plain = step if isinstance(step, str) and step.isprintable() else ascii(step)
+        text += f"[{step}]" if isinstance(step, int) else f".{plain}"
+    return _shorten(text.removeprefix(".")) or "the file"

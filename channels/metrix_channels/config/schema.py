@@ -1,0 +1,80 @@
+"""A JSON Schema (2020-12) of the configuration, with which editors complete and check the file as it is written.
+
+It is made from the models, so it cannot disagree with them. `python -m metrix_channels.config.schema` prints it; the
+result is kept beside this module as `channels.schema.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+import attrs
+
+from .environment import FILLED
+from .kinds import CHANNEL_NAME, REFERENCE
+from .models import SETTING, Config, Setting
+
+_ANY_REFERENCE: Final = {"type": "string", "pattern": REFERENCE.pattern}
+
+
+def build() -> dict[str, Any]:
+    """Return the schema."""
+    schema = _of_class(Config, filled=FILLED)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "metrix-channels configuration",
+        **schema,
+    }
+
+
+def _of_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
+    """Describe a model; in the keys of `filled`, `${NAME}` may stand for the value."""
+    hints = get_type_hints(cls)
+    settings = {
+        field.name: (field, setting)
+        for field in attrs.fields(cls)
+        if (setting := field.metadata.get(SETTING)) is not None
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name, (field, _) in settings.items() if field.default is attrs.NOTHING],
+        "properties": {
+            name: _of_setting(setting, hints[name], name in filled) for name, (_, setting) in settings.items()
+        },
+        **getattr(cls, "SCHEMA", {}),
+    }
+
+
+def _of_setting(setting: Setting, annotation: Any, filled: bool) -> dict[str, Any]:
+    if setting.kind is None:
+        schema = _of_type(annotation, filled)
+    elif not filled or setting.kind.holds_references:
+        schema = dict(setting.kind.schema)
+    else:
+        schema = {"anyOf": [dict(setting.kind.schema), _ANY_REFERENCE]}
+    default = {} if setting.default is None else {"default": setting.default}
+    return {"description": setting.doc, **schema, **default}
+
+
+def _of_type(annotation: Any, filled: bool) -> dict[str, Any]:
+    if attrs.has(annotation):
+        fields = frozenset(field.name for field in attrs.fields(annotation))
+        return _of_class(annotation, filled=fields if filled else frozenset())
+    if get_origin(annotation) is types.UnionType:
+        return {"anyOf": [_of_type(option, filled) for option in get_args(annotation)]}
+    if annotation is bool:
+        return {"type": "boolean"}
+    _, value = get_args(annotation)  # a mapping of names to models
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "patternProperties": {f"^{CHANNEL_NAME.pattern}$": _of_type(value, filled)},
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(build(), indent=2, ensure_ascii=False) + "\n")

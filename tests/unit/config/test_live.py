@@ -1,0 +1,62 @@
+"""A configuration that is edited while the process runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metrix_channels.config import ConfigFile
+from metrix_channels.errors import ConfigError
+
+TEXT = "version: 1\nmetrix: {app_id: a, api_key: '${KEY}'}\nchannels: {sms: {type: sms, verified: true}}\n"
+
+
+def test_an_unchanged_file_is_read_once(tmp_path: Path) -> None:
+    """The same object as long as the file is the same."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    assert file.path == path
+    assert file.current() is file.current()
+
+
+def test_an_edit_counts_at_once(tmp_path: Path) -> None:
+    """A verification that is withdrawn is withdrawn, also when the file is replaced by another of its size."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    assert file.current().channel("sms").verified is True
+    (tmp_path / "new").write_text(TEXT.replace("true}", "false}"))
+    (tmp_path / "new").replace(path)
+    assert file.current().channel("sms").verified is False
+
+
+def test_a_broken_edit_is_an_error_each_time(tmp_path: Path) -> None:
+    """No answer is given from a file that is no longer there; once it is mended, all is well."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    file.current()
+    path.write_text(TEXT + "x: 1\n")
+    codes = []
+    for _ in range(2):
+        with pytest.raises(ConfigError) as caught:
+            file.current()
+        codes.append(caught.value.code)
+    path.unlink()
+    with pytest.raises(ConfigError) as caught:
+        file.current()
+    assert [*codes, caught.value.code] == ["config_key_unknown", "config_key_unknown", "config_missing"]
+    path.write_text(TEXT)
+    assert file.current().channel("sms").verified is True
+
+
+def test_the_folder_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path keeps meaning the same file, and locations keep its short name."""
+    (tmp_path / "channels.yaml").write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+    file = ConfigFile(Path("channels.yaml"), {})
+    monkeypatch.chdir("/")
+    assert file.current().path == tmp_path / "channels.yaml"
+    assert file.current().channel("sms").location == "channels.yaml:3:29"
