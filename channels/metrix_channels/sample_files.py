@@ -1,0 +1,30 @@
+"""The files that ship with the library: inside an installed wheel, or at the top of a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).resolve().parent
+_INSTALLED: Final = _PACKAGE / "samples"
+_CHECKOUT: Final = _PACKAGE.parent.parent
+
+
+def templates() -> Path:
+    """Return the folder of the sample templates."""
+    return _sample("templates")
+
+
+def example_config() -> Path:
+    """Return the path of `channels.example.yaml`."""
+    return _sample("channels.example.yaml")
+
+
+def schema() -> Path:
+    """Return the path of the JSON Schema that editors complete channels.yaml by."""
+    return _PACKAGE / "config" / "channels.schema.json"
+
+
+def _sample(name: str) -> Path:
+    installed = _INSTALLED / name
+    return installed if installed.exists() else _CHECKOUT / name

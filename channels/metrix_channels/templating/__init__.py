@@ -1,0 +1,8 @@
+"""Templates: a message's fields as YAML, its text as Jinja, one file a channel and locale."""
+
+from __future__ import annotations
+
+from .library import PlainValue, Rendered, Template, Templates, Variant
+from .persian import fa_digits
+
+__all__ = ["PlainValue", "Rendered", "Template", "Templates", "Variant", "fa_digits"]

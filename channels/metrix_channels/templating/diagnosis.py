@@ -1,0 +1,120 @@
+"""What went wrong while a template rendered: the exception, in words that name file, line, column and variable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import TracebackType
+from typing import Any, Final
+
+from attrs import frozen
+from jinja2 import TemplateNotFound, TemplateRuntimeError, UndefinedError
+from jinja2.exceptions import SecurityError
+from jinja2.utils import missing
+
+from ..errors import MetrixChannelsError, TemplateError
+from .environment import NameMissing
+from .filters import ValueRefused, name_of
+from .folder import shown
+from .lines import Lines, code_of
+from .persian import DateRefused
+
+_NAME: Final = re.compile(r"(?<![\w.'\"])[^\W\d]\w*(?:\.\w+)*")
+_NOT_THERE: Final = object()
+
+
+@frozen
+class Place:
+    """A line of one file of a template."""
+
+    lines: Lines
+    line: int
+
+    def at(self, word: str | None = None) -> str:
+        """Return `file:line:column`, at `word` where it is found."""
+        return self.lines.of_file(self.line, word)
+
+
+def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> MetrixChannelsError:
+    """Return the error to raise for what a template raised; no value is ever shown."""
+    if isinstance(error, MetrixChannelsError):
+        return type(error)(error.message, code=error.code, remedy=error.remedy, location=error.location or place.at())
+    if isinstance(error, NameMissing):
+        return _undefined(error, place, values)
+    if isinstance(error, UndefinedError):
+        return TemplateError(str(error), code="template_undefined", location=place.at())
+    if isinstance(error, ValueRefused | DateRefused):
+        return _refused(str(error), place, values)
+    if isinstance(error, MemoryError | RecursionError | OverflowError):
+        return TemplateError("rendering needs too much memory", code="template_too_costly", location=place.at())
+    if isinstance(error, SecurityError):
+        return TemplateError(
+            "what is called there is not a function of templates", code="template_syntax", location=place.at()
+        )
+    if isinstance(error, TemplateNotFound):
+        return TemplateError("a file of the template is missing", code="template_missing", location=place.at())
+    if isinstance(error, TemplateRuntimeError):
+        return TemplateError("a tag or filter cannot be used like this", code="template_syntax", location=place.at())
+    # Only the words of a TypeError are known to name types and never values.
+    detail = f": {error}" if isinstance(error, TypeError) else ""
+    return _refused(f"an operation does not fit its values ({type(error).__name__}{detail})", place, values)
+
+
+def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
+    """Return name and line of the innermost template in a traceback."""
+    found = None
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None and template.name is not None:
+            found = template.name, template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def _undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> TemplateError:
+    name = str(error.name)
+    if error.owner is missing:
+        # A message without a name's being missing from the context comes with Jinja's own words.
+        message = f"{shown(name)} is not defined" if error.hint is None else error.hint
+        known = [key for key in values if key != "now"]
+    else:
+        message = f"{name_of(error.owner)} has no item {shown(name)}"
+        known = list(error.owner) if isinstance(error.owner, dict) else []
+    near = get_close_matches(name, known, 1)
+    hint = f"Did you mean {shown(near[0])}? " if near else ""
+    return TemplateError(
+        message,
+        code="template_undefined",
+        remedy=f"{hint}Add the value to the context, or guard it with `default`.",
+        location=place.at(name),
+    )
+
+
+def _refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateError:
+    name = _culprit(code_of(place.lines.text, place.line), values)
+    about = f" (see {shown(name)})" if name else ""
+    return TemplateError(
+        message + about,
+        code="template_value_refused",
+        location=place.at(name.rpartition(".")[2] if name else None),
+    )
+
+
+def _culprit(code: str, values: Mapping[str, Any]) -> str | None:
+    """Return the name in a line of code whose value is no text and no number; else the only name that is known."""
+    names: list[str] = _NAME.findall(code)
+    found = {name: value for name in names if (value := _resolve(name, values)) is not _NOT_THERE}
+    for name, value in found.items():
+        if name_of(value) not in ("text", "a number"):
+            return name
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _resolve(name: str, values: Mapping[str, Any]) -> Any:
+    value: Any = values
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return _NOT_THERE
+        value = value[part]
+    return value

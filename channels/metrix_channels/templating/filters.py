@@ -1,0 +1,165 @@
+"""The filters and tests that a template may use: an allow-list, each strict about what it is given.
+
+Jinja's own filters turn None into "None" and a list into its Python form. A message must never say so: what
+stands for text here is text or a number, and everything else is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import wraps
+from types import MappingProxyType
+from typing import Any, Final
+
+from jinja2 import filters as jinja_filters
+from jinja2 import pass_eval_context
+from jinja2 import tests as jinja_tests
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Undefined
+from markupsafe import Markup, soft_str
+
+from .persian import fa_digits, jalali
+
+_NAMES: Final[dict[type, str]] = {
+    bool: "true/false",
+    type(None): "null",
+    list: "a list",
+    tuple: "a list",
+    dict: "a mapping",
+    str: "text",
+    Markup: "text",
+    int: "a number",
+    float: "a number",
+    Decimal: "a number",
+    date: "a date",
+    datetime: "a date",
+}
+
+
+class ValueRefused(Exception):
+    """A value does not fit where the template puts it; becomes `template_value_refused` with its place."""
+
+
+def as_text(value: Any) -> Any:
+    """Return `value` when it can stand in a message: text, or a finite number.
+
+    Raises:
+        ValueRefused: it is anything else.
+        UndefinedError: there is no value.
+    """
+    kind = type(value)
+    if kind is str or kind is Markup or kind is int:
+        return value
+    if kind is Decimal and value.is_finite():
+        return value
+    if kind is float and math.isfinite(value):
+        return value
+    if isinstance(value, Undefined):
+        str(value)  # raises where a name is missing
+        raise ValueRefused("an inline `if` without `else` gives nothing here")
+    raise ValueRefused(f"{name_of(value)} cannot stand in a message")
+
+
+def name_of(value: object) -> str:
+    """Name the kind of a value in a reader's words, never the value itself."""
+    return _NAMES.get(type(value)) or f"a value of type {type(value).__name__}"
+
+
+def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def strict(value: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(as_text(value), *args, **kwargs)
+
+    return strict
+
+
+def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make strict a filter of Jinja's that takes its evaluation context or environment first."""
+
+    @wraps(function)
+    def strict(context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(context, as_text(value), *args, **kwargs)
+
+    return strict
+
+
+@pass_eval_context
+def _join(context: EvalContext, values: Iterable[Any], separator: str = "", attribute: Any = None) -> str:
+    if attribute is not None:
+        values = map(jinja_filters.make_attrgetter(context.environment, attribute), values)
+    return jinja_filters.sync_do_join(context, [as_text(value) for value in values], as_text(separator))
+
+
+def _number(value: Any) -> Any:
+    if type(value) not in (int, float, Decimal):
+        as_text(value)
+        raise ValueRefused("text stands where a number is needed; convert it with `int` or `float`")
+    return value
+
+
+def _round(value: Any, precision: int = 0) -> Any:
+    # A huge precision would compute a power of ten of that many digits.
+    if type(precision) is not int or not 0 <= precision <= 20:
+        raise ValueRefused("`round` takes a precision from 0 to 20")
+    return round(_number(value), precision)
+
+
+def _int(value: Any) -> int:
+    try:
+        return int(as_text(value))
+    except ValueError:
+        raise ValueRefused("a text that is no whole number was given to `int`") from None
+
+
+def _float(value: Any) -> float:
+    try:
+        number = float(as_text(value))
+    except (ValueError, OverflowError):
+        raise ValueRefused("a text that is no number was given to `float`") from None
+    if not math.isfinite(number):
+        raise ValueRefused("a number without a finite value was given to `float`")
+    return number
+
+
+_JINJA = jinja_filters.FILTERS
+
+FILTERS: Final = MappingProxyType(
+    {
+        # text
+        **{name: _of_text(_JINJA[name]) for name in ("upper", "lower", "capitalize", "title", "trim")},
+        **{name: _of_text(_JINJA[name]) for name in ("escape", "e", "striptags", "urlencode")},
+        **{name: _of_text(_JINJA[name]) for name in ("center", "format")},
+        **{name: _in_context(_JINJA[name]) for name in ("truncate", "wordwrap", "replace")},
+        "indent": _of_text(_JINJA["indent"]),
+        "string": _of_text(soft_str),
+        "fa_digits": _of_text(fa_digits),
+        "jalali": jalali,
+        # numbers
+        "int": _int,
+        "float": _float,
+        "round": _round,
+        "abs": lambda value: abs(_number(value)),
+        # lists and mappings
+        "join": _join,
+        **{name: _JINJA[name] for name in ("length", "count", "first", "last", "sort", "reverse", "unique")},
+        **{name: _JINJA[name] for name in ("sum", "min", "max", "map", "list", "items", "dictsort")},
+        **{name: _JINJA[name] for name in ("select", "reject", "selectattr", "rejectattr")},
+        # what may be absent
+        **{name: _JINJA[name] for name in ("default", "d")},
+    }
+)
+
+TESTS: Final = MappingProxyType(
+    {
+        name: jinja_tests.TESTS[name]
+        for name in (
+            *("defined", "undefined", "none", "boolean", "true", "false", "number", "integer", "float", "string"),
+            *("mapping", "sequence", "iterable", "even", "odd", "divisibleby", "in", "lower", "upper"),
+            *("==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan"),
+            *("<=", "le"),
+        )
+    }
+)

@@ -1,0 +1,121 @@
+"""The folder of templates: names that stay inside it, and files as text."""
+
+from __future__ import annotations
+
+import re
+import stat
+from os import O_CLOEXEC, O_NONBLOCK, O_RDONLY, fdopen, fstat
+from os import open as open_file
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ..errors import TemplateError
+
+MAX_BYTES: Final = 1_000_000
+
+_WORD: Final = re.compile(r"\w[\w-]{0,99}")
+_LOCALE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
+
+Stamp = tuple[int, int, int] | None
+"""Tells one state of a file from another; None when there is none."""
+
+
+@frozen
+class Folder:
+    """The root that no name leads out of."""
+
+    root: Path
+
+    def path(self, name: str) -> Path:
+        """Return the path of `name`, which is relative to the root and written with `/`.
+
+        Raises:
+            TemplateError: `template_path_refused` when the name, or a link behind it, leads out of the root.
+        """
+        parts = name.split("/")
+        if any(part in ("", ".", "..") for part in parts) or not name.isprintable() or "\\" in name:
+            raise _refused(f"{shown(name)} is not a plain relative path")
+        if re.match(r"[A-Za-z]:", name):
+            raise _refused(f"{shown(name)} names a drive")
+        path = self.root / name
+        try:
+            inside = path.resolve().is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError):  # a link to itself
+            inside = False
+        if not inside:
+            raise _refused(f"{shown(name)} is a link that leads out of the templates folder")
+        return path
+
+    def has(self, name: str) -> bool:
+        """Tell whether a regular file stands at `name`; refuses what `path` refuses."""
+        path = self.root / name
+        # A broken link is asked about too: where it leads is refused, not overlooked.
+        return (path.is_symlink() or path.is_file()) and self.path(name).is_file()
+
+    def stamp(self, name: str) -> Stamp:
+        """Return what changes when the file at `name` changes."""
+        try:
+            found = (self.root / name).stat()
+        except (OSError, ValueError):
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def read(self, name: str) -> str:
+        """Return the text of a file: UTF-8 without a byte order mark, lines ended by a line feed.
+
+        Raises:
+            TemplateError: `template_path_refused`; `file_unreadable` when it is no regular file, larger than 1 MB or
+                not UTF-8.
+            FileNotFoundError: there is none.
+        """
+        path = self.path(name)
+        try:
+            # Without blocking: opening a named pipe would wait for a writer.
+            with fdopen(open_file(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), "rb") as file:
+                if not stat.S_ISREG(fstat(file.fileno()).st_mode):
+                    raise _unreadable(path, "it is not a regular file")
+                raw = file.read(MAX_BYTES + 1)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _unreadable(path, error.strerror or "the system refused") from error
+        if len(raw) > MAX_BYTES:
+            raise _unreadable(path, f"it is larger than {MAX_BYTES:,} bytes")
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise _unreadable(path, "it is not UTF-8; save it as such", f"{path}:{line}:1") from None
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def check_word(what: str, name: str) -> None:
+    """Refuse a name of a template or channel that is not one plain word."""
+    if not _WORD.fullmatch(name):
+        raise _refused(f"{shown(name)} cannot be the name of a {what}: letters, digits, `-` and `_` only")
+
+
+def check_locale(locale: str) -> None:
+    """Refuse a locale that is not written like `fa` or `fa-IR`."""
+    if not _LOCALE.fullmatch(locale):
+        raise _refused(f"{shown(locale)} is not a locale; write it like `fa` or `fa-IR`")
+
+
+def shown(text: str) -> str:
+    """Write text from outside into a message: quoted, what does not print escaped, not too much of it."""
+    text = text if len(text) <= 80 else text[:79] + "…"
+    return "`" + "".join(c if c.isprintable() or c == "\u200c" else ascii(c)[1:-1] for c in text) + "`"
+
+
+def _refused(message: str) -> TemplateError:
+    return TemplateError(message, code="template_path_refused")
+
+
+def _unreadable(path: Path, why: str, location: str | None = None) -> TemplateError:
+    return TemplateError(
+        f"the file {shown(path.name)} cannot be read: {why}",
+        code="file_unreadable",
+        location=location or f"{path}:1:1",
+    )

@@ -1,0 +1,115 @@
+"""The head of a template file: a message's other fields as YAML, read before any of it is a template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from ..config import parse_yaml
+from ..errors import ConfigError, TemplateError
+from ..models import JsonValue
+from .folder import shown
+
+_FENCE: Final = re.compile(r"---[ \t]*")
+_BARE_EXPRESSION: Final = re.compile(r"(?:^|[:\-\[,])[ \t]*\{[{%]")
+
+FieldPath = tuple[str | int, ...]
+
+
+@frozen
+class FrontMatter:
+    """The fields as they are written.
+
+    Attributes:
+        fields: keys are the names of fields, never templates; each text in a value is a template.
+        sensitive: names of values that no log may show.
+        lines: of the text at each path: the line where it starts, and whether its lines are the file's own.
+    """
+
+    fields: Mapping[str, JsonValue]
+    sensitive: frozenset[str]
+    lines: Mapping[FieldPath, tuple[int, bool]]
+
+
+_NONE: Final = FrontMatter({}, frozenset(), {})
+
+
+def split(text: str, source: str) -> tuple[FrontMatter, str, int]:
+    """Take the front matter off a template's text.
+
+    Args:
+        text: of the whole file.
+        source: what errors call the file.
+
+    Returns:
+        The front matter, the body, and the number of the body's first line.
+
+    Raises:
+        TemplateError: `template_front_matter`, or the YAML's own `yaml_invalid` and `yaml_refused`.
+    """
+    lines = text.split("\n")
+    if not _FENCE.fullmatch(lines[0]):
+        return _NONE, text, 1
+    end = next((number for number, line in enumerate(lines[1:], 1) if _FENCE.fullmatch(line)), None)
+    if end is None:
+        raise _wrong("the front matter that begins here has no end", f"{source}:1:1")
+    return _read(lines[: end + 1], source), "\n".join(lines[end + 1 :]), end + 2
+
+
+def _read(lines: list[str], source: str) -> FrontMatter:
+    try:
+        document = parse_yaml("\n".join(lines[1:-1]), source, first_line=2)
+    except ConfigError as error:
+        raise _in_template(error, lines) from None
+    data = {} if document.data is None else document.data
+    if not isinstance(data, dict):
+        raise _wrong("the front matter is not a mapping of fields", document.location())
+    if "body" in data:
+        raise _wrong("`body` is the text below the front matter", document.location(("body",), key=True))
+    fields = {name: value for name, value in data.items() if name != "sensitive"}
+    places: dict[FieldPath, tuple[int, bool]] = {}
+    for path in _texts(fields, ()):
+        line, column = document.position(path)
+        literal = lines[line - 1][column - 1 : column] == "|"
+        places[path] = (line + 1 if literal else line, literal)
+    sensitive = _names(data.get("sensitive", []), document.location(("sensitive",)))
+    return FrontMatter(fields, sensitive, places)
+
+
+def _names(value: JsonValue, location: str) -> frozenset[str]:
+    if isinstance(value, list) and all(isinstance(name, str) and name.isidentifier() for name in value):
+        return frozenset(str(name) for name in value)
+    raise _wrong("`sensitive` is a list of names, like [code]", location)
+
+
+def _texts(value: JsonValue, path: FieldPath) -> list[FieldPath]:
+    """Return the paths of all texts in a value."""
+    if isinstance(value, str):
+        return [path]
+    if isinstance(value, Mapping):
+        return [found for key, item in value.items() for found in _texts(item, (*path, key))]
+    if isinstance(value, list):
+        return [found for index, item in enumerate(value) for found in _texts(item, (*path, index))]
+    return []
+
+
+def _in_template(error: ConfigError, lines: list[str]) -> TemplateError:
+    line = int((error.location or "::").split(":")[-2] or 1)
+    remedy = error.remedy
+    if line <= len(lines) and _BARE_EXPRESSION.search(lines[line - 1]):
+        remedy = 'Put a value that begins with {{ or {% in quotes: "{{ name }}".'
+    return TemplateError(error.message, code=error.code, remedy=remedy, location=error.location)
+
+
+def _wrong(message: str, location: str) -> TemplateError:
+    return TemplateError(message, code="template_front_matter", location=location)
+
+
+def title_of_subject(fields: Mapping[str, JsonValue], source: str) -> dict[str, JsonValue]:
+    """Return an email's fields under Metrix's name for the subject, `title`."""
+    if "subject" in fields and "title" in fields:
+        raise _wrong(f"an email's {shown('subject')} is its {shown('title')}: give one of them", f"{source}:1:1")
+    return {"title" if name == "subject" else name: value for name, value in fields.items()}

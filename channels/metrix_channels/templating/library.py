@@ -1,0 +1,232 @@
+"""The templates of a project: which file serves a channel and a locale, compiled once and followed when it changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from threading import RLock
+from typing import Final, Literal
+
+from attrs import frozen
+
+from ..config import parse_yaml
+from ..errors import ConfigError, TemplateError
+from ..models import ChannelType, JsonValue
+from .apart import Apart
+from .context import prepare
+from .folder import Folder, Stamp, check_locale, check_word, shown
+from .program import Program
+
+LAYOUTS: Final = "layouts"
+"""The folder of files to extend and include; it is no template itself."""
+SAMPLE: Final = "sample.yaml"
+
+_VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>[A-Za-z0-9-]+))?\.(?P<format>txt|html)\.j2")
+
+PlainValue = JsonValue | date | datetime | Decimal
+
+
+@frozen
+class Rendered:
+    """The fields of a message, not yet checked for a channel."""
+
+    fields: dict[str, JsonValue]
+
+
+@frozen
+class Variant:
+    """One file of a template.
+
+    Attributes:
+        channel: a channel's name, its type, or `push`.
+        locale: None for the file that serves every locale.
+        path: of the file.
+        format: `txt` or `html`.
+    """
+
+    channel: str
+    locale: str | None
+    path: Path
+    format: Literal["txt", "html"]
+
+
+class Template:
+    """One compiled file, with all that it extends and includes.
+
+    Attributes:
+        path: of its own file.
+        files: all files that it is made of, its own first.
+        variables: names that it uses from the context, over front matter, body and layouts. Never too few; a name
+            that an included file takes from a loop around it is counted too.
+        sensitive: names of values that no log, report or bundle may show.
+        runs_apart: whether it always renders in a child process.
+    """
+
+    def __init__(self, program: Program, apart: Apart) -> None:
+        root = Path(program.root)
+        self.path = root / program.main
+        self.files = tuple(root / name for name, text in program.texts.items() if text is not None)
+        self.variables = program.variables
+        self.sensitive = program.sensitive
+        self.runs_apart = program.verdict.risk is not None
+        self._program = program
+        self._apart = apart
+
+    def render(self, context: Mapping[str, PlainValue], now: datetime) -> Rendered:
+        """Fill the template in.
+
+        Args:
+            context: plain data by name; `now` is reserved.
+            now: the start of the run, aware. It stands under `now` in the template, in UTC.
+
+        Raises:
+            TemplateError: `context_invalid`, `template_undefined`, `template_value_refused`, `template_too_costly`.
+            ConfigError: `extra_missing`, where a filter needs what is not installed.
+        """
+        values = prepare(context, now)
+        if self._program.verdict.allows(values):
+            return Rendered(self._program.render(values))
+        return Rendered(self._apart.render(self._program, values))
+
+
+class Templates:
+    """A folder of templates; it may be used from several threads.
+
+    Args:
+        root: the folder; it need not exist before a template is asked for.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folder = Folder(root)
+        self._apart = Apart()
+        self._lock = RLock()
+        self._compiled: dict[tuple[str, bool], tuple[Template, dict[str, Stamp]]] = {}
+
+    def find(self, name: str, channel: str, type: ChannelType, locale: str | None = None) -> Template:  # noqa: A002
+        """Return the template `name` for a channel.
+
+        Args:
+            name: of the template's folder.
+            channel: the channel's name in the configuration.
+            type: of the channel.
+            locale: such as `fa` or `fa-IR`; what has none serves every locale.
+
+        Raises:
+            TemplateError: `template_missing`, `template_path_refused`, or why it cannot be read or compiled.
+        """
+        check_word("template", name)
+        check_word("channel", channel)
+        if locale is not None:
+            check_locale(locale)
+        wanted = list(_candidates(name, channel, type, locale))
+        found = next((file for file in wanted if self._folder.has(file)), None)
+        if found is None:
+            raise self._missing(name, wanted)
+        return self._current(found, email=type is ChannelType.EMAIL)
+
+    def names(self) -> list[str]:
+        """Return the names of all templates, in order."""
+        if not self.root.is_dir():
+            return []
+        return sorted(
+            folder.name
+            for folder in self.root.iterdir()
+            if folder.is_dir() and re.fullmatch(r"\w[\w-]*", folder.name) and folder.name != LAYOUTS
+        )
+
+    def variants(self, name: str) -> list[Variant]:
+        """Return the files of a template, in order; none when there is no such template."""
+        check_word("template", name)
+        folder = self._folder.path(name)
+        if not folder.is_dir():
+            return []
+        return [
+            Variant(parts["channel"], parts["locale"], path, "html" if parts["format"] == "html" else "txt")
+            for path in sorted(folder.iterdir())
+            if (parts := _VARIANT.fullmatch(path.name)) and self._folder.has(f"{name}/{path.name}")
+        ]
+
+    def sample(self, name: str) -> dict[str, JsonValue]:
+        """Return the sample context of a template; empty when it has none.
+
+        Raises:
+            TemplateError: `yaml_invalid`, `yaml_refused`, or `context_invalid` when it is not a mapping.
+        """
+        check_word("template", name)
+        path = self.root / name / SAMPLE
+        try:
+            document = parse_yaml(self._folder.read(f"{name}/{SAMPLE}"), str(path))
+        except FileNotFoundError:
+            return {}
+        except ConfigError as error:
+            raise TemplateError(error.message, code=error.code, remedy=error.remedy, location=error.location) from None
+        if document.data is None:
+            return {}
+        if not isinstance(document.data, dict):
+            raise TemplateError(
+                "a sample is a mapping of names to values", code="context_invalid", location=document.location()
+            )
+        return document.data
+
+    def locales(self, name: str, channel: str, type: ChannelType) -> list[str | None]:  # noqa: A002
+        """Return the locales in which a template has a file for a channel; None stands for the file without one."""
+        stems = set(_stems(channel, type))
+        found = {variant.locale for variant in self.variants(name) if variant.channel in stems}
+        return sorted(found, key=lambda locale: locale or "")
+
+    def close(self) -> None:
+        """End the child process, if rendering needed one; it starts again when it is needed."""
+        self._apart.close()
+
+    def _current(self, file: str, *, email: bool) -> Template:
+        with self._lock:
+            cached = self._compiled.get((file, email))
+            if cached and all(self._folder.stamp(name) == stamp for name, stamp in cached[1].items()):
+                return cached[0]
+            stamps: dict[str, Stamp] = {}
+
+            def read(name: str) -> str:
+                # Stamped first: an edit in between is seen by the next look.
+                stamps[name] = self._folder.stamp(name)
+                return self._folder.read(name)
+
+            template = Template(Program(file, read, str(self.root), email=email), self._apart)
+            self._compiled[file, email] = template, stamps
+            return template
+
+    def _missing(self, name: str, wanted: list[str]) -> TemplateError:
+        near = get_close_matches(name, self.names(), 1)
+        hint = f"Did you mean {shown(near[0])}? " if near and near[0] != name else ""
+        files = ", ".join(wanted)
+        return TemplateError(
+            f"there is no template {shown(name)} for the channel; looked in {self.root} for: {files}",
+            code="template_missing",
+            remedy=f"{hint}Create one of the files that the message names.",
+        )
+
+
+def _candidates(name: str, channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002
+    """Give the files that may serve, the most special first."""
+    formats = ("html", "txt") if type is ChannelType.EMAIL else ("txt", "html")
+    for tag in (*_locales(locale), None):
+        for stem in _stems(channel, type):
+            for kind in formats:
+                yield f"{name}/{stem}{'.' + tag if tag else ''}.{kind}.j2"
+
+
+def _stems(channel: str, type: ChannelType) -> list[str]:  # noqa: A002
+    """Give the words for a channel that a file's name may begin with, the most special first."""
+    shared = ["push"] if type in (ChannelType.APP_PUSH, ChannelType.WEB_PUSH) else []
+    return list(dict.fromkeys([channel, type.value, *shared]))
+
+
+def _locales(locale: str | None) -> Iterator[str]:
+    """Give a locale and its parents: `fa-IR`, `fa`."""
+    while locale:
+        yield locale
+        locale = locale.rpartition("-")[0]

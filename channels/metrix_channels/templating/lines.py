@@ -1,0 +1,58 @@
+"""From a line of a template's text to `file:line:column`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import frozen
+
+_CODE: Final = re.compile(r"\{[{%](?!#).*?(?:[%}]\}|$)")
+
+
+@frozen
+class Lines:
+    """Where a template's text stands in its file.
+
+    Attributes:
+        source: what errors call the file.
+        text: of the whole file.
+        first: the line of the file where the template's text starts.
+        own: whether each line of the text is one of the file; else all that is known is where it starts.
+    """
+
+    source: str
+    text: str
+    first: int = 1
+    own: bool = True
+
+    def number(self, line: int) -> int:
+        """Return the line of the file for a line of the text."""
+        return self.first + line - 1 if self.own else self.first
+
+    def location(self, line: int, word: str | None = None) -> str:
+        """Return the place of a line of the text, at `word` in it where that is found."""
+        return self.of_file(self.number(line), word)
+
+    def of_file(self, line: int, word: str | None = None) -> str:
+        """Return the place of a line of the file, at `word` in it where that is found."""
+        lines = self.text.split("\n")
+        column = _column(lines[line - 1], word) if 0 < line <= len(lines) else 1
+        return f"{self.source}:{line}:{column}"
+
+
+def _column(line: str, word: str | None) -> int:
+    """Return the column of `word` in the line's code; else that of the first code; else 1."""
+    codes = list(_CODE.finditer(line))
+    if word:
+        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        for code in codes:
+            if found := pattern.search(line, *code.span()):
+                return found.start() + 1
+    return codes[0].start() + 1 if codes else 1
+
+
+def code_of(text: str, line: int) -> str:
+    """Return the pieces of code that stand in a line of a file."""
+    lines = text.split("\n")
+    return " ".join(_CODE.findall(lines[line - 1])) if 0 < line <= len(lines) else ""

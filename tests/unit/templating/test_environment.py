@@ -1,0 +1,184 @@
+"""What a template can reach: its values' items, and nothing that has a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import escape
+
+from metrix_channels.errors import TemplateError
+from metrix_channels.templating.program import Program
+
+Render = Callable[..., dict[str, Any]]
+
+
+def body(text: str, values: dict[str, Any], *, html: bool = False) -> Any:
+    """Render the text of a template without files."""
+    main = "t/x.html.j2" if html else "t/x.txt.j2"
+    return Program(main, lambda _name: text, "root", email=html).render(values)["body"]
+
+
+@given(st.text())
+def test_any_text_comes_out_exactly(value: str) -> None:
+    """A text template changes nothing in a value."""
+    assert body("a{{ v }}b", {"v": value}) == f"a{value}b"
+
+
+@given(st.text())
+def test_any_text_is_escaped_in_html(value: str) -> None:
+    """An HTML template escapes every value, once."""
+    assert body('<p title="{{ v }}">{{ "" ~ v }}</p>', {"v": value}, html=True) == (
+        f'<p title="{escape(value)}">{escape(value)}</p>'
+    )
+
+
+@pytest.mark.parametrize("name", ["items", "keys", "id", "values", "get", "copy", "pop", "__class__"])
+def test_a_column_is_the_column(name: str, render: Render) -> None:
+    """An item that is called like a method is the item, by dot and by bracket."""
+    values = {"row": {name: "column"}, name: "top"}
+    text = f"{{{{ row.{name} }}}}{{{{ row['{name}'] }}}}{{{{ {name} }}}}"
+    assert render(text, values)["body"] == "columncolumntop"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "''.__class__.__mro__",
+        "''['__class__']",
+        "text.upper()",
+        "text.format(1)",
+        "row.items()",
+        "row|attr('keys')",
+        "(row|map(attribute='__class__')|list)[0].x",
+        "[text]|map(attribute='__class__')|first",
+        "[text]|map('attr', '__class__')|list|first",
+        "now.strftime('%Y')",
+        "now.__class__",
+        "number.real",
+        "range(3)|first",
+        "lipsum()",
+        "cycler.__init__",
+        "namespace",
+        "dict(a=1)",
+        "joiner",
+        "self._TemplateReference__context",
+        "self.__init__",
+        "caller()",
+        "text()",
+        "none.x",
+        "text|tojson",
+        "text|safe",
+        "text|pprint",
+        "text|xmlattr",
+        "'%s'|format(text.__class__)",
+        "undefined_name()",
+    ],
+)
+def test_no_walk_leads_out_of_the_data(expression: str, render: Render) -> None:
+    """Attributes, methods and globals of Python and Jinja are all out of reach."""
+    with pytest.raises(TemplateError) as caught:
+        render(f"{{{{ {expression} }}}}", {"text": "secret-value", "row": {"a": 1}, "number": 1})
+    assert caught.value.code in {"template_undefined", "template_syntax", "template_value_refused"}
+    assert "secret-value" not in str(caught.value)
+    assert "t/sms.txt.j2:1:" in (caught.value.location or "")
+
+
+def test_what_templates_need_of_jinja_works(render: Render) -> None:
+    """Loops, conditions, filters, inheritance within one file, macros."""
+    text = (
+        "{% for x in xs if x != 2 %}{{ loop.index }}/{{ loop.length }}:{{ x }}{{ loop.cycle('a', 'b') }}"
+        "{{ ',' if not loop.last else '' }}{% else %}none{% endfor %}"
+        "{% block b %}[{{ n|default('-') }}]{% endblock %}{{ self.b() }}"
+        "{% macro m(a) %}<{{ a }}>{% endmacro %}{{ m(1) }}"
+    )
+    assert render(text, {"xs": [1, 2, 3]})["body"] == "1/2:1a,2/2:3b[-][-]<1>"
+
+
+@pytest.mark.parametrize("value", [None, True, False, [1], {"a": 1}], ids=repr)
+@pytest.mark.parametrize(
+    "text", ["{{ v }}", "{{ 'a' ~ v }}", "{{ v|upper }}", "{{ [v]|join(',') }}", "{{ v|fa_digits }}"]
+)
+def test_only_text_and_numbers_come_out(value: object, text: str, render: Render) -> None:
+    """Null, truths, lists and mappings never appear in a message, by whatever way; the error names the variable."""
+    with pytest.raises(TemplateError) as caught:
+        render("line\n" + text, {"v": value})
+    assert caught.value.code == "template_value_refused"
+    assert "`v`" in caught.value.message
+    assert (caught.value.location or "").endswith(f"sms.txt.j2:2:{text.index('v') + 1}")
+
+
+def test_numbers_come_out(render: Render) -> None:
+    """Integers, floats and decimals are text enough."""
+    assert render("{{ a }} {{ b }} {{ c }}", {"a": 1, "b": 1.5, "c": Decimal("1.50")})["body"] == "1 1.5 1.50"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "column", "near"),
+    [
+        ("name {{ nme }}", "nme", 9, "name"),
+        ("{{ name }}{{ user.nme }}", "nme", 19, "name"),
+        ("{% if nme %}x{% endif %}", "nme", 7, "name"),
+        ("{{ nme|upper }}", "nme", 4, "name"),
+        ("{% for x in nme %}x{% endfor %}", "nme", 13, "name"),
+        ("{{ 'a' ~ nme }}", "nme", 10, "name"),
+        ("{{ nme == 1 }}", "nme", 4, "name"),
+        ("{{ user.a.b.c }}", "a", 9, None),
+    ],
+)
+def test_an_undefined_name_is_an_error(text: str, name: str, column: int, near: str | None, render: Render) -> None:
+    """Template, line, column and variable are named, and what may have been meant."""
+    with pytest.raises(TemplateError) as caught:
+        render("\n" + text, {"name": "x", "user": {"name": "y"}})
+    assert caught.value.code == "template_undefined"
+    assert f"`{name}`" in caught.value.message
+    assert (caught.value.location or "").endswith(f"t/sms.txt.j2:2:{column}")
+    assert near is None or f"`{near}`" in caught.value.remedy
+
+
+def test_an_if_without_else_is_an_error_when_it_gives_nothing(render: Render) -> None:
+    """`'a' if x` says nothing for the other case: "Hi ," is never sent."""
+    with pytest.raises(TemplateError) as caught:
+        render("Hi {{ 'Sara' if x }},", {"x": False})
+    assert caught.value.code == "template_value_refused"
+    assert "else" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("\n{{ a|uper }}", 2, "`upper`"),
+        ("\n{{ a is defind }}", 2, "`defined`"),
+        ("\n\n{% fi a %}", 3, ""),
+        ("{% if a %}", 1, ""),
+        ("{{ a|safe }}", 1, "escaped"),
+        ("{% autoescape false %}{{ a }}{% endautoescape %}", 1, ""),
+        ("{{ " + "(" * 500 + "a" + ")" * 500 + " }}", 1, ""),
+        ("{% if a %}" * 70 + "{% endif %}" * 70, 1, ""),
+        ("{% for a in b %}" * 25 + "{% endfor %}" * 25, 1, ""),
+        ("{{ " + "9" * 5000 + " }}", 1, ""),
+        ("{{ a" + "|upper" * 200 + " }}", 1, ""),
+        ("\n{% extends name %}", 2, ""),
+        ("\n{% include ['a', 'b'] %}", 2, ""),
+        ("\n{% import name as x %}", 2, ""),
+    ],
+)
+def test_what_cannot_be_compiled_names_the_line(text: str, line: int, hint: str, render: Render) -> None:
+    """Syntax errors, unknown filters, dynamic names and absurd nesting are found when the template is loaded."""
+    with pytest.raises(TemplateError) as caught:
+        render(text, {"a": 1, "b": []})
+    assert caught.value.code == "template_syntax"
+    assert f"t/sms.txt.j2:{line}:" in (caught.value.location or "")
+    assert hint in caught.value.remedy
+
+
+def test_a_foreign_error_shows_no_value(render: Render) -> None:
+    """What Python raises inside is told without the values."""
+    with pytest.raises(TemplateError) as caught:
+        render("{{ code + 1 }}", {"code": "4711"})
+    assert caught.value.code == "template_value_refused"
+    assert "4711" not in str(caught.value)

@@ -1,0 +1,197 @@
+"""Which file serves a channel and a locale, and when it is read again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metrix_channels.errors import TemplateError
+from metrix_channels.models import ChannelType
+from metrix_channels.templating import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ORDER = [
+    "shop.fa-IR.txt.j2",
+    "shop.fa-IR.html.j2",
+    "web_push.fa-IR.txt.j2",
+    "push.fa-IR.txt.j2",
+    "shop.fa.txt.j2",
+    "web_push.fa.txt.j2",
+    "push.fa.txt.j2",
+    "shop.txt.j2",
+    "web_push.txt.j2",
+    "push.txt.j2",
+]
+
+
+@pytest.mark.parametrize("first", range(len(ORDER)))
+def test_the_most_special_file_serves(first: int, write: Callable[..., Path], templates: Templates) -> None:
+    """Name, type and `push` with the locale, then with its language, then without any."""
+    for name in ORDER[first:]:
+        write(f"order/{name}")
+    found = templates.find("order", "shop", ChannelType.WEB_PUSH, "fa-IR")
+    assert found.path.name == ORDER[first]
+
+
+def test_email_prefers_html(write: Callable[..., Path], templates: Templates) -> None:
+    """An email takes its HTML file before its text."""
+    write("order/email.txt.j2")
+    write("order/email.html.j2")
+    assert templates.find("order", "email", ChannelType.EMAIL).path.name == "email.html.j2"
+
+
+def test_only_push_types_share_push(write: Callable[..., Path], templates: Templates) -> None:
+    """`push` serves both push types and nothing else."""
+    write("order/push.txt.j2")
+    assert templates.find("order", "x", ChannelType.APP_PUSH).path.name == "push.txt.j2"
+    with pytest.raises(TemplateError):
+        templates.find("order", "x", ChannelType.SMS)
+
+
+def test_another_locale_does_not_serve(write: Callable[..., Path], templates: Templates) -> None:
+    """A file in another language is never sent instead."""
+    write("order/sms.en.txt.j2")
+    with pytest.raises(TemplateError) as caught:
+        templates.find("order", "sms", ChannelType.SMS, "fa")
+    assert caught.value.code == "template_missing"
+
+
+def test_a_missing_template_names_files_and_near_names(write: Callable[..., Path], templates: Templates) -> None:
+    """The error lists every file that was looked for, and what may have been meant."""
+    write("order_delivered/sms.txt.j2")
+    with pytest.raises(TemplateError) as caught:
+        templates.find("order_deliverd", "shop", ChannelType.SMS, "fa")
+    for name in ("shop.fa.txt.j2", "sms.fa.txt.j2", "shop.txt.j2", "sms.html.j2"):
+        assert f"order_deliverd/{name}" in caught.value.message
+    assert "order_delivered" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc", "a/b", "..", ".", "", "a\0b", "a\\b", "C:x", "a\u202eb", "a\nb", "x" * 101]
+)
+@pytest.mark.parametrize("which", ["template", "channel", "locale"])
+def test_names_that_lead_elsewhere_are_refused(name: str, which: str, templates: Templates) -> None:
+    """No name of a template, channel or locale is more than a plain word, and the error stays printable."""
+    names = {"template": "t", "channel": "sms", "locale": "fa", which: name}
+    with pytest.raises(TemplateError) as caught:
+        templates.find(names["template"], names["channel"], ChannelType.SMS, names["locale"])
+    assert caught.value.code == "template_path_refused"
+    assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["to a file", "broken"])
+def test_a_link_out_of_the_folder_is_refused(
+    broken: bool, write: Callable[..., Path], root: Path, templates: Templates
+) -> None:
+    """A link that leaves the folder is refused, not overlooked, wherever it leads."""
+    outside = root.parent / "secret"
+    if not broken:
+        outside.write_text("secret")
+    (root / "t").mkdir()
+    (root / "t/sms.txt.j2").symlink_to(outside)
+    with pytest.raises(TemplateError) as caught:
+        templates.find("t", "sms", ChannelType.SMS)
+    assert caught.value.code == "template_path_refused"
+
+
+def test_a_folder_that_is_a_link_out_is_refused(root: Path, templates: Templates) -> None:
+    """A linked folder is no way out either."""
+    (root.parent / "out").mkdir()
+    (root.parent / "out/sms.txt.j2").write_text("x")
+    (root / "t").symlink_to(root.parent / "out")
+    with pytest.raises(TemplateError) as caught:
+        templates.find("t", "sms", ChannelType.SMS)
+    assert caught.value.code == "template_path_refused"
+    with pytest.raises(TemplateError):
+        templates.variants("t")
+
+
+def test_a_link_inside_the_folder_serves(write: Callable[..., Path], root: Path, templates: Templates) -> None:
+    """A link from one template to another stays inside."""
+    write("a/sms.txt.j2")
+    (root / "b").symlink_to(root / "a")
+    assert templates.find("b", "sms", ChannelType.SMS).path == root / "b/sms.txt.j2"
+
+
+def test_a_pipe_is_no_template(root: Path, templates: Templates) -> None:
+    """A named pipe neither serves nor blocks."""
+    (root / "t").mkdir()
+    os.mkfifo(root / "t/sms.txt.j2")
+    with pytest.raises(TemplateError) as caught:
+        templates.find("t", "sms", ChannelType.SMS)
+    assert caught.value.code == "template_missing"
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfes\0", "سلام".encode("cp1256"), b"x" * 1_000_001], ids=["utf-16", "cp1256", "large"]
+)
+def test_only_utf8_up_to_1_mb_is_read(content: bytes, write: Callable[..., Path], templates: Templates) -> None:
+    """Another encoding or a huge file is an error that names the file."""
+    write("t/sms.txt.j2", content)
+    with pytest.raises(TemplateError, match=r"sms\.txt\.j2") as caught:
+        templates.find("t", "sms", ChannelType.SMS)
+    assert caught.value.code == "file_unreadable"
+
+
+def test_a_template_is_compiled_once_until_a_file_changes(write: Callable[..., Path], templates: Templates) -> None:
+    """The same object comes back until the template or anything that it is made of is edited."""
+    write("t/sms.txt.j2", '{% include "layouts/x" %}{% include "layouts/y" ignore missing %}')
+    write("layouts/x", "one")
+    first = templates.find("t", "sms", ChannelType.SMS)
+    assert templates.find("t", "sms", ChannelType.SMS) is first
+    write("layouts/x", "two!")
+    second = templates.find("t", "sms", ChannelType.SMS)
+    assert second is not first
+    write("layouts/y", "new")
+    assert templates.find("t", "sms", ChannelType.SMS) is not second
+
+
+def test_a_more_special_file_that_appears_serves_at_once(write: Callable[..., Path], templates: Templates) -> None:
+    """A lookup looks again at what is there."""
+    write("t/sms.txt.j2")
+    templates.find("t", "sms", ChannelType.SMS, "fa")
+    write("t/sms.fa.txt.j2")
+    assert templates.find("t", "sms", ChannelType.SMS, "fa").path.name == "sms.fa.txt.j2"
+
+
+def test_names_variants_and_samples(write: Callable[..., Path], root: Path, templates: Templates) -> None:
+    """What exists is listed: templates but not layouts, files with what they are for, sample values."""
+    write("b/sms.fa-IR.txt.j2")
+    write("b/email.html.j2")
+    write("b/notes.md")
+    write("b/sample.yaml", "name: سارا\nn: 2\n")
+    write("a/push.txt.j2")
+    write("layouts/email.html.j2")
+    assert templates.names() == ["a", "b"]
+    found = [(v.channel, v.locale, v.format, v.path) for v in templates.variants("b")]
+    assert found == [
+        ("email", None, "html", root / "b/email.html.j2"),
+        ("sms", "fa-IR", "txt", root / "b/sms.fa-IR.txt.j2"),
+    ]
+    assert templates.sample("b") == {"name": "سارا", "n": 2}
+    assert templates.sample("a") == {}
+    assert templates.variants("none") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("a: [", "yaml_invalid"), ("a: 012", "yaml_refused"), ("- a", "context_invalid")]
+)
+def test_a_wrong_sample_is_an_error_with_its_place(
+    text: str, code: str, write: Callable[..., Path], templates: Templates
+) -> None:
+    """A sample that cannot be used says where."""
+    path = write("t/sample.yaml", text)
+    with pytest.raises(TemplateError) as caught:
+        templates.sample("t")
+    assert caught.value.code == code
+    assert (caught.value.location or "").startswith(f"{path}:1:")
+
+
+def test_no_folder_no_names(tmp_path: Path) -> None:
+    """A folder that is not there holds no templates."""
+    assert Templates(tmp_path / "none").names() == []
