@@ -1,0 +1,27 @@
+"""An own Metrix for development and tests: strict where Metrix is, with an inbox and faults on demand.
+
+It shares no code with the client, so that a mistake in one cannot hide in the other.
+
+    with Sandbox() as sandbox:
+        sandbox.test_channel("SMS")      # the dashboard's test button
+        ...                              # POST to sandbox.url + "/push"
+        assert sandbox.messages(recipient="user-42")[0]["delivered"]
+"""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+
+try:
+    import starlette  # noqa: F401
+    import uvicorn  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ConfigError(
+        f"The sandbox needs the package {error.name!r}, which is not installed.",
+        code="extra_missing",
+        remedy="Run `pip install 'metrix-channels[sandbox]'`.",
+    ) from error
+
+from .server import Sandbox, serve
+
+__all__ = ["Sandbox", "serve"]

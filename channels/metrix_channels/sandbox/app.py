@@ -1,0 +1,47 @@
+"""The sandbox as one ASGI application: the gate, then Metrix's own paths or the sandbox's."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .control import Control
+from .endpoint import Application, Call, Endpoint
+from .gate import why_refused
+from .state import State
+from .wire import Cut, answer, read_body, refuse
+
+
+class App:
+    """What the web server calls.
+
+    Args:
+        application: whom to let in.
+        state: what is remembered.
+        host: the name or address that the server was told to listen on.
+        cut: ends a request's connection.
+    """
+
+    def __init__(self, application: Application, state: State, host: str, cut: Cut) -> None:
+        self._endpoint = Endpoint(application, state)
+        self._control: ASGIApp = Control(state, application.app_id).routes()
+        self._host = host.lower()
+        self._cut = cut
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        ours = frozenset((self._host, (scope["server"] or ("",))[0]))
+        refusal = why_refused(headers.get("host"), headers.get("origin"), ours)
+        if refusal is not None:
+            await refuse(refusal, send)
+            return
+        path, method = scope["path"], scope["method"]
+        try:
+            if path.startswith("/_sandbox") or (path == "/" and method in ("GET", "HEAD")):
+                await self._control(scope, receive, send)
+                return
+            client = (scope["client"] or ("",))[0]
+            reply = self._endpoint.receive(Call(method, path, headers, client, await read_body(receive)))
+            await answer(reply, scope, receive, send, self._cut)
+        except ConnectionError:
+            return  # The client left, and nobody is there to be answered.

@@ -1,0 +1,248 @@
+"""Runs the sandbox: a web server in a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from ipaddress import ip_network
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+
+import uvicorn
+from starlette.types import Scope
+
+from ..errors import MetrixChannelsError, UsageError
+from .app import App
+from .bodies import CHANNELS
+from .endpoint import Application
+from .faults import parse_fault
+from .state import State
+
+APP_ID: Final = "sandbox-app"
+API_KEY: Final = "sandbox-key-not-a-secret"
+_START_SECONDS: Final = 10.0
+
+
+class Sandbox:
+    """A stand-in for Metrix. `start()` returns when it answers; `stop()` cuts whatever still waits.
+
+    Args:
+        app_id: demanded in `X-Application-Id`.
+        api_key: demanded in `X-API-Key`.
+        port: 0 takes a free one.
+        allowed_ips: addresses and networks of the IP white list, such as `10.0.0.0/8`; None: no list.
+        host: the name or address to listen on.
+        taxonomy: the names of events that the application knows; None: all.
+
+    Raises:
+        UsageError: `usage`, an entry of `allowed_ips` is no address.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_id: str = APP_ID,
+        api_key: str = API_KEY,
+        port: int = 0,
+        allowed_ips: Sequence[str] | None = None,
+        host: str = "127.0.0.1",
+        taxonomy: Sequence[str] | None = None,
+    ) -> None:
+        self.app_id = app_id
+        self.api_key = api_key
+        self.host = host
+        self.port = port
+        self._application = Application(app_id, api_key, _networks(allowed_ips), taxonomy)
+        self._state = State()
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers; a `base_url` for the client. Valid after `start()`."""
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{address}]:{self.port}" if ":" in address else f"http://{address}:{self.port}"
+
+    def start(self) -> None:
+        """Listen, and return when requests are answered; harmless when it runs. After `stop()` the port stays.
+
+        Raises:
+            UsageError: `port_unavailable`, the address cannot be listened on.
+        """
+        if self._thread is not None:
+            return
+        listener = _listen(self.host, self.port)
+        self.port = listener.getsockname()[1]
+        server = _Server(self._application, self._state, self.host)
+        self._server = server
+        self._thread = threading.Thread(target=server.run, args=([listener],), name="metrix-sandbox", daemon=True)
+        self._thread.start()
+        if not server.ready.wait(_START_SECONDS):
+            raise MetrixChannelsError("The sandbox's web server did not start.", code="internal")
+
+    def stop(self) -> None:
+        """Cut all connections and return when nothing listens any more; harmless when it does not run."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        self._server = self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def messages(self, channel: str | None = None, recipient: str | None = None) -> list[dict[str, Any]]:
+        """Return the messages that were taken, oldest first, `delivered` or with the `reason` why not.
+
+        Args:
+            channel: only of this channel, in Metrix's words, such as `SMS`.
+            recipient: only those to this customUserId.
+
+        Raises:
+            UsageError: `usage`, Metrix has no such channel.
+        """
+        if channel is not None:
+            _check_channel(channel)
+        return self._state.messages(channel, recipient)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return users and events that were taken, oldest first, `processed` or with the `reason` why not."""
+        return self._state.events()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return every request to Metrix's own paths and how it was answered, the refused ones too."""
+        return self._state.requests()
+
+    def test_channel(self, metrix_name: str) -> None:
+        """Do what a test message from the dashboard does: from now on the channel delivers.
+
+        Raises:
+            UsageError: `usage`, Metrix has no such channel.
+        """
+        _check_channel(metrix_name)
+        self._state.test_channel(metrix_name)
+
+    def inject(self, fault: str, times: int = 1) -> None:
+        """Play a fault on the next `times` requests, after those that wait already.
+
+        Args:
+            fault: `status:503`, `status:429;retry-after=3`, `html` (the message is not taken); `hang`, `drop`,
+                `slow:2`, `truncate` (it is taken, though the answer does not say so, or late).
+            times: 1 to 1,000,000.
+
+        Raises:
+            UsageError: `usage`, there is no such fault.
+        """
+        try:
+            self._state.inject(parse_fault(fault), times)
+        except ValueError as error:
+            raise UsageError(str(error), code="usage") from None
+
+    def clear(self) -> None:
+        """Forget messages, events, requests, faults, and that channels were tested."""
+        self._state.clear()
+
+
+def serve(port: int, host: str, on_ready: Callable[[Sandbox], None]) -> None:
+    """Run a sandbox until SIGINT or SIGTERM. Call it from the main thread.
+
+    Args:
+        port: 0 takes a free one.
+        host: the name or address to listen on.
+        on_ready: called once, when requests are answered.
+
+    Raises:
+        UsageError: `port_unavailable`, the address cannot be listened on.
+    """
+    asked = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with Sandbox(port=port, host=host) as sandbox:
+            on_ready(sandbox)
+            asked.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which tells when it is ready, and which ends connections on demand."""
+
+    def __init__(self, application: Application, state: State, host: str) -> None:
+        config = uvicorn.Config(
+            App(application, state, host, self._cut),
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            _transport(connection).abort()
+        await super().shutdown(sockets)
+
+    def _cut(self, scope: Scope, flush: bool) -> None:
+        for connection in list(self.server_state.connections):
+            transport = _transport(connection)
+            if (transport.get_extra_info("peername") or ())[:2] == scope["client"]:
+                transport.close() if flush else transport.abort()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, None, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits 40 ms for an ACK.
+        with ExitStack() as until_it_listens:
+            listener = until_it_listens.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address[0], port, *address[2:]))
+            listener.listen(2048)
+            until_it_listens.pop_all()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise UsageError(
+            f"The sandbox cannot listen on {host!r}, port {port}: {error}.", code="port_unavailable"
+        ) from error
+    return listener
+
+
+def _transport(connection: Any) -> asyncio.Transport:
+    transport: asyncio.Transport = connection.transport
+    return transport
+
+
+def _networks(addresses: Sequence[str] | None) -> tuple[Any, ...] | None:
+    try:
+        return None if addresses is None else tuple(ip_network(entry, strict=False) for entry in addresses)
+    except ValueError as error:
+        raise UsageError(f"allowed_ips: {error}.", code="usage") from None
+
+
+def _check_channel(name: str) -> None:
+    if name not in CHANNELS:
+        raise UsageError(f"Metrix has no channel {name!r}; it has {', '.join(CHANNELS)}.", code="usage")

@@ -1,0 +1,160 @@
+"""All that the sandbox knows. The server's thread writes it, any thread reads it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import AttrsInstance, asdict, define, frozen
+
+from .bodies import CHANNELS
+from .faults import MAX_TIMES, Fault
+from .memory import EventEntry, Log, MessageEntry, RequestEntry, Seen
+from .push import Push
+
+
+@define
+class _Waiting:
+    fault: Fault
+    times: int
+
+
+@frozen
+class Recent:
+    """The newest messages, newest first; how many are kept, and how many older ones were forgotten."""
+
+    messages: list[MessageEntry]
+    kept: int
+    forgotten: int
+
+
+class State:
+    """Messages, events, requests, faults, and which channels were tested."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._messages: Log[MessageEntry] = Log()
+            self._events: Log[EventEntry] = Log()
+            self._requests: Log[RequestEntry] = Log()
+            self._seen = Seen()
+            self._faults: deque[_Waiting] = deque()
+            self._tested: set[str] = set()
+            self._number = 0
+
+    # -- what the user of the dashboard does
+
+    def test_channel(self, channel: str) -> None:
+        """Deliver on `channel`, one of `CHANNELS`, from now on."""
+        with self._lock:
+            self._tested.add(channel)
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Return Metrix's channels, and whether each was tested."""
+        with self._lock:
+            return [{"channel": channel, "tested": channel in self._tested} for channel in CHANNELS]
+
+    def inject(self, fault: Fault, times: int) -> None:
+        """Play `fault` on the next requests, after the faults that wait already.
+
+        Raises:
+            ValueError: `times` is out of bounds.
+        """
+        if not 1 <= times <= MAX_TIMES:
+            raise ValueError(f"times must be a whole number between 1 and {MAX_TIMES}.")
+        with self._lock:
+            self._faults.append(_Waiting(fault, times))
+
+    # -- what a request does
+
+    def next_fault(self) -> Fault | None:
+        """Take the fault that the next request meets."""
+        with self._lock:
+            if not self._faults:
+                return None
+            first = self._faults[0]
+            first.times -= 1
+            if not first.times:
+                self._faults.popleft()
+            return first.fault
+
+    def next_number(self) -> int:
+        """Return the number of a new request."""
+        with self._lock:
+            self._number += 1
+            return self._number
+
+    def add_request(self, entry: RequestEntry) -> None:
+        """Keep a request and its answer."""
+        with self._lock:
+            self._requests.add(entry, len(entry.body))
+
+    def add_push(self, push: Push, request: int, fault: str | None, size: int) -> None:
+        """Take a message. Metrix accepts it on an untested channel too, and delivers nothing there."""
+        with self._lock:
+            delivered = push.channel in self._tested
+            reason = None if delivered else "channel not tested"
+            entry = MessageEntry(
+                request, utc_now(), push.channel, push.recipients, push.message, delivered, reason, fault
+            )
+            self._messages.add(entry, size)
+
+    def add_event(
+        self, user: tuple[str, str], message: dict[str, Any], drop: str | None, request: int, fault: str | None
+    ) -> None:
+        """Take one message of a batch. `drop` says why it is dropped; duplicates are found here."""
+        with self._lock:
+            drop = drop or self._why_duplicate(user, message)
+            entry = EventEntry(request, utc_now(), dict([user]), message, drop is None, drop, fault)
+            self._events.add(entry, len(str(message)))
+
+    def _why_duplicate(self, user: tuple[str, str], message: dict[str, Any]) -> str | None:
+        new_id = self._seen.meet((user, message["id"].lower()))
+        # A profile is no event: two of one millisecond are not documented to be duplicates.
+        new_time = message["type"] == "user" or self._seen.meet((user, message["time"]))
+        if not new_time:
+            return "duplicate: the user has an event of the same time"
+        return None if new_id else "duplicate: the user has a message of the same id"
+
+    # -- what tests and the inbox read
+
+    def messages(self, channel: str | None = None, recipient: str | None = None) -> list[dict[str, Any]]:
+        """Return the messages that were taken, oldest first."""
+        with self._lock:
+            entries = list(self._messages)
+        return _as_dicts(
+            entry
+            for entry in entries
+            if channel in (None, entry.channel) and (recipient is None or recipient in entry.recipients)
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what `POST /` took, oldest first, the dropped ones too."""
+        with self._lock:
+            return _as_dicts(self._events)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return all requests to Metrix's own paths, oldest first."""
+        with self._lock:
+            return _as_dicts(self._requests)
+
+    def recent(self, count: int) -> Recent:
+        """Return the newest `count` messages."""
+        with self._lock:
+            return Recent(self._messages.newest(count), len(self._messages), self._messages.forgotten)
+
+
+def _as_dicts(entries: Iterable[AttrsInstance]) -> list[dict[str, Any]]:
+    return [asdict(entry, recurse=False) for entry in entries]
+
+
+def utc_now() -> str:
+    """Return the time in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,94 @@
+"""A pytest plugin: fixtures that give your own tests a Metrix of their own.
+
+It is loaded wherever metrix-channels is installed; `pip install 'metrix-channels[sandbox]'` makes it work:
+
+    def test_order_is_confirmed(metrix_sandbox, metrix_config):
+        metrix_sandbox.test_channel("SMS")
+        with Notifier.from_config(metrix_config(templates="templates")) as notifier:
+            confirm_order(notifier, "user-42")
+        [message] = metrix_sandbox.messages(recipient="user-42")
+        assert "ORD-1" in message["message"]["body"]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
+
+__all__ = ["MetrixConfig", "metrix_config", "metrix_sandbox"]
+
+_CHANNELS = {
+    "sms": {"type": "sms", "verified": True},
+    "push": {"type": "app_push", "verified": True},
+    "web_push": {"type": "web_push", "verified": True},
+    "email": {"type": "email", "verified": True},
+}
+
+
+class MetrixConfig(Protocol):
+    """What the fixture `metrix_config` is."""
+
+    def __call__(self, **settings: Any) -> Path:
+        """Write a channels.yaml that points at `metrix_sandbox` and return its path.
+
+        Args:
+            **settings: any key of channels.yaml. Those of `metrix` are laid over what points at the sandbox, every
+                other replaces the plugin's own: a channel of each type for people, verified, an empty folder
+                of templates, and a ledger that ends with the test. A relative `templates` starts at the
+                working folder, as in the rest of your tests.
+        """
+
+
+@pytest.fixture(scope="session")
+def _metrix_sandbox_of_session() -> Iterator[Sandbox]:
+    # Here, so that a test run that uses no sandbox does not pay for importing a web server.
+    from .sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def metrix_sandbox(_metrix_sandbox_of_session: Sandbox) -> Iterator[Sandbox]:
+    """A stand-in for Metrix in this process, empty, with all channels still untested, as in a new application."""
+    _metrix_sandbox_of_session.clear()
+    yield _metrix_sandbox_of_session
+    _metrix_sandbox_of_session.clear()
+
+
+@pytest.fixture
+def metrix_config(metrix_sandbox: Sandbox, tmp_path: Path) -> MetrixConfig:
+    """Writes a channels.yaml that points at `metrix_sandbox`: `metrix_config(templates="templates")`."""
+    folder = tmp_path / "metrix"
+
+    def write(*, metrix: dict[str, Any] | None = None, **settings: Any) -> Path:
+        (folder / "templates").mkdir(parents=True, exist_ok=True)
+        key = folder / "metrix.key"
+        key.write_text(metrix_sandbox.api_key)
+        key.chmod(0o600)
+        sandbox = {
+            "app_id": metrix_sandbox.app_id,
+            "api_key_file": str(key),
+            "base_url": metrix_sandbox.url,
+        }
+        config = {
+            "version": 1,
+            "ledger": "sqlite:///./metrix-channels.db",
+            "channels": _CHANNELS,
+            **settings,
+            "metrix": {**sandbox, **(metrix or {})},
+            "templates": str(Path(settings.get("templates", folder / "templates")).absolute()),
+        }
+        path = folder / "channels.yaml"
+        # JSON is YAML, and leaves nothing to guess.
+        path.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
+        return path
+
+    return write
