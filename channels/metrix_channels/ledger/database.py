@@ -1,0 +1,197 @@
+"""One SQLite file, one thread that talks to it, and transactions that are on disk when they return."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import LedgerError
+from .owners import Owner
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x4D545258  # "MTRX"
+BUSY_SECONDS = 5.0
+
+_CODES = {
+    sqlite3.SQLITE_BUSY: "ledger_locked",
+    sqlite3.SQLITE_LOCKED: "ledger_locked",
+    sqlite3.SQLITE_CORRUPT: "ledger_corrupt",
+    sqlite3.SQLITE_NOTADB: "ledger_corrupt",
+}
+
+
+class Database:
+    """The ledger's file.
+
+    It opens at the first use, on a thread of its own, so that waiting for the disk or for another process never
+    holds up the requests in flight.
+
+    Args:
+        path: the file; made with mode 0600 when it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._owner: Owner | None = None
+        self._deferred: deque[Callable[[sqlite3.Connection], object]] = deque()
+
+    @property
+    def owner(self) -> Owner:
+        """Who writes here; known once the ledger was used."""
+        if self._owner is None:
+            raise AssertionError("the ledger was not opened yet")
+        return self._owner
+
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` as one durable transaction that no other process can interleave with.
+
+        Raises:
+            LedgerError: ledger_unavailable, ledger_locked, ledger_corrupt, ledger_newer; nothing was written.
+        """
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work))
+
+    def defer(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Let `work` be part of the next transaction: for what need not be durable before that one is."""
+        self._deferred.append(work)
+
+    async def close(self) -> None:
+        """Write what was deferred and close the file; it may be used again."""
+        if self._deferred:
+            await self.transact(lambda _: None)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=True)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            connection = self._open()
+            # A read that turns into a write fails at once when another process wrote in between: begin as a writer.
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                deferred = list(self._deferred)
+                for earlier in deferred:
+                    earlier(connection)
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        for _ in deferred:
+            self._deferred.popleft()
+        return result
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            self._require_same_file()
+            return self._connection
+        self._create_file()
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
+        try:
+            _set_up(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        found = self.path.stat()
+        self._file = (found.st_dev, found.st_ino)
+        self._owner = Owner.register(self.path)
+        self._connection = connection
+        return connection
+
+    def _create_file(self) -> None:
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise LedgerError(
+                f"The ledger {str(self.path)!r} cannot be created: {error.strerror}.", code="ledger_unavailable"
+            ) from error
+
+    def _require_same_file(self) -> None:
+        """Writes to a deleted file succeed, and nobody ever reads them."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._file:
+            raise LedgerError(
+                f"The ledger {str(self.path)!r} was deleted or replaced while it was in use.",
+                code="ledger_unavailable",
+                remedy="Put the file back, then start the process again.",
+            )
+
+    def _explained(self, error: sqlite3.Error) -> LedgerError:
+        code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
+        return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {error}.", code=code)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._owner is not None:
+            self._owner.leave()
+            self._owner = None
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _migrate(connection, path)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    if application != APPLICATION_ID and not empty:
+        raise LedgerError(f"{str(path)!r} is a database of something else, not a ledger.", code="ledger_corrupt")
+    if version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger {str(path)!r} has schema {version}; this version knows {SCHEMA_VERSION}.", code="ledger_newer"
+        )
+    if empty:
+        script = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+        for statement in _statements(script):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _statements(script: str) -> list[str]:
+    """Divide a script: `executescript` would commit the transaction around it."""
+    lines = [line for line in script.splitlines() if not line.startswith("--")]
+    return [statement for statement in "\n".join(lines).split(";\n") if statement.strip()]
+
+
+def durable_settings(version: tuple[int, int, int]) -> tuple[str, str]:
+    """Return journal_mode and synchronous for a SQLite version.
+
+    Write-ahead logging can lose commits of two connections in versions from 3.7.0 on, until the WAL-reset fix of
+    3.51.3, 3.50.7 and 3.44.6; there a rollback journal is used, with every commit synced including its folder.
+    """
+    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    return ("WAL", "FULL") if fixed else ("TRUNCATE", "EXTRA")

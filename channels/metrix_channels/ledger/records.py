@@ -1,0 +1,123 @@
+"""What the ledger takes and gives: plain records, and the checksums that guard them."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from ..errors import LedgerError
+from ..outcomes import Outcome, Problem, Receipt
+
+
+@frozen
+class Entry:
+    """A send, as it is first written down.
+
+    Attributes:
+        id: unique.
+        app_id: the application that it is sent for.
+        key: the caller's own; None when there is none.
+        content: what the key stands for, in a form that equal contents share.
+        channel: the channel's name.
+        template: the template's name.
+        recipients: customUserIds.
+        message: the request's message as JSON, with sensitive values masked.
+    """
+
+    id: str
+    app_id: str
+    key: str | None
+    content: bytes
+    channel: str
+    template: str
+    recipients: tuple[str, ...]
+    message: str | None
+
+
+@frozen
+class PastAttempt:
+    """An attempt of an earlier call or process.
+
+    Attributes:
+        recipients: whom it named.
+        disposition: None when its end is not known.
+        explanation: what happened, as far as it is known.
+        status: of the answer.
+        ended_at: when the answer came.
+    """
+
+    recipients: tuple[str, ...]
+    disposition: str | None
+    explanation: str
+    status: int | None
+    ended_at: datetime | None
+
+
+@frozen
+class Claimed:
+    """The caller is to send.
+
+    Attributes:
+        id: of the send: a new one, or that of the earlier call which is taken up.
+        past: attempts that an earlier call made.
+    """
+
+    id: str
+    past: tuple[PastAttempt, ...] = ()
+
+
+@frozen
+class Finished:
+    """An earlier call has the outcome."""
+
+    receipts: tuple[Receipt, ...]
+
+
+@frozen
+class Busy:
+    """Another call is sending right now."""
+
+
+Claim = Claimed | Finished | Busy
+
+
+def dump_receipts(receipts: Sequence[Receipt]) -> str:
+    """Write receipts as JSON."""
+    return json.dumps([receipt.as_dict() for receipt in receipts], ensure_ascii=False)
+
+
+def load_receipts(text: str) -> tuple[Receipt, ...]:
+    """Read what `dump_receipts` wrote."""
+    return tuple(
+        Receipt(
+            id=each["id"],
+            channel=each["channel"],
+            recipients=tuple(each["recipients"]),
+            outcome=Outcome(each["outcome"]),
+            attempts=each["attempts"],
+            status_code=each["status_code"],
+            possible_duplicate=each["possible_duplicate"],
+            at=datetime.fromisoformat(each["at"]),
+            error=Problem(**each["error"]) if each["error"] else None,
+        )
+        for each in json.loads(text)
+    )
+
+
+def checksum(values: Iterable[object]) -> int:
+    """Return the checksum of a row: SQLite itself notices only some of the bits that a disk may change."""
+    return zlib.crc32(repr(tuple(values)).encode("utf-8", "backslashreplace"))
+
+
+def require_checksum(expected: int, values: Iterable[object], what: str) -> None:
+    """Refuse a row that is not as it was written.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
+    if checksum(values) != expected:
+        raise LedgerError(f"The ledger's record of {what} is damaged.", code="ledger_corrupt")

@@ -1,0 +1,238 @@
+"""The book of single sends: who may send under a key, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ..api import Disposition
+from ..errors import LedgerError
+from ..outcomes import Outcome, Receipt, iso_utc
+from .database import Database
+from .owners import is_alive
+from .records import (
+    Busy,
+    Claim,
+    Claimed,
+    Entry,
+    Finished,
+    PastAttempt,
+    checksum,
+    dump_receipts,
+    load_receipts,
+    require_checksum,
+)
+
+LONGEST_PACE = 60.0
+"""Seconds that the rate limit may be booked ahead; more can only come from a clock that jumped."""
+
+
+class SendBook:
+    """Sends and their attempts in one ledger.
+
+    Args:
+        database: the ledger's file.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, entry: Entry) -> Claim:
+        """Ask to send; of all calls with one key, at most one may at any time.
+
+        Returns:
+            Claimed: send, taking up what earlier calls left. Finished: it has been sent. Busy: ask again.
+
+        Raises:
+            LedgerError: key_reused, when the key stands for another content; or the ledger cannot be used.
+        """
+        if entry.key is None:
+            # Nobody else can ask for it: its row may come with the first intent.
+            self._database.defer(lambda connection: self._claim(connection, entry))
+            return Claimed(entry.id)
+        return await self._database.transact(lambda connection: self._claim(connection, entry))
+
+    async def intend(self, send: str, recipients: Sequence[str]) -> int:
+        """Write down that a request is about to leave; return the attempt's number once that is on disk."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            named = json.dumps(recipients)
+            cursor = connection.execute(
+                "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?)",
+                (send, named, _now(), checksum((send, named, None))),
+            )
+            return int(cursor.lastrowid or 0)
+
+        return await self._database.transact(work)
+
+    async def settle(
+        self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
+    ) -> None:
+        """Write down what an attempt came to.
+
+        An acceptance may come with what follows it at once: the next intent or the receipt.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            send, named = connection.execute(
+                "SELECT send, recipients FROM attempts WHERE id = ?", (attempt,)
+            ).fetchone()
+            connection.execute(
+                "UPDATE attempts SET ended_at = ?, disposition = ?, status = ?, explanation = ?, answer = ?,"
+                " checksum = ? WHERE id = ?",
+                (_now(), disposition, status, explanation, answer, checksum((send, named, disposition)), attempt),
+            )
+
+        if disposition == Disposition.ACCEPTED:
+            self._database.defer(work)
+        else:
+            await self._database.transact(work)
+
+    async def finish(self, send: str, receipts: Sequence[Receipt]) -> None:
+        """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = _row(connection, "id = ?", (send,))
+            outcomes = {receipt.outcome for receipt in receipts}
+            if outcomes == {Outcome.NOT_SENT}:
+                row |= {"key": None, "state": "settled"}
+            else:
+                row["state"] = "open" if Outcome.NOT_SENT in outcomes else "settled"
+            _store(connection, row | {"owner": None, "receipts": dump_receipts(receipts)})
+
+        await self._database.transact(work)
+
+    async def abandon(self, send: str) -> None:
+        """Give the send up in the middle: whoever calls next with its key takes up what is left."""
+        await self._database.transact(
+            lambda connection: _store(connection, _row(connection, "id = ?", (send,)) | {"owner": None})
+        )
+
+    async def pace(self, rate: float) -> float:
+        """Book the next place under a rate limit that all processes of this ledger share.
+
+        Args:
+            rate: requests a second.
+
+        Returns:
+            Seconds to wait before the request.
+        """
+
+        def work(connection: sqlite3.Connection) -> float:
+            now = time.time()
+            booked: float = connection.execute("SELECT next FROM pace").fetchone()[0]
+            place = booked if now < booked < now + LONGEST_PACE else now
+            connection.execute("UPDATE pace SET next = ?", (place + 1 / rate,))
+            return place - now
+
+        return await self._database.transact(work)
+
+    async def check_writable(self) -> None:
+        """Open the ledger and write to it.
+
+        Raises:
+            LedgerError: it cannot be used, and why.
+        """
+        await self._database.transact(lambda connection: connection.execute("UPDATE pace SET next = next"))
+
+    def _claim(self, connection: sqlite3.Connection, entry: Entry) -> Claim:
+        salt: bytes = connection.execute("SELECT value FROM salt").fetchone()[0]
+        fingerprint = hashlib.blake2b(entry.content, key=salt, digest_size=32).digest()
+        found = None
+        if entry.key is not None:
+            found = _row_or_none(connection, "app_id = ? AND key = ?", (entry.app_id, entry.key))
+        if found is None:
+            self._insert(connection, entry, fingerprint)
+            return Claimed(entry.id)
+        if found["fingerprint"] != fingerprint:
+            raise LedgerError(
+                f"The key {entry.key!r} was used on {found['created_at']!s} for another content.", code="key_reused"
+            )
+        if found["state"] == "settled":
+            return Finished(load_receipts(str(found["receipts"])))
+        if found["owner"] is not None and is_alive(self._database.path, str(found["owner"])):
+            return Busy()
+        _store(connection, found | {"owner": self._database.owner.name})
+        send = str(found["id"])
+        return Claimed(send, _past_attempts(connection, send))
+
+    def _insert(self, connection: sqlite3.Connection, entry: Entry, fingerprint: bytes) -> None:
+        row: Row = {
+            "id": entry.id,
+            "app_id": entry.app_id,
+            "key": entry.key,
+            "fingerprint": fingerprint,
+            "channel": entry.channel,
+            "template": entry.template,
+            "recipients": json.dumps(entry.recipients),
+            "message": entry.message,
+            "created_at": _now(),
+            "state": "open",
+            "owner": self._database.owner.name,
+            "receipts": None,
+        }
+        _store(connection, row)
+
+
+Row = dict[str, str | bytes | None]
+
+_COLUMNS = (
+    "id", "app_id", "key", "fingerprint", "channel", "template", "recipients", "message", "created_at", "state",
+    "owner", "receipts",
+)  # fmt: skip
+_SELECT = f"SELECT {', '.join(_COLUMNS)}, checksum FROM sends WHERE "  # noqa: S608 - constants
+_REPLACE = (
+    f"INSERT INTO sends ({', '.join(_COLUMNS)}, checksum) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608
+    " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
+    " receipts = excluded.receipts, checksum = excluded.checksum"
+)
+
+
+def _row_or_none(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row | None:
+    found = connection.execute(_SELECT + where, values).fetchone()
+    if found is None:
+        return None
+    *columns, expected = found
+    require_checksum(expected, columns, f"the send {columns[0]}")
+    return dict(zip(_COLUMNS, columns, strict=True))
+
+
+def _row(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row:
+    row = _row_or_none(connection, where, values)
+    if row is None:
+        raise LedgerError("A send vanished from the ledger while it was under way.", code="ledger_corrupt")
+    return row
+
+
+def _store(connection: sqlite3.Connection, row: Row) -> None:
+    columns = [row[name] for name in _COLUMNS]
+    connection.execute(_REPLACE, (*columns, checksum(columns)))
+
+
+def _past_attempts(connection: sqlite3.Connection, send: str) -> tuple[PastAttempt, ...]:
+    rows = connection.execute(
+        "SELECT recipients, disposition, explanation, status, ended_at, checksum FROM attempts WHERE send = ?"
+        " ORDER BY id",
+        (send,),
+    ).fetchall()
+    past = []
+    for named, disposition, explanation, status, ended_at, expected in rows:
+        require_checksum(expected, (send, named, disposition), f"an attempt of the send {send}")
+        past.append(
+            PastAttempt(
+                recipients=tuple(json.loads(named)),
+                disposition=disposition,
+                explanation=explanation or "The process ended while the request was under way.",
+                status=status,
+                ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
+            )
+        )
+    return tuple(past)
+
+
+def _now() -> str:
+    return iso_utc(datetime.now(UTC))
