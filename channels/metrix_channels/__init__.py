@@ -1,3 +1,90 @@
-"""Send Push, SMS and Email through Metrix."""
+"""Send Push, SMS and Email through Metrix: refuses untested channels, renders templates, explains every failure.
+
+from metrix_channels import Notifier
+
+with Notifier.from_config("channels.yaml") as notifier:
+notifier.send("sms", to="user-42", template="otp", context={"code": "1234"}, key="login-42-1")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        CampaignError,
+        ChannelUnverified,
+        ConfigError,
+        CredentialsRefused,
+        DeliveryError,
+        LedgerError,
+        MessageInvalid,
+        MetrixChannelsError,
+        OutcomeUnknown,
+        PreflightFailed,
+        Rejected,
+        TemplateError,
+        Unreachable,
+        UsageError,
+    )
+    from .notifier import AsyncNotifier, Notifier
+    from .outcomes import Outcome, Problem, Receipt
+    from .preflight import Check, Preflight
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "notifier": ("AsyncNotifier", "Notifier"),
+    "outcomes": ("Outcome", "Problem", "Receipt"),
+    "preflight": ("Check", "Preflight"),
+    "errors": (
+        "CampaignError",
+        "ChannelUnverified",
+        "ConfigError",
+        "CredentialsRefused",
+        "DeliveryError",
+        "LedgerError",
+        "MessageInvalid",
+        "MetrixChannelsError",
+        "OutcomeUnknown",
+        "PreflightFailed",
+        "Rejected",
+        "TemplateError",
+        "Unreachable",
+        "UsageError",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AsyncNotifier",
+    "CampaignError",
+    "ChannelUnverified",
+    "Check",
+    "ConfigError",
+    "CredentialsRefused",
+    "DeliveryError",
+    "LedgerError",
+    "MessageInvalid",
+    "MetrixChannelsError",
+    "Notifier",
+    "Outcome",
+    "OutcomeUnknown",
+    "Preflight",
+    "PreflightFailed",
+    "Problem",
+    "Receipt",
+    "Rejected",
+    "TemplateError",
+    "Unreachable",
+    "UsageError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # On demand: pytest loads the plugin of this package in every run of its users, with or without a test of ours.
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)

@@ -1,0 +1,169 @@
+"""AsyncNotifier: the engine's methods for code that runs in an event loop."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self, overload
+
+from ..config import ConfigFile, find_config
+from ..outcomes import Receipt
+from ..preflight import Preflight, run_preflight
+from .conclusion import raise_unless_accepted
+from .engine import Engine
+from .prepared import Call, Context, Several
+
+
+class AsyncNotifier:
+    """Sends messages through the channels of one configuration.
+
+    Made by `from_config`. It may be shared by all tasks of a process; after a fork the child opens its own
+    connections and its own ledger.
+    """
+
+    def __init__(self, file: ConfigFile) -> None:
+        self._file = file
+        self._engine: Engine | None = None
+        self._process = 0
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] | None = None) -> Self:
+        """Load a configuration.
+
+        Args:
+            path: of the file; None for $METRIX_CHANNELS_CONFIG or ./channels.yaml.
+
+        Raises:
+            ConfigError: it is missing or wrong; the error names file, line and column.
+        """
+        file = ConfigFile(find_config(Path(path) if path is not None else None))
+        file.current()
+        return cls(file)
+
+    @overload
+    async def send(
+        self,
+        channel: str,
+        to: str,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> Receipt: ...
+
+    @overload
+    async def send(
+        self,
+        channel: str,
+        to: Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> tuple[Receipt, ...]: ...
+
+    @overload
+    async def send(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> Receipt | tuple[Receipt, ...]: ...
+
+    async def send(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> Receipt | tuple[Receipt, ...]:
+        """Send one message now.
+
+        Args:
+            channel: a channel's name in the configuration.
+            to: one customUserId, or several that get the same text.
+            template: a template's name.
+            context: values for the template: text, numbers, true/false, None, dates, lists and mappings.
+            locale: such as `fa`; falls back to the template without a locale.
+            key: names this message. A second call with the same key and content returns what the first one came
+                to and sends nothing, also from another process and after a crash.
+
+        Returns:
+            The receipt; for several recipients a tuple of receipts that name each of them once. Every one of
+            them is `accepted`.
+
+        Raises:
+            ChannelUnverified: nobody tested the channel; no request was made.
+            ConfigError, TemplateError, MessageInvalid: no request was made.
+            Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.receipts`.
+            LedgerError: key_reused, key_busy, or the ledger cannot be used.
+        """
+        single = isinstance(to, str)
+        call = Call(channel, to if single else tuple(to), template, context or {}, locale, key)
+        receipts = await self.engine().send(call)
+        raise_unless_accepted(receipts)
+        return receipts[0] if single else receipts
+
+    async def dry_run(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+    ) -> list[dict[str, object]]:
+        """Return the requests that `send` would make: method, URL, headers with the key masked, and body.
+
+        Raises:
+            The same as `send` before its first request, an unverified channel included.
+        """
+        call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale)
+        return self.engine().shown_requests(call)
+
+    async def preflight(self, *channels: str, offline: bool = False) -> Preflight:
+        """Make every check that can be made before sending.
+
+        Args:
+            channels: names; none for all of the configuration.
+            offline: leave out the connection to Metrix.
+
+        Returns:
+            The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
+        """
+        return await run_preflight(self._file, channels, offline=offline)
+
+    def stop(self) -> None:
+        """Begin no further attempt; those in flight finish and are journalled."""
+        self.engine().stop.set()
+
+    async def close(self) -> None:
+        """Let go of connections and ledger; the notifier may be used again."""
+        engine, self._engine = self._engine, None
+        if engine is not None and self._process == os.getpid():
+            await engine.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def engine(self) -> Engine:
+        """Return what this process holds open, opened when first needed."""
+        if self._engine is None or self._process != os.getpid():
+            # What a parent opened belongs to it: the child must neither use nor close it.
+            self._engine, self._process = Engine(self._file), os.getpid()
+        return self._engine

@@ -1,0 +1,82 @@
+"""From results to what the caller sees: receipts, or the error that carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from ..api import Result
+from ..errors import (
+    ChannelUnverified,
+    CredentialsRefused,
+    DeliveryError,
+    MetrixChannelsError,
+    OutcomeUnknown,
+    Rejected,
+    Unreachable,
+)
+from ..outcomes import Outcome, Receipt
+
+_HALTS: dict[str, type[MetrixChannelsError]] = {
+    "credentials_refused": CredentialsRefused,
+    "message_refused": Rejected,
+    "channel_unverified": ChannelUnverified,
+    "verification_expired": ChannelUnverified,
+    "verification_foreign": ChannelUnverified,
+    "verification_in_future": ChannelUnverified,
+}
+_WORST_FIRST = (Outcome.UNKNOWN, Outcome.REJECTED, Outcome.NOT_SENT)
+_CLASSES = {Outcome.UNKNOWN: OutcomeUnknown, Outcome.REJECTED: Rejected, Outcome.NOT_SENT: Unreachable}
+_PLAIN = ("rejected", "outcome_unknown")
+
+
+def receipts_of(results: Iterable[Result], send: str, channel: str, at: datetime) -> tuple[Receipt, ...]:
+    """Make receipts of the results of one send; their time is to the millisecond, as the ledger keeps it."""
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return tuple(
+        Receipt(
+            id=send,
+            channel=channel,
+            recipients=result.recipients,
+            outcome=result.outcome,
+            attempts=result.attempts,
+            status_code=result.status,
+            possible_duplicate=result.possible_duplicate,
+            at=at,
+            error=result.problem,
+        )
+        for result in results
+    )
+
+
+def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
+    """Raise the error of the worst receipt; what would halt a campaign goes before everything else.
+
+    Raises:
+        DeliveryError: one of its branches, with all receipts.
+        ChannelUnverified: the verification was withdrawn during the send, with all receipts.
+    """
+    refused = [receipt for receipt in receipts if receipt.error is not None]
+    if not refused:
+        return
+    worst = min(refused, key=_severity)
+    if worst.error is None:
+        return
+    kind: type[MetrixChannelsError] = _HALTS.get(worst.error.code, _CLASSES.get(worst.outcome, DeliveryError))
+    message = worst.error.message
+    if len(receipts) > 1:
+        message += f" ({_summary(receipts)})"
+    raise kind(message, code=worst.error.code, remedy=worst.error.remedy, receipts=receipts)
+
+
+def _severity(receipt: Receipt) -> tuple[bool, int]:
+    code = receipt.error.code if receipt.error else ""
+    return code in _PLAIN, _WORST_FIRST.index(receipt.outcome)
+
+
+def _summary(receipts: Sequence[Receipt]) -> str:
+    counts = {
+        outcome: sum(len(receipt.recipients) for receipt in receipts if receipt.outcome is outcome)
+        for outcome in Outcome
+    }
+    return ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)

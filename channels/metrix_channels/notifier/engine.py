@@ -1,0 +1,169 @@
+"""What a notifier holds open: the client, the templates and the ledger of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from attrs import evolve
+
+from .. import __version__
+from ..api import Delivery, Endpoint, Exchange, HttpxTransport, MetrixClient, Part, Policy, Reply, Result, encode
+from ..config import Config, ConfigFile, require_verified
+from ..errors import LedgerError, MetrixChannelsError, problem
+from ..ledger import Busy, Claim, Claimed, Database, Finished, SendBook, SendJournal, take_up
+from ..outcomes import Problem, Receipt
+from ..redact import Redactor, Secret
+from ..templating import Templates, fa_digits
+from .conclusion import receipts_of
+from .prepared import Call, Prepared, entry, prepare
+
+_FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
+
+
+class Engine:
+    """Sends, one call after the other or many at once, in one event loop.
+
+    Settings under `metrix`, the templates' folder and the ledger are those of the first look at the file; channels
+    and their verification are looked at again before each send.
+
+    Args:
+        file: the configuration.
+    """
+
+    def __init__(self, file: ConfigFile) -> None:
+        self._file = file
+        self._config: Config = file.current()
+        self.templates = Templates(self._config.templates)
+        self.book_file = Database(self._config.ledger_path)
+        self.book = SendBook(self.book_file)
+        self.stop = asyncio.Event()
+        self._client: MetrixClient | None = None
+        self._rng = random.Random()
+
+    async def close(self) -> None:
+        """Let go of connections, the ledger and the templates' child processes."""
+        if self._client is not None:
+            await self._client.close()
+        await self.book_file.close()
+        self.templates.close()
+
+    def prepare(self, call: Call) -> Prepared:
+        """Pass the gate, render and check; no network, no ledger."""
+        channel = self._file.current().channel(call.channel)
+        return prepare(call, channel, self._config.metrix.resolve_app_id(), self.templates)
+
+    def shown_requests(self, call: Call) -> list[dict[str, object]]:
+        """Return the requests that a call would make, the key masked."""
+        prepared = self.prepare(call)
+        client = self._new_client(Secret(""))
+        return [client.shown_request(prepared.message.body(part.recipients)) for part in self._parts(prepared)]
+
+    async def send(self, call: Call) -> tuple[Receipt, ...]:
+        """Send, or find what an earlier call with the same key came to.
+
+        Raises:
+            MetrixChannelsError: before anything was sent; afterwards the receipts tell.
+        """
+        prepared = self.prepare(call)
+        credentials = self._config.metrix.credentials()
+        if self._client is None:
+            self._client = self._new_client(credentials.api_key)
+        claim = await self._claim(call, prepared, credentials.app_id)
+        if isinstance(claim, Finished):
+            return claim.receipts
+        try:
+            results = await self._deliver(call, prepared, claim, self._client, credentials.app_id)
+        except BaseException:
+            # Cancelled, or the ledger failed: whoever calls next with this key takes up what is left.
+            with suppress(LedgerError):
+                await self.book.abandon(claim.id)
+            raise
+        receipts = receipts_of(results, claim.id, call.channel, datetime.now(UTC))
+        await self._finish(claim.id, receipts)
+        return receipts
+
+    async def _claim(self, call: Call, prepared: Prepared, app_id: str) -> Claimed | Finished:
+        asked = entry(call, prepared, app_id)
+        clock = asyncio.get_running_loop().time
+        ends = clock() + self._config.metrix.deadline
+        poll = _FIRST_POLL
+        while True:
+            claim: Claim = await self.book.claim(asked)
+            if not isinstance(claim, Busy):
+                return claim
+            if clock() + poll > ends or self.stop.is_set():
+                raise LedgerError(f"Another call is still sending under the key {call.key!r}.", code="key_busy")
+            await asyncio.sleep(poll)
+            poll = min(poll * 2, _LONGEST_POLL)
+
+    async def _deliver(
+        self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient, app_id: str
+    ) -> list[Result]:
+        settings = self._config.metrix
+        on_ambiguous = self._config.on_ambiguous
+        redactor = Redactor(*(Secret(form) for value in prepared.sensitive for form in {value, fa_digits(value)}))
+
+        async def post(recipients: tuple[str, ...], seconds: float) -> Exchange:
+            exchange = await client.push(encode(prepared.message.body(recipients)), seconds)
+            return evolve(exchange, body=redactor.clean(exchange.body)) if isinstance(exchange, Reply) else exchange
+
+        takeover = take_up(prepared.recipients, claim.past, on_ambiguous)
+        delivery = Delivery(
+            post=post,
+            journal=SendJournal(self.book, claim.id),
+            policy=Policy(
+                settings.max_attempts, settings.timeout, settings.deadline, on_ambiguous, settings.split_refused
+            ),
+            admit=self._admission(call.channel, app_id),
+            stop=self.stop,
+            rng=self._rng,
+        )
+        parts = [small for part in takeover.parts for small in _divided(part, settings.batch_size)]
+        return [*takeover.settled, *await delivery.run(parts)]
+
+    async def _finish(self, send: str, receipts: tuple[Receipt, ...]) -> None:
+        try:
+            await self.book.finish(send, receipts)
+        except LedgerError as error:
+            raise LedgerError(
+                f"The send ended, but its outcome could not be written down: {error.message}",
+                code="outcome_unrecorded",
+                receipts=receipts,
+            ) from error
+
+    def _admission(self, channel: str, app_id: str) -> Callable[[], Awaitable[Problem | None]]:
+        async def admit() -> Problem | None:
+            if self._config.metrix.rate_limit is not None:
+                await asyncio.sleep(await self.book.pace(self._config.metrix.rate_limit))
+            try:
+                require_verified(self._file.current().channel(channel), app_id, datetime.now(UTC))
+            except MetrixChannelsError as error:
+                return problem(error.code, error.message)
+            return None
+
+        return admit
+
+    def _parts(self, prepared: Prepared) -> list[Part]:
+        return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
+
+    def _new_client(self, api_key: Secret) -> MetrixClient:
+        settings = self._config.metrix
+        endpoint = Endpoint(settings.base_url, settings.concurrency, settings.proxy, settings.ca_file)
+        return MetrixClient(
+            base_url=settings.base_url,
+            app_id=settings.resolve_app_id(),
+            api_key=api_key,
+            transport=HttpxTransport(endpoint, Redactor(api_key)),
+            user_agent=f"metrix-channels/{__version__}",
+        )
+
+
+def _divided(part: Part, batch_size: int) -> list[Part]:
+    return [
+        evolve(part, recipients=part.recipients[start : start + batch_size])
+        for start in range(0, len(part.recipients), batch_size)
+    ]

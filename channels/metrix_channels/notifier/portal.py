@@ -1,0 +1,89 @@
+"""A private event loop on a thread of its own, through which synchronous code drives the one engine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+T = TypeVar("T")
+
+_PORTALS: WeakSet[Portal] = WeakSet()
+
+
+class Portal:
+    """Starts its loop when first called, and anew in a forked child, where the parent's thread does not exist."""
+
+    def __init__(self) -> None:
+        self.forget()
+        _PORTALS.add(self)
+
+    def forget(self) -> None:
+        """Be as new: in a forked child the loop has no thread, and the lock may be held for ever."""
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` in the loop and return its result; an interrupt here cancels it there."""
+        future = asyncio.run_coroutine_threadsafe(work, self._running_loop())
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def soon(self, action: Callable[[], None]) -> None:
+        """Call `action` in the loop without waiting for it; safe in a signal handler."""
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(action)
+
+    def close(self, last: Callable[[], Awaitable[None]]) -> None:
+        """Run `last` in the loop, end it, and wait for that; a later call starts a new one."""
+        thread = self._thread
+        self.wind_down(last)
+        if thread is not None:
+            thread.join()
+
+    def wind_down(self, last: Callable[[], Awaitable[None]]) -> None:
+        """The same without waiting: safe wherever the garbage collector calls."""
+        loop, self._loop, self._thread = self._loop, None, None
+        if loop is None:
+            return
+
+        async def finish() -> None:
+            try:
+                await last()
+            finally:
+                loop.stop()
+
+        asyncio.run_coroutine_threadsafe(finish(), loop)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=_run, args=(self._loop,), name="metrix-channels-engine", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _forget_all() -> None:
+    for portal in list(_PORTALS):
+        portal.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

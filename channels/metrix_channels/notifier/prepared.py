@@ -1,0 +1,124 @@
+"""A message made ready: gate, template and adapter passed, nothing sent yet."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from attrs import frozen
+
+from ..adapters import adapter_for
+from ..config import Channel, require_verified
+from ..errors import MetrixChannelsError, UsageError
+from ..ledger import Entry
+from ..models import JsonValue, Message
+from ..recipients import checked_recipients
+from ..redact import MASK
+from ..templating import Template, Templates
+
+Context = Mapping[str, JsonValue | date | datetime | Decimal]
+Several = list[str] | tuple[str, ...]
+"""Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
+
+
+@frozen
+class Call:
+    """The arguments of one `send`.
+
+    Attributes:
+        channel: the channel's name.
+        to: one customUserId or several.
+        template: the template's name.
+        context: plain values for the template.
+        locale: such as `fa` or `fa-IR`; None for the templates without one.
+        key: makes the call repeatable without sending twice.
+    """
+
+    channel: str
+    to: str | Several
+    template: str
+    context: Context
+    locale: str | None = None
+    key: str | None = None
+
+
+@frozen
+class Prepared:
+    """What a call would send.
+
+    Attributes:
+        recipients: customUserIds without repetition.
+        message: checked for the channel.
+        shown_message: the message as the ledger may keep it, its sensitive values masked; None when masking fails.
+        sensitive: the values that nothing may show.
+    """
+
+    recipients: tuple[str, ...]
+    message: Message
+    shown_message: str | None
+    sensitive: tuple[str, ...]
+
+
+def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> Prepared:
+    """Pass the gate, render and check.
+
+    Raises:
+        ChannelUnverified: before anything else is looked at.
+        TemplateError, MessageInvalid: the template, its values, the message or a recipient.
+    """
+    now = datetime.now(UTC)
+    require_verified(channel, app_id, now)
+    recipients = checked_recipients(call.to)
+    template = templates.find(call.template, channel.name, channel.type, call.locale)
+    message = _compose(template, channel, call.context, now)
+    sensitive = {name: call.context[name] for name in template.sensitive if name in call.context}
+    return Prepared(
+        recipients,
+        message,
+        _shown(template, channel, call.context, now, message, sensitive),
+        tuple(str(value) for value in sensitive.values() if str(value)),
+    )
+
+
+def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
+    """Return the call as the ledger writes it down.
+
+    Raises:
+        UsageError: the key is not one line of text.
+    """
+    if call.key is not None and not (isinstance(call.key, str) and call.key.strip() and call.key.isprintable()):
+        raise UsageError(f"The key {call.key!r:.80} is not one line of text.", code="usage")
+    content = [call.channel, prepared.recipients, call.template, call.locale, call.context]
+    return Entry(
+        id=uuid.uuid4().hex,
+        app_id=app_id,
+        key=call.key,
+        content=json.dumps(content, sort_keys=True, default=repr).encode("utf-8", "backslashreplace"),
+        channel=call.channel,
+        template=call.template,
+        recipients=prepared.recipients,
+        message=prepared.shown_message,
+    )
+
+
+def _compose(template: Template, channel: Channel, context: Context, now: datetime) -> Message:
+    fields = template.render(context, now).fields
+    try:
+        return adapter_for(channel.type).compose(fields)
+    except MetrixChannelsError as error:
+        error.location = error.location or str(template.path)
+        raise
+
+
+def _shown(
+    template: Template, channel: Channel, context: Context, now: datetime, message: Message, sensitive: Context
+) -> str | None:
+    if sensitive:
+        try:
+            message = _compose(template, channel, {**context, **dict.fromkeys(sensitive, MASK)}, now)
+        except MetrixChannelsError:
+            return None  # a filter wants a number, say: then the ledger keeps no text at all
+    return json.dumps({"channel": message.metrix_channel, "message": message.fields}, ensure_ascii=False)

@@ -1,0 +1,118 @@
+"""Notifier: the same methods for synchronous code, Django views and plain scripts among it."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from types import TracebackType
+from typing import Self, overload
+
+from ..outcomes import Receipt
+from ..preflight import Preflight
+from .asynchronous import AsyncNotifier
+from .portal import Portal
+from .prepared import Context, Several
+
+
+class Notifier:
+    """Sends messages through the channels of one configuration.
+
+    Made by `from_config`. It may be shared by all threads of a process, and used on both sides of a fork. In code
+    that runs in an event loop, use `AsyncNotifier`: these methods would hold the loop up.
+    """
+
+    def __init__(self, notifier: AsyncNotifier) -> None:
+        self._notifier = notifier
+        self._portal = Portal()
+        # At exit there is nothing to do: whatever must last is on disk before a call returns.
+        weakref.finalize(self, _wind_down, notifier, self._portal).atexit = False
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] | None = None) -> Self:
+        """Load a configuration; see `AsyncNotifier.from_config`."""
+        return cls(AsyncNotifier.from_config(path))
+
+    @overload
+    def send(
+        self,
+        channel: str,
+        to: str,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> Receipt: ...
+
+    @overload
+    def send(
+        self,
+        channel: str,
+        to: Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> tuple[Receipt, ...]: ...
+
+    @overload
+    def send(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> Receipt | tuple[Receipt, ...]: ...
+
+    def send(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> Receipt | tuple[Receipt, ...]:
+        """Send one message now; see `AsyncNotifier.send`."""
+        return self._portal.call(self._notifier.send(channel, to, template, context, locale=locale, key=key))
+
+    def dry_run(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        locale: str | None = None,
+    ) -> list[dict[str, object]]:
+        """Return the requests that `send` would make; see `AsyncNotifier.dry_run`."""
+        return self._portal.call(self._notifier.dry_run(channel, to, template, context, locale=locale))
+
+    def preflight(self, *channels: str, offline: bool = False) -> Preflight:
+        """Make every check that can be made before sending; see `AsyncNotifier.preflight`."""
+        return self._portal.call(self._notifier.preflight(*channels, offline=offline))
+
+    def stop(self) -> None:
+        """Begin no further attempt; those in flight finish and are journalled. Safe in a signal handler."""
+        self._portal.soon(self._notifier.stop)
+
+    def close(self) -> None:
+        """Let go of connections, ledger and thread; the notifier may be used again."""
+        self._portal.close(self._notifier.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _wind_down(notifier: AsyncNotifier, portal: Portal) -> None:
+    portal.wind_down(notifier.close)

@@ -1,0 +1,148 @@
+"""The checks themselves, from the file outwards: configuration, secrets, channels, templates, ledger, connection."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..adapters import adapter_for
+from ..api import reach
+from ..config import Channel, Config, ConfigFile, standing
+from ..errors import MetrixChannelsError
+from ..errors.catalogue import CATALOGUE
+from ..ledger import Database, SendBook
+from ..templating import Templates
+from .checks import Check, Preflight, Status
+
+
+async def run_preflight(file: ConfigFile, names: Sequence[str], *, offline: bool) -> Preflight:
+    """Check whether messages can be sent through some channels.
+
+    Args:
+        file: the configuration.
+        names: of channels; none for all.
+        offline: leave out the connection to Metrix.
+    """
+    try:
+        config = file.current()
+        channels = [config.channel(name) for name in names] or list(config.channels.values())
+    except MetrixChannelsError as error:
+        return Preflight((Check.failed("config.valid", str(file.path), error),))
+    checks = [Check("config.valid", str(file.path), Status.PASS, f"{len(config.channels)} channels.")]
+    checks += check_secrets(config)
+    for channel in channels:
+        checks += check_channel(config, channel)
+    checks += check_templates(config, channels)
+    checks += await check_ledger(config)
+    checks.append(await check_connection(config, offline=offline))
+    return Preflight(tuple(checks))
+
+
+def check_secrets(config: Config) -> Iterator[Check]:
+    """Check that APP_ID and the key are there, and that no other user of this machine can read the key."""
+    try:
+        app_id = config.metrix.resolve_app_id()
+        yield Check("secret.app_id", "app_id", Status.PASS, f"APP_ID is {app_id}.")
+    except MetrixChannelsError as error:
+        yield Check.failed("secret.app_id", "app_id", error)
+    try:
+        config.metrix.credentials()
+        yield Check("secret.api_key", "api_key", Status.PASS, "The key is set.")
+    except MetrixChannelsError as error:
+        yield Check.failed("secret.api_key", "api_key", error)
+    if config.metrix.api_key_file is not None:
+        yield check_private(config.metrix.api_key_file)
+
+
+def check_private(path: Path) -> Check:
+    """Warn when a file that holds secrets or recipients can be read by other users."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return Check.failed_as("file.private", str(path), "file_unreadable", f"{error.strerror}.")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Check(
+            "file.private",
+            str(path),
+            Status.WARN,
+            f"Other users of this machine can read it (mode {stat.S_IMODE(mode):04o}).",
+            f"chmod 600 {path}",
+        )
+    return Check("file.private", str(path), Status.PASS, "Only its owner can read it.")
+
+
+def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
+    """Check a channel's verification and how old it is."""
+    try:
+        found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
+    except MetrixChannelsError:
+        why = "Not checked without APP_ID: a verification belongs to one application."
+        yield Check("channel.verified", channel.name, Status.SKIP, why)
+        return
+    if found.code is not None:
+        yield Check.failed_as("channel.verified", channel.name, found.code, f"{channel.location}: {found.message}")
+        return
+    yield Check("channel.verified", channel.name, Status.PASS, found.message)
+    for caution in found.cautions:
+        yield Check(
+            "channel.verification_age", channel.name, Status.WARN, caution, CATALOGUE["verification_expired"].remedy
+        )
+
+
+def check_templates(config: Config, channels: Iterable[Channel]) -> Iterator[Check]:
+    """Check that every template of the channels compiles, renders with its sample and is a message fit to send."""
+    templates = Templates(config.templates)
+    try:
+        names = templates.names()
+        for channel in channels:
+            for name in names:
+                yield from _check_template(templates, name, channel)
+        if not names:
+            yield Check("template.renders", str(config.templates), Status.WARN, "There is no template.", None)
+    except MetrixChannelsError as error:
+        yield Check.failed("template.renders", str(config.templates), error)
+    finally:
+        templates.close()
+
+
+def _check_template(templates: Templates, name: str, channel: Channel) -> Iterator[Check]:
+    for locale in templates.locales(name, channel.name, channel.type):
+        subject = f"{name} for {channel.name}" + (f" in {locale}" if locale else "")
+        try:
+            template = templates.find(name, channel.name, channel.type, locale)
+            fields = template.render(templates.sample(name), datetime.now(UTC)).fields
+            message = adapter_for(channel.type).compose(fields)
+        except MetrixChannelsError as error:
+            yield Check.failed("template.renders", subject, error)
+            continue
+        yield Check("template.renders", subject, Status.PASS, f"{template.path.name} renders with its sample.")
+        for caution in message.cautions:
+            yield Check(f"message.{caution.code}", subject, Status.WARN, caution.message)
+
+
+async def check_ledger(config: Config) -> list[Check]:
+    """Check that the ledger can be written, and that it is private."""
+    database = Database(config.ledger_path)
+    subject = str(config.ledger_path)
+    try:
+        await SendBook(database).check_writable()
+    except MetrixChannelsError as error:
+        return [Check.failed("ledger.writable", subject, error)]
+    finally:
+        await database.close()
+    return [Check("ledger.writable", subject, Status.PASS, "It can be written."), check_private(config.ledger_path)]
+
+
+async def check_connection(config: Config, *, offline: bool) -> Check:
+    """Check that a secure connection can be made; no request is sent, nobody is reached."""
+    settings = config.metrix
+    if offline:
+        return Check("metrix.reachable", settings.base_url, Status.SKIP, "Left out: --offline.")
+    if settings.proxy is not None:
+        return Check("metrix.reachable", settings.base_url, Status.SKIP, "Left out: the proxy connects.")
+    found = await reach(settings.base_url, settings.ca_file, settings.timeout)
+    if found.code is not None:
+        return Check.failed_as("metrix.reachable", settings.base_url, found.code, found.message)
+    return Check("metrix.reachable", settings.base_url, Status.PASS, found.message)
