@@ -1,6 +1,7 @@
 """Which ids may be sent to."""
 
 import pytest
+
 from metrix_channels.errors import MessageInvalid
 from metrix_channels.recipients import checked_recipients
 
@@ -11,7 +12,9 @@ def test_an_id_is_any_visible_text(recipient):
     assert checked_recipients(recipient) == (recipient,)
 
 
-@pytest.mark.parametrize("recipient", ["", "  ", " u1", "u1\n", "u\x00", "u\r\nX-Other: 1", "u\u202e1", "\ufeffu1", "\ud800"])
+@pytest.mark.parametrize(
+    "recipient", ["", "  ", " u1", "u1\n", "u\x00", "u\r\nX-Other: 1", "u\u202e1", "\ufeffu1", "\ud800"]
+)
 def test_an_id_that_comes_from_a_bad_export_is_refused(recipient):
     """Empty, padded, with control or bidi characters, with half a character."""
     with pytest.raises(MessageInvalid) as caught:

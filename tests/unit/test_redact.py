@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from metrix_channels.redact import MASK, Redactor, Secret
 
 KEY = 'k+9/"Zq=~server%key'

@@ -31,9 +31,7 @@ def check_text(where: str, value: JsonValue) -> None:
     if not isinstance(value, str):
         raise _invalid(where, f"must be text, not {_kind(value)}; put it in quotes")
     if found := _UNSENDABLE.search(value):
-        raise _invalid(
-            where, f"holds the control character U+{ord(found[0]):04X} at position {found.start()}"
-        )
+        raise _invalid(where, f"holds the control character U+{ord(found[0]):04X} at position {found.start()}")
 
 
 def check_line(where: str, value: JsonValue) -> None:

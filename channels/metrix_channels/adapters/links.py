@@ -36,9 +36,7 @@ def check_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool = 
     """
     scheme = _scheme(url)
     if _DROPPED.search(url):
-        raise _refused(
-            where, url, "holds white space or an invisible character; encode values with `| urlencode`"
-        )
+        raise _refused(where, url, "holds white space or an invisible character; encode values with `| urlencode`")
     if scheme in _FORBIDDEN or not scheme or not (any_app or scheme in schemes):
         raise _refused(where, url, "must begin with " + (" or ".join(f"{each}:" for each in schemes)))
     if scheme in HTTP:

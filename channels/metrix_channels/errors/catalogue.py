@@ -44,33 +44,23 @@ CATALOGUE: dict[str, Situation] = {
     "port_unavailable": Situation(
         "The address cannot be listened on.", "Choose another port, or 0 for any that is free.", 2
     ),
-    "interrupted": Situation(
-        "It was interrupted.", "Run the same command again; with --key nothing goes twice.", 4
-    ),
-    "internal": Situation(
-        "A fault of metrix-channels itself.", "Please report it together with what -vv prints.", 1
-    ),
+    "interrupted": Situation("It was interrupted.", "Run the same command again; with --key nothing goes twice.", 4),
+    "internal": Situation("A fault of metrix-channels itself.", "Please report it together with what -vv prints.", 1),
     # -- configuration
     "config_missing": Situation(
         "There is no configuration.",
         "Run `metrix-channels init`, or name the file by --config or METRIX_CHANNELS_CONFIG.",
         2,
     ),
-    "yaml_invalid": Situation(
-        "The file is not valid YAML.", "Correct the line; mind indentation and quotes.", 2
-    ),
+    "yaml_invalid": Situation("The file is not valid YAML.", "Correct the line; mind indentation and quotes.", 2),
     "yaml_refused": Situation(
         "The file uses a part of YAML that surprises people.",
         "Write the value out in full; put text in quotes.",
         2,
     ),
     "config_key_unknown": Situation("A key is not known.", "Correct the key or remove it.", 2),
-    "config_key_missing": Situation(
-        "A key is missing.", "Add it; channels.example.yaml shows all of them.", 2
-    ),
-    "config_value_invalid": Situation(
-        "A value is not what is expected.", "Correct the value as the message says.", 2
-    ),
+    "config_key_missing": Situation("A key is missing.", "Add it; channels.example.yaml shows all of them.", 2),
+    "config_value_invalid": Situation("A value is not what is expected.", "Correct the value as the message says.", 2),
     "environment_refused": Situation(
         "${NAME} stands where the environment must not decide.",
         "Write the value itself; only `metrix` and `ledger` are filled in from the environment.",
@@ -98,9 +88,7 @@ CATALOGUE: dict[str, Situation] = {
         2,
     ),
     # -- channels and their verification
-    "channel_unknown": Situation(
-        "There is no channel of that name.", "See `metrix-channels channels list`.", 2
-    ),
+    "channel_unknown": Situation("There is no channel of that name.", "See `metrix-channels channels list`.", 2),
     "channel_unverified": Situation(
         "Nobody is known to have tested the channel.",
         "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"

@@ -1,6 +1,7 @@
 """Every adapter: documented fields by name, everything else refused or passed through on purpose."""
 
 import pytest
+
 from metrix_channels.adapters import adapter_for
 from metrix_channels.errors import MessageInvalid
 from metrix_channels.models import ChannelType

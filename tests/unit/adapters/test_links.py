@@ -1,6 +1,7 @@
 """Which links may leave."""
 
 import pytest
+
 from metrix_channels.adapters import adapter_for
 from metrix_channels.adapters.links import HTTP, check_html_links, check_link
 from metrix_channels.errors import MessageInvalid

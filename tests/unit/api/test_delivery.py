@@ -7,6 +7,7 @@ import pytest
 from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from metrix_channels.api import Delivery, Failure, Part, Policy, Reply, Stage, delivery
 from metrix_channels.errors import problem
 from metrix_channels.models import OnAmbiguous

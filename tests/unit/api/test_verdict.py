@@ -1,6 +1,7 @@
 """What each answer means: the table of the design, row by row."""
 
 import pytest
+
 from metrix_channels.api import Disposition, Failure, Reply, Stage, judge
 from metrix_channels.errors.catalogue import CATALOGUE
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from metrix_channels.api.waits import LONGEST_RETRY_AFTER, LONGEST_WAIT, backoff, retry_after
 
 NOW = datetime(2026, 3, 20, 10, 0, 0, tzinfo=UTC)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from metrix_channels import errors
 from metrix_channels.errors import LedgerError, MetrixChannelsError
 from metrix_channels.errors.catalogue import CATALOGUE

@@ -1,0 +1,19 @@
+"""The command line: one module a verb group, no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line with the process's arguments, and end the process with its exit status."""
+    try:
+        from .app import run
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "rich"):
+            raise
+        sys.stderr.write(
+            "The command line needs the extra `cli` [extra_missing]\nInstall it: pip install 'metrix-channels[cli]'\n"
+        )
+        sys.exit(2)
+    sys.exit(run(sys.argv[1:]))

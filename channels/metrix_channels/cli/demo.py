@@ -1,0 +1,241 @@
+"""`demo`: the main job from beginning to end, against a Metrix of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import typer
+from attrs import define, field
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.text import Text
+
+from .. import sample_files
+from ..config import Verification
+from ..config.editing import record_verification
+from ..errors import MetrixChannelsError
+from ..notifier import Notifier
+from ..outcomes import Receipt
+from ..templating import Templates
+from .app import app, state_of
+from .output import Output, visible
+from .preflight import show as show_preflight
+
+if TYPE_CHECKING:
+    from ..sandbox import Sandbox
+
+_CONFIG = """\
+version: 1
+metrix:
+  app_id: {app_id}
+  api_key_file: metrix.key
+  base_url: {url}
+templates: {templates}
+channels:
+  sms: {{type: sms, verified: false}}
+  push: {{type: app_push, verified: false}}
+  email: {{type: email, verified: false}}
+"""
+_SENT = {"sms": "otp", "push": "otp", "email": "order_delivered"}
+_CHANNELS = {"sms": "SMS", "push": "APP_PUSH", "email": "EMAIL"}
+
+
+@app.command()
+def demo(context: typer.Context) -> None:
+    """Run the main job against an embedded sandbox, with nothing to configure, and tell what happens.
+
+    Example: metrix-channels demo
+    """
+    from ..sandbox import Sandbox
+
+    state = state_of(context)
+    with TemporaryDirectory(prefix="metrix-channels-demo-") as folder, Sandbox() as sandbox:
+        story = _Story(state.output, sandbox, _configure(Path(folder), sandbox))
+        started = time.monotonic()
+        for chapter in _CHAPTERS:
+            chapter(story)
+        story.end(time.monotonic() - started)
+    state.status = 0 if story.as_expected else 1
+
+
+def _configure(folder: Path, sandbox: Sandbox) -> Path:
+    key = folder / "metrix.key"
+    key.touch(0o600)
+    key.write_text(sandbox.api_key)
+    path = folder / "channels.yaml"
+    path.write_text(
+        _CONFIG.format(app_id=sandbox.app_id, url=sandbox.url, templates=sample_files.templates()), encoding="utf-8"
+    )
+    return path
+
+
+@define
+class _Story:
+    """What is told, and whether it went as it must."""
+
+    output: Output
+    sandbox: Sandbox
+    config: Path
+    steps: list[dict[str, Any]] = field(factory=list)
+
+    @property
+    def as_expected(self) -> bool:
+        return all(step["as_expected"] for step in self.steps)
+
+    def heading(self, text: str) -> None:
+        if not self.output.as_json:
+            self.output.out.print()
+            self.output.out.print(Rule(Text(text, style="bold"), align="left"))
+
+    def say(self, text: str, style: str = "") -> None:
+        if not self.output.as_json:
+            self.output.out.print(Text(visible(text), style=style))
+
+    def note(self, what: str, as_expected: bool, **facts: Any) -> None:
+        self.steps.append({"step": what, "as_expected": as_expected, **facts})
+        if not as_expected:
+            self.say(f"This is not what should have happened: {what}.", "bold red")
+
+    @contextmanager
+    def notifier(self) -> Iterator[Notifier]:
+        with Notifier.from_config(self.config) as notifier:
+            yield notifier
+
+    def requests(self) -> int:
+        return len(self.sandbox.requests())
+
+    def receipt(self, what: str, receipt: Receipt, *, attempts: int = 1, possible_duplicate: bool = False) -> None:
+        expected = receipt.attempts == attempts and receipt.possible_duplicate is possible_duplicate
+        self.note(what, expected, receipt=receipt.as_dict())
+        doubt = ", possibly twice, and the receipt says so" if receipt.possible_duplicate else ""
+        attempted = "1 attempt" if receipt.attempts == 1 else f"{receipt.attempts} attempts"
+        self.say(f"✓ {what}: {receipt.outcome.value}, {attempted}{doubt}", "green")
+
+    def refusal(self, what: str, attempt: Callable[[], object], code: str, *, requests: int) -> None:
+        before = self.requests()
+        try:
+            attempt()
+        except MetrixChannelsError as error:
+            made = self.requests() - before
+            self.note(what, error.code == code and made == requests, error=error.problem.as_dict(), requests=made)
+            self.say(f"✗ {error.message}", "red")
+            self.say(f"  {error.remedy}", "dim")
+            self.say(f"  Requests made: {made}.")
+        else:
+            self.note(what, as_expected=False)
+
+    def end(self, seconds: float) -> None:
+        messages = self.sandbox.messages()
+        document = {
+            "ok": self.as_expected,
+            "steps": self.steps,
+            "requests": self.requests(),
+            "messages": len(messages),
+            "delivered": sum(bool(message["delivered"]) for message in messages),
+        }
+        if self.output.as_json:
+            self.output.document(document)
+            return
+        self.heading("What happened")
+        self.say(
+            f"{document['requests']} requests, {document['messages']} messages taken, all of them on tested channels."
+        )
+        self.say(f"The whole took {seconds:.1f} s. Begin your own: metrix-channels init my-messages", "bold")
+
+
+def _an_untested_channel(story: _Story) -> None:
+    story.heading("1. A channel that nobody tested is refused before a request is made")
+    with story.notifier() as notifier:
+        story.refusal(
+            "send on an untested channel",
+            lambda: notifier.send("sms", to="sara", template="otp", context={"code": "4821"}),
+            "channel_unverified",
+            requests=0,
+        )
+
+
+def _the_test(story: _Story) -> None:
+    story.heading("2. Somebody tests the channels in the dashboard, and records it; preflight looks at everything else")
+    for name, metrix_name in _CHANNELS.items():
+        story.sandbox.test_channel(metrix_name)
+        record_verification(
+            story.config,
+            name,
+            Verification(at=datetime.now(UTC).date(), by="demo", app_id=story.sandbox.app_id, note="seen in the inbox"),
+        )
+    with story.notifier() as notifier:
+        found = notifier.preflight()
+    story.note("preflight", found.ok, checks=len(found.checks))
+    if not story.output.as_json:
+        show_preflight(story.output, found)
+
+
+def _messages(story: _Story) -> None:
+    story.heading("3. One message each by SMS, push and email, from templates")
+    values = {"first_name": "سارا", "order_id": "۱۰۴۲", "code": "4821"}
+    samples = Templates(sample_files.templates())
+    with story.notifier() as notifier:
+        for channel, template in _SENT.items():
+            context = {**samples.sample(template), **values}
+            story.receipt(
+                f"{template} by {channel}", notifier.send(channel, to="sara", template=template, context=context)
+            )
+    for message in story.sandbox.messages():
+        _show(story, message)
+
+
+def _show(story: _Story, message: dict[str, Any]) -> None:
+    if story.output.as_json:
+        return
+    fields = message["message"]
+    body = str(fields["body"])
+    text = Text(str(fields["title"]) + "\n", style="bold") if "title" in fields else Text()
+    text.append(f"({len(body):,} characters of HTML)" if body.lstrip().startswith("<") else body, style="not bold")
+    state = "delivered" if message["delivered"] else "not delivered"
+    title = f"{message['channel']} to {', '.join(message['recipients'])} · {state}"
+    story.output.out.print(Panel(text, title=title, title_align="left", width=min(story.output.out.width, 72)))
+
+
+def _faults(story: _Story) -> None:
+    story.heading("4. The network fails, and the books still add up")
+    with story.notifier() as notifier:
+        story.sandbox.inject("status:503", times=2)
+        receipt = notifier.send("sms", to="reza", template="otp", context={"code": "1111"})
+        story.receipt("503, 503, then 200", receipt, attempts=3)
+        story.sandbox.inject("drop")
+        receipt = notifier.send("sms", to="reza", template="otp", context={"code": "2222"})
+        story.receipt("connection lost after the request", receipt, attempts=2, possible_duplicate=True)
+
+
+def _key(story: _Story) -> None:
+    story.heading("5. The same key twice: one message")
+    with story.notifier() as notifier:
+        receipts = [
+            notifier.send("sms", to="leila", template="otp", context={"code": "3333"}, key="login-7") for _ in range(2)
+        ]
+    same = receipts[0] == receipts[1] and len(story.sandbox.messages(recipient="leila")) == 1
+    story.note("one message for two calls with one key", same)
+    story.say("✓ Two calls, one request; the second call got the first receipt.", "green")
+
+
+def _wrong_key(story: _Story) -> None:
+    story.heading("6. 403 in Metrix's own terms")
+    key = story.config.with_name("metrix.key")
+    key.write_text("a-key-of-another-application")
+    with story.notifier() as notifier:
+        story.refusal(
+            "send with a wrong key",
+            lambda: notifier.send("sms", to="sara", template="otp", context={"code": "4444"}),
+            "credentials_refused",
+            requests=1,
+        )
+    key.write_text(story.sandbox.api_key)
+
+
+_CHAPTERS = (_an_untested_channel, _the_test, _messages, _faults, _key, _wrong_key)

@@ -1,0 +1,74 @@
+"""`init`: a project to start from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .. import sample_files
+from ..errors import UsageError
+from .app import app, state_of
+
+CONFIG = "channels.yaml"
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(help="The folder; made when it is not there.")] = Path(),
+) -> None:
+    """Write channels.yaml and templates to start from; never overwrites anything.
+
+    Example: metrix-channels init my-messages
+    """
+    state = state_of(context)
+    files = _starting_files()
+    if there := [name for name in files if os.path.lexists(directory / name)]:
+        raise UsageError(f"{str(directory / there[0])!r} is there already; nothing was written.", code="file_exists")
+    for name, content in files.items():
+        _write(directory / name, content)
+    if state.output.as_json:
+        state.output.document({"written": [str(directory / name) for name in files]})
+        return
+    state.output.out.print(Text(f"Wrote {directory / CONFIG} and {len(files) - 1} more files. Now:"))
+    for step in _NEXT:
+        state.output.out.print(Text(f"  {step}"))
+
+
+_NEXT = (
+    "1. Set METRIX_APP_ID and METRIX_API_KEY; both stand in Metrix's dashboard under Application Settings.",
+    "2. Look at the samples: metrix-channels preview otp",
+    "3. Send a test message through each channel from Metrix's dashboard. When it has arrived:",
+    "   metrix-channels channels verify sms --by you@example.com",
+    "4. metrix-channels preflight sms",
+    "5. metrix-channels send sms --to YOUR_USER_ID --template otp --set code=4821 --locale fa",
+)
+
+
+def _starting_files() -> dict[str, str]:
+    """Return what is written, by its path below the folder."""
+    templates = sample_files.templates()
+    schema = sample_files.schema()
+    example = sample_files.example_config().read_text(encoding="utf-8")
+    files = {
+        CONFIG: example.replace("channels/metrix_channels/config/channels.schema.json", schema.name),
+        schema.name: schema.read_text(encoding="utf-8"),
+        ".gitignore": "*.db\n*.db-*\n",
+    }
+    for path in sorted(templates.rglob("*")):
+        if path.is_file():
+            files[str(Path("templates") / path.relative_to(templates))] = path.read_text(encoding="utf-8")
+    return files
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be written: {error.strerror}.", code="file_unwritable") from error

@@ -1,0 +1,58 @@
+"""Values for templates from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+
+
+def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
+    """Join the values of a JSON file with `k=v` pairs, which win.
+
+    Raises:
+        UsageError: the file cannot be read or is no JSON object; a pair has no `=` or no name.
+    """
+    context = _from_file(file) if file is not None else {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(
+                f"--set {pair!r} is not k=v.", code="usage", remedy="Write --set first_name=سارا, with a plain name."
+            )
+        context[name] = value
+    return context
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"{str(file)!r} cannot be read: {why}.", code="file_unreadable") from error
+    try:
+        found = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition)
+    except RecursionError as error:
+        raise UsageError(f"{file}: nested too deeply.", code="usage", remedy="Flatten the values.") from error
+    except json.JSONDecodeError as error:
+        where = f"{file}:{error.lineno}:{error.colno}"
+        raise UsageError(f"No JSON: {error.msg}.", code="usage", remedy="Correct the file.", location=where) from error
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}.", code="usage", remedy="Correct the file.") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{file}: the values must be a JSON object.", code="usage", remedy='Write {"name": "value"}.')
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
