@@ -1,0 +1,28 @@
+"""What a type checker tells the users of the library; checked by mypy, never run."""
+
+from typing import assert_type
+
+from metrix_channels import AsyncNotifier, Notifier, Outcome, Preflight, Receipt, Rejected
+
+
+def synchronous(notifier: Notifier) -> None:
+    assert_type(notifier.send("sms", to="u1", template="otp", context={"code": "1"}, key="k"), Receipt)
+    assert_type(notifier.send("sms", to=["u1", "u2"], template="otp"), tuple[Receipt, ...])
+    assert_type(notifier.preflight("sms", offline=True), Preflight)
+    with Notifier.from_config() as opened:
+        assert_type(opened, Notifier)
+
+
+async def asynchronous(notifier: AsyncNotifier, one_or_more: str | list[str]) -> None:
+    assert_type(await notifier.send("sms", to="u1", template="otp"), Receipt)
+    assert_type(await notifier.send("sms", to=("u1",), template="otp"), tuple[Receipt, ...])
+    assert_type(await notifier.send("sms", to=one_or_more, template="otp"), Receipt | tuple[Receipt, ...])
+    async with AsyncNotifier.from_config("channels.yaml") as opened:
+        assert_type(opened, AsyncNotifier)
+
+
+def errors(error: Rejected) -> None:
+    assert_type(error.code, str)
+    assert_type(error.receipt, Receipt | None)
+    if error.receipt is not None:
+        assert_type(error.receipt.outcome, Outcome)
