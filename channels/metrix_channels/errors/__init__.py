@@ -43,12 +43,21 @@ __all__ = [
     "Unreachable",
     "UsageError",
     "problem",
+    "sentence",
 ]
+
+
+def sentence(text: str) -> str:
+    """Give a message its capital and its full stop; a file's or a variable's name at its head stays as it is."""
+    first = text.split(" ", 1)[0]
+    if first.isascii() and first.isalpha():
+        text = text[0].upper() + text[1:]
+    return text if "\n" in text or text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def problem(code: str, message: str, location: str | None = None) -> Problem:
     """Describe a situation of the catalogue as data, with the catalogue's remedy."""
-    return Problem(code, message, CATALOGUE[code].remedy, location)
+    return Problem(code, sentence(message), CATALOGUE[code].remedy, location)
 
 
 class MetrixChannelsError(Exception):
@@ -71,6 +80,7 @@ class MetrixChannelsError(Exception):
         location: str | None = None,
         receipts: Sequence[Receipt] = (),
     ) -> None:
+        message = sentence(message)
         super().__init__(message)
         self.message = message
         self.code = code
