@@ -6,7 +6,7 @@ from .client import MetrixClient, encode
 from .delivery import Delivery, Journal, Part, Policy, Result
 from .exchange import Exchange, Failure, Reply, Stage
 from .reach import Reach, reach
-from .transport import Endpoint, HttpxTransport, Transport
+from .transport import Endpoint, Transport, open_transport
 from .verdict import Disposition, Verdict, judge
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Endpoint",
     "Exchange",
     "Failure",
-    "HttpxTransport",
     "Journal",
     "MetrixClient",
     "Part",
@@ -28,5 +27,6 @@ __all__ = [
     "Verdict",
     "encode",
     "judge",
+    "open_transport",
     "reach",
 ]

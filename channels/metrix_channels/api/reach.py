@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from .transport import tls_context
+from .tls import tls_context
 
 
 @frozen

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from attrs import evolve
 
 from .. import __version__
-from ..api import Delivery, Endpoint, Exchange, HttpxTransport, MetrixClient, Part, Policy, Reply, Result, encode
+from ..api import Delivery, Endpoint, Exchange, MetrixClient, Part, Policy, Reply, Result, encode, open_transport
 from ..config import Config, ConfigFile, require_verified
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import Busy, Claim, Claimed, Database, Finished, SendBook, SendJournal, take_up
@@ -157,7 +157,7 @@ class Engine:
             base_url=settings.base_url,
             app_id=settings.resolve_app_id(),
             api_key=api_key,
-            transport=HttpxTransport(endpoint, Redactor(api_key)),
+            transport=open_transport(endpoint, Redactor(api_key)),
             user_agent=f"metrix-channels/{__version__}",
         )
 

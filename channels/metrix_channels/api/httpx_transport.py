@@ -1,0 +1,162 @@
+"""The wire of the core installation. The only use of httpx.
+
+Each request in flight has a client of one connection to itself: the time that httpx's pool spends on a request grows
+with the square of its open connections (encode/httpx#3215), and at 64 of them it sends a hundredth of what it could.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from ..redact import Redactor
+from .exchange import Exchange, Failure, Reply, Stage
+from .tls import tls_context
+from .transport import Endpoint
+
+READ_AT_MOST = 64 * 1024
+
+# Below WARNING these print whole URLs and headers.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class HttpxTransport:
+    """The transport of the core installation."""
+
+    def __init__(self, endpoint: Endpoint, redactor: Redactor) -> None:
+        self._endpoint = endpoint
+        self._redactor = redactor
+        self._tls = tls_context(endpoint.ca_file) if endpoint.base_url.startswith("https") else None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._slots = asyncio.Semaphore(endpoint.concurrency)
+        self._idle: list[httpx.AsyncClient] = []
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109
+        """Make one attempt, waiting for a free place before its time begins."""
+        self._follow_loop()
+        async with self._slots:
+            client = self._idle.pop() if self._idle else self._new_client()
+            attempt = _Attempt(client, self._endpoint.base_url + path, headers, body, self._redactor)
+            try:
+                return await attempt.run(timeout)
+            finally:
+                self._idle.append(client)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        idle, self._idle = self._idle, []
+        for client in idle:
+            await client.aclose()
+
+    def _follow_loop(self) -> None:
+        """Connections belong to the loop that opened them: forget them when another one calls."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._idle = loop, []
+            self._slots = asyncio.Semaphore(self._endpoint.concurrency)
+
+    def _new_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=self._tls if self._tls is not None else False,  # plain http has nothing to verify
+            trust_env=False,
+            follow_redirects=False,
+            proxy=self._endpoint.proxy,
+            timeout=None,  # noqa: S113 - httpx's timeouts are per read; the attempt keeps one deadline for everything
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=5),
+        )
+
+
+class _Attempt:
+    """One request; it knows how far it got."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str], body: bytes, redactor: Redactor
+    ) -> None:
+        self._client = client
+        self._url = url
+        self._headers = headers
+        self._body = body
+        self._redactor = redactor
+        self._begun = False
+        self._response: httpx.Response | None = None
+        self._received = bytearray()
+
+    async def run(self, seconds: float) -> Exchange:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._exchange()
+        except TimeoutError:
+            return self._broken_off(f"no {'whole ' if self._response else ''}answer within {seconds:g} s")
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+            return self._broken_off(_in_words(error), certificate=_is_certificate_error(error))
+        return self._reply(whole=True)
+
+    async def _exchange(self) -> None:
+        request = self._client.build_request(
+            "POST", self._url, headers=dict(self._headers), content=self._body, extensions={"trace": self._trace}
+        )
+        response = await self._client.send(request, stream=True)
+        self._response = response
+        try:
+            async for chunk in response.aiter_raw():
+                self._received += chunk[: READ_AT_MOST - len(self._received)]
+                if len(self._received) >= READ_AT_MOST:
+                    break
+        finally:
+            await response.aclose()
+
+    async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        # A proxy is asked to CONNECT by a request of its own, which says nothing about ours.
+        if event == "http11.send_request_headers.started" and info["request"].method == b"POST":
+            self._begun = True
+
+    def _broken_off(self, reason: str, *, certificate: bool = False) -> Exchange:
+        if self._response is not None:
+            return self._reply(whole=False)
+        stage = Stage.CERTIFICATE if certificate else Stage.BEGUN if self._begun else Stage.NOT_BEGUN
+        return Failure(stage, self._redactor.clean(reason))
+
+    def _reply(self, *, whole: bool) -> Reply:
+        response = self._response
+        if response is None:
+            raise AssertionError("a reply needs a status")
+        body = _decoded(bytes(self._received), response.headers.get("content-encoding", ""))
+        return Reply(
+            status=response.status_code,
+            body=self._redactor.clean(body.decode("utf-8", "replace")),
+            whole=whole,
+            content_type=response.headers.get("content-type", "").lower(),
+            retry_after=response.headers.get("retry-after"),
+        )
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """Undo a compression that was not asked for, up to the limit: a small bomb never becomes a large text."""
+    bits = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(encoding.strip().lower())
+    if bits is None:
+        return body
+    try:
+        return zlib.decompressobj(bits).decompress(body, READ_AT_MOST)
+    except zlib.error:
+        return b""
+
+
+def _is_certificate_error(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _in_words(error: Exception) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
