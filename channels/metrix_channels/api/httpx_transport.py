@@ -51,6 +51,7 @@ class HttpxTransport:
 
     async def close(self) -> None:
         """Close every connection."""
+        self._follow_loop()
         idle, self._idle = self._idle, []
         for client in idle:
             await client.aclose()

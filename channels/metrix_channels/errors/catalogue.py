@@ -10,6 +10,8 @@ from attrs import frozen
 
 _TROUBLESHOOTING = "Metrix documentation, API Troubleshooting"
 
+INPUT_AT_FAULT = 2
+
 
 @frozen
 class Situation:

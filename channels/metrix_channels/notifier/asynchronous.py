@@ -14,6 +14,8 @@ from .conclusion import raise_unless_accepted
 from .engine import Engine
 from .prepared import Call, Context, Several
 
+_INHERITED: list[Engine] = []
+
 
 class AsyncNotifier:
     """Sends messages through the channels of one configuration.
@@ -145,7 +147,7 @@ class AsyncNotifier:
 
     def stop(self) -> None:
         """Begin no further attempt; those in flight finish and are journalled."""
-        self.engine().stop.set()
+        self.engine().stop()
 
     async def close(self) -> None:
         """Let go of connections and ledger; the notifier may be used again."""
@@ -163,7 +165,11 @@ class AsyncNotifier:
 
     def engine(self) -> Engine:
         """Return what this process holds open, opened when first needed."""
-        if self._engine is None or self._process != os.getpid():
-            # What a parent opened belongs to it: the child must neither use nor close it.
+        if self._engine is not None and self._process != os.getpid():
+            # What a parent opened belongs to it: the child must neither use nor close it, nor let it be collected.
+            _INHERITED.append(self._engine)
+            self._engine = None
+            self._file = ConfigFile(self._file.path)  # another thread may have held its lock at the fork
+        if self._engine is None:
             self._engine, self._process = Engine(self._file), os.getpid()
         return self._engine

@@ -8,6 +8,7 @@ from datetime import datetime
 from ..api import Result
 from ..errors import (
     ChannelUnverified,
+    ConfigError,
     CredentialsRefused,
     DeliveryError,
     MetrixChannelsError,
@@ -15,6 +16,7 @@ from ..errors import (
     Rejected,
     Unreachable,
 )
+from ..errors.catalogue import CATALOGUE, INPUT_AT_FAULT
 from ..outcomes import Outcome, Receipt
 
 _HALTS: dict[str, type[MetrixChannelsError]] = {
@@ -62,11 +64,17 @@ def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
     worst = min(refused, key=_severity)
     if worst.error is None:
         return
-    kind: type[MetrixChannelsError] = _HALTS.get(worst.error.code, _CLASSES.get(worst.outcome, DeliveryError))
+    kind = _kind(worst.error.code, worst.outcome)
     message = worst.error.message
     if len(receipts) > 1:
         message += f" ({_summary(receipts)})"
     raise kind(message, code=worst.error.code, remedy=worst.error.remedy, receipts=receipts)
+
+
+def _kind(code: str, outcome: Outcome) -> type[MetrixChannelsError]:
+    if CATALOGUE[code].exit_status == INPUT_AT_FAULT:
+        return ConfigError  # the configuration was edited and broken during the send
+    return _HALTS.get(code, _CLASSES.get(outcome, DeliveryError))
 
 
 def _severity(receipt: Receipt) -> tuple[bool, int]:

@@ -40,16 +40,24 @@ class Engine:
         self.templates = Templates(self._config.templates)
         self.book_file = Database(self._config.ledger_path)
         self.book = SendBook(self.book_file)
-        self.stop = asyncio.Event()
+        self._stopped = False
+        self._stop: asyncio.Event | None = None
+        self._stop_loop: asyncio.AbstractEventLoop | None = None
         self._client: MetrixClient | None = None
         self._rng = random.Random()
+
+    def stop(self) -> None:
+        """Begin no further attempt."""
+        self._stopped = True
+        if self._stop is not None:
+            self._stop.set()
 
     async def close(self) -> None:
         """Let go of connections, the ledger and the templates' child processes."""
         if self._client is not None:
             await self._client.close()
-        await self.book_file.close()
         self.templates.close()
+        await self.book_file.close()
 
     def prepare(self, call: Call) -> Prepared:
         """Pass the gate, render and check; no network, no ledger."""
@@ -82,7 +90,7 @@ class Engine:
             with suppress(LedgerError):
                 await self.book.abandon(claim.id)
             raise
-        receipts = receipts_of(results, claim.id, call.channel, datetime.now(UTC))
+        receipts = (*claim.settled, *receipts_of(results, claim.id, call.channel, datetime.now(UTC)))
         await self._finish(claim.id, receipts)
         return receipts
 
@@ -95,7 +103,7 @@ class Engine:
             claim: Claim = await self.book.claim(asked)
             if not isinstance(claim, Busy):
                 return claim
-            if clock() + poll > ends or self.stop.is_set():
+            if clock() + poll > ends or self._stopped:
                 raise LedgerError(f"Another call is still sending under the key {call.key!r}.", code="key_busy")
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL)
@@ -111,7 +119,7 @@ class Engine:
             exchange = await client.push(encode(prepared.message.body(recipients)), seconds)
             return evolve(exchange, body=redactor.clean(exchange.body)) if isinstance(exchange, Reply) else exchange
 
-        takeover = take_up(prepared.recipients, claim.past, on_ambiguous)
+        takeover = take_up(claim.still_open(prepared.recipients), claim.past, on_ambiguous)
         delivery = Delivery(
             post=post,
             journal=SendJournal(self.book, claim.id),
@@ -119,7 +127,7 @@ class Engine:
                 settings.max_attempts, settings.timeout, settings.deadline, on_ambiguous, settings.split_refused
             ),
             admit=self._admission(call.channel, app_id),
-            stop=self.stop,
+            stop=self._stop_here(),
             rng=self._rng,
         )
         parts = [small for part in takeover.parts for small in _divided(part, settings.batch_size)]
@@ -137,8 +145,13 @@ class Engine:
 
     def _admission(self, channel: str, app_id: str) -> Callable[[], Awaitable[Problem | None]]:
         async def admit() -> Problem | None:
-            if self._config.metrix.rate_limit is not None:
-                await asyncio.sleep(await self.book.pace(self._config.metrix.rate_limit))
+            settings = self._config.metrix
+            if settings.rate_limit is not None:
+                wait = await self.book.pace(settings.rate_limit, settings.deadline)
+                if wait is None:
+                    why = f"The rate limit leaves no place for a request within {settings.deadline:g} s."
+                    return problem("unavailable", why)
+                await asyncio.sleep(wait)
             try:
                 require_verified(self._file.current().channel(channel), app_id, datetime.now(UTC))
             except MetrixChannelsError as error:
@@ -146,6 +159,15 @@ class Engine:
             return None
 
         return admit
+
+    def _stop_here(self) -> asyncio.Event:
+        """Return the event of this loop: one that another loop waited on cannot be waited on here."""
+        loop = asyncio.get_running_loop()
+        if self._stop is None or self._stop_loop is not loop:
+            self._stop, self._stop_loop = asyncio.Event(), loop
+            if self._stopped:
+                self._stop.set()
+        return self._stop
 
     def _parts(self, prepared: Prepared) -> list[Part]:
         return _divided(Part(prepared.recipients), self._config.metrix.batch_size)

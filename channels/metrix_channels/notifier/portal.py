@@ -57,6 +57,8 @@ class Portal:
 
         async def finish() -> None:
             try:
+                # What is under way ends first: its outcome has to be written down.
+                await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
                 await last()
             finally:
                 loop.stop()
