@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ T = TypeVar("T")
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x4D545258  # "MTRX"
 BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes."""
 
 _CODES = {
     sqlite3.SQLITE_BUSY: "ledger_locked",
@@ -27,6 +29,13 @@ _CODES = {
     sqlite3.SQLITE_CORRUPT: "ledger_corrupt",
     sqlite3.SQLITE_NOTADB: "ledger_corrupt",
 }
+
+_TRANSACTION = threading.Lock()
+# A child inherits what SQLite knows of its files. With a transaction open it would find the ledger locked for ever, and
+# roll the parent's transaction back when the connection is thrown away; between transactions it does no harm.
+os.register_at_fork(
+    before=_TRANSACTION.acquire, after_in_parent=_TRANSACTION.release, after_in_child=_TRANSACTION.release
+)
 
 
 class Database:
@@ -40,7 +49,8 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        # The locks of the owners lie beside the file itself, by whatever link it is reached.
+        self.path = Path(os.path.realpath(path))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
@@ -63,34 +73,32 @@ class Database:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work))
 
     def defer(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Let `work` be part of the next transaction: for what need not be durable before that one is."""
+        """Let `work` be part of the next transaction: for what need not be, or cannot be, durable before that one."""
         self._deferred.append(work)
 
     async def close(self) -> None:
         """Write what was deferred and close the file; it may be used again."""
-        if self._deferred:
-            await self.transact(lambda _: None)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=True)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
+        try:
+            if self._deferred:
+                await self.transact(lambda _: None)
+        finally:
+            self._deferred.clear()
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown(wait=True)
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            connection = self._open()
-            # A read that turns into a write fails at once when another process wrote in between: begin as a writer.
-            connection.execute("BEGIN IMMEDIATE")
+        def whole(connection: sqlite3.Connection) -> T:
+            for earlier in deferred:
+                earlier(connection)
+            return work(connection)
+
+        deferred = list(self._deferred)
+        with _TRANSACTION:
             try:
-                deferred = list(self._deferred)
-                for earlier in deferred:
-                    earlier(connection)
-                result = work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
+                result = _in_transaction(self._open(), whole)
+            except (sqlite3.Error, OSError) as error:
+                raise self._explained(error) from error
         for _ in deferred:
             self._deferred.popleft()
         return result
@@ -100,15 +108,21 @@ class Database:
             self._require_same_file()
             return self._connection
         self._create_file()
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
+        connection = sqlite3.connect(
+            f"{self.path.as_uri()}?mode=rw",  # SQLite itself would make a file that others may read
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_SECONDS,
+            check_same_thread=False,
+        )
         try:
             _set_up(connection, self.path)
+            found = self.path.stat()
+            self._file = (found.st_dev, found.st_ino)
+            self._owner = Owner.register(self.path)
         except BaseException:
             connection.close()
             raise
-        found = self.path.stat()
-        self._file = (found.st_dev, found.st_ino)
-        self._owner = Owner.register(self.path)
         self._connection = connection
         return connection
 
@@ -117,10 +131,6 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
         except FileExistsError:
             return
-        except OSError as error:
-            raise LedgerError(
-                f"The ledger {str(self.path)!r} cannot be created: {error.strerror}.", code="ledger_unavailable"
-            ) from error
 
     def _require_same_file(self) -> None:
         """Writes to a deleted file succeed, and nobody ever reads them."""
@@ -135,7 +145,7 @@ class Database:
                 remedy="Put the file back, then start the process again.",
             )
 
-    def _explained(self, error: sqlite3.Error) -> LedgerError:
+    def _explained(self, error: sqlite3.Error | OSError) -> LedgerError:
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
         return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {error}.", code=code)
 
@@ -148,19 +158,26 @@ class Database:
             self._owner = None
 
 
+def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    # A read that turns into a write fails at once when another process wrote in between: begin as a writer.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute(f"PRAGMA journal_mode = {journal}")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        _migrate(connection, path)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    _in_transaction(connection, lambda _: _migrate(connection, path))
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -64,10 +64,17 @@ class Claimed:
     Attributes:
         id: of the send: a new one, or that of the earlier call which is taken up.
         past: attempts that an earlier call made.
+        settled: receipts of an earlier call that stand, whatever becomes of the other recipients.
     """
 
     id: str
     past: tuple[PastAttempt, ...] = ()
+    settled: tuple[Receipt, ...] = ()
+
+    def still_open(self, recipients: Iterable[str]) -> tuple[str, ...]:
+        """Return those of `recipients` that no earlier call settled."""
+        settled = {recipient for receipt in self.settled for recipient in receipt.recipients}
+        return tuple(recipient for recipient in recipients if recipient not in settled)
 
 
 @frozen

@@ -34,7 +34,7 @@ CREATE TABLE attempts (
 
 CREATE INDEX attempts_by_send ON attempts (send);
 
--- The next moment, in seconds since 1970, at which the rate limit admits a request of any process.
+-- The next moment, in seconds of the machine's monotonic clock, at which the rate limit admits a request of any process.
 CREATE TABLE pace (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
     next REAL NOT NULL

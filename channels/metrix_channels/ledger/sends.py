@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from ..api import Disposition
@@ -27,9 +28,6 @@ from .records import (
     require_checksum,
 )
 
-LONGEST_PACE = 60.0
-"""Seconds that the rate limit may be booked ahead; more can only come from a clock that jumped."""
-
 
 class SendBook:
     """Sends and their attempts in one ledger.
@@ -40,6 +38,7 @@ class SendBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._unwritten: dict[str, Entry] = {}
 
     async def claim(self, entry: Entry) -> Claim:
         """Ask to send; of all calls with one key, at most one may at any time.
@@ -52,14 +51,27 @@ class SendBook:
         """
         if entry.key is None:
             # Nobody else can ask for it: its row may come with the first intent.
-            self._database.defer(lambda connection: self._claim(connection, entry))
+            self._unwritten[entry.id] = entry
             return Claimed(entry.id)
-        return await self._database.transact(lambda connection: self._claim(connection, entry))
+        asked = asyncio.ensure_future(self._database.transact(lambda connection: self._claim(connection, entry)))
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            # The transaction goes on, and nobody would ever give up what it claims.
+            claim = await asked
+            if isinstance(claim, Claimed):
+                await self.abandon(claim.id)
+            raise
 
     async def intend(self, send: str, recipients: Sequence[str]) -> int:
-        """Write down that a request is about to leave; return the attempt's number once that is on disk."""
+        """Write down that a request is about to leave; return the attempt's number once that is on disk.
+
+        Raises:
+            LedgerError: key_busy, when another process took this one for dead; or the ledger cannot be used.
+        """
 
         def work(connection: sqlite3.Connection) -> int:
+            self._own(connection, send)
             named = json.dumps(recipients)
             cursor = connection.execute(
                 "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?)",
@@ -67,7 +79,9 @@ class SendBook:
             )
             return int(cursor.lastrowid or 0)
 
-        return await self._database.transact(work)
+        number = await self._database.transact(work)
+        self._unwritten.pop(send, None)
+        return number
 
     async def settle(
         self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
@@ -78,9 +92,13 @@ class SendBook:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            send, named = connection.execute(
-                "SELECT send, recipients FROM attempts WHERE id = ?", (attempt,)
+            found = connection.execute(
+                "SELECT send, recipients, disposition, checksum FROM attempts WHERE id = ?", (attempt,)
             ).fetchone()
+            if found is None:
+                raise LedgerError("An attempt vanished from the ledger while it was under way.", code="ledger_corrupt")
+            send, named, before, expected = found
+            require_checksum(expected, (send, named, before), f"an attempt of the send {send}")
             connection.execute(
                 "UPDATE attempts SET ended_at = ?, disposition = ?, status = ?, explanation = ?, answer = ?,"
                 " checksum = ? WHERE id = ?",
@@ -93,10 +111,14 @@ class SendBook:
             await self._database.transact(work)
 
     async def finish(self, send: str, receipts: Sequence[Receipt]) -> None:
-        """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key."""
+        """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key.
+
+        Raises:
+            LedgerError: it could not be written down; as long as this process lives, it still will be.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
-            row = _row(connection, "id = ?", (send,))
+            row = self._own(connection, send)
             outcomes = {receipt.outcome for receipt in receipts}
             if outcomes == {Outcome.NOT_SENT}:
                 row |= {"key": None, "state": "settled"}
@@ -104,28 +126,35 @@ class SendBook:
                 row["state"] = "open" if Outcome.NOT_SENT in outcomes else "settled"
             _store(connection, row | {"owner": None, "receipts": dump_receipts(receipts)})
 
-        await self._database.transact(work)
+        await self._last(send, work)
 
     async def abandon(self, send: str) -> None:
-        """Give the send up in the middle: whoever calls next with its key takes up what is left."""
-        await self._database.transact(
-            lambda connection: _store(connection, _row(connection, "id = ?", (send,)) | {"owner": None})
-        )
+        """Give the send up in the middle: whoever calls next with its key takes up what is left.
 
-    async def pace(self, rate: float) -> float:
+        Raises:
+            LedgerError: as `finish`.
+        """
+        if self._unwritten.pop(send, None) is None:
+            await self._last(send, lambda connection: _store(connection, self._own(connection, send) | {"owner": None}))
+
+    async def pace(self, rate: float, patience: float) -> float | None:
         """Book the next place under a rate limit that all processes of this ledger share.
 
         Args:
             rate: requests a second.
+            patience: seconds; a place later than that is not booked.
 
         Returns:
-            Seconds to wait before the request.
+            Seconds to wait before the request; None when there is no place.
         """
 
-        def work(connection: sqlite3.Connection) -> float:
-            now = time.time()
+        def work(connection: sqlite3.Connection) -> float | None:
+            now = time.monotonic()
             booked: float = connection.execute("SELECT next FROM pace").fetchone()[0]
-            place = booked if now < booked < now + LONGEST_PACE else now
+            # Nobody books further ahead than this: the clock began anew when the machine did.
+            place = booked if now < booked <= now + patience + 1 / rate else now
+            if place > now + patience:
+                return None
             connection.execute("UPDATE pace SET next = ?", (place + 1 / rate,))
             return place - now
 
@@ -139,16 +168,35 @@ class SendBook:
         """
         await self._database.transact(lambda connection: connection.execute("UPDATE pace SET next = next"))
 
+    async def _last(self, send: str, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Make the last entry of a send; when it fails now, it comes with whatever is written next."""
+        try:
+            await self._database.transact(work)
+        except LedgerError as error:
+            if error.code in ("ledger_unavailable", "ledger_locked") and send not in self._unwritten:
+                self._database.defer(work)
+            raise
+        finally:
+            self._unwritten.pop(send, None)
+
+    def _own(self, connection: sqlite3.Connection, send: str) -> Row:
+        """Return the row of a send that this process works on.
+
+        A process whose lock is gone, such as one that is just ending, is taken for dead, and another takes its sends
+        up: then it must not go on.
+        """
+        entry = self._unwritten.get(send)
+        row = self._insert(connection, entry) if entry else _row(connection, "id = ?", (send,))
+        if row["owner"] != self._database.owner.name:
+            raise LedgerError("Another process took this send up, taking this process for dead.", code="key_busy")
+        return row
+
     def _claim(self, connection: sqlite3.Connection, entry: Entry) -> Claim:
-        salt: bytes = connection.execute("SELECT value FROM salt").fetchone()[0]
-        fingerprint = hashlib.blake2b(entry.content, key=salt, digest_size=32).digest()
-        found = None
-        if entry.key is not None:
-            found = _row_or_none(connection, "app_id = ? AND key = ?", (entry.app_id, entry.key))
+        found = _row_or_none(connection, "app_id = ? AND key = ?", (entry.app_id, str(entry.key)))
         if found is None:
-            self._insert(connection, entry, fingerprint)
+            self._insert(connection, entry)
             return Claimed(entry.id)
-        if found["fingerprint"] != fingerprint:
+        if found["fingerprint"] != _fingerprint(connection, entry.content):
             raise LedgerError(
                 f"The key {entry.key!r} was used on {found['created_at']!s} for another content.", code="key_reused"
             )
@@ -158,14 +206,16 @@ class SendBook:
             return Busy()
         _store(connection, found | {"owner": self._database.owner.name})
         send = str(found["id"])
-        return Claimed(send, _past_attempts(connection, send))
+        receipts = load_receipts(str(found["receipts"])) if found["receipts"] is not None else ()
+        settled = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
+        return Claimed(send, _past_attempts(connection, send), settled)
 
-    def _insert(self, connection: sqlite3.Connection, entry: Entry, fingerprint: bytes) -> None:
+    def _insert(self, connection: sqlite3.Connection, entry: Entry) -> Row:
         row: Row = {
             "id": entry.id,
             "app_id": entry.app_id,
             "key": entry.key,
-            "fingerprint": fingerprint,
+            "fingerprint": _fingerprint(connection, entry.content),
             "channel": entry.channel,
             "template": entry.template,
             "recipients": json.dumps(entry.recipients),
@@ -176,6 +226,7 @@ class SendBook:
             "receipts": None,
         }
         _store(connection, row)
+        return row
 
 
 Row = dict[str, str | bytes | None]
@@ -190,6 +241,11 @@ _REPLACE = (
     " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
     " receipts = excluded.receipts, checksum = excluded.checksum"
 )
+
+
+def _fingerprint(connection: sqlite3.Connection, content: bytes) -> bytes:
+    salt: bytes = connection.execute("SELECT value FROM salt").fetchone()[0]
+    return hashlib.blake2b(content, key=salt, digest_size=32).digest()
 
 
 def _row_or_none(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row | None:

@@ -1,0 +1,184 @@
+"""A ledger that fails: before the send nothing leaves, after it the doubt is on record."""
+
+import resource
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from metrix_channels import Notifier
+from metrix_channels.ledger import database
+from support.fault_server import Answer, FaultServer
+from support.sending import call, sender
+
+prlimit = pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="Another process's limits: Linux alone.")
+
+
+@pytest.fixture
+def configure(metrix_config, tmp_path):
+    """Write a configuration with one template."""
+    (tmp_path / "templates/note").mkdir(parents=True)
+    (tmp_path / "templates/note/sms.txt.j2").write_text("{{ text }}")
+
+    def write(url, on_ambiguous="retry"):
+        return metrix_config(templates=tmp_path / "templates", on_ambiguous=on_ambiguous, metrix={"base_url": url})
+
+    return write
+
+
+def ledger_of(config):
+    return config.parent / "metrix-channels.db"
+
+
+def fill_disk(process):
+    """Let the process write no further byte to any file."""
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard))
+
+
+def make_garbage(ledger):
+    ledger.write_bytes(b"this was a ledger once, and is none any more. " * 400)
+
+
+def make_directory(ledger):
+    ledger.unlink()
+    ledger.mkdir()
+
+
+def make_newer(ledger):
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def cut_short(ledger):
+    with ledger.open("r+b") as file:
+        file.truncate(5000)
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (make_garbage, "ledger_corrupt"),
+        (cut_short, "ledger_corrupt"),
+        (make_newer, "ledger_newer"),
+        (make_directory, "ledger_unavailable"),
+    ],
+)
+@pytest.mark.parametrize("key", ["k", None])
+def test_a_ledger_that_cannot_be_trusted_sends_nothing(damage, code, key, configure):
+    """Found out by a process that starts, before its first request; with a code that says what to do."""
+    with FaultServer() as server:
+        config = configure(server.url)
+        with Notifier.from_config(config) as notifier:
+            call(notifier, "u1", key)
+        damage(ledger_of(config))
+        with Notifier.from_config(config) as notifier:
+            ended = call(notifier, "u2", key)
+        assert (ended.code, ended.receipts) == (code, ())
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("key", ["k", None])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_ledger_that_goes_away_under_a_running_process_stops_it(replaced, key, configure):
+    """It would write to a file that nobody reads any more."""
+    with FaultServer() as server:
+        config = configure(server.url)
+        with Notifier.from_config(config) as notifier:
+            call(notifier, "u1", key)
+            ledger = ledger_of(config)
+            copy = ledger.read_bytes()
+            ledger.unlink()
+            if replaced:
+                ledger.write_bytes(copy)
+            assert call(notifier, "u2", key).code == "ledger_unavailable"
+        assert len(server.requests) == 1
+
+
+def hold_lock(ledger):
+    connection = sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN EXCLUSIVE")
+    return closing(connection)
+
+
+@pytest.mark.parametrize("key", ["k", None])
+def test_a_locked_ledger_sends_nothing(key, configure, monkeypatch):
+    """After some patience: ledger_locked; once it is free, the same process sends."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with FaultServer() as server:
+        config = configure(server.url)
+        with Notifier.from_config(config) as notifier:
+            call(notifier, "u1", "first")
+            with hold_lock(ledger_of(config)):
+                assert call(notifier, "u2", key).code == "ledger_locked"
+            assert len(server.requests) == 1
+            assert call(notifier, "u2", key).code is None
+
+
+def test_an_outcome_that_could_not_be_written_is_written_when_the_ledger_is_free(configure, monkeypatch):
+    """The caller hears outcome_unrecorded and has the receipts; the next call with the key sends nothing."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    locks = []
+
+    def lock(_):
+        locks.append(hold_lock(ledger_of(config)))
+        return Answer()
+
+    with FaultServer(lock) as server:
+        config = configure(server.url)
+        with Notifier.from_config(config) as notifier:
+            ended = call(notifier, "u1", "k")
+            assert ended.code == "outcome_unrecorded"
+            assert [receipt.outcome for receipt in ended.receipts] == ["accepted"]
+            with locks[0]:
+                pass
+            again = call(notifier, "u1", "k")
+            assert (again.code, again.receipts) == (None, ended.receipts)
+        assert len(server.requests) == 1
+
+
+@prlimit
+@pytest.mark.parametrize("key", ["k", None])
+def test_a_full_disk_before_the_intent_sends_nothing(key, configure):
+    """A message that could not be written down is not sent."""
+    with FaultServer() as server:
+        config = configure(server.url)
+        with sender(config, "u1", key, wait=True) as child:
+            child.starting()
+            fill_disk(child.process)
+            child.go()
+            ended = child.ended()
+        assert (ended.code, ended.receipts) == ("ledger_unavailable", ())
+        assert server.requests == []
+
+
+@prlimit
+@pytest.mark.parametrize(
+    ("on_ambiguous", "status", "outcome", "requests"),
+    [
+        ("hold", 200, "unknown", 1),
+        ("hold", 500, "unknown", 1),
+        ("retry", 200, "accepted", 2),
+        ("retry", 500, "accepted", 2),
+    ],
+)
+def test_a_full_disk_after_the_send_leaves_the_doubt_on_record(on_ambiguous, status, outcome, requests, configure):
+    """The sender hears outcome_unrecorded and stops; whoever takes the send up finds an attempt without an end."""
+
+    def full(_):
+        if len(server.requests) > 1:
+            return Answer()
+        fill_disk(child.process)
+        return Answer(status)
+
+    with FaultServer(full) as server:
+        config = configure(server.url, on_ambiguous)
+        with sender(config, "u1", "k") as child:
+            assert child.ended().code == "outcome_unrecorded"
+            assert len(server.requests) == 1
+        with closing(sqlite3.connect(ledger_of(config))) as connection:
+            assert connection.execute("SELECT recipients, disposition FROM attempts").fetchall() == [('["u1"]', None)]
+        with Notifier.from_config(config) as notifier:
+            [receipt] = call(notifier, "u1", "k").receipts
+        assert (receipt.outcome, receipt.possible_duplicate) == (outcome, on_ambiguous == "retry")
+        assert len(server.requests) == requests
