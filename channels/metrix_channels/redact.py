@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+from html import escape
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
+
+_TELLING: Final = 3
+"""So many characters of a secret are worth hiding at the end of a text that was cut off."""
 
 
 class Secret:
@@ -42,16 +46,27 @@ class Redactor:
     def __init__(self, *secrets: Secret) -> None:
         forms = {form for secret in secrets if secret.reveal() for form in _forms(secret.reveal())}
         longest_first = sorted(forms, key=len, reverse=True)
+        self._folded = [form.lower() for form in longest_first]
         self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if forms else None
 
     def clean(self, text: str) -> str:
         """Return `text` with every secret replaced by `***`."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
+    def clean_cut(self, text: str) -> str:
+        """The same for a text that was cut off: what may be the beginning of a secret goes from its end, too."""
+        text = self.clean(text)
+        for form in self._folded:
+            for length in range(min(len(form) - 1, len(text)), _TELLING - 1, -1):
+                if text[-length:].lower() == form[:length]:
+                    return text[:-length] + MASK
+        return text
+
 
 def _forms(secret: str) -> set[str]:
     raw = secret.encode()
-    forms = {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], raw.hex()}
+    forms = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), raw.hex(), escape(secret)}
+    forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for offset in range(3):
             forms.add(_inner_base64(encode(b"\0" * offset + raw).decode(), offset, len(raw)))

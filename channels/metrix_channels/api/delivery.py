@@ -151,9 +151,12 @@ def give_up(part: Part, code: str, why: str) -> Result:
 def _problem(code: str, why: str, part: Part, outcome: Outcome) -> Problem:
     if outcome is Outcome.UNKNOWN and part.doubt and part.doubt != why:
         why = f"{why} An earlier attempt may have been taken: {part.doubt}"
-    if outcome is Outcome.UNKNOWN and code in ("rejected", "unavailable", "unreachable", "interrupted"):
+    if outcome is Outcome.UNKNOWN and code in _OF_WHAT_WAS_NOT_SENT:
         code = "outcome_unknown"
     return problem(code, why)
+
+
+_OF_WHAT_WAS_NOT_SENT = ("rejected", "unavailable", "unreachable", "interrupted", "deadline_passed")
 
 
 class Journal(Protocol):
@@ -176,6 +179,8 @@ class Delivery:
         post: makes one attempt for some recipients, within some seconds.
         journal: where attempts are written down.
         policy: limits.
+        places: as many as requests may be in flight; each attempt holds one from before its intent to its outcome, so
+            that a crash leaves no more in doubt than these.
         admit: called before each attempt; waits for the rate limit, and returns a problem that forbids the attempt.
         stop: when set, no further attempt is made.
         rng: the source of jitter.
@@ -184,6 +189,7 @@ class Delivery:
     post: Callable[[tuple[str, ...], float], Awaitable[Exchange]]
     journal: Journal
     policy: Policy
+    places: asyncio.Semaphore
     admit: Callable[[], Awaitable[Problem | None]]
     stop: asyncio.Event
     rng: random.Random
@@ -219,11 +225,10 @@ class Delivery:
         """Attempt until the part has an outcome or must be halved."""
         clock = asyncio.get_running_loop().time
         while True:
-            if refusal := await self.admit():
-                return give_up(part, refusal.code, refusal.message)
-            if self.stop.is_set():
-                return give_up(part, "interrupted", "It was interrupted before it was accepted.")
-            exchange, verdict = await self._attempt(part, min(self.policy.timeout, max(ends - clock(), 0.001)))
+            attempted = await self._in_turn(part, ends)
+            if isinstance(attempted, Problem):
+                return give_up(part, attempted.code, attempted.message)
+            exchange, verdict = attempted
             part = part.after(verdict)
             match next_step(part, verdict, self.policy):
                 case Step.HALVE:
@@ -234,6 +239,22 @@ class Delivery:
             if clock() + wait >= ends:
                 return conclude(part, verdict)
             await self._sleep(wait)
+
+    async def _in_turn(self, part: Part, ends: float) -> tuple[Exchange, Verdict] | Problem:
+        """Make one attempt when there is a free place and it is admitted, or say why there is none."""
+        try:
+            async with asyncio.timeout_at(ends) as turn, self.places:
+                if refusal := await self.admit():
+                    return refusal
+                if self.stop.is_set():
+                    return problem("interrupted", "It was interrupted before it was accepted.")
+                turn.reschedule(None)  # an attempt keeps its own time
+                left = max(ends - asyncio.get_running_loop().time(), 0.001)
+                return await self._attempt(part, min(self.policy.timeout, left))
+        except TimeoutError:
+            if not turn.expired():
+                raise
+            return problem("deadline_passed", "The deadline passed before a request could be made.")
 
     async def _attempt(self, part: Part, seconds: float) -> tuple[Exchange, Verdict]:
         number = await self.journal.intend(part.recipients)

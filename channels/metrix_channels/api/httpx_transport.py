@@ -33,21 +33,20 @@ class HttpxTransport:
     def __init__(self, endpoint: Endpoint, redactor: Redactor) -> None:
         self._endpoint = endpoint
         self._redactor = redactor
-        self._tls = tls_context(endpoint.ca_file) if endpoint.base_url.startswith("https") else None
+        self._tls = tls_context(endpoint.ca_file)
+        self._proxy = _proxy(endpoint.proxy, self._tls)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots = asyncio.Semaphore(endpoint.concurrency)
         self._idle: list[httpx.AsyncClient] = []
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109
-        """Make one attempt, waiting for a free place before its time begins."""
+        """Make one attempt, on a connection that is free or new."""
         self._follow_loop()
-        async with self._slots:
-            client = self._idle.pop() if self._idle else self._new_client()
-            attempt = _Attempt(client, self._endpoint.base_url + path, headers, body, self._redactor)
-            try:
-                return await attempt.run(timeout)
-            finally:
-                self._idle.append(client)
+        client = self._idle.pop() if self._idle else self._new_client()
+        attempt = _Attempt(client, self._endpoint.base_url + path, headers, body, self._redactor)
+        try:
+            return await attempt.run(timeout)
+        finally:
+            self._idle.append(client)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -61,14 +60,13 @@ class HttpxTransport:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._idle = loop, []
-            self._slots = asyncio.Semaphore(self._endpoint.concurrency)
 
     def _new_client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            verify=self._tls if self._tls is not None else False,  # plain http has nothing to verify
+            verify=self._tls,
             trust_env=False,
             follow_redirects=False,
-            proxy=self._endpoint.proxy,
+            proxy=self._proxy,
             timeout=None,  # noqa: S113 - httpx's timeouts are per read; the attempt keeps one deadline for everything
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=5),
         )
@@ -86,6 +84,7 @@ class _Attempt:
         self._body = body
         self._redactor = redactor
         self._begun = False
+        self._connection: Any = None
         self._response: httpx.Response | None = None
         self._received = bytearray()
 
@@ -103,7 +102,13 @@ class _Attempt:
         request = self._client.build_request(
             "POST", self._url, headers=dict(self._headers), content=self._body, extensions={"trace": self._trace}
         )
-        response = await self._client.send(request, stream=True)
+        try:
+            response = await self._client.send(request, stream=True)
+        except BaseException:
+            # A TLS handshake that is broken off leaves its connection open.
+            if self._connection is not None:
+                await self._connection.aclose()
+            raise
         self._response = response
         try:
             async for chunk in response.aiter_raw():
@@ -114,6 +119,8 @@ class _Attempt:
             await response.aclose()
 
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._connection = info["return_value"]
         # A proxy is asked to CONNECT by a request of its own, which says nothing about ours.
         if event == "http11.send_request_headers.started" and info["request"].method == b"POST":
             self._begun = True
@@ -129,13 +136,22 @@ class _Attempt:
         if response is None:
             raise AssertionError("a reply needs a status")
         body = _decoded(bytes(self._received), response.headers.get("content-encoding", ""))
+        text = body.decode("utf-8", "replace")
+        cut = not whole or len(body) >= READ_AT_MOST
         return Reply(
             status=response.status_code,
-            body=self._redactor.clean(body.decode("utf-8", "replace")),
+            body=self._redactor.clean_cut(text) if cut else self._redactor.clean(text),
             whole=whole,
             content_type=response.headers.get("content-type", "").lower(),
             retry_after=response.headers.get("retry-after"),
         )
+
+
+def _proxy(url: str | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
+    if url is None:
+        return None
+    # Left to itself, the client would greet a proxy over TLS as the environment says.
+    return httpx.Proxy(url, ssl_context=tls if url.startswith("https:") else None)
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:

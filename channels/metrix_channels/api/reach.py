@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from ..errors import ConfigError
 from .tls import tls_context
 
 
@@ -44,6 +45,8 @@ async def reach(base_url: str, ca_file: Path | None, timeout: float) -> Reach:  
             writer.close()
     except TimeoutError:
         return Reach("unreachable", f"No connection to {where} within {timeout:g} s.")
+    except ConfigError as error:
+        return Reach(error.code, error.message)
     except ssl.SSLCertVerificationError as error:
         return Reach("certificate_refused", f"The certificate of {where} was refused: {error.verify_message}.")
     except OSError as error:

@@ -40,13 +40,11 @@ class Endpoint:
 
     Attributes:
         base_url: scheme, host and port.
-        concurrency: requests in flight at most.
         proxy: the proxy's URL; the environment's are never used.
         ca_file: certificates to trust instead of the common ones.
     """
 
     base_url: str
-    concurrency: int = 32
     proxy: str | None = None
     ca_file: Path | None = None
 

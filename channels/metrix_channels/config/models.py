@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from ..errors import ConfigError
 from ..models import ChannelType, JsonValue, OnAmbiguous
+from ..redact import Secret
 from . import kinds
 from .credentials import Credentials, read_api_key, resolve_api_key, resolve_app_id
 from .kinds import Kind, Refusal
@@ -208,17 +209,23 @@ class Metrix:
         """
         return resolve_app_id(self.app_id, self._environ, self._locations.get("app_id"))
 
+    def resolve_api_key(self) -> Secret:
+        """Return the key, read now from the environment or from its file.
+
+        Raises:
+            ConfigError: `secret_missing`, `secret_invalid`, `file_unreadable`.
+        """
+        if self.api_key_file is not None:
+            return read_api_key(self.api_key_file, self._locations.get("api_key_file"))
+        return resolve_api_key(self.api_key or "", self._environ, self._locations.get("api_key"))
+
     def credentials(self) -> Credentials:
         """Return APP_ID and the key, read now from the environment or the key's file.
 
         Raises:
             ConfigError: `secret_missing`, `secret_invalid`, `file_unreadable`.
         """
-        app_id = self.resolve_app_id()
-        if self.api_key_file is not None:
-            return Credentials(app_id, read_api_key(self.api_key_file, self._locations.get("api_key_file")))
-        raw = self.api_key or ""
-        return Credentials(app_id, resolve_api_key(raw, self._environ, self._locations.get("api_key")))
+        return Credentials(self.resolve_app_id(), self.resolve_api_key())
 
 
 @frozen(kw_only=True)

@@ -216,6 +216,11 @@ CATALOGUE: dict[str, Situation] = {
         4,
         _TROUBLESHOOTING + ", section 4",
     ),
+    "deadline_passed": Situation(
+        "The deadline passed before a request could be made.",
+        "Send fewer messages at one time, or raise deadline or concurrency.",
+        4,
+    ),
     "outcome_unknown": Situation(
         "Metrix may have taken the message, or not.",
         "Look in Metrix's dashboard or ask the recipient before sending again.",

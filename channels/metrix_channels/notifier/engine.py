@@ -14,10 +14,10 @@ from .. import __version__
 from ..api import Delivery, Endpoint, Exchange, MetrixClient, Part, Policy, Reply, Result, encode, open_transport
 from ..config import Config, ConfigFile, require_verified
 from ..errors import LedgerError, MetrixChannelsError, problem
-from ..ledger import Busy, Claim, Claimed, Database, Finished, SendBook, SendJournal, take_up
+from ..ledger import Busy, Claim, Claimed, Database, Entry, Finished, SendBook, SendJournal, take_up
 from ..outcomes import Problem, Receipt
 from ..redact import Redactor, Secret
-from ..templating import Templates, fa_digits
+from ..templating import Templates
 from .conclusion import receipts_of
 from .prepared import Call, Prepared, entry, prepare
 
@@ -26,6 +26,8 @@ _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
 
 class Engine:
     """Sends, one call after the other or many at once, in one event loop.
+
+    It serves one event loop at a time; connections, places and waits are made anew for the next.
 
     Settings under `metrix`, the templates' folder and the ledger are those of the first look at the file; channels
     and their verification are looked at again before each send.
@@ -41,16 +43,16 @@ class Engine:
         self.book_file = Database(self._config.ledger_path)
         self.book = SendBook(self.book_file)
         self._stopped = False
-        self._stop: asyncio.Event | None = None
-        self._stop_loop: asyncio.AbstractEventLoop | None = None
         self._client: MetrixClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._places = asyncio.Semaphore(self._config.metrix.concurrency)
         self._rng = random.Random()
 
     def stop(self) -> None:
         """Begin no further attempt."""
         self._stopped = True
-        if self._stop is not None:
-            self._stop.set()
+        self._stop.set()
 
     async def close(self) -> None:
         """Let go of connections, the ledger and the templates' child processes."""
@@ -76,6 +78,7 @@ class Engine:
         Raises:
             MetrixChannelsError: before anything was sent; afterwards the receipts tell.
         """
+        self._follow_loop()
         prepared = self.prepare(call)
         credentials = self._config.metrix.credentials()
         if self._client is None:
@@ -100,7 +103,7 @@ class Engine:
         ends = clock() + self._config.metrix.deadline
         poll = _FIRST_POLL
         while True:
-            claim: Claim = await self.book.claim(asked)
+            claim = await self._claim_once(asked)
             if not isinstance(claim, Busy):
                 return claim
             if clock() + poll > ends or self._stopped:
@@ -108,16 +111,39 @@ class Engine:
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL)
 
+    async def _claim_once(self, asked: Entry) -> Claim:
+        claiming = asyncio.ensure_future(self.book.claim(asked))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            # The transaction goes on: a key that it took would stay taken as long as this process lives.
+            claim = await claiming
+            if isinstance(claim, Claimed):
+                await self.book.abandon(claim.id)
+            raise
+
+    def _follow_loop(self) -> None:
+        """Make anew what another loop waited on: it cannot be waited on here."""
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        self._loop = loop
+        self._places = asyncio.Semaphore(self._config.metrix.concurrency)
+        self._stop = asyncio.Event()
+        if self._stopped:
+            self._stop.set()
+
     async def _deliver(
         self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient, app_id: str
     ) -> list[Result]:
         settings = self._config.metrix
         on_ambiguous = self._config.on_ambiguous
-        redactor = Redactor(*(Secret(form) for value in prepared.sensitive for form in {value, fa_digits(value)}))
+        clean = prepared.redactor.clean_cut
 
         async def post(recipients: tuple[str, ...], seconds: float) -> Exchange:
             exchange = await client.push(encode(prepared.message.body(recipients)), seconds)
-            return evolve(exchange, body=redactor.clean(exchange.body)) if isinstance(exchange, Reply) else exchange
+            # Its end may be a cut: that of the answer, or of what is read.
+            return evolve(exchange, body=clean(exchange.body)) if isinstance(exchange, Reply) else exchange
 
         takeover = take_up(claim.still_open(prepared.recipients), claim.past, on_ambiguous)
         delivery = Delivery(
@@ -126,8 +152,9 @@ class Engine:
             policy=Policy(
                 settings.max_attempts, settings.timeout, settings.deadline, on_ambiguous, settings.split_refused
             ),
+            places=self._places,
             admit=self._admission(call.channel, app_id),
-            stop=self._stop_here(),
+            stop=self._stop,
             rng=self._rng,
         )
         parts = [small for part in takeover.parts for small in _divided(part, settings.batch_size)]
@@ -160,21 +187,12 @@ class Engine:
 
         return admit
 
-    def _stop_here(self) -> asyncio.Event:
-        """Return the event of this loop: one that another loop waited on cannot be waited on here."""
-        loop = asyncio.get_running_loop()
-        if self._stop is None or self._stop_loop is not loop:
-            self._stop, self._stop_loop = asyncio.Event(), loop
-            if self._stopped:
-                self._stop.set()
-        return self._stop
-
     def _parts(self, prepared: Prepared) -> list[Part]:
         return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
 
     def _new_client(self, api_key: Secret) -> MetrixClient:
         settings = self._config.metrix
-        endpoint = Endpoint(settings.base_url, settings.concurrency, settings.proxy, settings.ca_file)
+        endpoint = Endpoint(settings.base_url, settings.proxy, settings.ca_file)
         return MetrixClient(
             base_url=settings.base_url,
             app_id=settings.resolve_app_id(),

@@ -28,11 +28,13 @@ class Portal:
         self._thread: threading.Thread | None = None
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` in the loop and return its result; an interrupt here cancels it there."""
-        future = asyncio.run_coroutine_threadsafe(work, self._running_loop())
+        """Run `work` in the loop and return its result; an exception of a signal handler here cancels it there."""
+        # Under the lock, so that a closing loop either knows of the work or is no longer given any.
+        with self._lock:
+            future = asyncio.run_coroutine_threadsafe(work, self._running_loop())
         try:
             return future.result()
-        except KeyboardInterrupt:
+        except BaseException:
             future.cancel()
             raise
 
@@ -51,29 +53,17 @@ class Portal:
 
     def wind_down(self, last: Callable[[], Awaitable[None]]) -> None:
         """The same without waiting: safe wherever the garbage collector calls."""
-        loop, self._loop, self._thread = self._loop, None, None
-        if loop is None:
-            return
-
-        async def finish() -> None:
-            try:
-                # What is under way ends first: its outcome has to be written down.
-                await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
-                await last()
-            finally:
-                loop.stop()
-
-        asyncio.run_coroutine_threadsafe(finish(), loop)
+        with self._lock:
+            loop, self._loop, self._thread = self._loop, None, None
+            if loop is not None:
+                asyncio.run_coroutine_threadsafe(_finish(loop, last), loop)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_run, args=(self._loop,), name="metrix-channels-engine", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=_run, args=(self._loop,), name="metrix-channels-engine", daemon=True)
+            self._thread.start()
+        return self._loop
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
@@ -81,6 +71,15 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
+
+
+async def _finish(loop: asyncio.AbstractEventLoop, last: Callable[[], Awaitable[None]]) -> None:
+    try:
+        # What is under way ends first: its outcome has to be written down, and other threads wait for it.
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+        await last()
+    finally:
+        loop.stop()
 
 
 def _forget_all() -> None:

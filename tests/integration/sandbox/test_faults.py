@@ -128,5 +128,5 @@ def test_unknown_fault_is_an_error(metrix_sandbox: Sandbox) -> None:
     """In Python as over HTTP."""
     with pytest.raises(UsageError, match="There is no fault 'explode'"):
         metrix_sandbox.inject("explode")
-    with pytest.raises(UsageError, match="times"):
+    with pytest.raises(UsageError, match="Times"):
         metrix_sandbox.inject("hang", times=0)

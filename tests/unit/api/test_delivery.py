@@ -48,7 +48,9 @@ def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, admit=ad
     async def run():
         policy = Policy(**{"max_attempts": 5, "timeout": 1, "deadline": 60, **limits}, on_ambiguous=on_ambiguous)
         stop = asyncio.Event()
-        return await Delivery(metrix.post, metrix, policy, admit, stop, random.Random(1)).run([Part(tuple(recipients))])
+        places = asyncio.Semaphore(1)
+        delivery = Delivery(metrix.post, metrix, policy, places, admit, stop, random.Random(1))
+        return await delivery.run([Part(tuple(recipients))])
 
     return asyncio.run(run())
 

@@ -1,0 +1,114 @@
+"""TLS against a real server: who is trusted, and that the key is sent to nobody else."""
+
+import asyncio
+import gc
+
+import pytest
+
+from metrix_channels.api import Stage, reach
+from metrix_channels.errors import ConfigError, DeliveryError
+from support.certificates import make_certificates
+from support.fault_server import Answer, FaultServer, OnConnect
+from support.project import API_KEY, make_project, post, takes
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def tls_server(certificate, *script, **settings):
+    return FaultServer(script or (Answer(),), certificate=str(certificate), **settings)
+
+
+def test_a_server_of_the_named_authority_is_trusted(certificates):
+    """`ca_file` names it."""
+    with tls_server(certificates.good) as server:
+        assert post(server.url, ca_file=certificates.ca).status == 200
+    assert server.requests[0].headers["x-api-key"] == API_KEY
+
+
+@pytest.mark.parametrize("name", ["expired", "wrong_host", "self_signed"])
+def test_a_bad_certificate_ends_it_before_the_key_is_sent(certificates, name):
+    """Not even a request line arrives."""
+    with tls_server(getattr(certificates, name)) as server:
+        failure = post(server.url, ca_file=certificates.ca)
+    assert failure.stage is Stage.CERTIFICATE
+    assert server.requests == []
+    assert server.handshakes_failed == 1
+
+
+def test_an_authority_that_is_not_named_is_not_trusted(certificates):
+    """Without `ca_file` the common authorities count, and this is none of them."""
+    with tls_server(certificates.good) as server:
+        assert post(server.url).stage is Stage.CERTIFICATE
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", ["expired", "wrong_host", "self_signed"])
+def test_a_send_explains_a_bad_certificate(certificates, tmp_path, name):
+    """Halted at once, nothing sent, and what to do about it."""
+    with tls_server(getattr(certificates, name)) as server:
+        error = make_project(tmp_path, server.url, ca_file=str(certificates.ca)).error()
+    assert isinstance(error, DeliveryError)
+    assert (error.code, error.exit_status, error.receipt.outcome) == ("certificate_refused", 4, "not_sent")
+    assert error.receipt.attempts == 1
+    assert "ca_file" in error.remedy
+    assert server.requests == []
+
+
+def test_a_stalled_handshake_had_not_begun(certificates):
+    """The deadline holds there, too."""
+    with tls_server(certificates.good, connections=[OnConnect.STALL]) as server, takes(0.3, 0.8):
+        failure = post(server.url, ca_file=certificates.ca, seconds=0.3)
+        gc.collect()  # an open connection would be heard of here
+    assert failure.stage is Stage.NOT_BEGUN
+    assert server.requests == []
+
+
+def test_a_server_that_speaks_no_tls_had_not_begun():
+    """It hears a handshake, and nothing else."""
+    with FaultServer() as server:
+        failure = post(server.url.replace("http:", "https:"))
+    assert failure.stage is Stage.NOT_BEGUN
+
+
+def test_the_environments_authorities_are_ignored(certificates, monkeypatch, tmp_path):
+    """Whoever sets SSL_CERT_FILE does not decide who gets the key."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    with tls_server(certificates.good) as server:
+        assert post(server.url).stage is Stage.CERTIFICATE
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("through", ["directly", "through a proxy that speaks TLS"])
+def test_session_keys_are_not_written_down(certificates, monkeypatch, tmp_path, through):
+    """SSLKEYLOGFILE would let others read what the key travels under."""
+    log = tmp_path / "session.keys"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(log))
+    with tls_server(certificates.good) as server:
+        if through == "directly":
+            reply = post(server.url, ca_file=certificates.ca)
+        else:
+            reply = post("http://127.0.0.1:9", proxy=server.url, ca_file=certificates.ca)
+    assert reply.status == 200
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "empty of certificates"])
+def test_a_useless_ca_file_is_an_error_of_the_configuration(tmp_path, content):
+    """It names the file, and no traceback of another library escapes."""
+    authorities = tmp_path / "authorities.pem"
+    if content:
+        authorities.write_text(content)
+    error = make_project(tmp_path, "https://127.0.0.1:9", ca_file=str(authorities)).error()
+    assert isinstance(error, ConfigError)
+    assert (error.code, error.exit_status) == ("file_unreadable", 2)
+    assert "authorities.pem" in error.message
+
+
+def test_a_useless_ca_file_fails_a_preflight(tmp_path):
+    """As a check, with the rest of the preflight beside it."""
+    found = asyncio.run(reach("https://127.0.0.1:9", tmp_path / "missing.pem", 2))
+    assert found.code == "file_unreadable"

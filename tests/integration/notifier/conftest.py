@@ -1,0 +1,10 @@
+"""Waits between attempts that a test can afford."""
+
+import pytest
+
+from metrix_channels.api import waits
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    monkeypatch.setattr(waits, "FIRST_WAIT", 0.005)
