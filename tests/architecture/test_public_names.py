@@ -7,10 +7,29 @@ import sys
 import metrix_channels
 
 PUBLIC = {
-    "AsyncNotifier", "CampaignError", "ChannelUnverified", "Check", "ConfigError", "CredentialsRefused",
-    "DeliveryError", "LedgerError", "MessageInvalid", "MetrixChannelsError", "Notifier", "Outcome", "OutcomeUnknown", "Preflight",
-    "PreflightFailed", "Problem", "Receipt", "Rejected", "TemplateError", "Unreachable", "UsageError", "__version__",
-}  # fmt: skip
+    "AsyncNotifier",
+    "CampaignError",
+    "ChannelUnverified",
+    "Check",
+    "ConfigError",
+    "CredentialsRefused",
+    "DeliveryError",
+    "LedgerError",
+    "MessageInvalid",
+    "MetrixChannelsError",
+    "Notifier",
+    "Outcome",
+    "OutcomeUnknown",
+    "Preflight",
+    "PreflightFailed",
+    "Problem",
+    "Receipt",
+    "Rejected",
+    "TemplateError",
+    "Unreachable",
+    "UsageError",
+    "__version__",
+}
 OF_EXTRAS = ["typer", "rich", "starlette", "uvicorn", "jdatetime", "pytest", "click"]
 
 

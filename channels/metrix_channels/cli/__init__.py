@@ -9,6 +9,7 @@ def main() -> None:
     """Run the command line with the process's arguments, and end the process with its exit status."""
     try:
         from .app import run
+        from .output import prepare_streams
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
@@ -16,4 +17,7 @@ def main() -> None:
             "The command line needs the extra `cli` [extra_missing]\nInstall it: pip install 'metrix-channels[cli]'\n"
         )
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(4)
+    prepare_streams()
     sys.exit(run(sys.argv[1:]))

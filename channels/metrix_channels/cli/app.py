@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from attrs import define, field
+from typer.core import TyperGroup
 
 from .. import __version__
 from ..config import ConfigFile, find_config
 from ..errors import MetrixChannelsError, UsageError
-from .output import Output, discard_stdout
+from .output import Output, ResultLost, discard
+
+_JOURNEY = ("demo", "init", "preview", "channels", "preflight", "send", "sandbox")
+
+_INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt in a verb."""
+
+
+class _InOrder(TyperGroup):
+    """Lists the verbs in the order in which a newcomer meets them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _JOURNEY.index(name) if name in _JOURNEY else len(_JOURNEY))
+
+
+def example(*commands: str) -> str:
+    """Return what stands below a verb's help, its lines as they are."""
+    return "\n".join(["\b", "Example:" if len(commands) == 1 else "Examples:", *(f"  {line}" for line in commands)])
+
 
 app = typer.Typer(
     name="metrix-channels",
+    cls=_InOrder,
     help="Send Push, SMS and Email through Metrix, and never through a channel that nobody tested.",
-    epilog="Every verb also takes --config FILE, --json and -v, before or after its name.",
+    epilog=example("metrix-channels demo", "metrix-channels send --help")
+    + "\n\nEvery verb also takes --config FILE, --json and -v, before or after its name.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
@@ -50,18 +73,32 @@ class State:
         return ConfigFile(find_config(self.config))
 
 
+def _tell_version(context: typer.Context, asked: bool) -> None:
+    if not asked:
+        return
+    output = state_of(context).output
+    if output.as_json:
+        output.document({"version": __version__})
+    else:
+        output.say(__version__)
+    raise typer.Exit
+
+
 @app.callback()
 def shared(
     context: typer.Context,
-    config: Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default=False)] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; -vv says it all.")] = 0,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; -vv says it all.")
+    ] = 0,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and leave.")
+    ] = False,
 ) -> None:
     """Keep the shared options for the verb."""
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
     state: State = context.obj
     state.config = config
     state.output.as_json = as_json
@@ -77,30 +114,36 @@ def run(arguments: Sequence[str]) -> int:
         The exit status: 0 done; 1 done, with something rejected, unknown or failed; 2 wrong input; 3 refused before
         sending; 4 not for now.
     """
-    arguments = hoist(arguments)
-    state = State(Output(as_json="--json" in arguments))
+    state = State()
     try:
         return _run(arguments, state)
-    except OSError as error:  # stdout was closed or its disk is full; what was done is done and in the ledger
-        discard_stdout()
-        state.output.as_json = False
-        state.output.error(UsageError(f"The result could not be printed: {error.strerror}.", code="file_unwritable"))
+    except ResultLost as lost:  # what was done is done, and in the ledger
+        discard("stdout")
+        if not isinstance(lost.__cause__, BrokenPipeError):  # a reader who has read enough wants no more words
+            state.output.as_json = False
+            remedy = "Direct it to where there is room. What was sent stays sent; do not send it again without --key."
+            message = f"The result could not be printed: {lost}."
+            state.output.error(UsageError(message, code="file_unwritable", remedy=remedy))
         return state.status or 1
 
 
 def _run(arguments: Sequence[str], state: State) -> int:
+    shared_ones, others = divide(arguments)
+    state.output.as_json = "--json" in shared_ones
+    if shared_ones[-1:] == ["--config"]:
+        state.output.error(UsageError("--config names no file.", code="usage"))
+        return 2
     try:
-        result = app(list(arguments), obj=state, standalone_mode=False)
+        result = app([*shared_ones, *others], prog_name="metrix-channels", obj=state, standalone_mode=False)
     except MetrixChannelsError as error:
         state.output.error(error)
         return error.exit_status
     except typer.exceptions.TyperException as error:
-        state.output.error(UsageError(error.format_message(), code="usage"))
+        _explain(error, state.output)
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        state.output.error(UsageError("Interrupted.", code="interrupted"))
-        return 4
-    except OSError:
+        result = _INTERRUPTED
+    except ResultLost:
         raise
     except Exception as error:
         logging.getLogger("metrix_channels").debug("internal error", exc_info=error)
@@ -108,24 +151,40 @@ def _run(arguments: Sequence[str], state: State) -> int:
             MetrixChannelsError(f"A fault of metrix-channels itself: {type(error).__name__}.", code="internal")
         )
         return 1
+    if result == _INTERRUPTED:
+        state.output.error(UsageError("Interrupted.", code="interrupted"))
+        return 4
     return result if isinstance(result, int) and result else state.status
 
 
-def hoist(arguments: Sequence[str]) -> list[str]:
-    """Move the shared options before the verb, wherever they stand; what follows `--` stays."""
+def _explain(error: typer.exceptions.TyperException, output: Output) -> None:
+    message = error.format_message()
+    if message.startswith("Usage:"):  # no verb was given: the message is the whole help
+        if not output.as_json:
+            output.hint(message)
+            return
+        message = "No verb was given."
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "metrix-channels"
+    output.error(UsageError(message, code="usage", remedy=f"See `{command} --help`."))
+
+
+def divide(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the shared options from the others, wherever they stand; what follows `--` is never one of them."""
     shared_ones: list[str] = []
     others: list[str] = []
     remaining = iter(arguments)
     for argument in remaining:
         if argument == "--":
             others += [argument, *remaining]
-        elif argument in ("--json", "-v", "-vv", "--verbose") or argument.startswith("--config="):
+        elif argument in ("--json", "--verbose") or re.fullmatch(r"-v+|--config=.*", argument, re.DOTALL):
             shared_ones.append(argument)
         elif argument == "--config":
-            shared_ones += [argument, *[value for value in [next(remaining, None)] if value is not None]]
+            shared_ones.append(argument)
+            shared_ones += [value for value in [next(remaining, None)] if value is not None]
         else:
             others.append(argument)
-    return shared_ones + others
+    return shared_ones, others
 
 
 def state_of(context: typer.Context) -> State:

@@ -14,19 +14,20 @@ from ..config import Channel, Config, Verification, standing
 from ..config.editing import record_verification
 from ..config.kinds import span
 from ..errors import MetrixChannelsError, UsageError
-from .app import app, state_of
+from .app import app, example, state_of
 from .output import visible
 
-group = typer.Typer(help="Show the channels, and record that one was tested.", no_args_is_help=True)
+group = typer.Typer(
+    help="Show the channels; record that one was tested.",
+    no_args_is_help=True,
+    epilog=example("metrix-channels channels list", "metrix-channels channels verify sms --by sara@example.com"),
+)
 app.add_typer(group, name="channels")
 
 
-@group.command("list")
+@group.command("list", epilog=example("metrix-channels channels list", "metrix-channels channels list --json"))
 def list_channels(context: typer.Context) -> None:
-    """Show the channels of the configuration and their verification.
-
-    Example: metrix-channels channels list
-    """
+    """Show the channels and their verification."""
     state = state_of(context)
     config = state.config_file().current()
     rows = [_described(config, channel) for channel in config.channels.values()]
@@ -39,7 +40,9 @@ def list_channels(context: typer.Context) -> None:
     for row in rows:
         mark = Text("yes", style="green") if row["verified"] else Text("no", style="bold red")
         table.add_row(row["name"], row["type"], mark, Text(visible(row["message"])))
-    state.output.out.print(table)
+        for caution in row["cautions"]:
+            table.add_row("", "", "", Text(f"! {visible(caution)}", style="yellow"))
+    state.output.show(table)
 
 
 def _described(config: Config, channel: Channel) -> dict[str, Any]:
@@ -61,27 +64,31 @@ def _described(config: Config, channel: Channel) -> dict[str, Any]:
     }
 
 
-@group.command()
+@group.command(
+    epilog=example('metrix-channels channels verify sms --by sara@example.com --note "reached my phone" --expires 90d')
+)
 def verify(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The channel.")],
-    by: Annotated[str, typer.Option("--by", help="Who saw the test message arrive.")],
-    note: Annotated[str | None, typer.Option("--note", help="What was seen.", show_default=False)] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The channel.")],
+    by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who saw the test message arrive.")],
+    note: Annotated[
+        str | None, typer.Option("--note", metavar="TEXT", help="What was seen.", show_default=False)
+    ] = None,
     expires: Annotated[
-        str | None, typer.Option("--expires", help="How long it counts, such as 90d.", show_default=False)
+        str | None,
+        typer.Option("--expires", metavar="TIME", help="How long it counts, such as 90d.", show_default=False),
     ] = None,
 ) -> None:
-    """Record that a channel's test message, sent from Metrix's dashboard, has arrived.
+    """Record that a channel's dashboard test arrived.
 
-    Writes date, person and the configured application into the YAML file; comments and layout stay.
-
-    Example: metrix-channels channels verify sms --by sara@example.com --note "reached my phone" --expires 90d
+    Send a test message through the channel from Metrix's dashboard first. Writes date, person and the configured
+    application into the YAML file; comments and layout stay.
     """
     state = state_of(context)
     file = state.config_file()
     config = file.current()
     config.channel(name)
-    if not by.strip():
+    if not any(character.isalnum() for character in by):
         raise UsageError("--by names nobody.", code="usage", remedy="Name who saw the test message arrive.")
     verification = Verification(
         at=datetime.now(UTC).date(),
@@ -94,7 +101,7 @@ def verify(
     if state.output.as_json:
         state.output.document({"channel": _described(file.current(), file.current().channel(name))})
     else:
-        state.output.out.print(Text(f"{name} is verified for {verification.app_id}; see {file.path}."))
+        state.output.say(f"{name} is verified for application {verification.app_id}; see {file.path}.")
 
 
 def _duration(text: str) -> timedelta:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 from attrs import define, field
 from rich.panel import Panel
-from rich.rule import Rule
 from rich.text import Text
 
 from .. import sample_files
@@ -23,8 +22,8 @@ from ..errors import MetrixChannelsError
 from ..notifier import Notifier
 from ..outcomes import Receipt
 from ..templating import Templates
-from .app import app, state_of
-from .output import Output, visible
+from .app import app, example, state_of
+from .output import Output
 from .preflight import show as show_preflight
 
 if TYPE_CHECKING:
@@ -46,11 +45,11 @@ _SENT = {"sms": "otp", "push": "otp", "email": "order_delivered"}
 _CHANNELS = {"sms": "SMS", "push": "APP_PUSH", "email": "EMAIL"}
 
 
-@app.command()
+@app.command(epilog=example("metrix-channels demo"))
 def demo(context: typer.Context) -> None:
-    """Run the main job against an embedded sandbox, with nothing to configure, and tell what happens.
+    """See the main job done, with nothing to configure.
 
-    Example: metrix-channels demo
+    It runs against a sandbox of its own, and leaves nothing behind.
     """
     from ..sandbox import Sandbox
 
@@ -60,8 +59,8 @@ def demo(context: typer.Context) -> None:
         started = time.monotonic()
         for chapter in _CHAPTERS:
             chapter(story)
+        state.status = 0 if story.as_expected else 1
         story.end(time.monotonic() - started)
-    state.status = 0 if story.as_expected else 1
 
 
 def _configure(folder: Path, sandbox: Sandbox) -> Path:
@@ -90,12 +89,16 @@ class _Story:
 
     def heading(self, text: str) -> None:
         if not self.output.as_json:
-            self.output.out.print()
-            self.output.out.print(Rule(Text(text, style="bold"), align="left"))
+            self.output.say("")
+            self.output.say(f"── {text} ".ljust(76, "─"), "bold")
 
-    def say(self, text: str, style: str = "") -> None:
+    def say(self, text: str, style: str = "", *, indent: int = 0) -> None:
         if not self.output.as_json:
-            self.output.out.print(Text(visible(text), style=style))
+            self.output.say(text, style, indent=indent)
+
+    def command(self, arguments: str) -> None:
+        """Show how a user would have it done."""
+        self.say(f"$ metrix-channels {arguments}", "cyan")
 
     def note(self, what: str, as_expected: bool, **facts: Any) -> None:
         self.steps.append({"step": what, "as_expected": as_expected, **facts})
@@ -113,9 +116,11 @@ class _Story:
     def receipt(self, what: str, receipt: Receipt, *, attempts: int = 1, possible_duplicate: bool = False) -> None:
         expected = receipt.attempts == attempts and receipt.possible_duplicate is possible_duplicate
         self.note(what, expected, receipt=receipt.as_dict())
-        doubt = ", possibly twice, and the receipt says so" if receipt.possible_duplicate else ""
         attempted = "1 attempt" if receipt.attempts == 1 else f"{receipt.attempts} attempts"
-        self.say(f"✓ {what}: {receipt.outcome.value}, {attempted}{doubt}", "green")
+        self.say(f"✓ {what}: {receipt.outcome.value}, {attempted}", "green")
+        if receipt.possible_duplicate:
+            doubt = "The lost request may have been taken too: the receipt says possible_duplicate."
+            self.say(doubt, "yellow", indent=2)
 
     def refusal(self, what: str, attempt: Callable[[], object], code: str, *, requests: int) -> None:
         before = self.requests()
@@ -124,9 +129,9 @@ class _Story:
         except MetrixChannelsError as error:
             made = self.requests() - before
             self.note(what, error.code == code and made == requests, error=error.problem.as_dict(), requests=made)
-            self.say(f"✗ {error.message}", "red")
-            self.say(f"  {error.remedy}", "dim")
-            self.say(f"  Requests made: {made}.")
+            self.say(f"✗ {error.message} [{error.code}]", "red")
+            self.say(error.remedy, indent=2)
+            self.say(f"Requests made: {made}. Exit status: {error.exit_status}.", "bold", indent=2)
         else:
             self.note(what, as_expected=False)
 
@@ -144,13 +149,16 @@ class _Story:
             return
         self.heading("What happened")
         self.say(
-            f"{document['requests']} requests, {document['messages']} messages taken, all of them on tested channels."
+            f"{document['requests']} requests; {document['messages']} messages taken, {document['delivered']}"
+            f" delivered, none through an untested channel. It took {seconds:.1f} s."
         )
-        self.say(f"The whole took {seconds:.1f} s. Begin your own: metrix-channels init my-messages", "bold")
+        self.say("Begin your own:", "bold")
+        self.command("init my-messages")
 
 
 def _an_untested_channel(story: _Story) -> None:
-    story.heading("1. A channel that nobody tested is refused before a request is made")
+    story.heading("1. Nobody tested this channel: refused before any request")
+    story.command("send sms --to sara --template otp --set code=4821")
     with story.notifier() as notifier:
         story.refusal(
             "send on an untested channel",
@@ -161,7 +169,10 @@ def _an_untested_channel(story: _Story) -> None:
 
 
 def _the_test(story: _Story) -> None:
-    story.heading("2. Somebody tests the channels in the dashboard, and records it; preflight looks at everything else")
+    story.heading("2. Test it in the dashboard, record that, look at everything else")
+    story.say("(The test messages from the dashboard arrived.)", "dim")
+    for name in _CHANNELS:
+        story.command(f"channels verify {name} --by demo")
     for name, metrix_name in _CHANNELS.items():
         story.sandbox.test_channel(metrix_name)
         record_verification(
@@ -169,6 +180,7 @@ def _the_test(story: _Story) -> None:
             name,
             Verification(at=datetime.now(UTC).date(), by="demo", app_id=story.sandbox.app_id, note="seen in the inbox"),
         )
+    story.command("preflight")
     with story.notifier() as notifier:
         found = notifier.preflight()
     story.note("preflight", found.ok, checks=len(found.checks))
@@ -183,9 +195,12 @@ def _messages(story: _Story) -> None:
     with story.notifier() as notifier:
         for channel, template in _SENT.items():
             context = {**samples.sample(template), **values}
+            story.command(f"send {channel} --to sara --template {template} --context sara.json")
             story.receipt(
-                f"{template} by {channel}", notifier.send(channel, to="sara", template=template, context=context)
+                f"{template} by {channel} to sara",
+                notifier.send(channel, to="sara", template=template, context=context),
             )
+    story.say("What arrived, in the sandbox's inbox:")
     for message in story.sandbox.messages():
         _show(story, message)
 
@@ -199,33 +214,40 @@ def _show(story: _Story, message: dict[str, Any]) -> None:
     text.append(f"({len(body):,} characters of HTML)" if body.lstrip().startswith("<") else body, style="not bold")
     state = "delivered" if message["delivered"] else "not delivered"
     title = f"{message['channel']} to {', '.join(message['recipients'])} · {state}"
-    story.output.out.print(Panel(text, title=title, title_align="left", width=min(story.output.out.width, 72)))
+    story.output.show(Panel(text, title=title, title_align="left", width=min(story.output.out.width, 72)))
 
 
 def _faults(story: _Story) -> None:
-    story.heading("4. The network fails, and the books still add up")
+    story.heading("4. The network fails, and the receipts say what is known")
     with story.notifier() as notifier:
         story.sandbox.inject("status:503", times=2)
         receipt = notifier.send("sms", to="reza", template="otp", context={"code": "1111"})
-        story.receipt("503, 503, then 200", receipt, attempts=3)
+        story.receipt("Metrix answers 503, 503, then 200", receipt, attempts=3)
         story.sandbox.inject("drop")
         receipt = notifier.send("sms", to="reza", template="otp", context={"code": "2222"})
-        story.receipt("connection lost after the request", receipt, attempts=2, possible_duplicate=True)
+        story.receipt(
+            "The connection is lost before the answer, then 200", receipt, attempts=2, possible_duplicate=True
+        )
 
 
 def _key(story: _Story) -> None:
     story.heading("5. The same key twice: one message")
+    for _ in range(2):
+        story.command("send sms --to leila --template otp --set code=3333 --key login-7")
     with story.notifier() as notifier:
         receipts = [
             notifier.send("sms", to="leila", template="otp", context={"code": "3333"}, key="login-7") for _ in range(2)
         ]
     same = receipts[0] == receipts[1] and len(story.sandbox.messages(recipient="leila")) == 1
     story.note("one message for two calls with one key", same)
-    story.say("✓ Two calls, one request; the second call got the first receipt.", "green")
+    for receipt in receipts:
+        story.say(f"✓ receipt {receipt.id}: {receipt.outcome.value}", "green")
+    story.say("Two calls, one request; the second got the receipt of the first.", indent=2)
 
 
 def _wrong_key(story: _Story) -> None:
-    story.heading("6. 403 in Metrix's own terms")
+    story.heading("6. A wrong API key, explained in Metrix's own terms")
+    story.command("send sms --to sara --template otp --set code=4444")
     key = story.config.with_name("metrix.key")
     key.write_text("a-key-of-another-application")
     with story.notifier() as notifier:

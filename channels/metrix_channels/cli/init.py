@@ -7,26 +7,29 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from .. import sample_files
 from ..errors import UsageError
-from .app import app, state_of
+from .app import app, example, state_of
 
 CONFIG = "channels.yaml"
+IGNORED = ".gitignore"
 
 
-@app.command()
+@app.command(epilog=example("metrix-channels init my-messages"))
 def init(
     context: typer.Context,
-    directory: Annotated[Path, typer.Argument(help="The folder; made when it is not there.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made when it is not there.")] = Path(),
 ) -> None:
-    """Write channels.yaml and templates to start from; never overwrites anything.
+    """Write channels.yaml and templates to start from.
 
-    Example: metrix-channels init my-messages
+    Nothing is ever overwritten: when one of the files is there, nothing is written at all. A .gitignore that is
+    there stays as it is.
     """
     state = state_of(context)
     files = _starting_files()
+    if os.path.lexists(directory / IGNORED):
+        del files[IGNORED]
     if there := [name for name in files if os.path.lexists(directory / name)]:
         raise UsageError(f"{str(directory / there[0])!r} is there already; nothing was written.", code="file_exists")
     for name, content in files.items():
@@ -34,18 +37,20 @@ def init(
     if state.output.as_json:
         state.output.document({"written": [str(directory / name) for name in files]})
         return
-    state.output.out.print(Text(f"Wrote {directory / CONFIG} and {len(files) - 1} more files. Now:"))
+    state.output.say(f"Wrote {directory / CONFIG} and {len(files) - 1} more files. Now, in that folder:")
     for step in _NEXT:
-        state.output.out.print(Text(f"  {step}"))
+        state.output.say(step, indent=2)
+    if IGNORED not in files:
+        state.output.say(f"{IGNORED} was there: add *.db and *.db-* to it, the ledger holds recipients.")
 
 
 _NEXT = (
-    "1. Set METRIX_APP_ID and METRIX_API_KEY; both stand in Metrix's dashboard under Application Settings.",
-    "2. Look at the samples: metrix-channels preview otp",
-    "3. Send a test message through each channel from Metrix's dashboard. When it has arrived:",
+    "1. Look at a sample:  metrix-channels preview otp",
+    "2. export METRIX_APP_ID=… METRIX_API_KEY=…   (in Metrix's dashboard: Application Settings)",
+    "3. Send a test message by SMS from Metrix's dashboard. When it has arrived, record that:",
     "   metrix-channels channels verify sms --by you@example.com",
     "4. metrix-channels preflight sms",
-    "5. metrix-channels send sms --to YOUR_USER_ID --template otp --set code=4821 --locale fa",
+    "5. metrix-channels send sms --to YOUR_USER_ID --template otp --set code=4821",
 )
 
 
@@ -57,7 +62,7 @@ def _starting_files() -> dict[str, str]:
     files = {
         CONFIG: example.replace("channels/metrix_channels/config/channels.schema.json", schema.name),
         schema.name: schema.read_text(encoding="utf-8"),
-        ".gitignore": "*.db\n*.db-*\n",
+        IGNORED: "*.db\n*.db-*\n",
     }
     for path in sorted(templates.rglob("*")):
         if path.is_file():

@@ -20,8 +20,8 @@ from ..config import Channel
 from ..errors import MetrixChannelsError
 from ..models import Caution, ChannelType
 from ..templating import Templates
-from .app import app, state_of
-from .output import Output, visible
+from .app import app, example, state_of
+from .output import Output, nearby, visible
 from .values import read_context
 
 
@@ -51,23 +51,31 @@ class Preview:
         }
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "metrix-channels preview otp",
+        "metrix-channels preview order_delivered --channel sms --locale en --set first_name=سارا",
+    )
+)
 def preview(
     context: typer.Context,
-    template: Annotated[str, typer.Argument(help="A template's name.")],
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name: a folder of the templates.")],
     channels: Annotated[
-        list[str] | None, typer.Option("--channel", help="One channel alone.", show_default=False)
+        list[str] | None,
+        typer.Option("--channel", metavar="NAME", help="This channel alone; may be repeated.", show_default=False),
     ] = None,
-    locale: Annotated[str | None, typer.Option("--locale", help="One locale alone.", show_default=False)] = None,
+    locale: Annotated[
+        str | None, typer.Option("--locale", metavar="LOCALE", help="This locale alone.", show_default=False)
+    ] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--set", help="k=v, instead of the sample's.", show_default=False)
+        list[str] | None,
+        typer.Option("--set", metavar="K=V", help="A value, instead of the sample's.", show_default=False),
     ] = None,
 ) -> None:
-    """Show a template in every channel and locale, with its sample values, and what it will cost.
+    """Show what a template will look like.
 
-    Needs neither secrets nor a verified channel; nothing is sent.
-
-    Example: metrix-channels preview order_delivered --channel sms --locale fa --set first_name=سارا
+    In every channel and locale, with its sample values, and what an SMS will cost. Needs neither secrets nor a
+    verified channel; nothing is sent.
     """
     state = state_of(context)
     config = state.config_file().current()
@@ -84,13 +92,13 @@ def preview(
         templates.close()
     if not previews:
         templates.find(template, chosen[0].name, chosen[0].type, locale)  # explains what was looked for
-    if state.output.as_json:
-        state.output.document({"previews": [each.as_dict() for each in previews]})
-    else:
-        for each in previews:
-            _show(state.output, each)
     if any(each.error for each in previews):
         state.status = 2
+    if state.output.as_json:
+        state.output.document({"previews": [each.as_dict() for each in previews]})
+        return
+    for each in previews:
+        _show(state.output, each)
 
 
 def _locales(templates: Templates, name: str, channel: Channel, wanted: str | None) -> list[str | None]:
@@ -114,18 +122,18 @@ def _preview(
 
 
 def _show(output: Output, preview: Preview) -> None:
-    title = f"{preview.channel.name} · {preview.locale or 'no locale'} · {preview.path.name}"
+    title = Text(visible(f"{preview.channel.name} · {preview.locale or 'no locale'} · {preview.path.name}"))
     width = min(output.out.width, 76)
     if preview.error is not None:
-        text = Text(visible(str(preview.error)), style="red")
-        output.out.print(Panel(text, title=title, title_align="left", width=width))
+        text = Text(visible(nearby(str(preview.error))), style="red")
+        output.show(Panel(text, title=title, title_align="left", width=width))
         return
     panel = Panel(_drawn(preview), title=title, title_align="left", width=width)
     if preview.channel.type is ChannelType.SMS:
         length = sms_length(str(preview.fields["body"]))
         parts = "1 part" if length.parts == 1 else f"{length.parts} parts"
         panel.subtitle, panel.subtitle_align = f"{parts} · {length.units} {length.encoding} units", "left"
-    output.out.print(panel)
+    output.show(panel)
 
 
 def _drawn(preview: Preview) -> Text:

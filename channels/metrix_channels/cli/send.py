@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,30 +18,44 @@ from rich.text import Text
 from ..errors import MetrixChannelsError
 from ..notifier import Notifier
 from ..outcomes import Outcome, Receipt
-from .app import app, state_of
+from .app import app, example, state_of
 from .output import Output, visible
 from .values import read_context
 
 _STYLES = {Outcome.ACCEPTED: "green", Outcome.NOT_SENT: "yellow", Outcome.REJECTED: "red", Outcome.UNKNOWN: "magenta"}
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "metrix-channels send sms --to user-42 --template otp --set code=4821 --dry-run",
+        "metrix-channels send sms --to user-42 --template otp --set code=4821 --key login-42-1",
+    )
+)
 def send(
     context: typer.Context,
-    channel: Annotated[str, typer.Argument(help="A channel of the configuration.")],
-    to: Annotated[list[str], typer.Option("--to", help="A customUserId; may be repeated.")],
-    template: Annotated[str, typer.Option("--template", help="A template's name.")],
-    values: Annotated[list[str] | None, typer.Option("--set", help="k=v, as text.", show_default=False)] = None,
-    file: Annotated[Path | None, typer.Option("--context", help="Values in JSON.", show_default=False)] = None,
-    locale: Annotated[str | None, typer.Option("--locale", help="Such as fa or fa-IR.", show_default=False)] = None,
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel of the configuration.")],
+    to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A customUserId; may be repeated.")],
+    template: Annotated[str, typer.Option("--template", metavar="NAME", help="A template's name.")],
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="K=V", help="A value for the template, as text.", show_default=False),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--context", metavar="FILE", help="Values, a JSON object.", show_default=False)
+    ] = None,
+    locale: Annotated[
+        str | None, typer.Option("--locale", metavar="LOCALE", help="Such as fa or fa-IR.", show_default=False)
+    ] = None,
     key: Annotated[
-        str | None, typer.Option("--key", help="Makes the command repeatable: never twice.", show_default=False)
+        str | None,
+        typer.Option("--key", metavar="KEY", help="Names this message: repeated, it goes once.", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests and send nothing.")] = False,
 ) -> None:
     """Send one message now.
 
-    Example: metrix-channels send sms --to user-42 --template otp --set code=4821 --locale fa --key login-42-1
+    Exit status: 0 accepted; 1 rejected or unknown; 2 wrong input; 3 refused, nobody tested the channel; 4 not sent
+    for now.
     """
     state = state_of(context)
     given = read_context(file, values or [])
@@ -49,32 +64,43 @@ def send(
         if dry_run:
             _show_requests(state.output, notifier.dry_run(channel, to, template, given, locale=locale))
             return
-        with _stopped_by_signals(notifier):
+        with _stopped_by_signals(notifier) as interrupted:
             try:
                 receipts = notifier.send(channel, to, template, given, locale=locale, key=key)
             except MetrixChannelsError as error:
-                state.status = error.exit_status
-                state.output.error(error, _document(error.receipts) if error.receipts else None)
-                if error.receipts and not state.output.as_json:
-                    _show_receipts(state.output, error.receipts)
+                if not error.receipts:
+                    raise
+                settled = all(receipt.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) for receipt in error.receipts)
+                state.status = 4 if interrupted.is_set() and not settled else error.exit_status
+                state.output.error(error, _document(error.receipts))
+                if not state.output.as_json:
+                    show_receipts(state.output, error.receipts)
                 return
         if state.output.as_json:
             state.output.document(_document(receipts))
         else:
-            _show_receipts(state.output, receipts)
+            show_receipts(state.output, receipts)
 
 
 @contextmanager
-def _stopped_by_signals(notifier: Notifier) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the send after the attempt in flight, the second one at once."""
+def _stopped_by_signals(notifier: Notifier) -> Iterator[threading.Event]:
+    """Let the first SIGINT or SIGTERM end the send after the attempt in flight, the second one the process.
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    Yields:
+        What is set by the first.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    interrupted = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
         notifier.stop()
-        signal.signal(number, signal.SIG_DFL)
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
-        yield
+        yield interrupted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -84,7 +110,8 @@ def _document(receipts: Sequence[Receipt]) -> dict[str, Any]:
     return {"receipts": [receipt.as_dict() for receipt in receipts]}
 
 
-def _show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
+def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
+    """Print receipts as a table."""
     table = Table(box=None, pad_edge=False)
     for column in ("outcome", "recipients", "attempts", "status", "send"):
         table.add_column(column, overflow="fold")
@@ -96,7 +123,7 @@ def _show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
             f" … {len(receipt.recipients):,}" if len(receipt.recipients) > 5 else ""
         )
         table.add_row(outcome, Text(visible(shown)), str(receipt.attempts), str(receipt.status_code or "–"), receipt.id)
-    output.out.print(table)
+    output.show(table)
 
 
 def _show_requests(output: Output, requests: list[dict[str, Any]]) -> None:
@@ -104,8 +131,8 @@ def _show_requests(output: Output, requests: list[dict[str, Any]]) -> None:
         output.document({"requests": requests})
         return
     for request in requests:
-        output.out.print(Text(f"{request['method']} {request['url']}", style="bold"))
+        output.say(f"{request['method']} {request['url']}", "bold")
         for name, value in request["headers"].items():
-            output.out.print(Text(f"{name}: {value}", style="dim"))
-        output.out.print(Text(visible(json.dumps(request["body"], ensure_ascii=False, indent=2))))
-    output.out.print(Text("Nothing was sent.", style="bold"))
+            output.say(f"{name}: {value}", "dim")
+        output.say(json.dumps(request["body"], ensure_ascii=False, indent=2))
+    output.say("Nothing was sent.", "bold")

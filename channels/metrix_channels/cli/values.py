@@ -9,6 +9,9 @@ from typing import Any
 
 from ..errors import UsageError
 
+_LONGEST = 4_000_000
+_SHORTER = "Give only the values that the template uses."
+
 
 def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
     """Join the values of a JSON file with `k=v` pairs, which win.
@@ -29,10 +32,15 @@ def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
 
 def _from_file(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig") as opened:
+            text = opened.read(_LONGEST + 1)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"{str(file)!r} cannot be read: {why}.", code="file_unreadable") from error
+    if len(text) > _LONGEST:
+        raise UsageError(
+            f"{str(file)!r} is longer than {_LONGEST:,} characters.", code="file_unreadable", remedy=_SHORTER
+        )
     try:
         found = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition)
     except RecursionError as error:

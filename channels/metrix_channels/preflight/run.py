@@ -48,7 +48,7 @@ def check_secrets(config: Config) -> Iterator[Check]:
     except MetrixChannelsError as error:
         yield Check.failed("secret.app_id", "app_id", error)
     try:
-        config.metrix.credentials()
+        config.metrix.resolve_api_key()
         yield Check("secret.api_key", "api_key", Status.PASS, "The key is set.")
     except MetrixChannelsError as error:
         yield Check.failed("secret.api_key", "api_key", error)

@@ -1,0 +1,157 @@
+"""`preflight`: every check before sending, and exit status 3 when one fails."""
+
+import re
+
+import pytest
+
+from metrix_channels import Notifier
+from support.fault_server import refusing_address
+
+
+def by_id(result):
+    return {check["id"]: check for check in result.document["checks"]}
+
+
+def test_the_document_is_complete_and_nothing_was_requested(metrix, config, metrix_sandbox):
+    """Every check has the five keys; the sandbox saw a connection and no request."""
+    result = metrix("--config", config, "preflight", "sms", "--json")
+    assert result.status == 0
+    assert set(result.document) == {"ok", "checks"}
+    assert result.document["ok"] is True
+    for check in result.document["checks"]:
+        assert set(check) == {"id", "subject", "status", "message", "remedy"}
+        assert check["status"] in ("pass", "warn", "fail", "skip")
+    assert list(by_id(result)) == [
+        "config.valid",
+        "secret.app_id",
+        "secret.api_key",
+        "file.private",
+        "channel.verified",
+        "channel.verification_age",
+        "template.renders",
+        "ledger.writable",
+        "metrix.reachable",
+    ]
+    assert metrix_sandbox.requests() == []
+
+
+def test_offline_leaves_the_connection_out(metrix, config):
+    """The check is there, skipped."""
+    result = metrix("preflight", "--offline", "--config", config, "--json")
+    assert by_id(result)["metrix.reachable"]["status"] == "skip"
+
+
+def test_an_unverified_channel_fails_with_place_and_remedy(metrix, metrix_config, templates):
+    """The message starts with file, line and column."""
+    path = metrix_config(templates=templates, channels={"sms": {"type": "sms", "verified": False}})
+    result = metrix("--config", path, "preflight", "--json")
+    check = by_id(result)["channel.verified"]
+    assert (result.status, result.document["ok"], check["status"]) == (3, False, "fail")
+    assert re.match(rf"{re.escape(str(path))}:\d+:\d+: ", check["message"])
+    assert "channels verify" in check["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("value", "word"), [(None, "METRIX_TEST_KEY"), ("", "METRIX_TEST_KEY"), ("  ", "blank"), ("s3cr\net", "line break")]
+)
+def test_a_bad_key_fails_by_the_name_of_its_variable(metrix, metrix_config, templates, monkeypatch, value, word):
+    """Missing, empty, blank, with a line break: the variable is named, the value never; APP_ID passes all the same."""
+    if value is None:
+        monkeypatch.delenv("METRIX_TEST_KEY", raising=False)
+    else:
+        monkeypatch.setenv("METRIX_TEST_KEY", value)
+    path = metrix_config(templates=templates, metrix={"api_key_file": None, "api_key": "${METRIX_TEST_KEY}"})
+    path.write_text(path.read_text().replace('    "api_key_file": null,\n', ""))
+    result = metrix("--config", path, "preflight", "--offline", "--json")
+    checks = by_id(result)
+    assert (result.status, checks["secret.api_key"]["status"], checks["secret.app_id"]["status"]) == (3, "fail", "pass")
+    assert "METRIX_TEST_KEY" in checks["secret.api_key"]["message"]
+    assert word in checks["secret.api_key"]["message"]
+    assert "s3cr" not in result.out + result.err
+
+
+def test_without_app_id_a_verification_is_not_judged(metrix, metrix_config, templates, monkeypatch):
+    """It belongs to one application, and nobody knows which."""
+    monkeypatch.delenv("METRIX_TEST_APP", raising=False)
+    path = metrix_config(templates=templates, metrix={"app_id": "${METRIX_TEST_APP}"})
+    checks = by_id(metrix("--config", path, "preflight", "--offline", "--json"))
+    assert checks["secret.app_id"]["status"] == "fail"
+    assert checks["secret.api_key"]["status"] == "pass"
+    assert checks["channel.verified"]["status"] == "skip"
+
+
+def test_an_unknown_channel_fails(metrix, config):
+    """The message names those that exist."""
+    result = metrix("--config", config, "preflight", "smz", "--json")
+    assert result.status == 3
+    assert "sms" in by_id(result)["config.valid"]["message"]
+
+
+def test_a_broken_configuration_is_the_only_check(metrix, tmp_path):
+    """Nothing else can be said about it."""
+    path = tmp_path / "channels.yaml"
+    path.write_text("version: 1\nmetrix: [\n")
+    result = metrix("--config", path, "preflight", "--json")
+    assert (result.status, [check["id"] for check in result.document["checks"]]) == (3, ["config.valid"])
+
+
+def test_a_template_that_does_not_render_fails_and_the_others_are_checked(metrix, config, templates):
+    """The template and its line are named; the message for another channel still passes."""
+    (templates / "otp" / "sms.txt.j2").write_text("\n{{ nobody_gave_this }}")
+    result = metrix("--config", config, "preflight", "sms", "push", "--offline", "--json")
+    checks = [check for check in result.document["checks"] if check["id"] == "template.renders"]
+    assert {check["subject"]: check["status"] for check in checks} == {
+        "otp for sms": "fail",
+        "otp for sms in en": "pass",
+        "otp for push": "pass",
+    }
+    assert "nobody_gave_this" in checks[0]["message"]
+    assert "sms.txt.j2:2" in checks[0]["message"]
+
+
+def test_a_server_that_refuses_connections_fails(metrix, metrix_config, templates):
+    """What cannot be reached now will not be reached by a send."""
+    with refusing_address() as url:
+        path = metrix_config(templates=templates, metrix={"base_url": url})
+        result = metrix("--config", path, "preflight", "--json")
+    assert (result.status, by_id(result)["metrix.reachable"]["status"]) == (3, "fail")
+
+
+def test_a_ledger_that_cannot_be_made_fails(metrix, metrix_config, templates):
+    """Its folder is missing."""
+    path = metrix_config(templates=templates, ledger="sqlite:///./nowhere/ledger.db")
+    result = metrix("--config", path, "preflight", "--offline", "--json")
+    assert (result.status, by_id(result)["ledger.writable"]["status"]) == (3, "fail")
+
+
+def test_a_key_that_others_can_read_is_a_warning(metrix, config):
+    """A warning allows sending; the remedy can be copied."""
+    key = config.with_name("metrix.key")
+    key.chmod(0o644)
+    result = metrix("--config", config, "preflight", "--offline", "--json")
+    check = next(check for check in result.document["checks"] if check["subject"] == str(key))
+    assert (result.status, check["status"], check["remedy"]) == (0, "warn", f"chmod 600 {key}")
+
+
+def test_the_text_groups_what_passed_and_shows_what_did_not(metrix, config, templates):
+    """One line for all templates that render; a failure has a line of its own, and the verdict counts."""
+    for number in range(9):
+        (templates / f"greeting_{number}").mkdir()
+        (templates / f"greeting_{number}" / "sms.txt.j2").write_text("سلام")
+    ready = metrix("--config", config, "preflight", "sms", "--offline")
+    assert "11 checks passed." in ready.out
+    assert "greeting_3" not in ready.out
+    assert ready.out.splitlines()[-1] == "Ready to send, with 1 warning."
+    (templates / "greeting_3" / "sms.txt.j2").write_text("{{ name }}")
+    failing = metrix("--config", config, "preflight", "sms", "--offline")
+    assert "fail  template.renders" in failing.out
+    assert "greeting_3 for sms" in failing.out
+    assert failing.out.splitlines()[-1] == "Not ready: 1 check failed."
+    assert (ready.status, failing.status) == (0, 3)
+
+
+def test_the_library_finds_the_same(metrix, config):
+    """`Notifier.preflight` and the verb are one."""
+    with Notifier.from_config(config) as notifier:
+        found = notifier.preflight("sms", offline=True)
+    assert found.as_dict() == metrix("--config", config, "preflight", "sms", "--offline", "--json").document
