@@ -177,8 +177,9 @@ def test_a_fault_of_our_own_shows_no_value_and_no_traceback(metrix, config, monk
         raise RuntimeError("the key is s3cret")
 
     monkeypatch.setattr("metrix_channels.cli.channels.standing", fail)
-    for more in ((), ("--json",)):
+    for more in ((), ("--json",), ("-vv",)):
         result = metrix("--config", config, "channels", "list", *more)
+        assert "Traceback" not in result.err
         assert result.status == 1
         assert "internal" in result.out + result.err
         assert "RuntimeError" in result.out + result.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,8 +146,8 @@ def _run(arguments: Sequence[str], state: State) -> int:
         result = _INTERRUPTED
     except ResultLost:
         raise
-    except Exception as error:
-        logging.getLogger("metrix_channels").debug("internal error", exc_info=error)
+    except Exception as error:  # noqa: BLE001 - the last edge: no traceback ever reaches a user
+        logging.getLogger("metrix_channels").debug("internal fault: %s at %s", type(error).__name__, _places(error))
         state.output.error(
             MetrixChannelsError(f"A fault of metrix-channels itself: {type(error).__name__}.", code="internal")
         )
@@ -185,6 +186,12 @@ def divide(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             others.append(argument)
     return shared_ones, others
+
+
+def _places(error: Exception) -> str:
+    """Say where a fault came up, innermost first: what a report needs, without values that might be secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
 
 def state_of(context: typer.Context) -> State:
