@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..config import ConfigFile, find_config
 from ..errors import MetrixChannelsError, UsageError
+from .logs import logged
 from .output import Output, ResultLost, discard
 
 _JOURNEY = ("demo", "init", "preview", "channels", "preflight", "send", "sandbox")
@@ -99,13 +100,10 @@ def shared(
         bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and leave.")
     ] = False,
 ) -> None:
-    """Keep the shared options for the verb."""
+    """Keep the shared options for the verb; what -v asks for began before this is called."""
     state: State = context.obj
     state.config = config
     state.output.as_json = as_json
-    if verbose:
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
-        logging.getLogger("metrix_channels").setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -116,8 +114,10 @@ def run(arguments: Sequence[str]) -> int:
         sending; 4 not for now.
     """
     state = State()
+    shared_ones, others = divide(arguments)
     try:
-        return _run(arguments, state)
+        with logged(shared_ones):
+            return _run(shared_ones, others, state)
     except ResultLost as lost:  # what was done is done, and in the ledger
         discard("stdout")
         if not isinstance(lost.__cause__, BrokenPipeError):  # a reader who has read enough wants no more words
@@ -128,8 +128,7 @@ def run(arguments: Sequence[str]) -> int:
         return state.status or 1
 
 
-def _run(arguments: Sequence[str], state: State) -> int:
-    shared_ones, others = divide(arguments)
+def _run(shared_ones: Sequence[str], others: Sequence[str], state: State) -> int:
     state.output.as_json = "--json" in shared_ones
     if shared_ones[-1:] == ["--config"]:
         state.output.error(UsageError("--config names no file.", code="usage"))
