@@ -14,7 +14,7 @@ from .. import __version__
 from ..api import Delivery, Endpoint, Exchange, MetrixClient, Part, Policy, Reply, Result, encode, open_transport
 from ..config import Config, ConfigFile, require_verified
 from ..errors import LedgerError, MetrixChannelsError, problem
-from ..ledger import Busy, Claim, Claimed, Database, Entry, Finished, SendBook, SendJournal, take_up
+from ..ledger import Busy, Claimed, Database, Finished, SendBook, SendJournal, take_up
 from ..outcomes import Problem, Receipt
 from ..redact import Redactor, Secret
 from ..templating import Templates
@@ -103,24 +103,13 @@ class Engine:
         ends = clock() + self._config.metrix.deadline
         poll = _FIRST_POLL
         while True:
-            claim = await self._claim_once(asked)
+            claim = await self.book.claim(asked)
             if not isinstance(claim, Busy):
                 return claim
             if clock() + poll > ends or self._stopped:
                 raise LedgerError(f"Another call is still sending under the key {call.key!r}.", code="key_busy")
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL)
-
-    async def _claim_once(self, asked: Entry) -> Claim:
-        claiming = asyncio.ensure_future(self.book.claim(asked))
-        try:
-            return await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            # The transaction goes on: a key that it took would stay taken as long as this process lives.
-            claim = await claiming
-            if isinstance(claim, Claimed):
-                await self.book.abandon(claim.id)
-            raise
 
     def _follow_loop(self) -> None:
         """Make anew what another loop waited on: it cannot be waited on here."""
