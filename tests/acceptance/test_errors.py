@@ -202,9 +202,12 @@ def test_a_folder_that_was_deleted_under_us_is_no_fault(config, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     script = f"import os; os.rmdir({str(gone)!r}); from metrix_channels.cli import main; main()"
+    # -P: as the installed command, which does not look for modules in the current folder.
     for arguments, status in ((("channels", "list"), 2), (("--config", str(config), "preflight", "--offline"), 0)):
         gone.mkdir(exist_ok=True)
-        result = subprocess.run([sys.executable, "-c", script, *arguments], cwd=gone, capture_output=True, text=True)
+        result = subprocess.run(
+            [sys.executable, "-P", "-c", script, *arguments], cwd=gone, capture_output=True, text=True
+        )
         assert "Traceback" not in result.stderr
         assert "internal" not in result.stderr
         assert result.returncode == status
