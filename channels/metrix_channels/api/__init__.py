@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .client import MetrixClient, encode
-from .delivery import Delivery, Journal, Part, Policy, Result
+from .delivery import Delivery, Journal, Part, Policy, Result, Step, conclude, next_step
 from .exchange import Exchange, Failure, Reply, Stage
 from .reach import Reach, reach
 from .transport import Endpoint, Transport, open_transport
 from .verdict import Disposition, Verdict, judge
+from .waits import backoff, retry_after
 
 __all__ = [
     "Delivery",
@@ -23,10 +24,15 @@ __all__ = [
     "Reply",
     "Result",
     "Stage",
+    "Step",
     "Transport",
     "Verdict",
+    "backoff",
+    "conclude",
     "encode",
     "judge",
+    "next_step",
     "open_transport",
     "reach",
+    "retry_after",
 ]

@@ -49,7 +49,7 @@ class Endpoint:
     ca_file: Path | None = None
 
 
-def open_transport(endpoint: Endpoint, redactor: Redactor) -> Transport:
+def open_transport(endpoint: Endpoint, redactor: Redactor, *, fast: bool = False) -> Transport:
     """Return the transport to an endpoint.
 
     Args:

@@ -19,7 +19,7 @@ from ..errors import MetrixChannelsError, UsageError
 from .logs import logged
 from .output import Output, ResultLost, discard
 
-_JOURNEY = ("demo", "init", "preview", "channels", "preflight", "send", "sandbox")
+_JOURNEY = ("demo", "init", "preview", "channels", "preflight", "send", "campaign", "sandbox")
 
 _INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt in a verb."""
@@ -199,4 +199,4 @@ def state_of(context: typer.Context) -> State:
     return state
 
 
-from . import channels, demo, init, preflight, preview, sandbox, send  # noqa: E402, F401 - the verbs register themselves
+from . import campaign, channels, demo, init, preflight, preview, sandbox, send  # noqa: E402, F401 - the verbs register themselves

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +16,7 @@ from ..notifier import Notifier
 from ..outcomes import Outcome, Receipt
 from .app import app, example, state_of
 from .output import Output, visible
+from .signals import stopped_by_signals
 from .values import read_context
 
 _STYLES = {Outcome.ACCEPTED: "green", Outcome.NOT_SENT: "yellow", Outcome.REJECTED: "red", Outcome.UNKNOWN: "magenta"}
@@ -62,9 +59,9 @@ def send(
     path = state.config_file().path
     with Notifier.from_config(path) as notifier:
         if dry_run:
-            _show_requests(state.output, notifier.dry_run(channel, to, template, given, locale=locale))
+            show_requests(state.output, notifier.dry_run(channel, to, template, given, locale=locale))
             return
-        with _stopped_by_signals(notifier) as interrupted:
+        with stopped_by_signals(notifier) as interrupted:
             try:
                 receipts = notifier.send(channel, to, template, given, locale=locale, key=key)
             except MetrixChannelsError as error:
@@ -80,30 +77,6 @@ def send(
             state.output.document(_document(receipts))
         else:
             show_receipts(state.output, receipts)
-
-
-@contextmanager
-def _stopped_by_signals(notifier: Notifier) -> Iterator[threading.Event]:
-    """Let the first SIGINT or SIGTERM end the send after the attempt in flight, the second one the process.
-
-    Yields:
-        What is set by the first.
-    """
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    interrupted = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-        notifier.stop()
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _document(receipts: Sequence[Receipt]) -> dict[str, Any]:
@@ -126,7 +99,8 @@ def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
     output.show(table)
 
 
-def _show_requests(output: Output, requests: list[dict[str, Any]]) -> None:
+def show_requests(output: Output, requests: list[dict[str, Any]]) -> None:
+    """Print requests as they would go."""
     if output.as_json:
         output.document({"requests": requests})
         return

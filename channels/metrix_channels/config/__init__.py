@@ -2,9 +2,9 @@
 
 from .credentials import Credentials
 from .live import ConfigFile
-from .loading import find_config, load_config
-from .models import Channel, Config, KeepAttempts, Metrix, Verification
-from .strict_yaml import Document, parse_yaml
+from .loading import find_config, load_config, make_model
+from .models import Channel, Config, KeepAttempts, Metrix, Verification, setting
+from .strict_yaml import Document, parse_yaml, read_yaml
 from .verification import Standing, require_verified, standing
 
 __all__ = [
@@ -19,7 +19,10 @@ __all__ = [
     "Verification",
     "find_config",
     "load_config",
+    "make_model",
     "parse_yaml",
+    "read_yaml",
     "require_verified",
+    "setting",
     "standing",
 ]

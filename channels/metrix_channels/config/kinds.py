@@ -164,6 +164,11 @@ def write_span(value: timedelta) -> str:
     return f"{milliseconds}ms"
 
 
+def text_kind(expected: str, read: Callable[[str], T | None], pattern: str) -> Kind[T]:
+    """Make a kind that is written as text of some pattern; `read` returns None for what it does not take."""
+    return _text_kind(expected, read, {"pattern": pattern})
+
+
 def _seconds(text: str) -> float | None:
     match = _DURATION.fullmatch(text)
     return int(match[1]) * _SECONDS[match[2]] if match else None

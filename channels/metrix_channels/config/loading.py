@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 from cattrs import BaseValidationError, Converter, IterableValidationError
@@ -17,9 +17,11 @@ from ..errors import ConfigError
 from ..models import JsonValue
 from .environment import fill
 from .kinds import CHANNEL_NAME, Refusal
-from .models import SETTING, Channel, Config, Setting, Verification
+from .models import SETTING, Channel, Config, Setting, Verification, key_of
 from .problems import raise_problems
 from .strict_yaml import Document, printable, read_yaml
+
+T = TypeVar("T")
 
 FILE_NAME: Final = "channels.yaml"
 VARIABLE: Final = "METRIX_CHANNELS_CONFIG"
@@ -59,15 +61,28 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def make_config(document: Document, path: Path, environ: Mapping[str, str]) -> Config:
     """Make a `Config` of a document that was, or will be, the file at `path`."""
+    return _settled(make_model(document, Config, environ), document, path, environ)
+
+
+def make_model(document: Document, model: type[T], environ: Mapping[str, str]) -> T:
+    """Make a model, whose fields carry a `Setting` each, of a document.
+
+    Args:
+        document: a whole file.
+        model: an attrs class.
+        environ: what `${NAME}` stands for, where it may stand.
+
+    Raises:
+        ConfigError: those of `load_config`.
+    """
     filling = fill(document.data, environ)
-    converter = _converter()
     try:
-        config = converter.structure(filling.data, Config)
+        made: T = _converter().structure(filling.data, model)
     except (BaseValidationError, Refusal) as error:
         raise_problems(document, filling.problems, error)
     if filling.problems:
         raise_problems(document, filling.problems, None)
-    return _settled(config, document, path, environ)
+    return made
 
 
 def _settled(config: Config, document: Document, path: Path, environ: Mapping[str, str]) -> Config:
@@ -110,7 +125,7 @@ def _converter() -> Converter:
 
 def _class_hook(cls: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
     """Make the hook for one model from its fields' metadata."""
-    overrides = {field.name: _override(field.metadata.get(SETTING)) for field in attrs.fields(cls)}
+    overrides = {field.name: _override(field.name, field.metadata.get(SETTING)) for field in attrs.fields(cls)}
     structure = make_dict_structure_fn(
         cls,
         converter,
@@ -127,13 +142,14 @@ def _class_hook(cls: type[Any], converter: Converter) -> Callable[[Any, Any], An
     return hook
 
 
-def _override(setting: Setting | None) -> Any:
+def _override(name: str, setting: Setting | None) -> Any:
     if setting is None:
         return override(omit=True)
+    key = key_of(name)
     if setting.kind is None:
-        return override()
+        return override(rename=key)
     parse = setting.kind.parse
-    return override(struct_hook=lambda value, _: parse(value))
+    return override(rename=key, struct_hook=lambda value, _: parse(value))
 
 
 def _verified(value: JsonValue, _: Any) -> bool | Verification:

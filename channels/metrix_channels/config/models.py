@@ -40,7 +40,13 @@ class Setting:
     default: JsonValue = None
 
 
-def _setting(doc: str, kind: Kind[Any] | None = None, default: JsonValue = None) -> dict[str, Setting]:
+def key_of(name: str) -> str:
+    """Return the key that a field stands for: one that Python reserves ends in `_` there."""
+    return name.removesuffix("_")
+
+
+def setting(doc: str, kind: Kind[Any] | None = None, default: JsonValue = None) -> dict[str, Setting]:
+    """Return the metadata of a field that stands in the file; see `Setting`."""
     return {SETTING: Setting(doc, kind, default)}
 
 
@@ -56,11 +62,11 @@ class Verification:
         note: anything else.
     """
 
-    at: date = field(metadata=_setting("The day of the test, in UTC, such as 2026-11-20.", kinds.DATE))
-    by: str | None = field(default=None, metadata=_setting("Who saw the test message arrive.", kinds.TEXT))
+    at: date = field(metadata=setting("The day of the test, in UTC, such as 2026-11-20.", kinds.DATE))
+    by: str | None = field(default=None, metadata=setting("Who saw the test message arrive.", kinds.TEXT))
     app_id: str | None = field(
         default=None,
-        metadata=_setting(
+        metadata=setting(
             "The application whose dashboard sent the test. When it is not the configured one, the test does not"
             " count.",
             kinds.TEXT,
@@ -68,11 +74,9 @@ class Verification:
     )
     expires: timedelta | None = field(
         default=None,
-        metadata=_setting(
-            "How long the test counts, from 00:00 UTC of its day, such as 90d.", kinds.span(most="3660d")
-        ),
+        metadata=setting("How long the test counts, from 00:00 UTC of its day, such as 90d.", kinds.span(most="3660d")),
     )
-    note: str | None = field(default=None, metadata=_setting("Anything worth remembering.", kinds.TEXT))
+    note: str | None = field(default=None, metadata=setting("Anything worth remembering.", kinds.TEXT))
 
 
 @frozen(kw_only=True)
@@ -87,10 +91,10 @@ class Channel:
     """
 
     name: str = ""
-    type: ChannelType = field(metadata=_setting("What kind of channel it is.", kinds.choice(ChannelType)))
+    type: ChannelType = field(metadata=setting("What kind of channel it is.", kinds.choice(ChannelType)))
     verified: bool | Verification = field(
         default=False,
-        metadata=_setting(
+        metadata=setting(
             "Whether a test message was sent through this channel from Metrix's dashboard and arrived: true, false, or"
             " the record of the test. Until then nothing is sent through it.",
             default=False,
@@ -108,8 +112,8 @@ class KeepAttempts:
         size: bytes kept at most.
     """
 
-    days: int = field(default=30, metadata=_setting("Days to keep.", kinds.whole(1, 3660), 30))
-    size: int = field(default=200_000_000, metadata=_setting("Space to keep, such as 200MB.", kinds.SIZE, "200MB"))
+    days: int = field(default=30, metadata=setting("Days to keep.", kinds.whole(1, 3660), 30))
+    size: int = field(default=200_000_000, metadata=setting("Space to keep, such as 200MB.", kinds.SIZE, "200MB"))
 
 
 @frozen(kw_only=True)
@@ -134,10 +138,10 @@ class Metrix:
 
     SCHEMA: ClassVar[Mapping[str, Any]] = {"oneOf": [{"required": ["api_key"]}, {"required": ["api_key_file"]}]}
 
-    app_id: str = field(metadata=_setting("APP_ID from Metrix's dashboard, Application Settings.", kinds.APP_ID))
+    app_id: str = field(metadata=setting("APP_ID from Metrix's dashboard, Application Settings.", kinds.APP_ID))
     api_key: str | None = field(
         default=None,
-        metadata=_setting(
+        metadata=setting(
             "The variable that holds the server API key, as ${METRIX_API_KEY}. The key itself must not stand in"
             " this file.",
             kinds.API_KEY,
@@ -146,50 +150,50 @@ class Metrix:
     api_key_file: Path | None = field(
         default=None,
         repr=False,
-        metadata=_setting("Instead of api_key: a file that holds the key and nothing else.", kinds.SECRET_PATH),
+        metadata=setting("Instead of api_key: a file that holds the key and nothing else.", kinds.SECRET_PATH),
     )
     base_url: str = field(
         default="https://entry.metrix.ir",
-        metadata=_setting(
+        metadata=setting(
             "Where Metrix is. Plain http only towards this machine.", kinds.BASE_URL, "https://entry.metrix.ir"
         ),
     )
     timeout: float = field(
         default=10.0,
-        metadata=_setting("For one attempt, all of it, however slowly it drips.", kinds.duration("1h"), "10s"),
+        metadata=setting("For one attempt, all of it, however slowly it drips.", kinds.duration("1h"), "10s"),
     )
     max_attempts: int = field(
-        default=5, metadata=_setting("HTTP requests for one batch, at most.", kinds.whole(1, 100), 5)
+        default=5, metadata=setting("HTTP requests for one batch, at most.", kinds.whole(1, 100), 5)
     )
-    concurrency: int = field(default=32, metadata=_setting("Requests at one time.", kinds.whole(1, 1024), 32))
+    concurrency: int = field(default=32, metadata=setting("Requests at one time.", kinds.whole(1, 1024), 32))
     rate_limit: float | None = field(
         default=None,
-        metadata=_setting(
+        metadata=setting(
             "Requests, over all processes that share the ledger, such as 50/s. Absent: no limit.", kinds.RATE
         ),
     )
     batch_size: int = field(
-        default=500, metadata=_setting("Recipients a request, at most.", kinds.whole(1, 100_000), 500)
+        default=500, metadata=setting("Recipients a request, at most.", kinds.whole(1, 100_000), 500)
     )
     split_refused: bool = field(
         default=True,
-        metadata=_setting(
+        metadata=setting(
             "When Metrix refuses a request for several recipients, look for those at fault by halving it. false: the"
             " outcome of all of them is unknown.",
             default=True,
         ),
     )
     deadline: float = field(
-        default=60.0, metadata=_setting("For one send with all its retries.", kinds.duration("24h"), "60s")
+        default=60.0, metadata=setting("For one send with all its retries.", kinds.duration("24h"), "60s")
     )
     proxy: str | None = field(
         default=None,
         repr=False,
-        metadata=_setting("A proxy, such as http://proxy.example:3128. The environment's never counts.", kinds.PROXY),
+        metadata=setting("A proxy, such as http://proxy.example:3128. The environment's never counts.", kinds.PROXY),
     )
     ca_file: Path | None = field(
         default=None,
-        metadata=_setting("Certificates (PEM) to trust instead of the usual ones.", kinds.PATH),
+        metadata=setting("Certificates (PEM) to trust instead of the usual ones.", kinds.PATH),
     )
     _environ: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
     _locations: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
@@ -246,24 +250,24 @@ class Config:
     """
 
     path: Path = Path()
-    version: int = field(metadata=_setting("The version of this file's format.", kinds.VERSION))
-    metrix: Metrix = field(metadata=_setting("How to reach Metrix, and as whom."))
+    version: int = field(metadata=setting("The version of this file's format.", kinds.VERSION))
+    metrix: Metrix = field(metadata=setting("How to reach Metrix, and as whom."))
     templates: Path = field(
         default=Path("templates"),
-        metadata=_setting(
+        metadata=setting(
             "The folder of the templates. Relative paths start here, at this file.", kinds.PATH, "./templates"
         ),
     )
     ledger: str = field(
         default="sqlite:///./metrix-channels.db",
         repr=False,
-        metadata=_setting(
+        metadata=setting(
             "Where it is recorded what was sent, and to whom.", kinds.LEDGER, "sqlite:///./metrix-channels.db"
         ),
     )
     on_ambiguous: OnAmbiguous = field(
         default=OnAmbiguous.RETRY,
-        metadata=_setting(
+        metadata=setting(
             "When a request may have been taken: retry (some may get it twice, and the receipt says so) or hold (some"
             " may not get it).",
             kinds.choice(OnAmbiguous),
@@ -272,17 +276,17 @@ class Config:
     )
     suppress: tuple[Path, ...] = field(
         default=(),
-        metadata=_setting("Files of recipients who are never sent to.", kinds.list_of(kinds.PATH), []),
+        metadata=setting("Files of recipients who are never sent to.", kinds.list_of(kinds.PATH), []),
     )
     taxonomy: tuple[str, ...] | None = field(
         default=None,
-        metadata=_setting("Event names known to Metrix. Absent: not checked.", kinds.list_of(kinds.TEXT)),
+        metadata=setting("Event names known to Metrix. Absent: not checked.", kinds.list_of(kinds.TEXT)),
     )
     keep_attempts: KeepAttempts = field(
-        factory=KeepAttempts, metadata=_setting("How much the support bundle can draw on.")
+        factory=KeepAttempts, metadata=setting("How much the support bundle can draw on.")
     )
     channels: Mapping[str, Channel] = field(
-        factory=dict, metadata=_setting("The channels, by the name that you give them.")
+        factory=dict, metadata=setting("The channels, by the name that you give them.")
     )
 
     @property

@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..models import JsonValue
 from .environment import FILLED
 from .kinds import Refusal
-from .models import SETTING
+from .models import SETTING, key_of
 from .strict_yaml import Document, KeyPath, Position
 
 _LONGEST_SHOWN = 60
@@ -77,14 +77,14 @@ def _step(error: Exception) -> KeyPath:
     """Return what an exception adds to the path: a field's name, an index, or nothing."""
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
-            return (note.name,)
+            return (key_of(note.name),)
         if isinstance(note, IterableValidationNote):
             return (note.index,)
     return ()
 
 
 def _unknown_key(document: Document, path: KeyPath, cls: type) -> _Problem:
-    known = [field.name for field in attrs.fields(cls) if SETTING in field.metadata]
+    known = [key_of(field.name) for field in attrs.fields(cls) if SETTING in field.metadata]
     key = str(path[-1])
     meant = _meant(key, known) or "; known here: " + ", ".join(known)
     place = f" under {_dotted(path[:-1])}" if path[1:] else ""

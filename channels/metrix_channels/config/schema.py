@@ -15,7 +15,7 @@ import attrs
 
 from .environment import FILLED
 from .kinds import CHANNEL_NAME, REFERENCE
-from .models import SETTING, Config, Setting
+from .models import SETTING, Config, Setting, key_of
 
 _ANY_REFERENCE: Final = {"type": "string", "pattern": REFERENCE.pattern}
 
@@ -34,16 +34,16 @@ def _of_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
     """Describe a model; in the keys of `filled`, `${NAME}` may stand for the value."""
     hints = get_type_hints(cls)
     settings = {
-        field.name: (field, setting)
+        key_of(field.name): (field, setting, hints[field.name])
         for field in attrs.fields(cls)
         if (setting := field.metadata.get(SETTING)) is not None
     }
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": [name for name, (field, _) in settings.items() if field.default is attrs.NOTHING],
+        "required": [name for name, (field, _, _) in settings.items() if field.default is attrs.NOTHING],
         "properties": {
-            name: _of_setting(setting, hints[name], name in filled) for name, (_, setting) in settings.items()
+            name: _of_setting(setting, hint, name in filled) for name, (_, setting, hint) in settings.items()
         },
         **getattr(cls, "SCHEMA", {}),
     }

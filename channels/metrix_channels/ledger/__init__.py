@@ -4,19 +4,56 @@ from __future__ import annotations
 
 from .database import Database
 from .journal import SendJournal
+from .marks import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
+from .parcels import every_parcel, interrupted_parcels, open_parcels
 from .records import Busy, Claim, Claimed, Entry, Finished
+from .run_records import (
+    OVER,
+    Changes,
+    Committed,
+    Draft,
+    RunRecord,
+    RunState,
+    Skip,
+    SkipReason,
+    Tally,
+    Trouble,
+    Wish,
+)
+from .runs import RunBook
 from .sends import SendBook
 from .takeover import Takeover, take_up
 
 __all__ = [
+    "APPROVED",
+    "DOUBT",
+    "OVER",
+    "REPEATED",
+    "Batch",
+    "BatchState",
     "Busy",
+    "Changes",
     "Claim",
     "Claimed",
+    "Committed",
     "Database",
+    "Draft",
     "Entry",
     "Finished",
+    "Parcel",
+    "RunBook",
+    "RunRecord",
+    "RunState",
     "SendBook",
     "SendJournal",
+    "Skip",
+    "SkipReason",
     "Takeover",
+    "Tally",
+    "Trouble",
+    "Wish",
+    "every_parcel",
+    "interrupted_parcels",
+    "open_parcels",
     "take_up",
 ]

@@ -49,3 +49,82 @@ CREATE TABLE salt (
 ) STRICT;
 
 INSERT INTO salt VALUES (1, randomblob(32));
+
+-- One row a run of a campaign. `tally` counts recipients; its outcomes always add up to its rows. `owner` names the
+-- process that plans or dispatches, `wish` is what another process asks of it. `checksum` covers what makes the books.
+CREATE TABLE runs (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    name        TEXT NOT NULL UNIQUE,
+    run         TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    owner       TEXT,
+    wish        TEXT CHECK (wish IN ('pause', 'cancel')),
+    file        TEXT NOT NULL,
+    pins        TEXT NOT NULL,
+    facts       TEXT NOT NULL,
+    tally       TEXT NOT NULL,
+    started_at  TEXT NOT NULL,
+    finished_at TEXT,
+    halted_by   TEXT,
+    checksum    INTEGER NOT NULL
+) STRICT;
+
+-- What is to be sent: a JSON list of [values, recipients], one a batch. It never changes.
+CREATE TABLE parcels (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    run      INTEGER NOT NULL REFERENCES runs (id),
+    canary   INTEGER NOT NULL,
+    batches  TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+) STRICT;
+
+-- What became of it: eight bytes a batch, see marks.py. Apart from the parcels, since this is written again and again.
+CREATE TABLE marks (
+    parcel   INTEGER PRIMARY KEY REFERENCES parcels (id),
+    run      INTEGER NOT NULL,
+    canary   INTEGER NOT NULL,
+    open     INTEGER NOT NULL,
+    changed  INTEGER NOT NULL,
+    marks    BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX marks_by_run ON marks (run, parcel);
+CREATE INDEX open_marks ON marks (run, canary DESC, parcel) WHERE open = 1;
+
+-- Rows of the audience that are sent nothing: a JSON list of [row, recipient] for one reason.
+CREATE TABLE skips (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    run      INTEGER NOT NULL REFERENCES runs (id),
+    reason   TEXT NOT NULL,
+    rows     TEXT NOT NULL,
+    checksum INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX skips_by_run ON skips (run);
+
+-- Attempts of campaigns that were not simply accepted.
+CREATE TABLE troubles (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    run         INTEGER NOT NULL REFERENCES runs (id),
+    parcel      INTEGER NOT NULL,
+    slot        INTEGER NOT NULL,
+    at          TEXT NOT NULL,
+    disposition TEXT NOT NULL,
+    status      INTEGER,
+    explanation TEXT NOT NULL,
+    answer      TEXT
+) STRICT;
+
+CREATE INDEX troubles_by_run ON troubles (run);
+
+-- What people and processes did with a run: who reads the books later wants to know why.
+CREATE TABLE events (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    run    INTEGER NOT NULL REFERENCES runs (id),
+    at     TEXT NOT NULL,
+    what   TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX events_by_run ON events (run);

@@ -7,9 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, overload
 
+from ..campaign import CampaignStatus
 from ..config import ConfigFile, find_config
 from ..outcomes import Receipt
 from ..preflight import Preflight, run_preflight
+from .campaigns import AsyncCampaigns, Pathlike
 from .conclusion import raise_unless_accepted
 from .engine import Engine
 from .prepared import Call, Context, Several
@@ -22,12 +24,16 @@ class AsyncNotifier:
 
     Made by `from_config`. It may be shared by all tasks of a process; after a fork the child opens its own
     connections and its own ledger.
+
+    Attributes:
+        campaigns: plans campaigns, sends them, and tells how they stand.
     """
 
     def __init__(self, file: ConfigFile) -> None:
         self._file = file
         self._engine: Engine | None = None
         self._process = 0
+        self.campaigns = AsyncCampaigns(self.engine)
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -144,6 +150,10 @@ class AsyncNotifier:
             The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
         """
         return await run_preflight(self._file, channels, offline=offline)
+
+    async def run_campaign(self, path: Pathlike, *, name: str | None = None) -> CampaignStatus:
+        """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`, which takes more."""
+        return await self.campaigns.run(path, name=name)
 
     def stop(self) -> None:
         """Begin no further attempt; those in flight finish and are journalled."""

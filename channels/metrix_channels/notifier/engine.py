@@ -12,6 +12,7 @@ from attrs import evolve
 
 from .. import __version__
 from ..api import Delivery, Endpoint, Exchange, MetrixClient, Part, Policy, Reply, Result, encode, open_transport
+from ..campaign import Campaigns
 from ..config import Config, ConfigFile, require_verified
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import Busy, Claimed, Database, Finished, SendBook, SendJournal, take_up
@@ -60,6 +61,12 @@ class Engine:
             await self._client.close()
         self.templates.close()
         await self.book_file.close()
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """What plans and dispatches campaigns, with what this engine holds open."""
+        self._follow_loop()
+        return self._campaigns
 
     def prepare(self, call: Call) -> Prepared:
         """Pass the gate, render and check; no network, no ledger."""
@@ -121,6 +128,7 @@ class Engine:
         self._stop = asyncio.Event()
         if self._stopped:
             self._stop.set()
+        self._campaigns = Campaigns(self._file, self.templates, self.book_file, self._client_for_campaigns, self._stop)
 
     async def _deliver(
         self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient, app_id: str
@@ -179,14 +187,17 @@ class Engine:
     def _parts(self, prepared: Prepared) -> list[Part]:
         return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
 
-    def _new_client(self, api_key: Secret) -> MetrixClient:
+    def _client_for_campaigns(self) -> MetrixClient:
+        return self._new_client(self._config.metrix.credentials().api_key, fast=True)
+
+    def _new_client(self, api_key: Secret, *, fast: bool = False) -> MetrixClient:
         settings = self._config.metrix
         endpoint = Endpoint(settings.base_url, settings.proxy, settings.ca_file)
         return MetrixClient(
             base_url=settings.base_url,
             app_id=settings.resolve_app_id(),
             api_key=api_key,
-            transport=open_transport(endpoint, Redactor(api_key)),
+            transport=open_transport(endpoint, Redactor(api_key), fast=fast),
             user_agent=f"metrix-channels/{__version__}",
         )
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -29,14 +30,18 @@ class Portal:
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the loop and return its result; an exception of a signal handler here cancels it there."""
-        # Under the lock, so that a closing loop either knows of the work or is no longer given any.
-        with self._lock:
-            future = asyncio.run_coroutine_threadsafe(work, self._running_loop())
+        future = self.begin(work)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Let `work` run in the loop while the caller goes on."""
+        # Under the lock, so that a closing loop either knows of the work or is no longer given any.
+        with self._lock:
+            return asyncio.run_coroutine_threadsafe(work, self._running_loop())
 
     def soon(self, action: Callable[[], None]) -> None:
         """Call `action` in the loop without waiting for it; safe in a signal handler."""

@@ -54,6 +54,21 @@ class Variant:
     format: Literal["txt", "html"]
 
 
+@frozen
+class Sources:
+    """The texts that a template is made of: enough to compile it again where its files are not.
+
+    Attributes:
+        main: the template's own file, relative to the templates' folder.
+        texts: of all files, by such names; None for one that is absent and may be.
+        email: whether `subject` means `title`.
+    """
+
+    main: str
+    texts: Mapping[str, str | None]
+    email: bool
+
+
 class Template:
     """One compiled file, with all that it extends and includes.
 
@@ -64,6 +79,7 @@ class Template:
             that an included file takes from a loop around it is counted too.
         sensitive: names of values that no log, report or bundle may show.
         runs_apart: whether it always renders in a child process.
+        sources: the texts that it is made of.
     """
 
     def __init__(self, program: Program, apart: Apart) -> None:
@@ -73,6 +89,7 @@ class Template:
         self.variables = program.variables
         self.sensitive = program.sensitive
         self.runs_apart = program.verdict.risk is not None
+        self.sources = Sources(program.main, dict(program.texts), program.email)
         self._program = program
         self._apart = apart
 
@@ -128,6 +145,20 @@ class Templates:
         if found is None:
             raise self._missing(name, wanted)
         return self._current(found, email=type is ChannelType.EMAIL)
+
+    def pinned(self, sources: Sources) -> Template:
+        """Compile a template from its texts alone, whatever became of its files.
+
+        Raises:
+            TemplateError: it cannot be compiled.
+        """
+
+        def read(name: str) -> str:
+            if (text := sources.texts.get(name)) is None:
+                raise FileNotFoundError(name)
+            return text
+
+        return Template(Program(sources.main, read, str(self.root), email=sources.email), self._apart)
 
     def names(self) -> list[str]:
         """Return the names of all templates, in order."""

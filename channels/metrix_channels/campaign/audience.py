@@ -1,0 +1,116 @@
+"""Whom a campaign is for: the rows of a .csv, .tsv or .jsonl file, each also .gz, or of standard input, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from ..errors import CampaignError
+from .csv_rows import CsvRows
+from .intake import Intake, digest_of
+from .jsonl_rows import JsonlRows
+from .rows import ABSENT, Chunk, Invalid, Rows
+
+__all__ = ["ABSENT", "Audience", "Chunk", "Invalid", "audience_digest"]
+
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+
+
+class Audience:
+    """An open audience; its header has been read. Memory does not grow with its rows.
+
+    Standard input is CSV, unless its first character that is not blank is `{`: then it is JSONL.
+
+    Args:
+        file: what to read; None for standard input.
+        id_column: the column or key of the customUserId.
+        stdin: in place of the process's own.
+
+    Raises:
+        CampaignError: file_unreadable; audience_invalid, with the place in the file.
+    """
+
+    def __init__(self, file: Path | None, id_column: str, stdin: BinaryIO | None = None) -> None:
+        kind = None if file is None else _kind(file)
+        self._intake = Intake(file, stdin)
+        try:
+            self._rows = _reader(self._intake, kind, id_column)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The header of a CSV or TSV; None for JSONL, where each row has its own keys."""
+        return self._rows.columns
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of the file read so far, of the .gz itself."""
+        return self._intake.read_bytes
+
+    @property
+    def total_bytes(self) -> int | None:
+        """The file's size; None for standard input."""
+        return self._intake.total_bytes
+
+    @property
+    def digest(self) -> str:
+        """BLAKE2b, in hex, of the bytes read so far: of the whole file, once the chunks are exhausted."""
+        return self._intake.digest
+
+    def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
+        """Read the rows, about 5,000 at a time.
+
+        Args:
+            wanted: the columns or keys whose values are wanted; of a CSV or TSV, some of `columns`.
+
+        Raises:
+            CampaignError: audience_invalid, also when there are no rows at all; file_unreadable.
+        """
+        rows = 0
+        for chunk in self._rows.chunks(wanted):
+            rows += chunk.rows
+            yield chunk
+        if not rows:
+            raise self._intake.refusal("it holds no recipients", 1, remedy="Export the audience again.")
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        self._intake.close()
+
+
+def audience_digest(path: Path) -> str:
+    """Return what `Audience.digest` says at the end of a file, without reading its rows.
+
+    Raises:
+        CampaignError: file_unreadable.
+    """
+    return digest_of(path)
+
+
+def _kind(file: Path) -> str:
+    name = file.name.lower().removesuffix(".gz")
+    for kind in ("csv", "tsv", "jsonl"):
+        if name.endswith(f".{kind}"):
+            return kind
+    message = f"the audience {file.name!r} is none of .csv, .tsv and .jsonl, or one of these with .gz"
+    raise CampaignError(message, code="audience_invalid", remedy="Give the file the ending of its format.")
+
+
+def _reader(intake: Intake, kind: str | None, id_column: str) -> Rows:
+    if kind is None:
+        kind = "jsonl" if intake.peek().lstrip(_BLANK).startswith(b"{") else "csv"
+    if kind == "jsonl":
+        return JsonlRows(intake, id_column)
+    return CsvRows(intake, id_column, "\t" if kind == "tsv" else ",")

@@ -1,0 +1,262 @@
+"""A campaign file as the rest of the library sees it: what is said, through what, to whom, when and within what limits.
+
+Each field says what it is for and of what kind it is: the loader and the JSON Schema for editors are both made of that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from attrs import evolve, field, frozen
+
+from ..config import kinds, make_model, read_yaml, setting
+from ..config.kinds import Kind, Refusal, text_kind
+from ..errors import UsageError
+from ..models import JsonValue, OnAmbiguous
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_NAMED: Final = "a name of a-z, 0-9, - and _, that begins with a letter or digit and has at most 100 characters"
+_CAP: Final = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})(m|h|d)")
+_UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_FILE: Final = re.compile(r"-|.*\.(csv|tsv|jsonl)(\.gz)?")
+STDIN: Final = Path("-")
+
+
+@frozen
+class Cap:
+    """How often campaigns may reach one recipient.
+
+    Attributes:
+        count: of messages.
+        window: within this time.
+    """
+
+    count: int
+    window: timedelta
+
+
+def _name(text: str) -> str | None:
+    return text if _NAME.fullmatch(text) else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _cap(text: str) -> Cap | None:
+    found = _CAP.fullmatch(text)
+    return Cap(int(found[1]), int(found[2]) * _UNITS[found[3]]) if found else None
+
+
+def _clock(text: str) -> time | None:
+    found = _CLOCK.fullmatch(text)
+    return time(int(found[1]), int(found[2])) if found else None
+
+
+def _zone(text: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(text)
+    except (OSError, ValueError):  # of a name that leads elsewhere, or is none
+        return None
+
+
+def _audience_file(text: str) -> Path | None:
+    return Path(text) if _FILE.fullmatch(text) and text.isprintable() else None
+
+
+def _context(value: JsonValue) -> Mapping[str, JsonValue]:
+    if not isinstance(value, dict):
+        raise Refusal("expected a mapping of names to values")
+    for name in value:
+        if not name.isidentifier():
+            raise Refusal("expected names that a template can use: letters, digits and _, no digit first")
+    return value
+
+
+NAME: Final = text_kind(_NAMED, _name, f"^{_NAME.pattern}$")
+MOMENT: Final = text_kind(
+    "a time with its offset, such as 2026-03-20T10:00:00+03:30", _moment, r"^\d{4}-\d{2}-\d{2}T.*([+-]\d{2}:\d{2}|Z)$"
+)
+CAP: Final = text_kind("messages within a time, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
+CLOCK: Final = text_kind('a time such as "22:00", in quotes', _clock, f"^{_CLOCK.pattern}$")
+ZONE: Final = text_kind(
+    "a time zone that this machine knows, such as Asia/Tehran (the package tzdata brings them all)", _zone, r"\S"
+)
+AUDIENCE: Final = text_kind(
+    "a .csv, .tsv or .jsonl file, each also .gz, or - for standard input", _audience_file, f"^({_FILE.pattern})$"
+)
+CONTEXT: Final[Kind[Mapping[str, JsonValue]]] = Kind(_context, {"type": "object"})
+
+
+@frozen(kw_only=True)
+class AudienceSource:
+    """To whom.
+
+    Attributes:
+        file: its rows; STDIN for standard input.
+        id: the column or key of the customUserId.
+        except_: campaigns; whom they reached or may have reached is left out.
+    """
+
+    file: Path = field(
+        metadata=setting("The rows: .csv, .tsv or .jsonl, each also .gz; - is standard input.", AUDIENCE)
+    )
+    id: str = field(
+        default="customUserId",
+        metadata=setting("The column or key that holds the customUserId.", kinds.TEXT, "customUserId"),
+    )
+    except_: tuple[str, ...] = field(
+        default=(),
+        metadata=setting(
+            "Campaigns that are over: whom they reached or may have reached is left out.", kinds.list_of(NAME), []
+        ),
+    )
+
+
+@frozen(kw_only=True)
+class Schedule:
+    """When it begins.
+
+    Attributes:
+        at: not before this moment.
+        max_lateness: not at all when it could only begin later than so long after it.
+    """
+
+    at: datetime = field(metadata=setting("When to begin, such as 2026-03-20T10:00:00+03:30.", MOMENT))
+    max_lateness: timedelta = field(
+        default=timedelta(hours=1),
+        metadata=setting("Later than this it does not begin at all, such as 30m.", kinds.span(most="3660d"), "1h"),
+    )
+
+
+@frozen(kw_only=True)
+class QuietHours:
+    """When no request is begun, whatever the schedule.
+
+    Attributes:
+        from_: when it becomes quiet.
+        to: when it ends; before `from_`, it ends the next day.
+        timezone: of both.
+    """
+
+    from_: time = field(metadata=setting('When the quiet begins, such as "22:00".', CLOCK))
+    to: time = field(metadata=setting('When it ends, such as "08:00".', CLOCK))
+    timezone: ZoneInfo = field(metadata=setting("Of both, such as Asia/Tehran.", ZONE))
+
+    def __attrs_post_init__(self) -> None:
+        if self.from_ == self.to:
+            raise Refusal("from and to are the same time", confidential=True, at_key=True)
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What a run must not exceed.
+
+    Attributes:
+        rate: requests a second; the configuration's counts too.
+        per_recipient: messages of all campaigns to one recipient.
+        max_failures: the run halts when more recipients are rejected or unknown.
+    """
+
+    rate: float | None = field(default=None, metadata=setting("Requests, such as 100/s.", kinds.RATE))
+    per_recipient: Cap | None = field(
+        default=None,
+        metadata=setting("Messages to one recipient, over all campaigns, such as 2/24h.", CAP),
+    )
+    max_failures: int | None = field(
+        default=None,
+        metadata=setting(
+            "The run halts when more recipients than this are rejected or unknown.", kinds.whole(0, 1_000_000_000)
+        ),
+    )
+
+
+@frozen(kw_only=True)
+class Campaign:
+    """The whole of a campaign file, with its paths made absolute.
+
+    Attributes:
+        path: of the file.
+        version: of the file's format.
+        name: the run's identity.
+        channel: a channel of the configuration.
+        template: a template's name.
+        locale: such as `fa`.
+        audience: to whom.
+        context: values for every recipient; a column of the same name wins.
+        suppress: files of recipients who are not sent to.
+        schedule: when it begins.
+        quiet_hours: when no request is begun.
+        limits: what it must not exceed.
+        on_ambiguous: in place of the configuration's.
+        canary: so many go first, alone.
+    """
+
+    path: Path = Path()
+    version: int = field(metadata=setting("The version of this file's format.", kinds.VERSION))
+    name: str = field(metadata=setting("The run's identity: a finished campaign does not run again under it.", NAME))
+    channel: str = field(metadata=setting("A channel of channels.yaml.", kinds.TEXT))
+    template: str = field(metadata=setting("A template's name.", kinds.TEXT))
+    locale: str | None = field(default=None, metadata=setting("Such as fa.", kinds.TEXT))
+    audience: AudienceSource = field(metadata=setting("To whom."))
+    context: Mapping[str, JsonValue] = field(
+        factory=dict, metadata=setting("Values for every recipient; a column of the same name wins.", CONTEXT)
+    )
+    suppress: tuple[Path, ...] = field(
+        default=(), metadata=setting("Files of recipients who are not sent to.", kinds.list_of(kinds.PATH), [])
+    )
+    schedule: Schedule | None = field(default=None, metadata=setting("When it begins."))
+    quiet_hours: QuietHours | None = field(default=None, metadata=setting("When no request is begun."))
+    limits: Limits = field(factory=Limits, metadata=setting("What it must not exceed."))
+    on_ambiguous: OnAmbiguous | None = field(
+        default=None, metadata=setting("retry or hold, in place of channels.yaml's.", kinds.choice(OnAmbiguous))
+    )
+    canary: int | None = field(
+        default=None, metadata=setting("So many go first, alone.", kinds.whole(1, 1_000_000_000))
+    )
+
+
+def load_campaign(path: Path) -> Campaign:
+    """Load a campaign file.
+
+    Raises:
+        ConfigError: the same as of `load_config`; the error names file, line and column.
+    """
+    campaign = make_model(read_yaml(path), Campaign, {})
+    path = path.absolute()
+    audience = campaign.audience
+    if audience.file != STDIN:
+        audience = evolve(audience, file=path.parent / audience.file)
+    return evolve(
+        campaign, path=path, audience=audience, suppress=tuple(path.parent / each for each in campaign.suppress)
+    )
+
+
+def campaign_name(path: Path) -> str:
+    """Return the name that a campaign file gives its run.
+
+    Raises:
+        ConfigError: see `load_campaign`.
+    """
+    return load_campaign(path).name
+
+
+def checked_name(name: str) -> str:
+    """Return a run's name that did not come from a file.
+
+    Raises:
+        UsageError: usage.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"The name {name!r:.120} is not {_NAMED}.", code="usage", remedy="Give it a plain name.")
+    return name

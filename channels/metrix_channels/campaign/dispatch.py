@@ -1,0 +1,507 @@
+"""The dispatch of a planned run: intents before requests, outcomes after them, and every doubt with a name.
+
+As many lanes as requests may be in flight take batches from one queue. What a lane decides is decided by the same
+pure functions as a single send; what the run as a whole decides stands in `breaker`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final
+
+from attrs import evolve, frozen
+
+from ..api import (
+    Disposition,
+    Exchange,
+    Part,
+    Policy,
+    Reply,
+    Step,
+    Verdict,
+    backoff,
+    conclude,
+    judge,
+    next_step,
+    retry_after,
+)
+from ..errors import LedgerError, MetrixChannelsError, problem
+from ..ledger import (
+    APPROVED,
+    DOUBT,
+    REPEATED,
+    Batch,
+    BatchState,
+    Committed,
+    Draft,
+    Parcel,
+    RunBook,
+    RunRecord,
+    RunState,
+    Skip,
+    SkipReason,
+    Trouble,
+    Wish,
+)
+from ..models import OnAmbiguous
+from ..outcomes import Outcome, Problem, iso_utc
+from ..redact import Redactor
+from .breaker import Breaker
+from .wording import Worded, Wording, request_body
+from .writer import Writer
+
+_PARCELS: Final = 8
+_IDLE: Final = 0.5
+_ANSWER: Final = 2_000
+_STATES: Final = {
+    Outcome.ACCEPTED: BatchState.ACCEPTED,
+    Outcome.REJECTED: BatchState.REJECTED,
+    Outcome.UNKNOWN: BatchState.UNKNOWN,
+}
+
+
+@frozen
+class Terms:
+    """What a dispatch holds to; read again whenever the run is taken up.
+
+    Attributes:
+        policy: of an attempt and its repetitions.
+        concurrency: requests at one time.
+        max_failures: so many recipients may be rejected or unknown; None: any number.
+        canary_failures: so many of those who go first.
+    """
+
+    policy: Policy
+    concurrency: int
+    max_failures: int | None
+    canary_failures: int
+
+
+@frozen
+class Surroundings:
+    """What a dispatch uses, and what may stop it.
+
+    Attributes:
+        push: makes one attempt with a body, within some seconds.
+        admit: says why no request may be made now, such as a withdrawn verification; None when it may.
+        turn: waits for the next place under the rate limits.
+        quiet: seconds until requests may be made again; 0 for now.
+        screen: says which recipients are to be sent nothing after all; None when nothing changed since the plan.
+        sensitive: builds what cleans answers of a batch's sensitive values; None when it has none.
+        observe: told after each commit.
+        stop: when set, no further attempt is begun.
+    """
+
+    push: Callable[[bytes, float], Awaitable[Exchange]]
+    admit: Callable[[], Problem | None]
+    turn: Callable[[], Awaitable[float]]
+    quiet: Callable[[], float]
+    screen: Callable[[Sequence[str]], Awaitable[dict[str, SkipReason]]] | None
+    sensitive: Callable[[dict[str, object]], Redactor] | None
+    observe: Callable[[], None]
+    stop: asyncio.Event
+
+
+@frozen
+class Ending:
+    """Why a dispatch ended.
+
+    Attributes:
+        problem: what halted it.
+        wish: what another process asked for.
+        interrupted: it was stopped.
+    """
+
+    problem: Problem | None = None
+    wish: Wish | None = None
+    interrupted: bool = False
+
+
+class Dispatch:
+    """Sends what is pending of one run.
+
+    Args:
+        record: the run, taken by this process.
+        book: the ledger's book of runs.
+        wording: renders its messages.
+        terms: limits.
+        around: what it uses.
+    """
+
+    def __init__(self, record: RunRecord, book: RunBook, wording: Wording, terms: Terms, around: Surroundings) -> None:
+        self._record = record
+        self._tally = record.tally
+        self._book = book
+        self._wording = wording
+        self._terms = terms
+        self._around = around
+        self._breaker = Breaker()
+        self._rng = random.Random()
+        self._ready: deque[Batch] = deque()
+        self._delayed: list[tuple[float, int, Batch]] = []
+        self._number = count()
+        self._after = 0
+        self._children: set[int] = set()
+        self._canary = True
+        self._exhausted = False
+        self._fetching = False
+        self._busy = 0
+        self._dividing = 0
+        self._not_before = 0.0
+        self._paused_at = 0.0
+        self._must_probe = False
+        self._probe: Batch | None = None
+        self._too_large: int | None = None
+        self._ending: Ending | None = None
+        self._error: BaseException | None = None
+        self._news = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._last: tuple[dict[str, object], Worded] | None = None
+        self._clock = asyncio.get_running_loop().time
+        self._writer = Writer(book, record, self._committed, self._break)
+
+    async def run(self) -> Ending:
+        """Send until nothing is left, or something ends it.
+
+        Raises:
+            LedgerError: the books could not be kept; no request was begun after that.
+        """
+        watch = asyncio.create_task(self._watch())
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for _ in range(self._terms.concurrency):
+                    lanes.create_task(self._lane())
+        finally:
+            watch.cancel()
+            try:
+                await self._writer.close()
+            except LedgerError as error:
+                self._error = self._error or error
+        if self._error is not None:
+            raise self._error
+        return self._ending or Ending()
+
+    # -- the queue
+
+    async def _lane(self) -> None:
+        while (batch := await self._next()) is not None:
+            self._busy += 1
+            try:
+                await self._handle(batch)
+            except Exception as error:  # noqa: BLE001 - what the other lanes have under way ends first
+                self._break(error)
+            finally:
+                self._busy -= 1
+                if self._probe is batch:
+                    self._probe = None
+                self._news.set()
+
+    async def _next(self) -> Batch | None:
+        while self._ending is None:
+            wait = self._held_back()
+            if wait <= 0:
+                if len(self._ready) < self._terms.concurrency and not self._exhausted and not self._fetching:
+                    await self._fetch()
+                    continue
+                if batch := self._take():
+                    return batch
+                if self._is_done() and not self._next_phase():
+                    return None
+                wait = self._delayed[0][0] - self._clock() if self._delayed else _IDLE
+            await self._wait_for_news(wait)
+        return None
+
+    def _take(self) -> Batch | None:
+        if self._delayed and self._delayed[0][0] <= self._clock():
+            batch = heapq.heappop(self._delayed)[2]
+        elif self._ready:
+            batch = self._ready.popleft()
+        else:
+            return None
+        if self._must_probe:  # Metrix asked to wait: one request tells whether that was long enough
+            self._probe, self._must_probe = batch, False
+        return batch
+
+    def _held_back(self) -> float:
+        if self._probe is not None:
+            return _IDLE
+        return max(self._not_before - self._clock(), self._around.quiet())
+
+    async def _wait_for_news(self, seconds: float) -> None:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def _fetch(self) -> None:
+        self._fetching = True
+        try:
+            found = await self._book.next_parcels(self._record.id, self._after, canary=self._canary, limit=_PARCELS)
+        except LedgerError as error:
+            self._break(error)
+            return
+        finally:
+            self._fetching = False
+            self._news.set()
+        self._exhausted = len(found) < _PARCELS
+        for parcel in found:
+            self._after = parcel.id
+            if parcel.id not in self._children:
+                self._queue(parcel)
+
+    def _queue(self, parcel: Parcel) -> None:
+        self._ready.extend(batch for batch in parcel.batches if batch.state is BatchState.PENDING)
+
+    def _is_done(self) -> bool:
+        return self._exhausted and not (self._ready or self._delayed or self._busy or self._dividing or self._fetching)
+
+    def _next_phase(self) -> bool:
+        """After those who go first, go on with the others; tells whether there is more to do."""
+        if not self._canary:
+            self._news.set()
+            return False
+        self._canary, self._exhausted, self._after = False, False, 0
+        failures = self._tally.rejected + self._tally.unknown
+        settled = self._tally.accepted + failures
+        if 0 < settled <= self._record.facts["canary"] and failures > self._terms.canary_failures:
+            why = f"Of those who went first, {failures} were rejected or are unknown."
+            self._halt(problem("canary_failed", why))
+        return True
+
+    # -- one batch
+
+    async def _handle(self, batch: Batch) -> None:
+        if self._terms.policy.on_ambiguous is OnAmbiguous.HOLD and batch.flags & DOUBT and not batch.flags & APPROVED:
+            self._conclude(batch, BatchState.UNKNOWN)
+            return
+        worded = self._worded(batch)
+        if worded is None:
+            return
+        body = request_body(batch.recipients, worded)
+        if self._too_large is not None and len(body) >= self._too_large and len(batch.recipients) > 1:
+            self._divide(batch)
+            return
+        if not await self._intend(batch):
+            return
+        # With the intent on disk other runs see this one, so that of two at least one holds to a cap.
+        if self._around.screen and (barred := await self._around.screen(batch.recipients)):
+            self._take_back(batch)
+            self._drop(batch, barred)
+            return
+        began = self._clock()
+        exchange = await self._around.push(body, self._terms.policy.timeout)
+        if self._around.sensitive and isinstance(exchange, Reply) and exchange.body:
+            exchange = evolve(exchange, body=self._around.sensitive(batch.values).clean_cut(exchange.body))
+        self._settle(batch, exchange, worded, len(body), began)
+
+    async def _intend(self, batch: Batch) -> bool:
+        """Write down that a request is about to leave; tells whether it may."""
+        await self._pause(await self._around.turn())
+        refusal = self._around.admit() or (None if self._ending else self._breaker.began(again=batch.attempts > 0))
+        if refusal is not None:
+            self._halt(refusal)
+        if self._ending:
+            return False
+        if batch.flags & DOUBT and not batch.flags & REPEATED:
+            batch.flags |= REPEATED
+            self._tally.possible_duplicates += len(batch.recipients)
+        batch.attempts += 1
+        self._tally.requests += 1
+        self._move(batch, BatchState.SENDING)
+        await self._writer.on_disk()
+        if self._ending:  # while the disk was waited for, something else ended the run
+            self._take_back(batch)
+            return False
+        batch.flags &= ~APPROVED
+        return True
+
+    def _take_back(self, batch: Batch) -> None:
+        """Undo an intent of which nothing has left."""
+        batch.attempts -= 1
+        self._tally.requests -= 1
+        self._move(batch, BatchState.PENDING)
+
+    def _settle(self, batch: Batch, exchange: Exchange, worded: Worded, size: int, began: float) -> None:
+        verdict = judge(exchange)
+        batch.status = verdict.status or 0
+        doubt = "An earlier attempt may have been taken." if batch.flags & DOUBT else None
+        part = Part(tuple(batch.recipients), batch.attempts - 1, batch.tries, doubt).after(verdict)
+        batch.tries = part.tries
+        if part.doubt is not None:
+            batch.flags |= DOUBT
+        if verdict.disposition is not Disposition.ACCEPTED:
+            self._note(batch, exchange, verdict)
+        if halt := self._judge_run(verdict, exchange, began):
+            self._halt(halt)
+        match next_step(part, verdict, self._terms.policy):
+            case Step.HALVE:
+                if verdict.too_large:
+                    self._too_large = min(size, self._too_large or size)
+                self._divide(batch)
+            case Step.TRY_AGAIN:
+                self._try_again(batch, verdict, exchange)
+            case Step.FINISH:
+                self._finish(batch, part, verdict, worded)
+
+    def _judge_run(self, verdict: Verdict, exchange: Exchange, began: float) -> Problem | None:
+        """Say whether this attempt ends the run, and let an answer that asks to wait hold all lanes back."""
+        if verdict.disposition is Disposition.HALT:
+            return problem(verdict.code, verdict.explanation)
+        if verdict.disposition not in (Disposition.NOT_TAKEN, Disposition.AMBIGUOUS):
+            return self._breaker.answered(verdict)
+        if (asked := _asked_to_wait(exchange)) is not None:
+            now = self._clock()
+            # Requests that were under way together when Metrix asked to wait have failed once, together.
+            counted = began >= self._paused_at
+            self._paused_at, self._must_probe = now, True
+            self._not_before = max(self._not_before, now + asked)
+            if not counted:
+                return None
+        return self._breaker.failed(verdict)
+
+    def _try_again(self, batch: Batch, verdict: Verdict, exchange: Exchange) -> None:
+        wait = max(backoff(batch.tries, self._rng), _asked_to_wait(exchange) or 0.0)
+        self._move(batch, BatchState.PENDING)
+        heapq.heappush(self._delayed, (self._clock() + wait, next(self._number), batch))
+
+    def _finish(self, batch: Batch, part: Part, verdict: Verdict, worded: Worded) -> None:
+        result = conclude(part, verdict)
+        if verdict.disposition is Disposition.HALT or result.outcome is Outcome.NOT_SENT:
+            self._move(batch, BatchState.PENDING)
+            self._halt(problem(verdict.code, verdict.explanation))
+            return
+        self._conclude(batch, _STATES[result.outcome])
+        if result.outcome is Outcome.REJECTED and (halt := self._breaker.refused_alone(worded.digest, verdict)):
+            self._halt(halt)
+
+    def _conclude(self, batch: Batch, state: BatchState) -> None:
+        self._move(batch, state)
+        failures = self._tally.rejected + self._tally.unknown
+        if self._terms.max_failures is not None and failures > self._terms.max_failures:
+            why = f"{failures} recipients were rejected or are unknown, more than {self._terms.max_failures}."
+            self._halt(problem("too_many_failures", why))
+
+    def _move(self, batch: Batch, state: BatchState) -> None:
+        self._tally.move(len(batch.recipients), batch.state, state)
+        batch.state = state
+        batch.at = int(time.time())
+        self._writer.mark(batch)
+
+    def _divide(self, batch: Batch) -> None:
+        middle = len(batch.recipients) // 2
+        self._replace(batch, [batch.recipients[:middle], batch.recipients[middle:]])
+
+    def _drop(self, batch: Batch, barred: dict[str, SkipReason]) -> None:
+        """Skip recipients who may no longer be sent to, and go on with the others."""
+        for reason in set(barred.values()):
+            rows = [(0, recipient) for recipient in batch.recipients if barred.get(recipient) is reason]
+            self._tally.skip(len(rows), reason)
+            self._tally.pending -= len(rows)
+            self._writer.add(skips=(Skip(reason, rows),))
+        rest = [recipient for recipient in batch.recipients if recipient not in barred]
+        self._replace(batch, [rest] if rest else [])
+
+    def _replace(self, batch: Batch, parts: list[list[str]]) -> None:
+        if batch.state is BatchState.SENDING:
+            self._tally.sending -= 1
+        batch.state = BatchState.REPLACED
+        batch.at = int(time.time())
+        self._tally.batches += len(parts) - 1
+        if parts:
+            text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
+            self._dividing += 1
+            self._writer.add(Draft(text, len(parts), batch.parcel.canary, batch.flags, batch.attempts))
+        self._writer.mark(batch)
+
+    def _worded(self, batch: Batch) -> Worded | None:
+        if self._last is not None and self._last[0] == batch.values:
+            return self._last[1]
+        try:
+            worded = self._wording.word(batch.values)  # type: ignore[arg-type]
+        except MetrixChannelsError as error:
+            self._halt(problem(error.code, error.message, error.location))
+            return None
+        self._last = batch.values, worded
+        return worded
+
+    def _note(self, batch: Batch, exchange: Exchange, verdict: Verdict) -> None:
+        answer = exchange.body[:_ANSWER] if isinstance(exchange, Reply) else None
+        at = iso_utc(datetime.now(UTC))
+        self._writer.trouble(
+            Trouble(
+                batch.parcel.id, batch.slot, at, verdict.disposition.value, verdict.status, verdict.explanation, answer
+            )
+        )
+
+    # -- the end
+
+    def _committed(self, committed: Committed) -> None:
+        for parcel in reversed(committed.drafted):
+            self._dividing -= 1
+            self._children.add(parcel.id)
+            self._ready.extendleft(reversed(parcel.batches))
+        if committed.drafted:
+            self._news.set()
+        if committed.wish is not None:
+            self._end(Ending(wish=committed.wish))
+        self._around.observe()
+
+    def _halt(self, why: Problem) -> None:
+        self._end(Ending(problem=why))
+
+    def _break(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._end(Ending())
+
+    def _end(self, ending: Ending) -> None:
+        self._ending = self._ending or ending
+        self._ended.set()
+        self._news.set()
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+
+    async def _watch(self) -> None:
+        """Follow what ends a run from outside: a signal, or a wish of another process."""
+        shown = RunState.RUNNING
+        while True:
+            try:
+                async with asyncio.timeout(_IDLE):
+                    await self._around.stop.wait()
+                    self._end(Ending(interrupted=True))
+                    return
+            except TimeoutError:
+                pass
+            try:
+                state = RunState.WAITING if self._around.quiet() > 0 else RunState.RUNNING
+                if state is not shown:
+                    await self._book.become(self._record.id, state)
+                    shown = state
+                wish = await self._book.wished(self._record.id)
+            except LedgerError as error:
+                self._break(error)
+                return
+            if wish is not None:
+                self._end(Ending(wish=wish))
+
+
+def _asked_to_wait(exchange: Exchange) -> float | None:
+    if isinstance(exchange, Reply) and exchange.status in (429, 503):
+        return retry_after(exchange.retry_after, datetime.now(UTC))
+    return None

@@ -1,0 +1,205 @@
+"""Equal messages brought together over a whole audience: what is sent in one request instead of in many.
+
+Groups grow in memory up to a bound. Then what is left of them is written to disk, and at the end sorted by message,
+so that an audience of any size takes the same memory and each message the fewest requests.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from json import JSONEncoder
+from typing import Final
+
+from attrs import define, field
+
+from ..ledger import Draft
+from ..models import JsonValue
+from .wording import Worded
+
+_ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_MOST_RECIPIENTS: Final = 250_000
+_MOST_GROUPS: Final = 60_000
+_MOST_DRAFTS: Final = 50
+_PARCEL: Final = 1_000
+"""Recipients that are kept together."""
+
+Values = dict[str, JsonValue]
+Key = tuple[JsonValue, ...] | str
+
+
+@define(eq=False)
+class Group:
+    """Recipients of one message.
+
+    Attributes:
+        digest: of the message.
+        values: JSON of what makes the message.
+        sms_parts: what an SMS of it costs one recipient.
+        codes: of the cautions about it.
+        recipients: not yet in a batch.
+        counted: the message is among those that were counted.
+    """
+
+    digest: bytes
+    values: str
+    sms_parts: int
+    codes: tuple[str, ...]
+    recipients: list[str] = field(factory=list)
+    counted: bool = False
+
+
+class Grouping:
+    """Makes batches of recipients, and parcels of batches.
+
+    Args:
+        word: renders the message for values.
+        batch_size: recipients a request.
+        canary: the parcels go first, alone.
+        known: messages that are not to be counted again.
+
+    Attributes:
+        drafts: finished parcels; whoever takes them empties the list.
+        batches: made so far.
+        texts: different messages, once `finish` has run.
+        sms_parts: what all messages cost together.
+        cautions: recipients by the code of a caution about their message.
+    """
+
+    def __init__(
+        self,
+        word: Callable[[Values], Worded],
+        batch_size: int,
+        *,
+        canary: bool = False,
+        known: frozenset[bytes] = frozenset(),
+    ) -> None:
+        self._word = word
+        self._batch_size = batch_size
+        self._canary = canary
+        self._known = known
+        self._by_key: dict[Key, Group] = {}
+        self._by_digest: dict[bytes, Group] = {}
+        self._waiting = 0
+        self._pieces: sqlite3.Connection | None = None
+        self._contents: list[str] = []
+        self._in_parcel = 0
+        self.drafts: list[Draft] = []
+        self.batches = 0
+        self.texts = 0
+        self.sms_parts = 0
+        self.cautions: dict[str, int] = {}
+
+    @property
+    def digests(self) -> frozenset[bytes]:
+        """The messages that are in memory."""
+        return frozenset(self._by_digest)
+
+    def group(self, key: Key, values: Callable[[], Values]) -> Group:
+        """Return the group of a row.
+
+        Args:
+            key: equal for equal values, and for no others.
+            values: what they are.
+
+        Raises:
+            TemplateError, MessageInvalid: the row's message cannot be made.
+        """
+        group = self._by_key.get(key)
+        if group is None:
+            found = values()
+            worded = self._word(found)
+            group = self._by_digest.get(worded.digest)
+            if group is None:
+                codes = tuple(caution.code for caution in worded.cautions)
+                group = Group(worded.digest, _ENCODE(found), worded.sms_parts, codes)
+                self._by_digest[worded.digest] = group
+            self._by_key[key] = group
+        return group
+
+    def add(self, group: Group, recipients: Sequence[str]) -> None:
+        """Add recipients to a group."""
+        count = len(recipients)
+        self._waiting += count
+        if group.sms_parts:
+            self.sms_parts += count * group.sms_parts
+        for code in group.codes:
+            self.cautions[code] = self.cautions.get(code, 0) + count
+        group.recipients += recipients
+        size = self._batch_size
+        if len(group.recipients) >= size:
+            whole = len(group.recipients) // size * size
+            for start in range(0, whole, size):
+                self._batch(group.values, group.recipients[start : start + size])
+            del group.recipients[:whole]
+            self._waiting -= whole
+        if self._waiting >= _MOST_RECIPIENTS or len(self._by_key) >= _MOST_GROUPS:
+            self._spill()
+
+    def finish(self) -> Iterator[None]:
+        """Make batches of what is left; pauses now and then, so that `drafts` can be taken away."""
+        if self._pieces is None:
+            for group in self._by_digest.values():
+                self.texts += group.digest not in self._known
+                if group.recipients:
+                    self._batch(group.values, group.recipients)
+        else:
+            self._spill()
+            for _ in self._merge(self._pieces):
+                if len(self.drafts) >= _MOST_DRAFTS:
+                    yield
+            self._pieces.close()
+            self._pieces = None
+        self._close_parcel()
+        yield
+
+    def _spill(self) -> None:
+        if self._pieces is None:
+            self._pieces = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._pieces.execute("PRAGMA cache_size = -16000")
+            self._pieces.execute("CREATE TABLE pieces (digest BLOB, vals TEXT, recipients TEXT)")
+        rows = [
+            (group.digest, group.values, "\n".join(group.recipients))
+            for group in self._by_digest.values()
+            if group.recipients or not group.counted
+        ]
+        self._pieces.execute("BEGIN")
+        self._pieces.executemany("INSERT INTO pieces VALUES (?, ?, ?)", rows)
+        self._pieces.execute("COMMIT")
+        self._waiting = 0
+        if len(self._by_key) > _MOST_GROUPS // 2:
+            self._by_key, self._by_digest = {}, {}
+            return
+        for group in self._by_digest.values():
+            group.recipients = []
+            group.counted = True
+
+    def _merge(self, pieces: sqlite3.Connection) -> Iterator[None]:
+        digest, values, waiting = b"", "", list[str]()
+        size = self._batch_size
+        for each, text, joined in pieces.execute("SELECT digest, vals, recipients FROM pieces ORDER BY digest"):
+            if each != digest:
+                if waiting:
+                    self._batch(values, waiting)
+                digest, values, waiting = each, text, []
+                self.texts += digest not in self._known
+                yield
+            if joined:
+                waiting += joined.split("\n")
+            while len(waiting) >= size:
+                self._batch(values, waiting[:size])
+                waiting = waiting[size:]
+        if waiting:
+            self._batch(values, waiting)
+
+    def _batch(self, values: str, recipients: list[str]) -> None:
+        self._contents.append(f"[{values},{_ENCODE(recipients)}]")
+        self.batches += 1
+        self._in_parcel += len(recipients)
+        if self._in_parcel >= _PARCEL:
+            self._close_parcel()
+
+    def _close_parcel(self) -> None:
+        if self._contents:
+            self.drafts.append(Draft(f"[{','.join(self._contents)}]", len(self._contents), self._canary))
+        self._contents, self._in_parcel = [], 0

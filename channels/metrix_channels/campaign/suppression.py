@@ -1,0 +1,39 @@
+"""Lists of recipients who are never sent to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ..errors import CampaignError
+from .audience import Audience
+
+_COMMON: Final = "customUserId"
+
+
+def listed(path: Path, id_column: str) -> Iterator[str]:
+    """Give everybody on a list.
+
+    Args:
+        path: a file such as an audience's.
+        id_column: the column or key of the customUserId; a list that has no such column has one named customUserId.
+
+    Raises:
+        CampaignError: audience_invalid, file_unreadable.
+    """
+    with Audience(path, id_column if _has(path, id_column) else _COMMON) as audience:
+        for chunk in audience.chunks(()):
+            yield from chunk.recipients
+            # Cautious: a recipient to whom a bad export has given a space must not be sent to either.
+            yield from (invalid.recipient.strip() for invalid in chunk.invalid)
+
+
+def _has(path: Path, column: str) -> bool:
+    try:
+        with Audience(path, column) as audience:
+            return audience.columns is None or column in audience.columns
+    except CampaignError as error:
+        if error.code != "audience_invalid":
+            raise
+        return False

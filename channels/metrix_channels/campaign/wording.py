@@ -1,0 +1,80 @@
+"""What a run says: a pure function from one row's values to a message, the same in the plan and in the dispatch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from json import JSONEncoder
+from typing import Final
+
+from attrs import frozen
+
+from ..adapters import adapter_for, sms_length
+from ..errors import MetrixChannelsError
+from ..models import Caution, ChannelType, JsonValue
+from ..templating import Template
+
+_ENCODE: Final = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+@frozen
+class Worded:
+    """A message, checked for its channel.
+
+    Attributes:
+        digest: equal for equal messages.
+        rest: the request's JSON after the recipients: channel and message.
+        sms_parts: what an SMS of it costs one recipient; 0 for other channels.
+        cautions: what its author should know.
+    """
+
+    digest: bytes
+    rest: bytes
+    sms_parts: int
+    cautions: tuple[Caution, ...]
+
+
+class Wording:
+    """Renders the messages of one run.
+
+    Args:
+        template: compiled.
+        type: of the channel.
+        context: values for every recipient; a row's own win.
+        now: the run's start, so that the same row always says the same.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        type: ChannelType,  # noqa: A002
+        context: Mapping[str, JsonValue],
+        now: datetime,
+    ) -> None:
+        self._template = template
+        self._adapter = adapter_for(type)
+        self._is_sms = type is ChannelType.SMS
+        self._context = {name: value for name, value in context.items() if name in template.variables}
+        self._now = now
+
+    def word(self, values: Mapping[str, JsonValue]) -> Worded:
+        """Render and check the message for a row.
+
+        Raises:
+            TemplateError, MessageInvalid: this row cannot be sent, and why.
+        """
+        fields = self._template.render({**self._context, **values}, self._now).fields
+        try:
+            message = self._adapter.compose(fields)
+        except MetrixChannelsError as error:
+            error.location = error.location or str(self._template.path)
+            raise
+        rest = f',"channel":"{message.metrix_channel}","message":{_ENCODE(message.fields)}}}'.encode()
+        parts = sms_length(str(message.fields["body"])).parts if self._is_sms else 0
+        return Worded(hashlib.blake2b(rest, digest_size=16).digest(), rest, parts, message.cautions)
+
+
+def request_body(recipients: list[str], worded: Worded) -> bytes:
+    """Return the body of `POST /push`."""
+    return f'{{"recipients":{_ENCODE(recipients)}'.encode() + worded.rest

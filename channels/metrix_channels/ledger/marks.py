@@ -1,0 +1,118 @@
+"""What is known of each batch of a campaign, in eight bytes: a million batches fit into eight megabytes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from struct import Struct
+from typing import Final
+
+from attrs import define, field
+
+_LAYOUT: Final = Struct("<BBHI")  # state and flags, attempts, HTTP status, seconds since 1970
+SIZE: Final = _LAYOUT.size
+
+_STATE: Final = 0x0F
+DOUBT: Final = 0x10
+"""An attempt may have been taken."""
+REPEATED: Final = 0x20
+"""It was attempted once more after such an attempt: its recipients may have it twice."""
+APPROVED: Final = 0x40
+"""Somebody decided to send it again in spite of the doubt."""
+
+_MOST_ATTEMPTS: Final = 255
+
+
+class BatchState(IntEnum):
+    """Where a batch stands."""
+
+    PENDING = 0
+    SENDING = 1
+    """Its intent is on disk, its outcome is not."""
+    ACCEPTED = 2
+    REJECTED = 3
+    UNKNOWN = 4
+    CANCELLED = 5
+    REPLACED = 6
+    """Its recipients are in other batches or were skipped after all."""
+
+
+@define(eq=False)
+class Batch:
+    """One message to some recipients.
+
+    Attributes:
+        parcel: where it is kept.
+        slot: its place there.
+        values: what the template's variables stand for.
+        recipients: customUserIds.
+        state: where it stands.
+        flags: DOUBT, REPEATED, APPROVED.
+        attempts: requests that named its recipients.
+        status: of the last answer; 0 when there was none.
+        at: of the last change, in seconds since 1970.
+        tries: requests of this process that named exactly these recipients.
+    """
+
+    parcel: Parcel = field(repr=False)
+    slot: int
+    values: dict[str, object]
+    recipients: list[str]
+    state: BatchState = BatchState.PENDING
+    flags: int = 0
+    attempts: int = 0
+    status: int = 0
+    at: int = 0
+    tries: int = 0
+
+    def save(self) -> None:
+        """Write the mark into the parcel; it is on disk with the parcel's next commit."""
+        _LAYOUT.pack_into(
+            self.parcel.marks,
+            self.slot * SIZE,
+            self.state | self.flags,
+            min(self.attempts, _MOST_ATTEMPTS),
+            self.status,
+            self.at,
+        )
+
+
+@define(eq=False)
+class Parcel:
+    """Batches that are kept together: many of one recipient, or one of many.
+
+    Attributes:
+        id: in the ledger.
+        canary: they go first, alone.
+        batches: in their slots.
+        marks: eight bytes a batch.
+    """
+
+    id: int
+    canary: bool
+    marks: bytearray
+    batches: list[Batch] = field(factory=list)
+
+    @classmethod
+    def opened(cls, id: int, canary: bool, contents: list[tuple[dict[str, object], list[str]]], marks: bytes) -> Parcel:  # noqa: A002
+        """Put together what the ledger keeps apart."""
+        parcel = cls(id, canary, bytearray(marks))
+        for slot, (values, recipients) in enumerate(contents):
+            first, attempts, status, at = _LAYOUT.unpack_from(marks, slot * SIZE)
+            state, flags = BatchState(first & _STATE), first & ~_STATE
+            parcel.batches.append(Batch(parcel, slot, values, recipients, state, flags, attempts, status, at))
+        return parcel
+
+    @property
+    def is_open(self) -> bool:
+        """Some batch has no outcome yet."""
+        return any(first & _STATE < BatchState.ACCEPTED for first in set(self.marks[::SIZE]))
+
+
+def new_marks(count: int, *, flags: int = 0, attempts: int = 0) -> bytes:
+    """Return the marks of batches that wait to be sent."""
+    return _LAYOUT.pack(BatchState.PENDING | flags, min(attempts, _MOST_ATTEMPTS), 0, 0) * count
+
+
+def has_sending(marks: bytes | bytearray) -> bool:
+    """Tell whether a batch has an intent and no outcome."""
+    return any(first & _STATE == BatchState.SENDING for first in set(marks[::SIZE]))

@@ -1,0 +1,148 @@
+"""Parcels and their marks in SQL: written by the plan, read and marked by the dispatch, read again by the report."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from json import JSONEncoder
+from typing import Final
+
+from ..errors import LedgerError
+from .marks import Parcel, has_sending, new_marks
+from .run_records import Draft, Skip, SkipReason, Trouble
+
+_ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_PARCELS: Final = (
+    "SELECT p.id, p.canary, p.batches, p.checksum, m.marks, m.checksum FROM marks m JOIN parcels p ON p.id = m.parcel "
+)
+
+
+def add_drafts(connection: sqlite3.Connection, run: int, drafts: Iterable[Draft]) -> list[tuple[int, Draft]]:
+    """Add parcels; return each with its id."""
+    added = []
+    now = int(time.time())
+    for draft in drafts:
+        cursor = connection.execute(
+            "INSERT INTO parcels (run, canary, batches, checksum) VALUES (?, ?, ?, ?)",
+            (run, draft.canary, draft.batches, _sum(run, draft.batches.encode())),
+        )
+        parcel = int(cursor.lastrowid or 0)
+        marks = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
+        connection.execute(
+            "INSERT INTO marks (parcel, run, canary, open, changed, marks, checksum) VALUES (?, ?, ?, 1, ?, ?, ?)",
+            (parcel, run, draft.canary, now, marks, _sum(parcel, marks)),
+        )
+        added.append((parcel, draft))
+    return added
+
+
+def opened(parcel: int, draft: Draft) -> Parcel:
+    """Return a parcel that was just added."""
+    marks = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
+    return Parcel.opened(parcel, draft.canary, json.loads(draft.batches), marks)
+
+
+def write_marks(connection: sqlite3.Connection, parcels: Sequence[tuple[int, bool, bytes]]) -> None:
+    """Write what became of the batches of some parcels: their ids, whether they are open, and their marks."""
+    now = int(time.time())
+    connection.executemany(
+        "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ? WHERE parcel = ?",
+        [(is_open, now, marks, _sum(parcel, marks), parcel) for parcel, is_open, marks in parcels],
+    )
+
+
+def add_skips(connection: sqlite3.Connection, run: int, skips: Iterable[Skip]) -> None:
+    """Add rows that are sent nothing."""
+    for skip in skips:
+        rows = _ENCODE(skip.rows)
+        connection.execute(
+            "INSERT INTO skips (run, reason, rows, checksum) VALUES (?, ?, ?, ?)",
+            (run, skip.reason.value, rows, _sum(run, rows.encode())),
+        )
+
+
+def add_troubles(connection: sqlite3.Connection, run: int, troubles: Sequence[Trouble]) -> None:
+    """Add attempts that were not simply accepted."""
+    connection.executemany(
+        "INSERT INTO troubles (run, parcel, slot, at, disposition, status, explanation, answer)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (run, each.parcel, each.slot, each.at, each.disposition, each.status, each.explanation, each.answer)
+            for each in troubles
+        ],
+    )
+
+
+def read_open(connection: sqlite3.Connection, run: int, after: int, limit: int, *, canary: bool) -> list[Parcel]:
+    """Return the next parcels that have a batch without an outcome."""
+    rows = connection.execute(
+        _PARCELS + "WHERE m.run = ? AND m.open = 1 AND m.canary = ? AND m.parcel > ? ORDER BY m.parcel LIMIT ?",
+        (run, canary, after, limit),
+    ).fetchall()
+    return [_parcel(row, run) for row in rows]
+
+
+def read_all(connection: sqlite3.Connection, run: int, after: int, limit: int, since: int = 0) -> list[Parcel]:
+    """Return the next parcels of a run, whatever their state, that changed at `since` or later."""
+    rows = connection.execute(
+        _PARCELS + "WHERE m.run = ? AND m.parcel > ? AND m.changed >= ? ORDER BY m.parcel LIMIT ?",
+        (run, after, since, limit),
+    ).fetchall()
+    return [_parcel(row, run) for row in rows]
+
+
+def interrupted_parcels(connection: sqlite3.Connection, run: int) -> Iterator[Parcel]:
+    """Give the parcels with a batch whose intent is written down and whose outcome is not."""
+    return (parcel for parcel in open_parcels(connection, run) if has_sending(parcel.marks))
+
+
+def open_parcels(connection: sqlite3.Connection, run: int) -> Iterator[Parcel]:
+    """Give the parcels with a batch that has no outcome yet."""
+    return _in_turn(connection, run, "AND m.open = 1")
+
+
+def every_parcel(connection: sqlite3.Connection, run: int) -> Iterator[Parcel]:
+    """Give all parcels of a run."""
+    return _in_turn(connection, run, "")
+
+
+def _in_turn(connection: sqlite3.Connection, run: int, condition: str) -> Iterator[Parcel]:
+    after = 0
+    while row := connection.execute(
+        _PARCELS + f"WHERE m.run = ? {condition} AND m.parcel > ? ORDER BY m.parcel LIMIT 1", (run, after)
+    ).fetchone():
+        yield _parcel(row, run)
+        after = row[0]
+
+
+def read_skips(connection: sqlite3.Connection, run: int, after: int, limit: int) -> list[tuple[int, Skip]]:
+    """Return the next rows that are sent nothing, with the place to go on from."""
+    rows = connection.execute(
+        "SELECT id, reason, rows, checksum FROM skips WHERE run = ? AND id > ? ORDER BY id LIMIT ?", (run, after, limit)
+    ).fetchall()
+    found = []
+    for number, reason, text, expected in rows:
+        _require(expected == _sum(run, text.encode()), f"skipped rows of the run {run}")
+        found.append((int(number), Skip(SkipReason(reason), [(row, recipient) for row, recipient in json.loads(text)])))
+    return found
+
+
+def _parcel(row: tuple[int, int, str, int, bytes, int], run: int) -> Parcel:
+    parcel, canary, batches, expected, marks, expected_of_marks = row
+    _require(expected == _sum(run, batches.encode()), f"parcel {parcel}")
+    _require(expected_of_marks == _sum(parcel, marks), f"what became of parcel {parcel}")
+    contents: list[tuple[dict[str, object], list[str]]] = json.loads(batches)
+    return Parcel.opened(parcel, bool(canary), contents, marks)
+
+
+def _sum(owner: int, content: bytes) -> int:
+    return zlib.crc32(content, owner & 0xFFFFFFFF)
+
+
+def _require(intact: bool, what: str) -> None:
+    if not intact:
+        raise LedgerError(f"The ledger's record of {what} is damaged.", code="ledger_corrupt")

@@ -1,0 +1,223 @@
+"""A campaign's run as the ledger knows it: its state, its counts, and what is written down in one commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from attrs import asdict, define, field, frozen
+
+from ..outcomes import Problem
+from .marks import BatchState, Parcel
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    PLANNING = "planning"
+    WAITING = "waiting"
+    """For its schedule, or for the end of the quiet hours."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    HALTED = "halted"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    FINISHED_WITH_ERRORS = "finished_with_errors"
+
+
+LIVE = (RunState.PLANNING, RunState.WAITING, RunState.RUNNING)
+"""Some process works on it."""
+OVER = (RunState.CANCELLED, RunState.FINISHED, RunState.FINISHED_WITH_ERRORS)
+"""It does not go on by itself."""
+
+
+class SkipReason(StrEnum):
+    """Why a row is sent nothing; the first that holds, in this order."""
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+    CAPPED = "capped"
+
+
+class Wish(StrEnum):
+    """What another process asks of a run."""
+
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+@define
+class Tally:
+    """The counts of a run, in recipients where nothing else is said.
+
+    Attributes:
+        rows: of the audience; the outcomes and skips always add up to it.
+        sending: batches whose intent is on disk and whose outcome is not; their recipients count as pending.
+        batches: as they stand, whatever was divided.
+        requests: attempts made.
+        possible_duplicates: recipients of batches that were attempted again after an ambiguous attempt.
+    """
+
+    rows: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    pending: int = 0
+    cancelled: int = 0
+    skipped: dict[str, int] = field(factory=dict)
+    sending: int = 0
+    batches: int = 0
+    requests: int = 0
+    possible_duplicates: int = 0
+
+    def move(self, count: int, before: BatchState, after: BatchState) -> None:
+        """Count `count` recipients, a batch of which went from one state to another."""
+        for state, sign in ((before, -1), (after, 1)):
+            match state:
+                case BatchState.ACCEPTED:
+                    self.accepted += sign * count
+                case BatchState.REJECTED:
+                    self.rejected += sign * count
+                case BatchState.UNKNOWN:
+                    self.unknown += sign * count
+                case BatchState.CANCELLED:
+                    self.cancelled += sign * count
+                case BatchState.SENDING:
+                    self.pending += sign * count
+                    self.sending += sign
+                case BatchState.PENDING:
+                    self.pending += sign * count
+                case BatchState.REPLACED:
+                    pass
+
+    def skip(self, count: int, reason: SkipReason) -> None:
+        """Count rows that are sent nothing."""
+        self.skipped[reason.value] = self.skipped.get(reason.value, 0) + count
+
+    @property
+    def balance(self) -> int:
+        """What the outcomes are short of the rows: 0, or the books are wrong."""
+        settled = self.accepted + self.rejected + self.unknown + self.pending + self.cancelled
+        return self.rows - settled - sum(self.skipped.values())
+
+    def dump(self) -> str:
+        """Return the JSON form."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> Tally:
+        """Read what `dump` wrote."""
+        return cls(**json.loads(text))
+
+
+@frozen
+class RunRecord:
+    """A run.
+
+    Attributes:
+        id: in the ledger.
+        name: the campaign's.
+        run: unique among all ledgers.
+        state: where it stands; a run whose process died is `interrupted`.
+        live: a living process works on it.
+        file: the campaign file's path.
+        pins: what the run may not change.
+        facts: what the plan found.
+        tally: its counts.
+        started_at: when the plan began; the `now` of its templates.
+        finished_at: when it was over.
+        halted_by: what halted it.
+    """
+
+    id: int
+    name: str
+    run: str
+    state: RunState
+    live: bool
+    file: str
+    pins: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    tally: Tally
+    started_at: datetime
+    finished_at: datetime | None
+    halted_by: Problem | None
+
+
+@frozen
+class Draft:
+    """A parcel as it is planned.
+
+    Attributes:
+        batches: JSON, a list of [values, recipients].
+        count: of batches.
+        canary: it goes first, alone.
+        flags: of each of its marks.
+        attempts: of each of its marks.
+    """
+
+    batches: str
+    count: int
+    canary: bool = False
+    flags: int = 0
+    attempts: int = 0
+
+
+@frozen
+class Skip:
+    """Rows of the audience that are sent nothing.
+
+    Attributes:
+        reason: why.
+        rows: row numbers, from 1, and recipients as far as they could be read.
+    """
+
+    reason: SkipReason
+    rows: Sequence[tuple[int, str]]
+
+
+@frozen
+class Trouble:
+    """An attempt that was not simply accepted."""
+
+    parcel: int
+    slot: int
+    at: str
+    disposition: str
+    status: int | None
+    explanation: str
+    answer: str | None
+
+
+@define
+class Changes:
+    """What one commit of a dispatch writes down.
+
+    Attributes:
+        parcels: whose marks changed.
+        drafts: new parcels, made of batches that were divided.
+        skips: recipients who are sent nothing after all.
+        troubles: attempts that were not simply accepted.
+    """
+
+    parcels: list[Parcel] = field(factory=list)
+    drafts: list[Draft] = field(factory=list)
+    skips: list[Skip] = field(factory=list)
+    troubles: list[Trouble] = field(factory=list)
+
+
+@frozen
+class Committed:
+    """What a commit gives back.
+
+    Attributes:
+        drafted: the new parcels, in the order of their drafts.
+        wish: what another process asks for.
+    """
+
+    drafted: list[Parcel]
+    wish: Wish | None
