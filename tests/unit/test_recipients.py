@@ -1,9 +1,11 @@
 """Which ids may be sent to."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metrix_channels.errors import MessageInvalid
-from metrix_channels.recipients import checked_recipients
+from metrix_channels.recipients import all_valid, checked_recipients, recipient_fault
 
 
 @pytest.mark.parametrize("recipient", ["user-42", "۰۹۱۲۳۴۵۶۷۸۹", "سارا‌احمدی", "sara@example.com", "a b"])
@@ -39,3 +41,18 @@ def test_nobody_is_an_error():
     """A list that came out empty is rarely meant."""
     with pytest.raises(MessageInvalid, match="no recipient"):
         checked_recipients([])
+
+
+@given(
+    st.lists(st.one_of(st.text(max_size=4), st.sampled_from(["u1", "۰۹۱۲", "a b", "a\nb", "\u200c", "\ud800", " "])))
+)
+def test_many_are_judged_as_one_by_one(recipients):
+    """All are valid when none has a fault."""
+    assert all_valid(recipients) == (not any(map(recipient_fault, recipients)))
+
+
+@given(st.characters())
+def test_a_character_is_judged_alike_among_many(character):
+    """At the beginning, within and at the end of an id."""
+    for recipient in (f"{character}u", f"u{character}1", f"u{character}"):
+        assert all_valid(["u1", recipient, "u2"]) == (recipient_fault(recipient) is None)
