@@ -48,6 +48,15 @@ class Adapter:
         Raises:
             MessageInvalid: field_unknown, field_invalid, link_refused, message_empty, message_too_large.
         """
+        fields = self.assemble(rendered)
+        return Message(self.metrix_name, fields, self.limits(fields))
+
+    def assemble(self, rendered: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return the message's fields, checked one by one, without a look at the carrier's limits.
+
+        Raises:
+            MessageInvalid: field_unknown, field_invalid, link_refused, message_empty.
+        """
         documented = {each.name: each for each in self.fields}
         fields: dict[str, JsonValue] = {}
         for name, value in rendered.items():
@@ -60,7 +69,7 @@ class Adapter:
         if not str(fields.get("body", "")).strip():
             raise MessageInvalid("The message's body is empty.", code="message_empty")
         fields.update(check_extra(rendered.get("extra"), documented))
-        return Message(self.metrix_name, fields, self.limits(fields))
+        return fields
 
     def _unknown(self, name: str, documented: list[str]) -> MessageInvalid:
         near = get_close_matches(name, documented, n=1)

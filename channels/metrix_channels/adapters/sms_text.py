@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -46,12 +47,15 @@ class SmsLength:
     outside: str = ""
 
 
+@lru_cache(maxsize=8)  # the limits and the plan ask one after the other
 def sms_length(text: str) -> SmsLength:
     """Count the parts of `text` as a phone network does, a pair of units never divided between parts."""
     if _ONLY_BASIC.fullmatch(text):
         return SmsLength(SmsEncoding.GSM7, len(text), _parts_of_single_units(len(text), 160, 153))
     outside = "".join(dict.fromkeys(_OUTSIDE.findall(text)))
     if outside:
+        if max(text) <= "\uffff":
+            return SmsLength(SmsEncoding.UCS2, len(text), _parts_of_single_units(len(text), 70, 67), outside)
         widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
         return SmsLength(SmsEncoding.UCS2, sum(widths), _parts(widths, 70, 67), outside)
     widths = [2 if _TWO_SEPTETS.match(character) else 1 for character in text]

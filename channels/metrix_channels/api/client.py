@@ -30,6 +30,7 @@ class MetrixClient:
         self._api_key = api_key
         self._transport = transport
         self._user_agent = user_agent
+        self._headers = self.headers(api_key.reveal())
 
     def headers(self, api_key: str = MASK) -> dict[str, str]:
         """Return the headers of a request, with the key masked unless it is given."""
@@ -53,7 +54,7 @@ class MetrixClient:
             body: from `encode`.
             timeout: seconds for the whole attempt.
         """
-        return await self._transport.post(PUSH, self.headers(self._api_key.reveal()), body, timeout)
+        return await self._transport.post(PUSH, self._headers, body, timeout)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -69,7 +69,7 @@ class Part:
         doubt = self.doubt
         if verdict.disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE):
             doubt = verdict.explanation
-        return evolve(self, attempts=self.attempts + 1, tries=self.tries + 1, doubt=doubt)
+        return Part(self.recipients, self.attempts + 1, self.tries + 1, doubt)
 
     def halves(self) -> tuple[Part, Part]:
         """Divide the recipients; attempts and doubt are inherited."""

@@ -11,18 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from ..redact import Redactor
+from .answer import READ_AT_MOST, reply_of
 from .exchange import Exchange, Failure, Reply, Stage
 from .tls import tls_context
 from .transport import Endpoint
-
-READ_AT_MOST = 64 * 1024
 
 # Below WARNING these print whole URLs and headers.
 for _name in ("httpx", "httpcore"):
@@ -136,16 +134,7 @@ class _Attempt:
         response = self._response
         if response is None:
             raise AssertionError("a reply needs a status")
-        body = _decoded(bytes(self._received), response.headers.get("content-encoding", ""))
-        text = body.decode("utf-8", "replace")
-        cut = not whole or len(body) >= READ_AT_MOST
-        return Reply(
-            status=response.status_code,
-            body=self._redactor.clean_cut(text) if cut else self._redactor.clean(text),
-            whole=whole,
-            content_type=response.headers.get("content-type", "").lower(),
-            retry_after=response.headers.get("retry-after"),
-        )
+        return reply_of(response.status_code, response.headers.get, bytes(self._received), self._redactor, whole=whole)
 
 
 def _proxy(url: str | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
@@ -153,17 +142,6 @@ def _proxy(url: str | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
         return None
     # Left to itself, the client would greet a proxy over TLS as the environment says.
     return httpx.Proxy(url, ssl_context=tls if url.startswith("https:") else None)
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    """Undo a compression that was not asked for, up to the limit: a small bomb never becomes a large text."""
-    bits = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(encoding.strip().lower())
-    if bits is None:
-        return body
-    try:
-        return zlib.decompressobj(bits).decompress(body, READ_AT_MOST)
-    except zlib.error:
-        return b""
 
 
 def _is_certificate_error(error: BaseException) -> bool:

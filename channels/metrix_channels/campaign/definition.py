@@ -5,18 +5,22 @@ Each field says what it is for and of what kind it is: the loader and the JSON S
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from attrs import evolve, field, frozen
+from cattrs import IterableValidationError
+from cattrs.errors import IterableValidationNote
 
 from ..config import kinds, make_model, read_yaml, setting
 from ..config.kinds import Kind, Refusal, text_kind
-from ..errors import UsageError
+from ..config.strict_yaml import printable
+from ..errors import ConfigError, UsageError
 from ..models import JsonValue, OnAmbiguous
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -24,7 +28,12 @@ _NAMED: Final = "a name of a-z, 0-9, - and _, that begins with a letter or digit
 _CAP: Final = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})(m|h|d)")
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-_FILE: Final = re.compile(r"-|.*\.(csv|tsv|jsonl)(\.gz)?")
+_FILE: Final = re.compile(r"-|.*\.([Cc][Ss][Vv]|[Tt][Ss][Vv]|[Jj][Ss][Oo][Nn][Ll])(\.[Gg][Zz])?")
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([+-][0-9]{2}:[0-9]{2}|Z)"
+)
+# What no name in a template has, for editors: \w means ASCII to theirs, and a Persian name is a name.
+_NAME_IN_TEMPLATE: Final = r"^[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][^\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*$"
 STDIN: Final = Path("-")
 
 
@@ -47,10 +56,9 @@ def _name(text: str) -> str | None:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else None
 
 
 def _cap(text: str) -> Cap | None:
@@ -63,11 +71,14 @@ def _clock(text: str) -> time | None:
     return time(int(found[1]), int(found[2])) if found else None
 
 
-def _zone(text: str) -> ZoneInfo | None:
+def _zone(value: JsonValue) -> ZoneInfo:
     try:
-        return ZoneInfo(text)
-    except (OSError, ValueError):  # of a name that leads elsewhere, or is none
-        return None
+        if isinstance(value, str):
+            return ZoneInfo(value)
+    except (OSError, ValueError, KeyError):  # a folder, what cannot be a zone's name, and a name that is not there
+        pass
+    message = "expected a time zone that this machine knows, such as Asia/Tehran (the package tzdata brings them all)"
+    raise Refusal(message, choices=tuple(available_timezones()))
 
 
 def _audience_file(text: str) -> Path | None:
@@ -77,25 +88,31 @@ def _audience_file(text: str) -> Path | None:
 def _context(value: JsonValue) -> Mapping[str, JsonValue]:
     if not isinstance(value, dict):
         raise Refusal("expected a mapping of names to values")
+    problems: list[Exception] = []
     for name in value:
         if not name.isidentifier():
-            raise Refusal("expected names that a template can use: letters, digits and _, no digit first")
+            message = "expected a name that a template can use: letters, digits and _, no digit first"
+            refusal = Refusal(message, confidential=True, at_key=True)
+            refusal.add_note(IterableValidationNote("in the context", name, object))
+            problems.append(refusal)
+    if problems:
+        raise IterableValidationError("in the context", problems, dict)
     return value
 
 
 NAME: Final = text_kind(_NAMED, _name, f"^{_NAME.pattern}$")
-MOMENT: Final = text_kind(
-    "a time with its offset, such as 2026-03-20T10:00:00+03:30", _moment, r"^\d{4}-\d{2}-\d{2}T.*([+-]\d{2}:\d{2}|Z)$"
-)
+MOMENT: Final = text_kind("a time with its offset, such as 2026-03-20T10:00:00+03:30", _moment, f"^{_MOMENT.pattern}$")
 CAP: Final = text_kind("messages within a time, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
 CLOCK: Final = text_kind('a time such as "22:00", in quotes', _clock, f"^{_CLOCK.pattern}$")
-ZONE: Final = text_kind(
-    "a time zone that this machine knows, such as Asia/Tehran (the package tzdata brings them all)", _zone, r"\S"
-)
+ZONE: Final = Kind(_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})
 AUDIENCE: Final = text_kind(
-    "a .csv, .tsv or .jsonl file, each also .gz, or - for standard input", _audience_file, f"^({_FILE.pattern})$"
+    "a .csv, .tsv or .jsonl file, each also .gz, or - for standard input",
+    _audience_file,
+    rf"^(?!.*\$\{{)({_FILE.pattern})$",
 )
-CONTEXT: Final[Kind[Mapping[str, JsonValue]]] = Kind(_context, {"type": "object"})
+CONTEXT: Final[Kind[Mapping[str, JsonValue]]] = Kind(
+    _context, {"type": "object", "propertyNames": {"pattern": _NAME_IN_TEMPLATE}}
+)
 
 
 @frozen(kw_only=True)
@@ -230,9 +247,12 @@ def load_campaign(path: Path) -> Campaign:
     """Load a campaign file.
 
     Raises:
-        ConfigError: the same as of `load_config`; the error names file, line and column.
+        ConfigError: `file_unreadable` where there is none; else as of `load_config`, with file, line and column, but
+            that `${NAME}` may stand nowhere.
     """
-    campaign = make_model(read_yaml(path), Campaign, {})
+    if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
+        raise ConfigError(f"there is no campaign file {printable(str(path))}", code="file_unreadable")
+    campaign = make_model(read_yaml(path), Campaign, None)
     path = path.absolute()
     audience = campaign.audience
     if audience.file != STDIN:

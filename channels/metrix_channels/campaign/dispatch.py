@@ -55,7 +55,7 @@ from ..models import OnAmbiguous
 from ..outcomes import Outcome, Problem, iso_utc
 from ..redact import Redactor
 from .breaker import Breaker
-from .wording import Worded, Wording, request_body
+from .wording import Wording, request_body
 from .writer import Writer
 
 _PARCELS: Final = 8
@@ -157,6 +157,7 @@ class Dispatch:
         self._dividing = 0
         self._not_before = 0.0
         self._paused_at = 0.0
+        self._looked_before = -1
         self._must_probe = False
         self._probe: Batch | None = None
         self._too_large: int | None = None
@@ -164,7 +165,7 @@ class Dispatch:
         self._error: BaseException | None = None
         self._news = asyncio.Event()
         self._ended = asyncio.Event()
-        self._last: tuple[dict[str, object], Worded] | None = None
+        self._last: tuple[dict[str, object], bytes] | None = None
         self._clock = asyncio.get_running_loop().time
         self._writer = Writer(book, record, self._committed, self._break)
 
@@ -284,10 +285,10 @@ class Dispatch:
         if self._terms.policy.on_ambiguous is OnAmbiguous.HOLD and batch.flags & DOUBT and not batch.flags & APPROVED:
             self._conclude(batch, BatchState.UNKNOWN)
             return
-        worded = self._worded(batch)
-        if worded is None:
+        rest = self._said(batch)
+        if rest is None:
             return
-        body = request_body(batch.recipients, worded)
+        body = request_body(batch.recipients, rest)
         if self._too_large is not None and len(body) >= self._too_large and len(batch.recipients) > 1:
             self._divide(batch)
             return
@@ -302,12 +303,12 @@ class Dispatch:
         exchange = await self._around.push(body, self._terms.policy.timeout)
         if self._around.sensitive and isinstance(exchange, Reply) and exchange.body:
             exchange = evolve(exchange, body=self._around.sensitive(batch.values).clean_cut(exchange.body))
-        self._settle(batch, exchange, worded, len(body), began)
+        self._settle(batch, exchange, rest, len(body), began)
 
     async def _intend(self, batch: Batch) -> bool:
         """Write down that a request is about to leave; tells whether it may."""
         await self._pause(await self._around.turn())
-        refusal = self._around.admit() or (None if self._ending else self._breaker.began(again=batch.attempts > 0))
+        refusal = self._refusal() or (None if self._ending else self._breaker.began(again=batch.attempts > 0))
         if refusal is not None:
             self._halt(refusal)
         if self._ending:
@@ -325,13 +326,20 @@ class Dispatch:
         batch.flags &= ~APPROVED
         return True
 
+    def _refusal(self) -> Problem | None:
+        """Look whether requests may still be made: once for all claims that become one commit."""
+        if self._looked_before == self._writer.commits:
+            return None
+        self._looked_before = self._writer.commits
+        return self._around.admit()
+
     def _take_back(self, batch: Batch) -> None:
         """Undo an intent of which nothing has left."""
         batch.attempts -= 1
         self._tally.requests -= 1
         self._move(batch, BatchState.PENDING)
 
-    def _settle(self, batch: Batch, exchange: Exchange, worded: Worded, size: int, began: float) -> None:
+    def _settle(self, batch: Batch, exchange: Exchange, rest: bytes, size: int, began: float) -> None:
         verdict = judge(exchange)
         batch.status = verdict.status or 0
         doubt = "An earlier attempt may have been taken." if batch.flags & DOUBT else None
@@ -351,7 +359,7 @@ class Dispatch:
             case Step.TRY_AGAIN:
                 self._try_again(batch, verdict, exchange)
             case Step.FINISH:
-                self._finish(batch, part, verdict, worded)
+                self._finish(batch, part, verdict, rest)
 
     def _judge_run(self, verdict: Verdict, exchange: Exchange, began: float) -> Problem | None:
         """Say whether this attempt ends the run, and let an answer that asks to wait hold all lanes back."""
@@ -374,14 +382,14 @@ class Dispatch:
         self._move(batch, BatchState.PENDING)
         heapq.heappush(self._delayed, (self._clock() + wait, next(self._number), batch))
 
-    def _finish(self, batch: Batch, part: Part, verdict: Verdict, worded: Worded) -> None:
+    def _finish(self, batch: Batch, part: Part, verdict: Verdict, rest: bytes) -> None:
         result = conclude(part, verdict)
         if verdict.disposition is Disposition.HALT or result.outcome is Outcome.NOT_SENT:
             self._move(batch, BatchState.PENDING)
             self._halt(problem(verdict.code, verdict.explanation))
             return
         self._conclude(batch, _STATES[result.outcome])
-        if result.outcome is Outcome.REJECTED and (halt := self._breaker.refused_alone(worded.digest, verdict)):
+        if result.outcome is Outcome.REJECTED and (halt := self._breaker.refused_alone(rest, verdict)):
             self._halt(halt)
 
     def _conclude(self, batch: Batch, state: BatchState) -> None:
@@ -423,16 +431,16 @@ class Dispatch:
             self._writer.add(Draft(text, len(parts), batch.parcel.canary, batch.flags, batch.attempts))
         self._writer.mark(batch)
 
-    def _worded(self, batch: Batch) -> Worded | None:
+    def _said(self, batch: Batch) -> bytes | None:
         if self._last is not None and self._last[0] == batch.values:
             return self._last[1]
         try:
-            worded = self._wording.word(batch.values)  # type: ignore[arg-type]
+            rest = self._wording.said(batch.values)  # type: ignore[arg-type]
         except MetrixChannelsError as error:
             self._halt(problem(error.code, error.message, error.location))
             return None
-        self._last = batch.values, worded
-        return worded
+        self._last = batch.values, rest
+        return rest
 
     def _note(self, batch: Batch, exchange: Exchange, verdict: Verdict) -> None:
         answer = exchange.body[:_ANSWER] if isinstance(exchange, Reply) else None

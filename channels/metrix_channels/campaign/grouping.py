@@ -7,17 +7,16 @@ so that an audience of any size takes the same memory and each message the fewes
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from json import JSONEncoder
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from attrs import define, field
 
 from ..ledger import Draft
 from ..models import JsonValue
+from .json_text import dumped
 from .wording import Worded
 
-_ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MOST_RECIPIENTS: Final = 250_000
 _MOST_GROUPS: Final = 60_000
 _MOST_DRAFTS: Final = 50
@@ -37,7 +36,9 @@ class Group:
         values: JSON of what makes the message.
         sms_parts: what an SMS of it costs one recipient.
         codes: of the cautions about it.
+        empty: names of values that are empty.
         recipients: not yet in a batch.
+        settled: so many of them were counted.
         counted: the message is among those that were counted.
     """
 
@@ -45,7 +46,9 @@ class Group:
     values: str
     sms_parts: int
     codes: tuple[str, ...]
+    empty: tuple[str, ...]
     recipients: list[str] = field(factory=list)
+    settled: int = 0
     counted: bool = False
 
 
@@ -64,6 +67,8 @@ class Grouping:
         texts: different messages, once `finish` has run.
         sms_parts: what all messages cost together.
         cautions: recipients by the code of a caution about their message.
+        empty: recipients by the name of a value that is empty for them.
+        lists: the recipients of each group in memory, by the key of their values.
     """
 
     def __init__(
@@ -78,7 +83,7 @@ class Grouping:
         self._batch_size = batch_size
         self._canary = canary
         self._known = known
-        self._by_key: dict[Key, Group] = {}
+        self.lists: dict[Key, list[str]] = {}
         self._by_digest: dict[bytes, Group] = {}
         self._waiting = 0
         self._pieces: sqlite3.Connection | None = None
@@ -89,14 +94,15 @@ class Grouping:
         self.texts = 0
         self.sms_parts = 0
         self.cautions: dict[str, int] = {}
+        self.empty: dict[str, int] = {}
 
     @property
     def digests(self) -> frozenset[bytes]:
         """The messages that are in memory."""
         return frozenset(self._by_digest)
 
-    def group(self, key: Key, values: Callable[[], Values]) -> Group:
-        """Return the group of a row.
+    def open(self, key: Key, values: Values) -> list[str]:
+        """Return the list of a group's recipients, to which more can be added; it is kept in `lists`.
 
         Args:
             key: equal for equal values, and for no others.
@@ -105,39 +111,26 @@ class Grouping:
         Raises:
             TemplateError, MessageInvalid: the row's message cannot be made.
         """
-        group = self._by_key.get(key)
+        worded = self._word(values)
+        group = self._by_digest.get(worded.digest)
         if group is None:
-            found = values()
-            worded = self._word(found)
-            group = self._by_digest.get(worded.digest)
-            if group is None:
-                codes = tuple(caution.code for caution in worded.cautions)
-                group = Group(worded.digest, _ENCODE(found), worded.sms_parts, codes)
-                self._by_digest[worded.digest] = group
-            self._by_key[key] = group
-        return group
+            codes = tuple(caution.code for caution in worded.cautions)
+            empty = tuple(name for name, value in values.items() if value == "")
+            group = Group(worded.digest, dumped(values), worded.sms_parts, codes, empty)
+            self._by_digest[worded.digest] = group
+        self.lists[key] = group.recipients
+        return group.recipients
 
-    def add(self, group: Group, recipients: Sequence[str]) -> None:
-        """Add recipients to a group."""
-        count = len(recipients)
+    def added(self, count: int) -> None:
+        """Count recipients who were added to the lists; makes batches when they have become many."""
         self._waiting += count
-        if group.sms_parts:
-            self.sms_parts += count * group.sms_parts
-        for code in group.codes:
-            self.cautions[code] = self.cautions.get(code, 0) + count
-        group.recipients += recipients
-        size = self._batch_size
-        if len(group.recipients) >= size:
-            whole = len(group.recipients) // size * size
-            for start in range(0, whole, size):
-                self._batch(group.values, group.recipients[start : start + size])
-            del group.recipients[:whole]
-            self._waiting -= whole
-        if self._waiting >= _MOST_RECIPIENTS or len(self._by_key) >= _MOST_GROUPS:
+        if self._waiting >= _MOST_RECIPIENTS or len(self.lists) >= _MOST_GROUPS:
+            self._settle()
             self._spill()
 
     def finish(self) -> Iterator[None]:
         """Make batches of what is left; pauses now and then, so that `drafts` can be taken away."""
+        self._settle()
         if self._pieces is None:
             for group in self._by_digest.values():
                 self.texts += group.digest not in self._known
@@ -153,6 +146,23 @@ class Grouping:
         self._close_parcel()
         yield
 
+    def _settle(self) -> None:
+        """Count what has come together, and make the batches that are full."""
+        size = self._batch_size
+        for group in self._by_digest.values():
+            recipients = group.recipients
+            count = len(recipients) - group.settled
+            self.sms_parts += count * group.sms_parts
+            for code in group.codes:
+                self.cautions[code] = self.cautions.get(code, 0) + count
+            for name in group.empty:
+                self.empty[name] = self.empty.get(name, 0) + count
+            if whole := len(recipients) // size * size:
+                for start in range(0, whole, size):
+                    self._batch(group.values, recipients[start : start + size])
+                del recipients[:whole]
+            group.settled = len(recipients)
+
     def _spill(self) -> None:
         if self._pieces is None:
             self._pieces = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -167,11 +177,12 @@ class Grouping:
         self._pieces.executemany("INSERT INTO pieces VALUES (?, ?, ?)", rows)
         self._pieces.execute("COMMIT")
         self._waiting = 0
-        if len(self._by_key) > _MOST_GROUPS // 2:
-            self._by_key, self._by_digest = {}, {}
+        if len(self.lists) > _MOST_GROUPS // 2:
+            self.lists, self._by_digest = {}, {}
             return
         for group in self._by_digest.values():
-            group.recipients = []
+            group.recipients.clear()
+            group.settled = 0
             group.counted = True
 
     def _merge(self, pieces: sqlite3.Connection) -> Iterator[None]:
@@ -193,7 +204,7 @@ class Grouping:
             self._batch(values, waiting)
 
     def _batch(self, values: str, recipients: list[str]) -> None:
-        self._contents.append(f"[{values},{_ENCODE(recipients)}]")
+        self._contents.append(f"[{values},{dumped(recipients)}]")
         self.batches += 1
         self._in_parcel += len(recipients)
         if self._in_parcel >= _PARCEL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from json import JSONEncoder
 from typing import Final
@@ -14,7 +14,7 @@ from ..errors import CampaignError, MetrixChannelsError
 from ..ledger import Draft, Skip, SkipReason, Tally
 from ..models import JsonValue
 from .audience import ABSENT, Chunk
-from .grouping import Group, Grouping, Key, Values
+from .grouping import Grouping, Key, Values
 from .screening import Seen
 from .wording import Wording
 
@@ -22,6 +22,7 @@ _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_key
 _FIRST_ROWS: Final = 5
 _MOST_KINDS: Final = 10
 _SKIPS: Final = 1_000
+_MOST_FAILED: Final = 10_000
 
 Screen = Callable[[Sequence[str]], dict[str, SkipReason]]
 """Says of some recipients which are to be sent nothing, and why."""
@@ -68,7 +69,7 @@ class Planner:
         self._skips: list[Skip] = []
         self._skipped: dict[SkipReason, list[tuple[int, str]]] = defaultdict(list)
         self._faults: dict[tuple[str, str | None], Fault] = {}
-        self._empty: dict[str, int] = defaultdict(int)
+        self._failed: dict[Key, Fault] = {}
 
     def take(self, chunk: Chunk) -> None:
         """Plan the next rows."""
@@ -123,16 +124,12 @@ class Planner:
     def facts(self) -> dict[str, JsonValue]:
         """Return what the plan found, beside the counts."""
         both = dict.fromkeys((self._canary, self._grouping))
-        cautions: dict[str, int] = defaultdict(int)
-        for grouping in both:
-            for code, count in grouping.cautions.items():
-                cautions[code] += count
         return {
             "batches": self.tally.batches,
             "texts": sum(grouping.texts for grouping in both),
             "sms_parts": sum(grouping.sms_parts for grouping in both),
-            "cautions": dict(cautions),
-            "empty": dict(self._empty),
+            "cautions": dict(sum((Counter(grouping.cautions) for grouping in both), Counter())),
+            "empty": dict(sum((Counter(grouping.empty) for grouping in both), Counter())),
         }
 
     def close(self) -> None:
@@ -163,33 +160,35 @@ class Planner:
     def _group(self, numbers: Sequence[int], recipients: Sequence[str], values: Sequence[Sequence[JsonValue]]) -> None:
         if not recipients:
             return
+        lists = self._grouping.lists
         if not self._columns:
-            self._add("", dict, recipients, numbers)
-            return
-        together: dict[Key, list[int]] = defaultdict(list)
-        keys = values if self._plain else [_ENCODE(self._mapping(each)) for each in values]
-        for at, key in enumerate(keys):
-            together[key].append(at)  # type: ignore[index]
-        for key, places in together.items():
-            first = places[0]
-            self._add(
-                key,
-                lambda at=first: self._mapping(values[at]),  # type: ignore[misc]
-                [recipients[at] for at in places],
-                [numbers[at] for at in places],
-            )
+            together = lists.get(()) or self._opened((), (), numbers)
+            if together is not None:
+                together += recipients
+        else:
+            keys = values if self._plain else [_ENCODE(self._mapping(each)) for each in values]
+            for at, (key, recipient) in enumerate(zip(keys, recipients, strict=True)):
+                try:
+                    lists[key].append(recipient)  # type: ignore[index]
+                except KeyError:
+                    together = self._opened(key, values[at], numbers[at : at + 1])  # type: ignore[arg-type]
+                    if together is not None:
+                        together.append(recipient)
+        self._grouping.added(len(recipients))
 
-    def _add(self, key: Key, values: Callable[[], Values], recipients: Sequence[str], numbers: Sequence[int]) -> None:
-        try:
-            group: Group = self._grouping.group(key, values)
-        except MetrixChannelsError as error:
-            self._fault(error, numbers)
-            return
-        if self._columns and '""' in group.values:
-            for name, value in values().items():
-                if value == "":
-                    self._empty[name] += len(recipients)
-        self._grouping.add(group, recipients)
+    def _opened(self, key: Key, values: Sequence[JsonValue], numbers: Sequence[int]) -> list[str] | None:
+        """Begin the group of a row; None when its message cannot be made."""
+        fault = self._failed.get(key)
+        if fault is None:
+            try:
+                return self._grouping.open(key, self._mapping(values))
+            except MetrixChannelsError as error:
+                fault = self._faults.setdefault((error.code, error.location), Fault(error))
+                if len(self._failed) < _MOST_FAILED:
+                    self._failed[key] = fault
+        fault.count += len(numbers)
+        fault.rows += numbers[: max(_FIRST_ROWS - len(fault.rows), 0)]
+        return None
 
     def _mapping(self, values: Sequence[JsonValue]) -> Values:
         return {name: value for name, value in zip(self._columns, values, strict=True) if value is not ABSENT}
@@ -217,11 +216,6 @@ class Planner:
         self.tally.batches = sum(grouping.batches for grouping in dict.fromkeys((self._canary, self._grouping)))
 
     # -- faults
-
-    def _fault(self, error: MetrixChannelsError, numbers: Sequence[int]) -> None:
-        fault = self._faults.setdefault((error.code, error.location), Fault(error))
-        fault.count += len(numbers)
-        fault.rows += numbers[: _FIRST_ROWS - len(fault.rows)]
 
     def _require_no_faults(self) -> None:
         if not self._faults:

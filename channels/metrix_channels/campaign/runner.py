@@ -203,7 +203,7 @@ class Campaigns:
             screens.close()
         wording = Wording(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
         client = self._client()
-        bodies = [request_body(recipients, wording.word(values)) for values, recipients in batches]  # type: ignore[arg-type]
+        bodies = [request_body(recipients, wording.said(values)) for values, recipients in batches]  # type: ignore[arg-type]
         await client.close()
         return CampaignPreview([client.shown_request(json.loads(body)) for body in bodies], tally, dict(facts))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from json import JSONEncoder
-from typing import Final
 
 from attrs import frozen
 
@@ -14,8 +12,7 @@ from ..adapters import adapter_for, sms_length
 from ..errors import MetrixChannelsError
 from ..models import Caution, ChannelType, JsonValue
 from ..templating import Template
-
-_ENCODE: Final = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+from .json_text import dumped
 
 
 @frozen
@@ -64,17 +61,31 @@ class Wording:
         Raises:
             TemplateError, MessageInvalid: this row cannot be sent, and why.
         """
-        fields = self._template.render({**self._context, **values}, self._now).fields
+        fields = self._rendered(values)
         try:
             message = self._adapter.compose(fields)
         except MetrixChannelsError as error:
             error.location = error.location or str(self._template.path)
             raise
-        rest = f',"channel":"{message.metrix_channel}","message":{_ENCODE(message.fields)}}}'.encode()
+        rest = self._rest(message.fields)
         parts = sms_length(str(message.fields["body"])).parts if self._is_sms else 0
         return Worded(hashlib.blake2b(rest, digest_size=16).digest(), rest, parts, message.cautions)
 
+    def said(self, values: Mapping[str, JsonValue]) -> bytes:
+        """Render a message that was checked before; returns the request's JSON after the recipients.
 
-def request_body(recipients: list[str], worded: Worded) -> bytes:
-    """Return the body of `POST /push`."""
-    return f'{{"recipients":{_ENCODE(recipients)}'.encode() + worded.rest
+        Raises:
+            TemplateError, MessageInvalid: it can no longer be rendered as it was.
+        """
+        return self._rest(self._adapter.assemble(self._rendered(values)))
+
+    def _rendered(self, values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        return self._template.render({**self._context, **values}, self._now).fields
+
+    def _rest(self, fields: Mapping[str, JsonValue]) -> bytes:
+        return f',"channel":"{self._adapter.metrix_name}","message":{dumped(fields)}}}'.encode()
+
+
+def request_body(recipients: list[str], rest: bytes) -> bytes:
+    """Return the body of `POST /push`: its recipients, and what `Wording.said` returned."""
+    return f'{{"recipients":{dumped(recipients)}'.encode() + rest

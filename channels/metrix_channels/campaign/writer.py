@@ -17,6 +17,9 @@ class Writer:
         record: the run; its tally is written with every commit.
         committed: called after each commit.
         failed: called once, when the ledger cannot be written.
+
+    Attributes:
+        commits: begun so far.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Writer:
         self._news = asyncio.Event()
         self._closing = False
         self._error: LedgerError | None = None
+        self.commits = 0
         self._task = asyncio.create_task(self._work())
 
     def mark(self, batch: Batch) -> None:
@@ -88,6 +92,7 @@ class Writer:
             changes.parcels = list(self._parcels.values())
             self._parcels.clear()
             waiting, self._waiting = self._waiting, []
+            self.commits += 1
             try:
                 committed = await self._book.commit(self._record.id, changes, self._record.tally)
             except LedgerError as error:

@@ -1,7 +1,7 @@
-"""`${NAME}` in the configuration: where it is filled in, where it is refused, and what it says of a variable.
+"""`${NAME}` in a file: where it is filled in, where it is refused, and what it says of a variable.
 
-It is filled in under `metrix` and in `ledger` alone. A verification that followed the environment would verify
-itself.
+It is filled in under `metrix` and in `ledger` of the configuration alone. A verification that followed the
+environment would verify itself.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def substitute(text: str, environ: Mapping[str, str]) -> str:
     return REFERENCE.sub(lambda match: value(match[1]), text)
 
 
-def fill(data: JsonValue, environ: Mapping[str, str]) -> Filling:
-    """Fill in the variables of a whole configuration."""
+def fill(data: JsonValue, environ: Mapping[str, str] | None) -> Filling:
+    """Fill in the variables of a whole file; None: it is one where none may stand."""
     problems: dict[KeyPath, Refusal] = {}
 
     def text(value: str, path: KeyPath) -> JsonValue:
@@ -62,8 +62,13 @@ def fill(data: JsonValue, environ: Mapping[str, str]) -> Filling:
     return Filling(_each_text(data, (), text), problems)
 
 
-def _fill_text(value: str, path: KeyPath, environ: Mapping[str, str]) -> JsonValue:
-    if path in LAZY or "${" not in value:
+def _fill_text(value: str, path: KeyPath, environ: Mapping[str, str] | None) -> JsonValue:
+    if "${" not in value:
+        return value
+    if environ is None:
+        message = "nothing in this file is filled in from the environment, so ${NAME} cannot stand here"
+        raise Refusal(message, code="environment_refused", confidential=True)
+    if path in LAZY:
         return value
     if not path or path[0] not in FILLED:
         message = "${NAME} is filled in under `metrix` and in `ledger` only"

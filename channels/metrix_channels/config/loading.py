@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 from cattrs import BaseValidationError, Converter, IterableValidationError
@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..models import JsonValue
 from .environment import fill
 from .kinds import CHANNEL_NAME, Refusal
-from .models import SETTING, Channel, Config, Setting, Verification, key_of
+from .models import SETTING, Channel, Config, Setting, Verification, key_of, optional_model
 from .problems import raise_problems
 from .strict_yaml import Document, printable, read_yaml
 
@@ -64,13 +64,13 @@ def make_config(document: Document, path: Path, environ: Mapping[str, str]) -> C
     return _settled(make_model(document, Config, environ), document, path, environ)
 
 
-def make_model(document: Document, model: type[T], environ: Mapping[str, str]) -> T:
+def make_model(document: Document, model: type[T], environ: Mapping[str, str] | None) -> T:
     """Make a model, whose fields carry a `Setting` each, of a document.
 
     Args:
         document: a whole file.
         model: an attrs class.
-        environ: what `${NAME}` stands for, where it may stand.
+        environ: what `${NAME}` stands for, where it may stand; None: it may stand nowhere.
 
     Raises:
         ConfigError: those of `load_config`.
@@ -118,6 +118,7 @@ def _below(folder: Path, path: Path | None) -> Path | None:
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
     converter.register_structure_hook_factory(attrs.has, _class_hook)
+    converter.register_structure_hook_func(lambda cls: optional_model(cls) is not None, _optional_model)
     converter.register_structure_hook_func(lambda cls: cls == Mapping[str, Channel], _channels)
     converter.register_structure_hook(bool | Verification, _verified)
     return converter
@@ -150,6 +151,11 @@ def _override(name: str, setting: Setting | None) -> Any:
         return override(rename=key)
     parse = setting.kind.parse
     return override(rename=key, struct_hook=lambda value, _: parse(value))
+
+
+def _optional_model(value: JsonValue, cls: Any) -> Any:
+    """Make a model that may be absent: a key that is there and blank is a slip, not a wish to go without it."""
+    return _converter().structure(value, cast(type[Any], optional_model(cls)))
 
 
 def _verified(value: JsonValue, _: Any) -> bool | Verification:

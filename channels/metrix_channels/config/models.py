@@ -10,8 +10,10 @@ import difflib
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Final, get_args, get_origin
 
+import attrs
 from attrs import field, frozen
 
 from ..errors import ConfigError
@@ -48,6 +50,13 @@ def key_of(name: str) -> str:
 def setting(doc: str, kind: Kind[Any] | None = None, default: JsonValue = None) -> dict[str, Setting]:
     """Return the metadata of a field that stands in the file; see `Setting`."""
     return {SETTING: Setting(doc, kind, default)}
+
+
+def optional_model(annotation: Any) -> type[Any] | None:
+    """Return the model of an annotation `Model | None`; None for any other."""
+    options = get_args(annotation) if get_origin(annotation) is UnionType else ()
+    models = [option for option in options if attrs.has(option)]
+    return models[0] if len(options) == 2 and NoneType in options and models else None
 
 
 @frozen(kw_only=True)

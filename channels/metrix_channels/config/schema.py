@@ -1,7 +1,7 @@
-"""A JSON Schema (2020-12) of the configuration, with which editors complete and check the file as it is written.
+"""A JSON Schema (2020-12) of a file, with which editors complete and check it as it is written.
 
-It is made from the models, so it cannot disagree with them. `python -m metrix_channels.config.schema` prints it; the
-result is kept beside this module as `channels.schema.json`.
+It is made from the models, so it cannot disagree with them. `python -m metrix_channels.config.schema` prints the
+configuration's, which is kept beside this module as `channels.schema.json`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,25 @@ import attrs
 
 from .environment import FILLED
 from .kinds import CHANNEL_NAME, REFERENCE
-from .models import SETTING, Config, Setting, key_of
+from .models import SETTING, Config, Setting, key_of, optional_model
 
 _ANY_REFERENCE: Final = {"type": "string", "pattern": REFERENCE.pattern}
 
 
-def build() -> dict[str, Any]:
-    """Return the schema."""
-    schema = _of_class(Config, filled=FILLED)
-    return {
+def write_schema(model: type[Any], title: str, filled: frozenset[str] = frozenset()) -> str:
+    """Return the schema of a file, as JSON.
+
+    Args:
+        model: of the whole file; its fields carry a `Setting` each.
+        title: of the schema.
+        filled: keys in or under which `${NAME}` may stand for a value.
+    """
+    schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "metrix-channels configuration",
-        **schema,
+        "title": title,
+        **_of_class(model, filled=filled),
     }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _of_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
@@ -61,6 +67,7 @@ def _of_setting(setting: Setting, annotation: Any, filled: bool) -> dict[str, An
 
 
 def _of_type(annotation: Any, filled: bool) -> dict[str, Any]:
+    annotation = optional_model(annotation) or annotation
     if attrs.has(annotation):
         fields = frozenset(field.name for field in attrs.fields(annotation))
         return _of_class(annotation, filled=fields if filled else frozenset())
@@ -77,4 +84,4 @@ def _of_type(annotation: Any, filled: bool) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(build(), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(write_schema(Config, "metrix-channels configuration", FILLED))

@@ -61,7 +61,9 @@ CATALOGUE: dict[str, Situation] = {
         2,
     ),
     "config_key_unknown": Situation("A key is not known.", "Correct the key or remove it.", 2),
-    "config_key_missing": Situation("A key is missing.", "Add it; channels.example.yaml shows all of them.", 2),
+    "config_key_missing": Situation(
+        "A key is missing.", "Add it; channels.example.yaml shows all that channels.yaml may have.", 2
+    ),
     "config_value_invalid": Situation("A value is not what is expected.", "Correct the value as the message says.", 2),
     "environment_refused": Situation(
         "${NAME} stands where the environment must not decide.",

@@ -28,10 +28,13 @@ from .records import checksum, require_checksum
 from .run_records import LIVE, OVER, Changes, Committed, Draft, RunRecord, RunState, Skip, Tally, Wish
 
 _COLUMNS: Final = (
-    "id", "name", "run", "state", "owner", "file", "pins", "facts", "tally", "started_at", "finished_at", "halted_by",
+    "id", "name", "run", "state", "owner", "file", "pins", "facts", "started_at", "finished_at", "halted_by",
 )  # fmt: skip
-_SELECT: Final = f"SELECT {', '.join(_COLUMNS)}, wish, checksum FROM runs "  # noqa: S608 - constants
-_TABLES: Final = ("marks", "parcels", "skips", "troubles", "events")
+_SELECT: Final = (
+    f"SELECT {', '.join(f'r.{name}' for name in _COLUMNS)}, r.checksum, t.tally, t.checksum"  # noqa: S608 - constants
+    " FROM runs r JOIN tallies t ON t.run = r.id "
+)
+_TABLES: Final = ("tallies", "marks", "parcels", "skips", "troubles", "events")
 
 
 class RunBook:
@@ -66,7 +69,7 @@ class RunBook:
         """Return every run, the newest first."""
 
         def work(connection: sqlite3.Connection) -> list[RunRecord]:
-            rows = connection.execute(_SELECT + "ORDER BY id DESC").fetchall()
+            rows = connection.execute(_SELECT + "ORDER BY r.id DESC").fetchall()
             return [record for row in rows if (record := self._run(row))]
 
         return await self._database.transact(work)
@@ -115,12 +118,11 @@ class RunBook:
             if (found := self._find(connection, name)) is not None:
                 code = "run_busy" if found.live else "run_exists"
                 raise CampaignError(f"The ledger has a campaign {name!r} already: {found.state}.", code=code)
-            tally = Tally().dump()
             row = (name, uuid.uuid4().hex, RunState.PLANNING.value, self._database.owner.name, file, json.dumps(pins),
-                   "{}", tally, iso_utc(datetime.now(UTC)))  # fmt: skip
+                   "{}", iso_utc(datetime.now(UTC)))  # fmt: skip
             connection.execute(
-                "INSERT INTO runs (name, run, state, owner, file, pins, facts, tally, started_at, checksum)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                "INSERT INTO runs (name, run, state, owner, file, pins, facts, started_at, checksum)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
                 row,
             )
             return self._sealed(connection, name)
@@ -135,7 +137,7 @@ class RunBook:
         def work(connection: sqlite3.Connection) -> None:
             add_drafts(connection, run, drafts)
             add_skips(connection, run, skips)
-            self._update(connection, run, tally=text)
+            _count(connection, run, text)
 
         text = tally.dump()
         await self._database.transact(work)
@@ -144,8 +146,9 @@ class RunBook:
         """End the plan: from here on the run is there, whatever happens to this process."""
 
         def work(connection: sqlite3.Connection) -> RunRecord:
-            written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False), "tally": text}
+            written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
             self._update(connection, run, state=RunState.RUNNING.value, **written)
+            _count(connection, run, text)
             _note(connection, run, "planned", f"{tally.pending} recipients in {tally.batches} batches")
             return self._require(connection, run)
 
@@ -189,7 +192,8 @@ class RunBook:
             over = iso_utc(datetime.now(UTC)) if state in OVER else None
             why = json.dumps(halted_by.as_dict()) if halted_by else None
             changes = {"state": state.value, "owner": None, "wish": None, "halted_by": why, "finished_at": over}
-            self._update(connection, run, tally=text, **changes)
+            self._update(connection, run, **changes)
+            _count(connection, run, text)
             _note(connection, run, state.value, halted_by.message if halted_by else "")
 
         text = tally.dump()
@@ -214,7 +218,7 @@ class RunBook:
             added = add_drafts(connection, run, changes.drafts)
             add_skips(connection, run, changes.skips)
             add_troubles(connection, run, changes.troubles)
-            self._update(connection, run, tally=text)
+            _count(connection, run, text)
             return Committed([opened(*each) for each in added], wish)
 
         return await self._database.transact(work)
@@ -244,7 +248,7 @@ class RunBook:
             for parcel in which(connection, run):
                 settle(parcel)
                 write_marks(connection, [(parcel.id, parcel.is_open, bytes(parcel.marks))])
-            self._update(connection, run, tally=tally.dump())
+            _count(connection, run, tally.dump())
 
         await self._database.transact(work)
 
@@ -277,7 +281,7 @@ class RunBook:
     # -- rows
 
     def _find(self, connection: sqlite3.Connection, name: str) -> RunRecord | None:
-        row = connection.execute(_SELECT + "WHERE name = ?", (name,)).fetchone()
+        row = connection.execute(_SELECT + "WHERE r.name = ?", (name,)).fetchone()
         return self._run(row) if row else None
 
     def _run(self, row: tuple[Any, ...]) -> RunRecord | None:
@@ -286,11 +290,12 @@ class RunBook:
         return record if planned else None  # the plan of a process that died is no run
 
     def _require(self, connection: sqlite3.Connection, run: int) -> RunRecord:
-        return self._record(connection.execute(_SELECT + "WHERE id = ?", (run,)).fetchone())
+        return self._record(connection.execute(_SELECT + "WHERE r.id = ?", (run,)).fetchone())
 
     def _record(self, row: tuple[Any, ...]) -> RunRecord:
-        *columns, _wish, expected = row
+        *columns, expected, tally, expected_of_tally = row
         require_checksum(expected, columns, f"the campaign {columns[1]}")
+        require_checksum(expected_of_tally, (columns[0], tally), f"the counts of the campaign {columns[1]}")
         found = dict(zip(_COLUMNS, columns, strict=True))
         state = RunState(found["state"])
         live = state in LIVE and is_alive(self._database.path, found["owner"])
@@ -303,7 +308,7 @@ class RunBook:
             file=found["file"],
             pins=json.loads(found["pins"]),
             facts=json.loads(found["facts"]),
-            tally=Tally.load(found["tally"]),
+            tally=Tally.load(tally),
             started_at=datetime.fromisoformat(found["started_at"]),
             finished_at=datetime.fromisoformat(found["finished_at"]) if found["finished_at"] else None,
             halted_by=Problem(**json.loads(found["halted_by"])) if found["halted_by"] else None,
@@ -318,6 +323,7 @@ class RunBook:
     def _sealed(self, connection: sqlite3.Connection, name: str) -> RunRecord:
         row = connection.execute("SELECT id FROM runs WHERE name = ?", (name,)).fetchone()
         self._update(connection, row[0])
+        _count(connection, row[0], Tally().dump())
         return self._require(connection, row[0])
 
     def _update(self, connection: sqlite3.Connection, run: int, **changes: str | None) -> None:
@@ -341,6 +347,14 @@ def _note(connection: sqlite3.Connection, run: int, what: str, detail: str) -> N
     connection.execute(
         "INSERT INTO events (run, at, what, detail) VALUES (?, ?, ?, ?)",
         (run, iso_utc(datetime.now(UTC)), what, detail),
+    )
+
+
+def _count(connection: sqlite3.Connection, run: int, tally: str) -> None:
+    connection.execute(
+        "INSERT INTO tallies (run, tally, checksum) VALUES (?, ?, ?)"
+        " ON CONFLICT (run) DO UPDATE SET tally = excluded.tally, checksum = excluded.checksum",
+        (run, tally, checksum((run, tally))),
     )
 
 

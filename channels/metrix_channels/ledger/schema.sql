@@ -50,8 +50,8 @@ CREATE TABLE salt (
 
 INSERT INTO salt VALUES (1, randomblob(32));
 
--- One row a run of a campaign. `tally` counts recipients; its outcomes always add up to its rows. `owner` names the
--- process that plans or dispatches, `wish` is what another process asks of it. `checksum` covers what makes the books.
+-- One row a run of a campaign. `owner` names the process that plans or dispatches, `wish` is what another process asks
+-- of it. `checksum` covers everything but the wish.
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     name        TEXT NOT NULL UNIQUE,
@@ -62,11 +62,17 @@ CREATE TABLE runs (
     file        TEXT NOT NULL,
     pins        TEXT NOT NULL,
     facts       TEXT NOT NULL,
-    tally       TEXT NOT NULL,
     started_at  TEXT NOT NULL,
     finished_at TEXT,
     halted_by   TEXT,
     checksum    INTEGER NOT NULL
+) STRICT;
+
+-- The counts of a run, in recipients; its outcomes always add up to its rows. Apart from it: written with every commit.
+CREATE TABLE tallies (
+    run      INTEGER PRIMARY KEY REFERENCES runs (id),
+    tally    TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 
 -- What is to be sent: a JSON list of [values, recipients], one a batch. It never changes.

@@ -1,0 +1,24 @@
+"""JSON as requests and the ledger hold it: the shortest form, in UTF-8. With the extra `fast`, written by orjson."""
+
+from __future__ import annotations
+
+from json import JSONEncoder
+from typing import Any, Final
+
+_ENCODE: Final = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+try:
+    import orjson
+except ModuleNotFoundError:
+
+    def dumped(value: Any) -> str:
+        """Write plain data."""
+        return _ENCODE(value)
+else:
+
+    def dumped(value: Any) -> str:
+        """Write plain data; a whole number beyond 64 bits, which orjson refuses, as Python would."""
+        try:
+            return orjson.dumps(value).decode()
+        except TypeError:
+            return _ENCODE(value)
