@@ -7,7 +7,7 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from metrix_channels import AsyncNotifier
-from metrix_channels.api import Endpoint, Exchange
+from metrix_channels.api import Endpoint, Exchange, Transport
 from metrix_channels.api.httpx_transport import HttpxTransport
 from metrix_channels.errors import MetrixChannelsError
 from metrix_channels.outcomes import Receipt
@@ -103,11 +103,17 @@ def make_project(folder: Path, url: str, *, on_ambiguous: str = "retry", **metri
     return project
 
 
-def post(url: str, *, seconds: float = 2.0, **endpoint: Any) -> Exchange:
-    """Make one attempt through the real transport."""
+def post(
+    url: str,
+    *,
+    wire: Callable[[Endpoint, Redactor], Transport] = HttpxTransport,
+    seconds: float = 2.0,
+    **endpoint: Any,
+) -> Exchange:
+    """Make one attempt through a real transport."""
 
     async def attempt() -> Exchange:
-        transport = HttpxTransport(Endpoint(url, **endpoint), Redactor(Secret(API_KEY)))
+        transport = wire(Endpoint(url, **endpoint), Redactor(Secret(API_KEY)))
         try:
             return await transport.post("/push", {"X-API-Key": API_KEY}, b'{"secret": "body"}', seconds)
         finally:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from attrs import frozen
 
@@ -56,22 +56,14 @@ def open_transport(endpoint: Endpoint, redactor: Redactor, *, fast: bool = False
     Args:
         endpoint: where to send, and through what.
         redactor: cleans what answers and errors say.
-        fast: for many requests: the wire of the extra `fast`, where it is installed. It can only trust the system's
-            authorities, so it is left alone where the configuration names others, or the environment would.
+        fast: for many requests: the wire of the extra `fast`, where it is installed and may carry the key.
     """
     # When it is needed, not before: an HTTP client is a third of what importing this library costs.
-    if fast and not (endpoint.base_url.startswith("https:") and (endpoint.ca_file or _TRUST & os.environ.keys())):
-        try:
-            from .pyreqwest_transport import PyreqwestTransport
-        except ModuleNotFoundError as error:
-            if error.name != "pyreqwest":
-                raise
-        else:
+    if fast and find_spec("pyreqwest") is not None:
+        from .pyreqwest_transport import PyreqwestTransport, serves
+
+        if serves(endpoint):
             return PyreqwestTransport(endpoint, redactor)
     from .httpx_transport import HttpxTransport
 
     return HttpxTransport(endpoint, redactor)
-
-
-_TRUST: Final = {"SSL_CERT_FILE", "SSL_CERT_DIR"}
-"""Variables that would decide whom the fast wire gives the key to."""

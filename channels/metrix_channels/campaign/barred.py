@@ -7,7 +7,11 @@ from collections.abc import Iterable, Sequence
 
 
 class Barred:
-    """On disk, in a file of its own that the system removes with the process: lists may be long."""
+    """On disk, in a file of its own that the system removes with the process: lists may be long.
+
+    Attributes:
+        suppresses: there is a list, however short.
+    """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -16,11 +20,11 @@ class Barred:
         self._database.execute(
             "CREATE TABLE reached (recipient TEXT, run INTEGER, at INTEGER, PRIMARY KEY (recipient, run)) WITHOUT ROWID"
         )
-        self._suppresses = False
+        self.suppresses = False
 
     def suppress(self, recipients: Iterable[str]) -> None:
         """Bar recipients for good."""
-        self._suppresses = True
+        self.suppresses = True
         self._write("INSERT OR IGNORE INTO suppressed VALUES (?)", ((each,) for each in recipients))
 
     def reach(self, run: int, reached: Iterable[tuple[str, int]]) -> None:
@@ -30,9 +34,7 @@ class Barred:
     def suppressed(self, recipients: Sequence[str]) -> set[str]:
         """Return those of `recipients` who are suppressed."""
         return (
-            self._among("SELECT recipient FROM suppressed WHERE recipient IN", recipients)
-            if self._suppresses
-            else set()
+            self._among("SELECT recipient FROM suppressed WHERE recipient IN", recipients) if self.suppresses else set()
         )
 
     def capped(self, recipients: Sequence[str], count: int, since: int) -> set[str]:

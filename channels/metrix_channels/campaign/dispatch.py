@@ -58,7 +58,7 @@ from .breaker import Breaker
 from .wording import Wording, request_body
 from .writer import Writer
 
-_PARCELS: Final = 8
+_PARCELS: Final = 16
 _IDLE: Final = 0.5
 _ANSWER: Final = 2_000
 _STATES: Final = {
@@ -342,13 +342,16 @@ class Dispatch:
     def _settle(self, batch: Batch, exchange: Exchange, rest: bytes, size: int, began: float) -> None:
         verdict = judge(exchange)
         batch.status = verdict.status or 0
+        if verdict.disposition is Disposition.ACCEPTED:
+            self._breaker.answered(verdict)
+            self._conclude(batch, BatchState.ACCEPTED)
+            return
         doubt = "An earlier attempt may have been taken." if batch.flags & DOUBT else None
         part = Part(tuple(batch.recipients), batch.attempts - 1, batch.tries, doubt).after(verdict)
         batch.tries = part.tries
         if part.doubt is not None:
             batch.flags |= DOUBT
-        if verdict.disposition is not Disposition.ACCEPTED:
-            self._note(batch, exchange, verdict)
+        self._note(batch, exchange, verdict)
         if halt := self._judge_run(verdict, exchange, began):
             self._halt(halt)
         match next_step(part, verdict, self._terms.policy):

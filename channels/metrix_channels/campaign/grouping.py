@@ -21,7 +21,9 @@ _MOST_RECIPIENTS: Final = 250_000
 _MOST_GROUPS: Final = 60_000
 _MOST_DRAFTS: Final = 50
 _PARCEL: Final = 1_000
-"""Recipients that are kept together."""
+"""Recipients that are kept together, at least, if there are not too many batches of them."""
+_BATCHES: Final = 250
+"""Batches that are kept together, at most: their marks fit into a page of the ledger."""
 
 Values = dict[str, JsonValue]
 Key = tuple[JsonValue, ...] | str
@@ -207,7 +209,7 @@ class Grouping:
         self._contents.append(f"[{values},{dumped(recipients)}]")
         self.batches += 1
         self._in_parcel += len(recipients)
-        if self._in_parcel >= _PARCEL:
+        if self._in_parcel >= _PARCEL or len(self._contents) >= _BATCHES:
             self._close_parcel()
 
     def _close_parcel(self) -> None:

@@ -311,7 +311,7 @@ class Campaigns:
             admit=self._gate(ready),
             turn=self._pace(ready).turn,
             quiet=_quiet(campaign),
-            screen=screen,
+            screen=screen if screens.bar_anybody else None,
             sensitive=sensitive if template.sensitive else None,
             observe=_sending(watch, record.tally),
             stop=self._stop,

@@ -75,9 +75,9 @@ class Screens:
         return found | dict.fromkeys(self._barred.suppressed(recipients), SkipReason.SUPPRESSED)
 
     @property
-    def has_cap(self) -> bool:
-        """Campaigns count against each other."""
-        return self._cap is not None
+    def bar_anybody(self) -> bool:
+        """There is a list or a cap."""
+        return self._cap is not None or self._barred.suppresses
 
     def close(self) -> None:
         """Remove what was written to disk."""

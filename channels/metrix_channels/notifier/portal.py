@@ -65,13 +65,13 @@ class Portal:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = _new_loop()
+            self._loop = new_event_loop()
             self._thread = threading.Thread(target=_run, args=(self._loop,), name="metrix-channels-engine", daemon=True)
             self._thread.start()
         return self._loop
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_event_loop() -> asyncio.AbstractEventLoop:
     """Return a loop: the one of the extra `fast` where it is installed."""
     try:
         import uvloop

@@ -9,7 +9,7 @@ from metrix_channels.api import Stage, reach
 from metrix_channels.errors import ConfigError, DeliveryError
 from support.certificates import make_certificates
 from support.fault_server import Answer, FaultServer, OnConnect
-from support.project import API_KEY, make_project, post, takes
+from support.project import API_KEY, make_project, takes
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def tls_server(certificate, *script, **settings):
     return FaultServer(script or (Answer(),), certificate=str(certificate), **settings)
 
 
-def test_a_server_of_the_named_authority_is_trusted(certificates):
+def test_a_server_of_the_named_authority_is_trusted(post, certificates):
     """`ca_file` names it."""
     with tls_server(certificates.good) as server:
         assert post(server.url, ca_file=certificates.ca).status == 200
@@ -29,7 +29,7 @@ def test_a_server_of_the_named_authority_is_trusted(certificates):
 
 
 @pytest.mark.parametrize("name", ["expired", "wrong_host", "self_signed"])
-def test_a_bad_certificate_ends_it_before_the_key_is_sent(certificates, name):
+def test_a_bad_certificate_ends_it_before_the_key_is_sent(post, certificates, name):
     """Not even a request line arrives."""
     with tls_server(getattr(certificates, name)) as server:
         failure = post(server.url, ca_file=certificates.ca)
@@ -38,7 +38,7 @@ def test_a_bad_certificate_ends_it_before_the_key_is_sent(certificates, name):
     assert server.handshakes_failed == 1
 
 
-def test_an_authority_that_is_not_named_is_not_trusted(certificates):
+def test_an_authority_that_is_not_named_is_not_trusted(post, certificates):
     """Without `ca_file` the common authorities count, and this is none of them."""
     with tls_server(certificates.good) as server:
         assert post(server.url).stage is Stage.CERTIFICATE
@@ -57,23 +57,23 @@ def test_a_send_explains_a_bad_certificate(certificates, tmp_path, name):
     assert server.requests == []
 
 
-def test_a_stalled_handshake_had_not_begun(certificates):
+def test_a_stalled_handshake_had_not_begun(post, certificates):
     """The deadline holds there, too."""
-    with tls_server(certificates.good, connections=[OnConnect.STALL]) as server, takes(0.3, 0.8):
+    with tls_server(certificates.good, connections=[OnConnect.STALL]) as server, takes(0.25, 0.8):
         failure = post(server.url, ca_file=certificates.ca, seconds=0.3)
         gc.collect()  # an open connection would be heard of here
     assert failure.stage is Stage.NOT_BEGUN
     assert server.requests == []
 
 
-def test_a_server_that_speaks_no_tls_had_not_begun():
+def test_a_server_that_speaks_no_tls_had_not_begun(post):
     """It hears a handshake, and nothing else."""
     with FaultServer() as server:
         failure = post(server.url.replace("http:", "https:"))
     assert failure.stage is Stage.NOT_BEGUN
 
 
-def test_the_environments_authorities_are_ignored(certificates, monkeypatch, tmp_path):
+def test_the_environments_authorities_are_ignored(post, certificates, monkeypatch, tmp_path):
     """Whoever sets SSL_CERT_FILE does not decide who gets the key."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
@@ -83,7 +83,7 @@ def test_the_environments_authorities_are_ignored(certificates, monkeypatch, tmp
 
 
 @pytest.mark.parametrize("through", ["directly", "through a proxy that speaks TLS"])
-def test_session_keys_are_not_written_down(certificates, monkeypatch, tmp_path, through):
+def test_session_keys_are_not_written_down(post, certificates, monkeypatch, tmp_path, through):
     """SSLKEYLOGFILE would let others read what the key travels under."""
     log = tmp_path / "session.keys"
     monkeypatch.setenv("SSLKEYLOGFILE", str(log))

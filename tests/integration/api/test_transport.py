@@ -6,7 +6,7 @@ import gzip
 import pytest
 
 from metrix_channels.api import Disposition, Endpoint, Failure, Reply, Stage, judge
-from metrix_channels.api.httpx_transport import READ_AT_MOST, HttpxTransport
+from metrix_channels.api.answer import READ_AT_MOST
 from metrix_channels.redact import Redactor, Secret
 from support.fault_server import (
     Answer,
@@ -23,14 +23,15 @@ from support.fault_server import (
     redirect,
     refusing_address,
 )
-from support.project import API_KEY, post, takes, unanswering_address
+from support.project import API_KEY, takes, unanswering_address
 
 
-def transport_to(url, **endpoint):
-    return HttpxTransport(Endpoint(url, **endpoint), Redactor(Secret(API_KEY)))
+@pytest.fixture
+def transport_to(wire):
+    return lambda url: wire(Endpoint(url), Redactor(Secret(API_KEY)))
 
 
-def test_a_request_arrives_as_it_was_given():
+def test_a_request_arrives_as_it_was_given(post):
     """Path, headers and body."""
     with FaultServer([Answer(200, b'{"ok": true}')]) as server:
         reply = post(server.url)
@@ -43,38 +44,38 @@ def test_a_request_arrives_as_it_was_given():
 # -- how far it got
 
 
-def test_a_refused_connection_had_not_begun():
+def test_a_refused_connection_had_not_begun(post):
     """Certain that nothing left."""
     with refusing_address() as url:
         assert post(url).stage is Stage.NOT_BEGUN
 
 
-def test_an_unknown_name_had_not_begun():
+def test_an_unknown_name_had_not_begun(post):
     """The reserved domain `.invalid` exists nowhere (RFC 6761)."""
     assert post("http://metrix.invalid", seconds=5).stage is Stage.NOT_BEGUN
 
 
-def test_a_connection_that_never_stands_had_not_begun():
+def test_a_connection_that_never_stands_had_not_begun(post):
     """The deadline counts from the first SYN."""
-    with unanswering_address() as url, takes(0.3, 0.8):
+    with unanswering_address() as url, takes(0.25, 0.8):
         assert post(url, seconds=0.3).stage is Stage.NOT_BEGUN
 
 
 @pytest.mark.parametrize("behaviour", [Close(), CloseAfterHeaders(), Reset()], ids=repr)
-def test_a_connection_lost_after_the_request_began_is_ambiguous(behaviour):
+def test_a_connection_lost_after_the_request_began_is_ambiguous(post, behaviour):
     """The server may have all of it."""
     with FaultServer([behaviour]) as server:
         assert post(server.url).stage is Stage.BEGUN
 
 
-def test_a_connection_closed_at_once_is_ambiguous():
+def test_a_connection_closed_at_once_is_ambiguous(post):
     """The headers were on their way: a client cannot know that nobody read them."""
     with FaultServer(connections=[OnConnect.CLOSE]) as server:
         assert post(server.url).stage is Stage.BEGUN
 
 
 @pytest.mark.parametrize("garbage", [b"\x00\x01\x02\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 abc\r\n\r\n"])
-def test_an_answer_in_no_known_language_is_ambiguous(garbage):
+def test_an_answer_in_no_known_language_is_ambiguous(post, garbage):
     """Whatever it was, the request was there before it."""
 
     class Babble:
@@ -87,7 +88,7 @@ def test_an_answer_in_no_known_language_is_ambiguous(garbage):
     assert (type(failure), failure.stage) == (Failure, Stage.BEGUN)
 
 
-def test_an_answer_cut_off_keeps_its_status():
+def test_an_answer_cut_off_keeps_its_status(post):
     """A refusal stays one; only a success needs its end to be believed."""
     with FaultServer([Truncated(status=200), Truncated(status=403)]) as server:
         first, second = post(server.url), post(server.url)
@@ -95,7 +96,7 @@ def test_an_answer_cut_off_keeps_its_status():
     assert (second.status, judge(second).disposition) == (403, Disposition.HALT)
 
 
-def test_a_protocol_switch_that_nobody_asked_for_is_ambiguous():
+def test_a_protocol_switch_that_nobody_asked_for_is_ambiguous(post):
     """101 is no refusal: what became of the request is not said."""
     with FaultServer([Answer(101, b"", {"Upgrade": "websocket", "Connection": "upgrade"})]) as server:
         assert judge(post(server.url)).disposition is Disposition.AMBIGUOUS
@@ -105,14 +106,14 @@ def test_a_protocol_switch_that_nobody_asked_for_is_ambiguous():
 
 
 @pytest.mark.parametrize("behaviour", [Hang(), Drip(0.05), Drip(0.05, head_at_once=True)], ids=repr)
-def test_the_deadline_holds_for_the_whole_attempt(behaviour):
+def test_the_deadline_holds_for_the_whole_attempt(post, behaviour):
     """However steadily an answer drips: each byte is in time, all of them are not."""
     with FaultServer([behaviour]) as server, takes(0.4, 0.9):
         exchange = post(server.url, seconds=0.4)
     assert judge(exchange).disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE)
 
 
-def test_the_next_attempt_after_a_broken_one_is_as_good_as_new():
+def test_the_next_attempt_after_a_broken_one_is_as_good_as_new(transport_to):
     """Nothing of a dripping, a hanging, or a cancelled answer is left on the connection that follows."""
 
     async def run(url):
@@ -136,7 +137,7 @@ def test_the_next_attempt_after_a_broken_one_is_as_good_as_new():
 # -- how much is read
 
 
-def test_no_more_than_64_kib_of_a_huge_answer_are_read():
+def test_no_more_than_64_kib_of_a_huge_answer_are_read(post):
     """The rest stays with the server."""
     with FaultServer([Huge()]) as server:
         reply = post(server.url)
@@ -144,20 +145,20 @@ def test_no_more_than_64_kib_of_a_huge_answer_are_read():
     assert server.bytes_sent < 20_000_000  # what fits into the buffers of the sockets
 
 
-def test_a_compressed_bomb_stays_small():
+def test_a_compressed_bomb_stays_small(post):
     """It was not asked for, and is undone up to the limit."""
     with FaultServer([GzipBomb()]) as server:
         reply = post(server.url)
     assert (reply.status, len(reply.body)) == (200, READ_AT_MOST)
 
 
-def test_compressed_answers_are_read():
+def test_compressed_answers_are_read(post):
     """A server may send what was not asked for."""
     with FaultServer([Answer(400, gzip.compress(b"no such field"), {"Content-Encoding": "gzip"})]) as server:
         assert post(server.url).body == "no such field"
 
 
-def test_a_broken_compression_leaves_the_status():
+def test_a_broken_compression_leaves_the_status(post):
     """And an empty text."""
     with FaultServer([Answer(400, b"\x1f\x8bnonsense", {"Content-Encoding": "gzip"})]) as server:
         assert post(server.url) == Reply(400, "", content_type="application/json")
@@ -167,7 +168,7 @@ def test_a_broken_compression_leaves_the_status():
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(status):
+def test_a_redirect_is_not_followed(post, status):
     """Neither the key nor the body goes elsewhere."""
     with FaultServer() as elsewhere, FaultServer([redirect(elsewhere.url + "/push", status)]) as server:
         reply = post(server.url)
@@ -191,13 +192,13 @@ def _environment(monkeypatch):
 
 
 @pytest.mark.usefixtures("_environment")
-def test_the_environments_proxies_are_ignored():
+def test_the_environments_proxies_are_ignored(post):
     """Only what the configuration says counts."""
     with FaultServer([Answer(200, b"the server itself")]) as server:
         assert post(server.url).body == "the server itself"
 
 
-def test_a_configured_proxy_is_used():
+def test_a_configured_proxy_is_used(post):
     """Plain http, which only goes to this machine, is forwarded."""
     with FaultServer([Answer(200, b"forwarded")]) as proxy:
         reply = post("http://127.0.0.1:9", proxy=proxy.url)
@@ -206,7 +207,7 @@ def test_a_configured_proxy_is_used():
 
 
 @pytest.mark.parametrize("status", [403, 407, 500, 502])
-def test_a_tunnel_that_the_proxy_refuses_had_not_begun(status):
+def test_a_tunnel_that_the_proxy_refuses_had_not_begun(post, status):
     """The proxy saw where to, and neither key nor body."""
     with FaultServer([Answer(status, b"no")]) as proxy:
         failure = post("https://metrix.invalid", proxy=proxy.url)
@@ -216,13 +217,13 @@ def test_a_tunnel_that_the_proxy_refuses_had_not_begun(status):
     assert API_KEY not in str(request)
 
 
-def test_a_tunnel_that_the_proxy_never_opens_had_not_begun():
+def test_a_tunnel_that_the_proxy_never_opens_had_not_begun(post):
     """Within the attempt's deadline."""
-    with FaultServer([Hang()]) as proxy, takes(0.3, 0.8):
+    with FaultServer([Hang()]) as proxy, takes(0.25, 0.8):
         assert post("https://metrix.invalid", proxy=proxy.url, seconds=0.3).stage is Stage.NOT_BEGUN
 
 
-def test_a_proxy_that_is_not_there_had_not_begun():
+def test_a_proxy_that_is_not_there_had_not_begun(post):
     """And its password is in no message."""
     with refusing_address() as url:
         failure = post("https://metrix.invalid", proxy=url.replace("//", "//user:pass-word@"))
@@ -233,7 +234,7 @@ def test_a_proxy_that_is_not_there_had_not_begun():
 # -- connections
 
 
-def test_a_connection_is_kept_for_the_next_request():
+def test_a_connection_is_kept_for_the_next_request(transport_to):
     """One handshake for many."""
 
     async def run(url):
@@ -247,7 +248,7 @@ def test_a_connection_is_kept_for_the_next_request():
     assert {request.connection for request in server.requests} == {1}
 
 
-def test_a_kept_connection_that_the_server_closed_costs_nothing():
+def test_a_kept_connection_that_the_server_closed_costs_nothing(transport_to):
     """It is noticed before the next request begins, so that this one is not in doubt."""
 
     async def run(url):
@@ -267,3 +268,19 @@ def test_a_kept_connection_that_the_server_closed_costs_nothing():
     with FaultServer([AnswerAndClose()]) as server:
         assert [reply.status for reply in asyncio.run(run(server.url))] == [200, 200, 200]
     assert [request.connection for request in server.requests] == [1, 2, 3]
+
+
+def test_a_kept_connection_lost_after_the_request_began_is_ambiguous(transport_to):
+    """And the request is not sent again, whatever the client would do by itself."""
+
+    async def run(url):
+        transport = transport_to(url)
+        exchanges = [await transport.post("/push", {}, b"{}", 2) for _ in range(2)]
+        await transport.close()
+        return exchanges
+
+    for fault in (Close(), Reset(), CloseAfterHeaders()):
+        with FaultServer([Answer(), fault, Answer()]) as server:
+            first, second = asyncio.run(run(server.url))
+        assert (first.status, second.stage) == (200, Stage.BEGUN)
+        assert [request.connection for request in server.requests] == [1, 1]

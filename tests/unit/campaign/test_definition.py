@@ -251,10 +251,13 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
         (MINIMAL + "ledger: ${F}", "6:9"),
     ],
 )
-def test_nothing_follows_the_environment(text: str, place: str) -> None:
+def test_nothing_follows_the_environment(tmp_path: Path, text: str, place: str) -> None:
     """What a campaign says, and to whom, stands in its file; not even where the configuration may refer to one."""
-    error = refusal(text)
-    assert (error.code, error.location) == ("environment_refused", f"nowruz.yaml:{place}")
+    path = tmp_path / "nowruz.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_campaign(path)
+    assert (caught.value.code, caught.value.location) == ("environment_refused", f"{path}:{place}")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

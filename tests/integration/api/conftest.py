@@ -1,0 +1,29 @@
+"""Both wires: each test of this folder that takes `wire` or `post` runs over the core's and over the fast one."""
+
+from functools import partial
+
+import pytest
+
+from metrix_channels.api import open_transport
+from metrix_channels.api.httpx_transport import HttpxTransport
+from support.project import post as post_through
+
+
+def _fast(endpoint, redactor):
+    pytest.importorskip("pyreqwest")
+    return open_transport(endpoint, redactor, fast=True)
+
+
+@pytest.fixture(params=[HttpxTransport, _fast], ids=["core", "fast"])
+def wire(request, monkeypatch):
+    """What opens a transport."""
+    # With one of them set, the fast wire is not used over TLS.
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    return request.param
+
+
+@pytest.fixture
+def post(wire):
+    """Make one attempt over the wire."""
+    return partial(post_through, wire=wire)
