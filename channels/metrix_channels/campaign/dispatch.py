@@ -7,14 +7,11 @@ pure functions as a single send; what the run as a whole decides stands in `brea
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from itertools import count
 from typing import Final
 
 from attrs import evolve, frozen
@@ -42,7 +39,6 @@ from ..ledger import (
     BatchState,
     Committed,
     Draft,
-    Parcel,
     RunBook,
     RunRecord,
     RunState,
@@ -54,6 +50,7 @@ from ..ledger import (
 from ..models import OnAmbiguous
 from ..outcomes import Outcome, Problem, iso_utc
 from ..redact import Redactor
+from .batch_queue import BatchQueue
 from .breaker import Breaker
 from .wording import Wording, request_body
 from .writer import Writer
@@ -145,9 +142,6 @@ class Dispatch:
         self._around = around
         self._breaker = Breaker()
         self._rng = random.Random()
-        self._ready: deque[Batch] = deque()
-        self._delayed: list[tuple[float, int, Batch]] = []
-        self._number = count()
         self._after = 0
         self._children: set[int] = set()
         self._canary = True
@@ -155,11 +149,7 @@ class Dispatch:
         self._fetching = False
         self._busy = 0
         self._dividing = 0
-        self._not_before = 0.0
-        self._paused_at = 0.0
         self._looked_before = -1
-        self._must_probe = False
-        self._probe: Batch | None = None
         self._too_large: int | None = None
         self._ending: Ending | None = None
         self._error: BaseException | None = None
@@ -167,6 +157,7 @@ class Dispatch:
         self._ended = asyncio.Event()
         self._last: tuple[dict[str, object], bytes] | None = None
         self._clock = asyncio.get_running_loop().time
+        self._queue = BatchQueue(self._clock)
         self._writer = Writer(book, record, self._committed, self._break)
 
     async def run(self) -> Ending:
@@ -201,40 +192,23 @@ class Dispatch:
                 self._break(error)
             finally:
                 self._busy -= 1
-                if self._probe is batch:
-                    self._probe = None
+                self._queue.done(batch)
                 self._news.set()
 
     async def _next(self) -> Batch | None:
         while self._ending is None:
-            wait = self._held_back()
+            wait = max(self._queue.held_back(), self._around.quiet())
             if wait <= 0:
-                if len(self._ready) < self._terms.concurrency and not self._exhausted and not self._fetching:
+                if self._queue.ready < self._terms.concurrency and not self._exhausted and not self._fetching:
                     await self._fetch()
                     continue
-                if batch := self._take():
+                if batch := self._queue.take():
                     return batch
                 if self._is_done() and not self._next_phase():
                     return None
-                wait = self._delayed[0][0] - self._clock() if self._delayed else _IDLE
+                wait = _IDLE if (due := self._queue.next_due()) is None else due
             await self._wait_for_news(wait)
         return None
-
-    def _take(self) -> Batch | None:
-        if self._delayed and self._delayed[0][0] <= self._clock():
-            batch = heapq.heappop(self._delayed)[2]
-        elif self._ready:
-            batch = self._ready.popleft()
-        else:
-            return None
-        if self._must_probe:  # Metrix asked to wait: one request tells whether that was long enough
-            self._probe, self._must_probe = batch, False
-        return batch
-
-    def _held_back(self) -> float:
-        if self._probe is not None:
-            return _IDLE
-        return max(self._not_before - self._clock(), self._around.quiet())
 
     async def _wait_for_news(self, seconds: float) -> None:
         self._news.clear()
@@ -258,13 +232,10 @@ class Dispatch:
         for parcel in found:
             self._after = parcel.id
             if parcel.id not in self._children:
-                self._queue(parcel)
-
-    def _queue(self, parcel: Parcel) -> None:
-        self._ready.extend(batch for batch in parcel.batches if batch.state is BatchState.PENDING)
+                self._queue.add(batch for batch in parcel.batches if batch.state is BatchState.PENDING)
 
     def _is_done(self) -> bool:
-        return self._exhausted and not (self._ready or self._delayed or self._busy or self._dividing or self._fetching)
+        return self._exhausted and self._queue.is_empty and not (self._busy or self._dividing or self._fetching)
 
     def _next_phase(self) -> bool:
         """After those who go first, go on with the others; tells whether there is more to do."""
@@ -370,20 +341,15 @@ class Dispatch:
             return problem(verdict.code, verdict.explanation)
         if verdict.disposition not in (Disposition.NOT_TAKEN, Disposition.AMBIGUOUS):
             return self._breaker.answered(verdict)
-        if (asked := _asked_to_wait(exchange)) is not None:
-            now = self._clock()
-            # Requests that were under way together when Metrix asked to wait have failed once, together.
-            counted = began >= self._paused_at
-            self._paused_at, self._must_probe = now, True
-            self._not_before = max(self._not_before, now + asked)
-            if not counted:
-                return None
+        asked = _asked_to_wait(exchange)
+        if asked is not None and not self._queue.pause(asked, began):
+            return None
         return self._breaker.failed(verdict)
 
     def _try_again(self, batch: Batch, verdict: Verdict, exchange: Exchange) -> None:
         wait = max(backoff(batch.tries, self._rng), _asked_to_wait(exchange) or 0.0)
         self._move(batch, BatchState.PENDING)
-        heapq.heappush(self._delayed, (self._clock() + wait, next(self._number), batch))
+        self._queue.add_later(batch, wait)
 
     def _finish(self, batch: Batch, part: Part, verdict: Verdict, rest: bytes) -> None:
         result = conclude(part, verdict)
@@ -460,7 +426,7 @@ class Dispatch:
         for parcel in reversed(committed.drafted):
             self._dividing -= 1
             self._children.add(parcel.id)
-            self._ready.extendleft(reversed(parcel.batches))
+            self._queue.add_first(parcel.batches)
         if committed.drafted:
             self._news.set()
         if committed.wish is not None:
