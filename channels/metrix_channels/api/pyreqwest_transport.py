@@ -100,19 +100,10 @@ class PyreqwestTransport:
 
 
 async def _read(response: Response, received: bytearray) -> None:
-    """Read the answer to its end, or up to the limit."""
+    """Read the answer up to the limit."""
     reader = response.body_reader
-    enough = _announced(response)
-    while len(received) < enough and (chunk := await reader.read_chunk()) is not None:
-        received += memoryview(chunk)[: enough - len(received)]
-
-
-def _announced(response: Response) -> int:
-    """Return how much is to be read: asking for an end that is already there would cost as much as the answer."""
-    length = response.get_header("content-length") or ""
-    if length.isascii() and length.isdigit() and response.get_header("transfer-encoding") is None:
-        return min(int(length), READ_AT_MOST)
-    return READ_AT_MOST
+    while len(received) < READ_AT_MOST and (chunk := await reader.read_chunk()) is not None:
+        received += memoryview(chunk)[: READ_AT_MOST - len(received)]
 
 
 def _causes(error: Exception) -> list[str]:
