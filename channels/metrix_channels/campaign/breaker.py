@@ -36,7 +36,7 @@ class Breaker:
         """Count an attempt that is about to be made, or forbid it.
 
         Args:
-            again: an earlier request named these recipients.
+            again: an earlier request of this process named exactly these recipients.
         """
         if not again:
             self._first += 1

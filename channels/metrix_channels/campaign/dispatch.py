@@ -279,7 +279,7 @@ class Dispatch:
     async def _intend(self, batch: Batch) -> bool:
         """Write down that a request is about to leave; tells whether it may."""
         await self._pause(await self._around.turn())
-        refusal = self._refusal() or (None if self._ending else self._breaker.began(again=batch.attempts > 0))
+        refusal = self._refusal() or (None if self._ending else self._breaker.began(again=batch.tries > 0))
         if refusal is not None:
             self._halt(refusal)
         if self._ending:

@@ -17,8 +17,8 @@ from ..models import JsonValue
 from .json_text import dumped
 from .wording import Worded
 
-_MOST_RECIPIENTS: Final = 250_000
-_MOST_GROUPS: Final = 60_000
+_MOST_RECIPIENTS: Final = 150_000
+_MOST_GROUPS: Final = 50_000
 _MOST_DRAFTS: Final = 50
 _PARCEL: Final = 1_000
 """Recipients that are kept together, at least, if there are not too many batches of them."""

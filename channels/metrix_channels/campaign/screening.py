@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 from typing import Final
 
-_BITS: Final = 1 << 28
+_BITS: Final = 1 << 27
 _MASK: Final = _BITS - 1
 _AT_A_TIME: Final = 200_000
 

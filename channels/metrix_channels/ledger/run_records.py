@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from attrs import asdict, define, field, frozen
 
@@ -33,6 +33,17 @@ LIVE = (RunState.PLANNING, RunState.WAITING, RunState.RUNNING)
 """Some process works on it."""
 OVER = (RunState.CANCELLED, RunState.FINISHED, RunState.FINISHED_WITH_ERRORS)
 """It does not go on by itself."""
+
+
+_COUNTED: Final = {
+    BatchState.PENDING: "pending",
+    BatchState.SENDING: "pending",
+    BatchState.ACCEPTED: "accepted",
+    BatchState.REJECTED: "rejected",
+    BatchState.UNKNOWN: "unknown",
+    BatchState.CANCELLED: "cancelled",
+    BatchState.REPLACED: None,
+}
 
 
 class SkipReason(StrEnum):
@@ -78,22 +89,10 @@ class Tally:
     def move(self, count: int, before: BatchState, after: BatchState) -> None:
         """Count `count` recipients, a batch of which went from one state to another."""
         for state, sign in ((before, -1), (after, 1)):
-            match state:
-                case BatchState.ACCEPTED:
-                    self.accepted += sign * count
-                case BatchState.REJECTED:
-                    self.rejected += sign * count
-                case BatchState.UNKNOWN:
-                    self.unknown += sign * count
-                case BatchState.CANCELLED:
-                    self.cancelled += sign * count
-                case BatchState.SENDING:
-                    self.pending += sign * count
-                    self.sending += sign
-                case BatchState.PENDING:
-                    self.pending += sign * count
-                case BatchState.REPLACED:
-                    pass
+            if (name := _COUNTED[state]) is not None:
+                setattr(self, name, getattr(self, name) + sign * count)
+            if state is BatchState.SENDING:
+                self.sending += sign
 
     def skip(self, count: int, reason: SkipReason) -> None:
         """Count rows that are sent nothing."""

@@ -65,19 +65,10 @@ class Portal:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = new_event_loop()
+            self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=_run, args=(self._loop,), name="metrix-channels-engine", daemon=True)
             self._thread.start()
         return self._loop
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return a loop: the one of the extra `fast` where it is installed."""
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
