@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from ..campaign import CampaignPreview, CampaignStatus, Watcher
 from ..errors import MetrixChannelsError, UsageError, problem
-from ..notifier import CampaignPreview, CampaignStatus, Failed, Notifier, Watcher
+from ..notifier import Notifier
+from ..notifier.campaigns import Failed
 from ..outcomes import Outcome, Problem
 from .app import State, app, example, state_of
 from .campaign_report import write_csv
@@ -78,8 +80,8 @@ def run(
         )
 
 
-@campaign.command(epilog=example("metrix-channels campaign test campaigns/nowruz.yaml --to sara --row 3"))
-def test(
+@campaign.command("test", epilog=example("metrix-channels campaign test campaigns/nowruz.yaml --to sara --row 3"))
+def try_out(
     context: typer.Context,
     file: File,
     to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A colleague's customUserId; may be repeated.")],

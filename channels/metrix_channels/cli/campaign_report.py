@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from ..campaign import CampaignRow
 from ..errors import UsageError
-from ..notifier import CampaignRow
 from ..outcomes import iso_utc
 
 _HEADER: Final = ("recipient", "channel", "outcome", "reason", "batch", "attempts", "status_code", "at")

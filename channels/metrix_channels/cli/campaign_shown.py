@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ..campaign import CampaignProgress, CampaignStatus, Watcher
 from ..errors import problem
-from ..notifier import CampaignProgress, CampaignStatus, Watcher
 from .output import Output, visible
 
 _STYLES = {
@@ -140,7 +140,7 @@ def _remedies(found: CampaignStatus) -> Iterator[str]:
     name = found.campaign
     if found.unknown:
         yield (
-            f"{found.unknown:,} may have it and may not: `metrix-channels campaign report {name} --csv FILE` names them."
+            f"{found.unknown:,} may have it, or not: `metrix-channels campaign report {name} --csv FILE` names them."
             f" {problem('outcome_unknown', '').remedy} `metrix-channels campaign retry {name} --unknown` sends again."
         )
     if found.rejected:

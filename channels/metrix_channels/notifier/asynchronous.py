@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
-from ..campaign import CampaignStatus
 from ..config import ConfigFile, find_config
 from ..outcomes import Receipt
 from ..preflight import Preflight, run_preflight
-from .campaigns import AsyncCampaigns, Pathlike
 from .conclusion import raise_unless_accepted
 from .engine import Engine
 from .prepared import Call, Context, Several
+
+if TYPE_CHECKING:
+    from ..campaign import CampaignStatus
+    from .campaigns import AsyncCampaigns, Pathlike
 
 _INHERITED: list[Engine] = []
 
@@ -24,16 +27,12 @@ class AsyncNotifier:
 
     Made by `from_config`. It may be shared by all tasks of a process; after a fork the child opens its own
     connections and its own ledger.
-
-    Attributes:
-        campaigns: plans campaigns, sends them, and tells how they stand.
     """
 
     def __init__(self, file: ConfigFile) -> None:
         self._file = file
         self._engine: Engine | None = None
         self._process = 0
-        self.campaigns = AsyncCampaigns(self.engine)
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -150,6 +149,14 @@ class AsyncNotifier:
             The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
         """
         return await run_preflight(self._file, channels, offline=offline)
+
+    @cached_property
+    def campaigns(self) -> AsyncCampaigns:
+        """What plans campaigns, sends them, and tells how they stand."""
+        # When it is needed: most programs that send messages run no campaigns.
+        from .campaigns import AsyncCampaigns
+
+        return AsyncCampaigns(self.engine)
 
     async def run_campaign(self, path: Pathlike, *, name: str | None = None) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`, which takes more."""

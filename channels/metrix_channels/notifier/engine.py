@@ -7,12 +7,12 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
 from .. import __version__
 from ..api import Delivery, Endpoint, Exchange, MetrixClient, Part, Policy, Reply, Result, encode, open_transport
-from ..campaign import Campaigns
 from ..config import Config, ConfigFile, require_verified
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import Busy, Claimed, Database, Finished, SendBook, SendJournal, take_up
@@ -21,6 +21,9 @@ from ..redact import Redactor, Secret
 from ..templating import Templates
 from .conclusion import receipts_of
 from .prepared import Call, Prepared, entry, prepare
+
+if TYPE_CHECKING:
+    from ..campaign import Campaigns
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
 
@@ -49,6 +52,7 @@ class Engine:
         self._stop = asyncio.Event()
         self._places = asyncio.Semaphore(self._config.metrix.concurrency)
         self._rng = random.Random()
+        self._campaigns: Campaigns | None = None
 
     def stop(self) -> None:
         """Begin no further attempt."""
@@ -65,7 +69,13 @@ class Engine:
     @property
     def campaigns(self) -> Campaigns:
         """What plans and dispatches campaigns, with what this engine holds open."""
+        from ..campaign import Campaigns  # when it is needed: it is a third of the whole library
+
         self._follow_loop()
+        if self._campaigns is None:
+            self._campaigns = Campaigns(
+                self._file, self.templates, self.book_file, self._client_for_campaigns, self._stop
+            )
         return self._campaigns
 
     def prepare(self, call: Call) -> Prepared:
@@ -128,7 +138,7 @@ class Engine:
         self._stop = asyncio.Event()
         if self._stopped:
             self._stop.set()
-        self._campaigns = Campaigns(self._file, self.templates, self.book_file, self._client_for_campaigns, self._stop)
+        self._campaigns = None
 
     async def _deliver(
         self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient, app_id: str

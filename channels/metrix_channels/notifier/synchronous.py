@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import weakref
+from functools import cached_property
 from types import TracebackType
-from typing import Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
-from ..campaign import CampaignStatus
 from ..outcomes import Receipt
 from ..preflight import Preflight
 from .asynchronous import AsyncNotifier
-from .campaigns import Pathlike
 from .portal import Portal
 from .prepared import Context, Several
-from .synchronous_campaigns import Campaigns
+
+if TYPE_CHECKING:
+    from ..campaign import CampaignStatus
+    from .campaigns import Pathlike
+    from .synchronous_campaigns import Campaigns
 
 
 class Notifier:
@@ -22,15 +25,11 @@ class Notifier:
 
     Made by `from_config`. It may be shared by all threads of a process, and used on both sides of a fork. In code
     that runs in an event loop, use `AsyncNotifier`: these methods would hold the loop up.
-
-    Attributes:
-        campaigns: plans campaigns, sends them, and tells how they stand.
     """
 
     def __init__(self, notifier: AsyncNotifier) -> None:
         self._notifier = notifier
         self._portal = Portal()
-        self.campaigns = Campaigns(notifier.campaigns, self._portal)
         # At exit there is nothing to do: whatever must last is on disk before a call returns.
         weakref.finalize(self, _wind_down, notifier, self._portal).atexit = False
 
@@ -103,6 +102,13 @@ class Notifier:
     def preflight(self, *channels: str, offline: bool = False) -> Preflight:
         """Make every check that can be made before sending; see `AsyncNotifier.preflight`."""
         return self._portal.call(self._notifier.preflight(*channels, offline=offline))
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """What plans campaigns, sends them, and tells how they stand."""
+        from .synchronous_campaigns import Campaigns
+
+        return Campaigns(self._notifier.campaigns, self._portal)
 
     def run_campaign(self, path: Pathlike, *, name: str | None = None) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`."""
