@@ -15,6 +15,11 @@ def templates() -> Path:
     return _sample("templates")
 
 
+def campaigns() -> Path:
+    """Return the folder of the sample campaign and its audience."""
+    return _sample("campaigns")
+
+
 def example_config() -> Path:
     """Return the path of `channels.example.yaml`."""
     return _sample("channels.example.yaml")
@@ -23,6 +28,11 @@ def example_config() -> Path:
 def schema() -> Path:
     """Return the path of the JSON Schema that editors complete channels.yaml by."""
     return _PACKAGE / "config" / "channels.schema.json"
+
+
+def campaign_schema() -> Path:
+    """Return the path of the JSON Schema that editors complete campaign files by."""
+    return _PACKAGE / "campaign" / "campaign.schema.json"
 
 
 def _sample(name: str) -> Path:

@@ -16,6 +16,8 @@ def test_the_document_says_that_everything_went_as_it_must(metrix):
     assert steps["send with a wrong key"]["error"]["code"] == "credentials_refused"
     doubtful = [step["receipt"]["possible_duplicate"] for step in steps.values() if "receipt" in step]
     assert doubtful.count(True) == 1
+    campaign = steps["a campaign after kill -9"]
+    assert (campaign["state"], campaign["accepted"], campaign["pending"]) == ("finished", 10_000, 0)
     assert result.document["messages"] == result.document["delivered"]
 
 
@@ -30,7 +32,7 @@ def test_a_stranger_reads_refusal_receipt_and_message(metrix):
     assert "[credentials_refused]" in result.out
     assert result.out.endswith("$ metrix-channels init my-messages\n")
     headings = [line for line in result.out.splitlines() if line.startswith("── ")]
-    assert len(headings) == 7
+    assert len(headings) == 8
     assert {len(line) for line in headings} == {76}
     assert all(line.endswith("─") for line in headings)
     assert "not what should have happened" not in result.out

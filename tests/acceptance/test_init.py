@@ -36,9 +36,15 @@ def test_from_init_to_an_accepted_message_with_the_refusal_on_the_way(tmp_path, 
     sent = metrix("send", "sms", "--to", "user-42", "--template", "otp", "--set", "code=4821", "--json")
     assert (sent.status, sent.document["receipts"][0]["outcome"]) == (0, "accepted")
     assert len(metrix_sandbox.messages("SMS", "user-42")) == 1
+    shown = metrix("campaign", "run", "campaigns/welcome.yaml", "--dry-run", "--json")
+    assert (shown.status, shown.document["plan"]["recipients"], shown.document["plan"]["texts"]) == (0, 5, 4)
+    run = metrix("campaign", "run", "campaigns/welcome.yaml", "--yes", "--json")
+    assert (run.status, run.document["accepted"]) == (0, 5)
 
 
-@pytest.mark.parametrize("name", ["channels.yaml", "channels.schema.json", "templates/otp/sms.txt.j2"])
+@pytest.mark.parametrize(
+    "name", ["channels.yaml", "channels.schema.json", "templates/otp/sms.txt.j2", "campaigns/welcome.yaml"]
+)
 @pytest.mark.parametrize("kind", ["file", "dangling link", "folder"])
 def test_what_is_there_is_never_touched(metrix, tmp_path, name, kind):
     """One file in the way, and nothing at all is written; a dangling link is in the way too."""

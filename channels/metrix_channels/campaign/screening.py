@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 from typing import Final
 
-_BITS: Final = 1 << 27
+_BITS: Final = 1 << 28
 _MASK: Final = _BITS - 1
-_AT_A_TIME: Final = 200_000
+_AT_A_TIME: Final = 50_000
 
 
 class Seen:
     """Finds repetition over a whole audience, in two steps.
 
-    A bitmap of fixed size, indexed by a hash, says of most recipients that they are new. The few of whom it cannot
+    A bitmap of fixed size, in which each recipient has two bits (a Bloom filter), says of most that they are new. The few of whom it cannot
     say so are put aside and, when everybody has been read, looked for among the others.
     """
 
@@ -31,12 +31,15 @@ class Seen:
         bits = self._bits
         found = []
         for position, recipient in enumerate(recipients):
-            place = hash(recipient) & _MASK
-            byte, bit = place >> 3, 1 << (place & 7)
-            if bits[byte] & bit:
+            hashed = hash(recipient)
+            one, other = hashed & _MASK, hashed >> 32 & _MASK
+            byte, bit = one >> 3, 1 << (one & 7)
+            other_byte, other_bit = other >> 3, 1 << (other & 7)
+            if bits[byte] & bit and bits[other_byte] & other_bit:
                 found.append(position)
             else:
                 bits[byte] |= bit
+                bits[other_byte] |= other_bit
         return found
 
     def first(self, recipients: Sequence[str]) -> None:

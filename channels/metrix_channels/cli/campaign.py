@@ -16,14 +16,14 @@ from ..notifier.campaigns import Failed
 from ..outcomes import Outcome, Problem
 from .app import State, app, example, state_of
 from .campaign_report import write_csv
-from .campaign_shown import show_counts, show_halt, show_list, show_plan, show_status, watched
-from .send import show_receipts, show_requests
+from .campaign_shown import show_halt, show_list, show_plan, show_preview, show_status, watched
+from .send import show_receipts
 from .signals import stopped_by_signals
 
 campaign = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Send one text to a whole audience: planned whole, safe from crashes, in books that add up.",
+    help="Send a text to a whole audience; no crash harms it.",
 )
 app.add_typer(campaign, name="campaign")
 
@@ -234,5 +234,4 @@ def _show_preview(state: State, found: CampaignPreview) -> None:
     if state.output.as_json:
         state.output.document({"requests": found.requests, "plan": found.plan()})
         return
-    show_requests(state.output, found.requests)
-    show_counts(state.output, found.plan())
+    show_preview(state.output, found)

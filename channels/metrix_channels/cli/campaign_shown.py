@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ..campaign import CampaignProgress, CampaignStatus, Watcher
+from ..campaign import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
 from ..errors import problem
 from .output import Output, visible
 
@@ -29,6 +30,9 @@ _STATES = {
     "planning": "bold cyan",
     "waiting": "bold cyan",
 }
+
+_NAMED = 3
+"""Recipients of a request that a preview names."""
 
 
 @contextmanager
@@ -85,8 +89,22 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
         output.err.print(Text(visible(line)))
 
 
-def show_counts(output: Output, plan: Mapping[str, Any]) -> None:
-    """Print what a plan found."""
+def show_preview(output: Output, found: CampaignPreview) -> None:
+    """Print the first requests of a campaign, a few of their recipients each, and what the plan found."""
+    plan = found.plan()
+    for number, request in enumerate(found.requests, start=1):
+        body: dict[str, Any] = request["body"]  # type: ignore[assignment]
+        recipients = body["recipients"]
+        more = f" and {len(recipients) - _NAMED:,} more" if len(recipients) > _NAMED else ""
+        output.say(f"{number}. to {', '.join(recipients[:_NAMED])}{more}", "bold")
+        output.say(json.dumps(body["message"], ensure_ascii=False, indent=2))
+    if left := plan["batches"] - len(found.requests):
+        output.say(f"… and {left:,} more requests.", "dim")
+    _show_counts(output, plan)
+    output.say("Nothing was sent.", "bold")
+
+
+def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")

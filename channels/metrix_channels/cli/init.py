@@ -21,7 +21,7 @@ def init(
     context: typer.Context,
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made when it is not there.")] = Path(),
 ) -> None:
-    """Write channels.yaml and templates to start from.
+    """Write channels.yaml, templates and a campaign to start from.
 
     Nothing is ever overwritten: when one of the files is there, nothing is written at all. A .gitignore that is
     there stays as it is.
@@ -51,22 +51,28 @@ _NEXT = (
     "   metrix-channels channels verify sms --by you@example.com",
     "4. metrix-channels preflight sms",
     "5. metrix-channels send sms --to YOUR_USER_ID --template otp --set code=4821",
+    "6. metrix-channels campaign run campaigns/welcome.yaml --dry-run",
 )
 
 
 def _starting_files() -> dict[str, str]:
     """Return what is written, by its path below the folder."""
-    templates = sample_files.templates()
-    schema = sample_files.schema()
+    schema, campaign_schema = sample_files.schema(), sample_files.campaign_schema()
     example = sample_files.example_config().read_text(encoding="utf-8")
     files = {
         CONFIG: example.replace("channels/metrix_channels/config/channels.schema.json", schema.name),
         schema.name: schema.read_text(encoding="utf-8"),
+        campaign_schema.name: campaign_schema.read_text(encoding="utf-8"),
         IGNORED: "*.db\n*.db-*\n",
     }
-    for path in sorted(templates.rglob("*")):
-        if path.is_file():
-            files[str(Path("templates") / path.relative_to(templates))] = path.read_text(encoding="utf-8")
+    for folder in (sample_files.templates(), sample_files.campaigns()):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                content = path.read_text(encoding="utf-8")
+                content = content.replace(
+                    "channels/metrix_channels/campaign/campaign.schema.json", campaign_schema.name
+                )
+                files[str(folder.name / path.relative_to(folder))] = content
     return files
 
 
