@@ -51,8 +51,10 @@ def test_the_five_minutes_go_as_the_readme_says(metrix_sandbox, tmp_path):
         ("preflight", 0),
         ("send", 0),
         ("send", 0),
+        *[("campaign", 0)] * 5,
     ]
-    assert len(metrix_sandbox.messages(recipient="user-42")) == 1
+    assert len(metrix_sandbox.messages(recipient="user-42")) == 2  # the code, and the campaign's message to try it
+    assert len(metrix_sandbox.messages(recipient="user-1")) == 1
 
 
 @pytest.mark.parametrize("source", blocks("python"), ids=lambda source: source.strip().splitlines()[0])
@@ -61,12 +63,13 @@ def test_the_python_of_the_readme_is_python(source):
     compile(source, "README.md", "exec")
 
 
-def test_the_first_python_of_the_readme_sends(metrix_sandbox, metrix_config, monkeypatch, capsys):
+def test_the_python_that_sends_sends(metrix_sandbox, metrix_config, monkeypatch, capsys):
     """As it stands, with a configuration that has what it names."""
     metrix_sandbox.test_channel("SMS")
     path = metrix_config(templates=str(ROOT / "templates"))
     monkeypatch.chdir(path.parent)
-    exec(compile(blocks("python")[0], "README.md", "exec"), {})
+    [source] = [block for block in blocks("python") if "OutcomeUnknown" in block]
+    exec(compile(source, "README.md", "exec"), {})
     assert capsys.readouterr().out == "accepted 1 False\n"
 
 

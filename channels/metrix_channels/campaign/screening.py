@@ -15,8 +15,8 @@ _AT_A_TIME: Final = 50_000
 class Seen:
     """Finds repetition over a whole audience, in two steps.
 
-    A bitmap of fixed size, in which each recipient has two bits (a Bloom filter), says of most that they are new. The few of whom it cannot
-    say so are put aside and, when everybody has been read, looked for among the others.
+    A bitmap of fixed size, in which each recipient has two bits (a Bloom filter), says of most that they are new. The
+    few of whom it cannot say so are put aside and, when everybody has been read, looked for among the others.
     """
 
     def __init__(self) -> None:

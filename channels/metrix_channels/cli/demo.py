@@ -289,8 +289,8 @@ def _campaign(story: _Story) -> None:
     story.note("a campaign after kill -9", found.state == "finished" and everybody == _AUDIENCE, **found.as_dict())
     story.say(f"✓ {found.state}: {_counts(found)}, {found.requests} requests", "green")
     story.say(
-        f"Nobody is missing. {found.possible_duplicates} may have it twice: their requests were under way at the kill. With"
-        " `on_ambiguous: hold` they would be unknown, and sent nothing more.",
+        f"Nobody is missing. {found.possible_duplicates} may have it twice: their requests were under way at the kill."
+        " With `on_ambiguous: hold` they would be unknown, and sent nothing more.",
         indent=2,
     )
 
