@@ -232,7 +232,7 @@ class Dispatch:
         for parcel in found:
             self._after = parcel.id
             if parcel.id not in self._children:
-                self._queue.add(batch for batch in parcel.batches if batch.state is BatchState.PENDING)
+                self._queue.add(batch for batch in parcel.taken() if batch.state is BatchState.PENDING)
 
     def _is_done(self) -> bool:
         return self._exhausted and self._queue.is_empty and not (self._busy or self._dividing or self._fetching)
@@ -426,7 +426,7 @@ class Dispatch:
         for parcel in reversed(committed.drafted):
             self._dividing -= 1
             self._children.add(parcel.id)
-            self._queue.add_first(parcel.batches)
+            self._queue.add_first(parcel.taken())
         if committed.drafted:
             self._news.set()
         if committed.wish is not None:

@@ -230,7 +230,7 @@ async def rows_of(book: RunBook, record: RunRecord) -> AsyncIterator[list[Campai
 
 def _rows(parcel: Parcel, channel: str, *, live: bool) -> list[CampaignRow]:
     rows = []
-    for batch in parcel.batches:
+    for batch in parcel.taken():
         if batch.state is BatchState.REPLACED:
             continue
         at = datetime.fromtimestamp(batch.at, UTC) if batch.at else None

@@ -160,7 +160,7 @@ class Campaigns:
         count = record.tally.rejected if which is BatchState.REJECTED else record.tally.unknown
 
         def back(parcel: Parcel) -> None:
-            for batch in parcel.batches:
+            for batch in parcel.taken():
                 if batch.state is which:
                     batch.flags |= APPROVED
                     _move(batch, BatchState.PENDING, record.tally)
@@ -254,7 +254,7 @@ class Campaigns:
             after = BatchState.UNKNOWN if _on_ambiguous(ready) is OnAmbiguous.HOLD else BatchState.PENDING
 
             def settle(parcel: Parcel) -> None:
-                for batch in parcel.batches:
+                for batch in parcel.taken():
                     if batch.state is BatchState.SENDING:
                         batch.flags |= DOUBT
                         _move(batch, after, record.tally)
@@ -348,7 +348,7 @@ class Campaigns:
 
     async def _cancel(self, record: RunRecord) -> None:
         def cancel(parcel: Parcel) -> None:
-            for batch in parcel.batches:
+            for batch in parcel.taken():
                 if batch.state is BatchState.SENDING:
                     batch.flags |= DOUBT
                     _move(batch, BatchState.UNKNOWN, record.tally)

@@ -102,7 +102,7 @@ class Screens:
 
 
 def _reached(parcel: Parcel, since: int) -> Iterator[tuple[str, int]]:
-    for batch in parcel.batches:
+    for batch in parcel.taken():
         if batch.state in _REACHED and batch.at >= since:
             for recipient in batch.recipients:
                 yield recipient, batch.at

@@ -102,6 +102,15 @@ class Parcel:
             parcel.batches.append(Batch(parcel, slot, values, recipients, state, flags, attempts, status, at))
         return parcel
 
+    def taken(self) -> list[Batch]:
+        """Return the batches and let go of them.
+
+        Each knows its parcel: as long as it knows them too, only a garbage collection frees them, and those are rare
+        where most of the memory is text.
+        """
+        batches, self.batches = self.batches, []
+        return batches
+
     @property
     def is_open(self) -> bool:
         """Some batch has no outcome yet."""
