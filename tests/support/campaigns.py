@@ -10,6 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from metrix_channels import Notifier
+from support.accounting_server import AccountingServer
 from support.command_line import Finished, run_command
 
 KEY = "an-api-key-of-the-tests"
@@ -65,6 +66,11 @@ class Project:
     def notifier(self) -> Notifier:
         """Return a notifier on the configuration."""
         return Notifier.from_config(self.config)
+
+    def notifier_of(self, server: AccountingServer) -> Notifier:
+        """Configure a server and return a notifier."""
+        self.configure(server.url)
+        return self.notifier()
 
     def run(self, *arguments: str | Path) -> Finished:
         """Run `metrix-channels campaign …`."""

@@ -1,0 +1,341 @@
+"""A run's life: planned whole, taken up, pinned, paused, cancelled, retried; and who is left out of it."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from metrix_channels import CampaignError
+from support.accounting_server import AccountingServer, Taken, always
+from support.campaigns import balance, people
+from support.command_line import COMMAND, environment
+
+
+def run(project, campaign="offer", **options):
+    """Run a campaign in this process and return its status as JSON."""
+    with project.notifier() as notifier:
+        found = notifier.campaigns.run(project.folder / f"{campaign}.yaml", **options).as_dict()
+    assert balance(found) == 0
+    return found
+
+
+def refusal(project, campaign="offer"):
+    """Run a campaign that must be refused and return the error."""
+    with pytest.raises(CampaignError) as caught, project.notifier() as notifier:
+        notifier.campaigns.run(project.folder / f"{campaign}.yaml")
+    return caught.value
+
+
+@pytest.fixture
+def halted(project):
+    """A run that a 403 halted; yields the project, the server, and what changes its mind."""
+    with AccountingServer(always(Taken(403, taken=False))) as server:
+        project.configure(server.url, batch_size=2, concurrency=2)
+        project.audience(people(20))
+        project.campaign(context={"discount": 30})
+        assert run(project)["state"] == "halted"
+        server.script = always(Taken())
+        server.requests.clear()
+        yield project, server
+
+
+# -- what it is pinned to
+
+
+def edit_template(project, server):
+    project.template("درود {{ first_name }}")
+
+
+def edit_audience(project, server):
+    project.audience(people(21))
+
+
+def edit_context(project, server):
+    project.campaign(context={"discount": 40})
+
+
+def edit_app(project, server):
+    project.configure(server.url, batch_size=2, app_id="another")
+
+
+def edit_id_column(project, server):
+    project.campaign(context={"discount": 30}, audience={"file": "audience.csv", "id": "first_name"})
+
+
+@pytest.mark.parametrize(
+    ("edit", "named"),
+    [
+        (edit_template, "offer/sms.txt.j2"),
+        (edit_audience, "audience.file"),
+        (edit_context, "context.discount"),
+        (edit_app, "app_id"),
+        (edit_id_column, "audience.id"),
+    ],
+)
+def test_what_is_pinned_may_not_change(halted, edit, named):
+    """Refused, naming what changed; no request is made; undone, it goes on."""
+    project, server = halted
+    edit(project, server)
+    error = refusal(project)
+    assert (error.code, error.exit_status) == ("run_pinned", 2)
+    assert named in error.message
+    assert server.requests == []
+
+
+def test_what_is_not_pinned_may_change(halted):
+    """Limits, the answer to doubt and suppression are read again."""
+    project, server = halted
+    (project.folder / "optout.csv").write_text("customUserId\nu3\n")
+    project.campaign(context={"discount": 30}, limits={"rate": "500/s"}, on_ambiguous="hold", suppress=["optout.csv"])
+    found = run(project)
+    assert (found["state"], found["accepted"], found["skipped"]) == ("finished", 19, {"suppressed": 1})
+    assert server.account["u3"] == 0
+
+
+def test_a_finished_campaign_does_not_run_again(project):
+    """Under its name; under another it does."""
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience(people(5))
+        project.campaign()
+        run(project)
+        assert refusal(project).code == "run_finished"
+        assert run(project, name="offer-2")["accepted"] == 5
+    assert server.account["u0"] == 2
+
+
+# -- the plan
+
+
+def test_a_template_that_fails_for_one_row_sends_nothing(project):
+    """All reasons together, with the rows; nothing of the plan is left."""
+    project.template("{{ 100 // (first_name | length) }}")
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience([("a", "x"), ("b", ""), ("c", "y"), ("d", "")])
+        project.campaign()
+        error = refusal(project)
+        with project.notifier() as notifier:
+            assert notifier.campaigns.all() == []
+    assert (error.code, error.exit_status, server.requests) == ("plan_failed", 2, [])
+    assert "2 of 4 rows" in error.message
+    assert "(2, 4)" in error.message
+
+
+def test_each_row_has_one_fate(project):
+    """Invalid before duplicate before suppressed; of equal recipients the first row counts."""
+    (project.folder / "optout.csv").write_text("customUserId\nu2\n")
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience([("u1", "سارا"), ("u2", "رضا"), ("u1", "علی"), (" ", "x"), ("u2", "x"), ("u3", "لیلا", "9")])
+        project.campaign(suppress=["optout.csv"])
+        found = run(project)
+        with project.notifier() as notifier:
+            rows = [(row.recipient, row.outcome, row.reason) for row in notifier.campaigns.rows("offer")]
+    assert found["skipped"] == {"invalid": 2, "duplicate": 2, "suppressed": 1}
+    assert (found["audience"], found["accepted"], len(rows)) == (6, 1, 6)
+    assert server.texts == {"u1": {"body": "سلام سارا"}}
+    assert ("u2", "skipped", "suppressed") in rows
+
+
+def test_nobody_left_is_an_error(project):
+    """An empty list is more often a mistake than a wish."""
+    (project.folder / "optout.csv").write_text("customUserId\nu0\n")
+    project.configure("http://127.0.0.1:9")
+    project.audience(people(1))
+    project.campaign(suppress=["optout.csv"])
+    assert refusal(project).code == "audience_empty"
+
+
+# -- other processes
+
+
+def started(project, *arguments):
+    """Start `metrix-channels campaign …`."""
+    return subprocess.Popen(
+        [COMMAND, "campaign", *arguments, "--json"],
+        cwd=project.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.fixture
+def slow(project):
+    """A server that takes its time, and a campaign that takes some seconds."""
+    with AccountingServer(seconds=0.05) as server:
+        project.configure(server.url, batch_size=1, concurrency=4)
+        project.audience(people(400))
+        project.campaign()
+        yield project, server
+
+
+def under_way(server, count=8):
+    """Wait until some requests were made."""
+    ends = time.monotonic() + 20
+    while len(server.requests) < count:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def document(process):
+    """Wait for a process and return its status and its document."""
+    out, err = process.communicate(timeout=30)
+    assert b"Traceback" not in err
+    return process.returncode, json.loads(out)
+
+
+def test_two_processes_send_nobody_twice(slow):
+    """The second one is told who is at work."""
+    project, server = slow
+    with started(project, "run", "offer.yaml", "--yes") as first:
+        under_way(server)
+        second = project.run("run", "offer.yaml", "--yes")
+        first.send_signal(signal.SIGTERM)
+        document(first)
+    assert (second.status, second.document["error"]["code"]) == (4, "run_busy")
+    assert server.twice == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_requests_in_flight_end(slow, number):
+    """Journalled, exit 4, interrupted; then it goes on, and nobody is in doubt."""
+    project, server = slow
+    with started(project, "run", "offer.yaml", "--yes") as process:
+        under_way(server)
+        process.send_signal(number)
+        status, found = document(process)
+    assert (status, found["state"], found["error"]["code"]) == (4, "interrupted", "interrupted")
+    assert found["accepted"] == len(server.requests)
+    server.seconds = 0
+    assert run(project)["possible_duplicates"] == 0
+    assert server.twice == set()
+    assert len(server.account) == 400
+
+
+def test_pause_resume_and_cancel_from_outside(slow):
+    """The process that runs it hears of it within a moment."""
+    project, server = slow
+    with started(project, "run", "offer.yaml", "--yes") as process:
+        under_way(server)
+        assert project.run("pause", "offer").status == 0
+        status, found = document(process)
+    assert (status, found["state"]) == (4, "paused")
+    assert refusal(project).code == "run_paused"
+    with started(project, "resume", "offer") as process:
+        under_way(server, len(server.requests) + 4)
+        assert project.run("cancel", "offer").status == 0
+        status, found = document(process)
+    assert (status, found["state"], found["pending"]) == (1, "cancelled", 0)
+    assert found["cancelled"] == 400 - len(server.account) > 0
+    assert refusal(project).code == "run_cancelled"
+    server.seconds = 0
+    project.campaign("rest", audience={"file": "audience.csv", "except": ["offer"]})
+    rest = run(project, "rest")
+    assert (rest["accepted"], server.twice) == (400 - rest["skipped"]["suppressed"], set())
+
+
+def test_a_handle_tells_how_far_it_is(slow):
+    """From Python, in the background."""
+    project, server = slow
+    with project.notifier() as notifier:
+        handle = notifier.campaigns.start(project.folder / "offer.yaml")
+        under_way(server, 30)
+        assert not handle.is_done
+        assert 0 < handle.progress.share < 1
+        assert handle.pause().state == "paused"
+
+
+# -- when, and how often
+
+
+def test_a_schedule_is_waited_for(project):
+    """In the foreground; the state says so."""
+    at = datetime.now(UTC) + timedelta(seconds=1.5)
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        path = project.campaign(schedule={"at": at.isoformat()})
+        handle = notifier.campaigns.start(path)
+        time.sleep(0.9)
+        assert (notifier.campaigns.status("offer").state, server.requests) == ("waiting", [])
+        assert handle.wait(10).state == "finished"
+    assert datetime.now(UTC) >= at
+
+
+def test_too_late_is_refused(project):
+    """An old schedule must not fire from a restored backup."""
+    project.configure("http://127.0.0.1:9")
+    project.audience(people(3))
+    project.campaign(schedule={"at": "2026-03-20T10:00:00+03:30", "max_lateness": "30m"})
+    error = refusal(project)
+    assert (error.code, error.exit_status) == ("schedule_missed", 3)
+
+
+def test_quiet_hours_are_kept(project):
+    """No request begins within them; the run waits, and can be stopped."""
+    now = datetime.now(UTC)
+    window = {"from": f"{now - timedelta(hours=1):%H:%M}", "to": f"{now + timedelta(hours=1):%H:%M}", "timezone": "UTC"}
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        handle = notifier.campaigns.start(project.campaign(quiet_hours=window))
+        time.sleep(1.2)
+        assert (notifier.campaigns.status("offer").state, server.requests) == ("waiting", [])
+        assert handle.pause().state == "paused"
+
+
+def test_caps_count_over_all_campaigns(project):
+    """Whom other campaigns reached often enough within the time is left out, with a reason."""
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience(people(6))
+        for name in ("one", "two"):
+            project.campaign(name)
+            run(project, name)
+        project.audience(people(8))
+        project.campaign("three", limits={"per_recipient": "2/24h"})
+        found = run(project, "three")
+    assert (found["accepted"], found["skipped"]) == (2, {"capped": 6})
+    assert max(server.account.values()) == 2
+
+
+def test_caps_hold_between_campaigns_that_run_together(project):
+    """Of two at once, nobody gets more than the cap allows."""
+    with AccountingServer(seconds=0.01) as server:
+        project.configure(server.url, batch_size=3, concurrency=3)
+        project.audience(people(120))
+        for name in ("one", "two"):
+            project.campaign(name, limits={"per_recipient": "1/1h"})
+        threads = [threading.Thread(target=run, args=(project, name)) for name in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert server.twice == set()
+
+
+def test_a_message_is_tried_on_a_colleague(project):
+    """One row's values, another recipient, outside the run."""
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        [receipt] = notifier.campaigns.test(project.campaign(), ["colleague"], row=3)
+        assert notifier.campaigns.all() == []
+    assert receipt.outcome == "accepted"
+    assert server.texts == {"colleague": {"body": "سلام لیلا"}}
+
+
+def test_the_rejected_are_sent_again_when_somebody_says_so(project):
+    """And the ledger keeps that it was decided."""
+    with AccountingServer(lambda who, *_: Taken(400, taken=False) if "u1" in who else Taken()) as server:
+        project.configure(server.url, batch_size=5)
+        project.audience(people(5, names=("سارا",)))
+        project.campaign()
+        assert run(project)["rejected"] == 1
+        server.script = always(Taken())
+        with project.notifier() as notifier:
+            again = notifier.campaigns.retry("offer", "rejected").as_dict()
+    assert (again["state"], again["accepted"], again["possible_duplicates"]) == ("finished", 5, 0)
