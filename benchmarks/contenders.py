@@ -1,9 +1,8 @@
 """What the product is measured against: the scripts that people write, and the floor under all of them.
 
-    python benchmarks/contenders.py NAME AUDIENCE.csv TEMPLATE COLUMN PORT ROWS
+    python benchmarks/contenders.py NAME AUDIENCE.csv JOB URL [CA.pem]
 
-COLUMN is the one that the template uses, or `-`. It
-prints one line of JSON: seconds, CPU seconds, peak memory in MB.
+does the whole job and prints one line of JSON: seconds and CPU seconds, its own start-up and imports left out.
 """
 
 from __future__ import annotations
@@ -11,178 +10,250 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-import resource
 import sqlite3
+import ssl
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-import jinja2
+import orjson
+import uvloop
+from data import JOBS
+from jinja2 import Environment, StrictUndefined, Template
+from pyreqwest.client import ClientBuilder
 
-BATCH, IN_FLIGHT = 500, 64
-HEADERS = {"Content-Type": "application/json", "X-Application-Id": "app", "X-API-Key": "key-of-the-benchmark"}
+from metrix_channels.ledger.database import durable_settings
+
+BATCH: Final = 500
+IN_FLIGHT: Final = 64
+_TIMEOUT: Final = 10
+_HEADERS: Final = {"Content-Type": "application/json", "X-Application-Id": "app", "X-API-Key": "key-of-the-benchmark"}
+_PLACES: Final = 1 << 26
+"""Where recipients leave a mark, by their hash: it takes the same memory for any audience."""
+_COMMIT: Final = 32
+"""Answers that are waited for before the next commit."""
 
 
-def rows(audience: Path, count: int) -> Iterator[dict[str, str]]:
-    """Read the audience."""
-    with audience.open(encoding="utf-8", newline="") as file:
-        yield from islice(csv.DictReader(file), count)
+class Task(NamedTuple):
+    """What a contender is to do.
+
+    Attributes:
+        audience: the CSV file.
+        template: compiled.
+        column: that the template uses; None: it uses none.
+        url: where to send.
+        ca: whom to trust over TLS.
+    """
+
+    audience: Path
+    template: Template
+    column: str | None
+    url: str
+    ca: Path | None
 
 
-def naive(audience: Path, template: jinja2.Template, column: str | None, url: str, count: int) -> None:
+Post = Callable[[bytes], Awaitable[None]]
+
+
+def naive(task: Task) -> None:
     """What most people write: a loop, a new connection each, no books."""
     import requests
 
-    for row in rows(audience, count):
-        body = {"recipients": [row["customUserId"]], "channel": "SMS", "message": {"body": template.render(row)}}
-        requests.post(url, json=body, headers=HEADERS, timeout=10).raise_for_status()
+    for row in _rows(task.audience):
+        message = {"body": task.template.render(row)}
+        body: dict[str, Any] = {"recipients": [row["customUserId"]], "channel": "SMS", "message": message}
+        trust = str(task.ca) if task.ca else True
+        requests.post(task.url, json=body, headers=_HEADERS, timeout=_TIMEOUT, verify=trust).raise_for_status()
 
 
-def aiohttp_loop(audience: Path, template: jinja2.Template, column: str | None, url: str, count: int) -> None:
-    """What the careful write: fifty at a time, no books."""
+def fifty_at_a_time(task: Task) -> None:
+    """What the careful write: fifty at a time with aiohttp, no books."""
     import aiohttp
 
+    waiting = _rows(task.audience)
+    trust = ssl.create_default_context(cafile=task.ca) if task.ca else True
+
+    async def lane(session: aiohttp.ClientSession) -> None:
+        for row in waiting:
+            message = {"body": task.template.render(row)}
+            content = {"recipients": [row["customUserId"]], "channel": "SMS", "message": message}
+            async with session.post(task.url, data=json.dumps(content), ssl=trust) as answer:
+                await answer.read()
+                answer.raise_for_status()
+
     async def main() -> None:
-        waiting = rows(audience, count)
-        async with aiohttp.ClientSession(headers=HEADERS) as session:
-
-            async def lane() -> None:
-                for row in waiting:
-                    message = {"body": template.render(row)}
-                    body = {"recipients": [row["customUserId"]], "channel": "SMS", "message": message}
-                    async with session.post(url, json=body) as answer:
-                        await answer.read()
-
-            await asyncio.gather(*(lane() for _ in range(50)))
+        timeout = aiohttp.ClientTimeout(_TIMEOUT)
+        async with aiohttp.ClientSession(headers=_HEADERS, timeout=timeout) as session:
+            await asyncio.gather(*(lane(session) for _ in range(50)))
 
     asyncio.run(main())
 
 
-def batching(audience: Path, template: jinja2.Template, column: str | None, url: str, count: int) -> None:
-    """What the clever write: equal texts together, all in memory, a good client, no books."""
+def batching(task: Task) -> None:
+    """What the clever write: equal messages together, all in memory, the best client, no books."""
     groups: dict[str, list[str]] = defaultdict(list)
-    for row in rows(audience, count):
-        groups[template.render(row)].append(row["customUserId"])
-    bodies = (
-        json.dumps({"recipients": some[at : at + BATCH], "channel": "SMS", "message": {"body": text}}).encode()
-        for text, some in groups.items()
-        for at in range(0, len(some), BATCH)
-    )
-
-    async def send(post: Callable[[bytes], object]) -> None:
-        async def lane() -> None:
-            for body in bodies:
-                await post(body)  # type: ignore[misc]
-
-        await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
-
-    _with_pyreqwest(url, send)
-
-
-def floor(audience: Path, template: jinja2.Template, column: str | None, url: str, count: int) -> None:
-    """The product's rules in straight-line code: plan first, repetitions out, intents on disk before requests."""
-    import orjson
-
-    from metrix_channels.ledger.database import durable_settings
-
-    database = sqlite3.connect(tempfile.mktemp(suffix=".db", dir=audience.parent), isolation_level=None)  # noqa: S306
-    journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
-    database.execute(f"PRAGMA journal_mode = {journal}")
-    database.execute(f"PRAGMA synchronous = {synchronous}")
-    database.execute("CREATE TABLE batches (id INTEGER PRIMARY KEY, state INTEGER, body BLOB)")
-    _plan(audience, template, count, column, database, orjson.dumps)
-
-    async def send(post: Callable[[bytes], object]) -> None:
-        waiting = iter(database.execute("SELECT id, body FROM batches ORDER BY id").fetchall())
-        done: list[int] = []
-        while some := list(islice(waiting, IN_FLIGHT)):
-            database.execute("BEGIN IMMEDIATE")
-            database.executemany("UPDATE batches SET state = 2 WHERE id = ?", ((each,) for each in done))
-            database.executemany("UPDATE batches SET state = 1 WHERE id = ?", ((each,) for each, _ in some))
-            database.execute("COMMIT")
-            await asyncio.gather(*(post(body) for _, body in some))  # type: ignore[call-overload]
-            done = [each for each, _ in some]
-        database.execute("BEGIN IMMEDIATE")
-        database.executemany("UPDATE batches SET state = 2 WHERE id = ?", ((each,) for each in done))
-        database.execute("COMMIT")
-
-    _with_pyreqwest(url, send)
-
-
-def _plan(
-    audience: Path,
-    template: jinja2.Template,
-    count: int,
-    column: str | None,
-    database: sqlite3.Connection,
-    dumps: Callable[[object], bytes],
-) -> None:
-    bits, mask = bytearray(1 << 25), (1 << 28) - 1
-    doubtful: list[tuple[str, str]] = []
-    groups: dict[str, list[str]] = defaultdict(list)
-    with audience.open(encoding="utf-8", newline="") as file:
+    with task.audience.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
-        header = next(reader)
-        who, what = header.index("customUserId"), header.index(column) if column else 0
-        for row in islice(reader, count):
-            place = hash(row[who]) & mask
-            if bits[place >> 3] & 1 << (place & 7):
-                doubtful.append((row[who], row[what]))
-                continue
-            bits[place >> 3] |= 1 << (place & 7)
-            groups[row[what] if column else ""].append(row[who])
-    wanted = {each for each, _ in doubtful}
-    seen = {each for some in groups.values() for each in some if each in wanted}
-    for recipient, value in doubtful:
-        if recipient not in seen:
-            seen.add(recipient)
-            groups[value if column else ""].append(recipient)
-    database.execute("BEGIN IMMEDIATE")
-    for value, some in groups.items():
-        message = {"body": template.render({column: value} if column else {})}
-        for at in range(0, len(some), BATCH):
-            body = dumps({"recipients": some[at : at + BATCH], "channel": "SMS", "message": message})
-            database.execute("INSERT INTO batches (state, body) VALUES (0, ?)", (body,))
-    database.execute("COMMIT")
+        who, what = _places(next(reader), task.column)
+        for row in reader:
+            groups[row[what] if task.column else ""].append(row[who])
 
-
-def _with_pyreqwest(url: str, send: Callable[[Callable[[bytes], object]], object]) -> None:
-    import uvloop
-    from pyreqwest.client import ClientBuilder
+    def bodies() -> Iterator[bytes]:
+        for value, recipients in groups.items():
+            message = {"body": task.template.render({task.column: value} if task.column else {})}
+            for at in range(0, len(recipients), BATCH):
+                body = {"recipients": recipients[at : at + BATCH], "channel": "SMS", "message": message}
+                yield json.dumps(body).encode()
 
     async def main() -> None:
-        client = ClientBuilder().no_proxy().http1_only().build()
+        waiting = bodies()
 
-        async def post(body: bytes) -> None:
-            answer = await client.post(url).headers(HEADERS).body_bytes(body).build().send()
-            await answer.bytes()
+        async def lane(post: Post) -> None:
+            for body in waiting:
+                await post(body)
 
-        await send(post)  # type: ignore[misc]
-        await client.close()
+        async with _client(task) as post:
+            await asyncio.gather(*(lane(post) for _ in range(IN_FLIGHT)))
 
     uvloop.run(main())
 
 
-CONTENDERS = {"naive": naive, "aiohttp": aiohttp_loop, "batching": batching, "floor": floor}
+def floor(task: Task) -> None:
+    """The product's rules, and nothing else, in straight-line code.
+
+    The plan is whole and on disk before the first request, a recipient gets one message however often the audience
+    names it, and every request's intent is on disk before its first byte leaves.
+    """
+    with tempfile.TemporaryDirectory(dir=task.audience.parent) as folder:
+        database = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)
+        journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
+        database.execute(f"PRAGMA journal_mode = {journal}")
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+        database.execute("CREATE TABLE plan (id INTEGER PRIMARY KEY, value TEXT, recipients BLOB)")
+        database.execute("CREATE TABLE states (id INTEGER PRIMARY KEY, state INTEGER)")
+        _plan(task, database)
+        uvloop.run(_dispatch(task, database))
+        database.close()
+
+
+def _plan(task: Task, database: sqlite3.Connection) -> None:
+    groups: dict[str, list[str]] = defaultdict(list)
+    doubtful: list[tuple[str, str]] = []
+    seen, mask = bytearray(_PLACES), _PLACES - 1
+    with task.audience.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        who, what = _places(next(reader), task.column)
+        for row in reader:
+            recipient = row[who]
+            value = row[what] if task.column else ""
+            place = hash(recipient) & mask
+            if seen[place]:
+                doubtful.append((recipient, value))
+            else:
+                seen[place] = 1
+                groups[value].append(recipient)
+    wanted = {recipient for recipient, _ in doubtful}
+    repeated: set[str] = set()
+    for recipients in groups.values():
+        repeated |= wanted.intersection(recipients)
+    for recipient, value in doubtful:  # the place of some was taken by somebody else
+        if recipient not in repeated:
+            repeated.add(recipient)
+            groups[value].append(recipient)
+    batches = (
+        (value, orjson.dumps(recipients[at : at + BATCH]))
+        for value, recipients in groups.items()
+        for at in range(0, len(recipients), BATCH)
+    )
+    database.execute("BEGIN IMMEDIATE")
+    database.executemany("INSERT INTO plan (value, recipients) VALUES (?, ?)", batches)
+    database.execute("INSERT INTO states SELECT id, 0 FROM plan")
+    database.execute("COMMIT")
+
+
+async def _dispatch(task: Task, database: sqlite3.Connection) -> None:
+    done: list[int] = []
+    news = asyncio.Event()
+    flying: dict[int, asyncio.Task[None]] = {}
+    rendered: dict[str, bytes] = {}
+    last = 0
+
+    async def send(batch: int, body: bytes) -> None:
+        await post(body)
+        done.append(batch)
+        if len(done) >= _COMMIT or len(done) == len(flying):
+            news.set()
+
+    async with _client(task) as post:
+        while True:
+            settled = done[:]
+            done.clear()
+            for batch in settled:
+                await flying.pop(batch)
+            some = database.execute(
+                "SELECT id, value, recipients FROM plan WHERE id > ? ORDER BY id LIMIT ?",
+                (last, IN_FLIGHT - len(flying)),
+            ).fetchall()
+            database.execute("BEGIN IMMEDIATE")
+            changed = [(2, batch) for batch in settled] + [(1, batch) for batch, _, _ in some]
+            database.executemany("UPDATE states SET state = ? WHERE id = ?", changed)
+            database.execute("COMMIT")
+            for last, value, recipients in some:
+                rest = rendered.get(value) or _rest(task, value)
+                if task.column != "code":
+                    rendered[value] = rest
+                flying[last] = asyncio.create_task(send(last, b'{"recipients":' + recipients + rest))
+            if not flying:
+                break
+            await news.wait()
+            news.clear()
+
+
+def _rest(task: Task, value: str) -> bytes:
+    message = {"body": task.template.render({task.column: value} if task.column else {})}
+    return b"," + orjson.dumps({"channel": "SMS", "message": message})[1:]
+
+
+@asynccontextmanager
+async def _client(task: Task) -> AsyncIterator[Post]:
+    builder = ClientBuilder().no_proxy().http1_only().timeout(timedelta(seconds=_TIMEOUT)).error_for_status(True)
+    if task.ca is not None:
+        builder = builder.add_root_certificate_pem(task.ca.read_bytes())
+    async with builder.build() as client:
+
+        async def post(body: bytes) -> None:
+            answer = await client.post(task.url).headers(_HEADERS).body_bytes(body).build().send()
+            await answer.bytes()
+
+        yield post
+
+
+def _rows(audience: Path) -> Iterator[dict[str, str]]:
+    with audience.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _places(header: list[str], column: str | None) -> tuple[int, int]:
+    return header.index("customUserId"), header.index(column) if column else 0
+
+
+CONTENDERS: Final = {"naive": naive, "aiohttp": fifty_at_a_time, "batching": batching, "floor": floor}
 
 
 def main() -> None:
     """Run one contender and say what it cost."""
-    name, audience, text, column, port, count = sys.argv[1:]
-    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text)  # noqa: S701 - an SMS is no HTML
+    name, audience, job, url, *ca = sys.argv[1:]
+    template = Environment(undefined=StrictUndefined).from_string(JOBS[job].template)  # noqa: S701 - an SMS is no HTML
+    task = Task(Path(audience), template, JOBS[job].column, url, Path(ca[0]) if ca else None)
     began, cpu = time.perf_counter(), time.process_time()
-    used = None if column == "-" else column
-    CONTENDERS[name](Path(audience), template, used, f"http://127.0.0.1:{port}/push", int(count))
-    spent = {
-        "seconds": time.perf_counter() - began,
-        "cpu": time.process_time() - cpu,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-    print(json.dumps(spent))
+    CONTENDERS[name](task)
+    print(json.dumps({"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}))
 
 
 if __name__ == "__main__":

@@ -9,14 +9,15 @@ from typing import Annotated
 
 import typer
 
-from ..campaign import CampaignPreview, CampaignStatus, Watcher
+from ..campaign import CampaignPreview, CampaignStatus
 from ..errors import MetrixChannelsError, UsageError, problem
 from ..notifier import Notifier
 from ..notifier.campaigns import Failed
 from ..outcomes import Outcome, Problem
 from .app import State, app, example, state_of
+from .campaign_live import Live, live
 from .campaign_report import write_csv
-from .campaign_shown import show_halt, show_list, show_plan, show_preview, show_status, watched
+from .campaign_shown import show_halt, show_list, show_preview, show_status
 from .send import show_receipts
 from .signals import stopped_by_signals
 
@@ -61,21 +62,16 @@ def run(
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         if dry_run:
-            with watched(state.output) as watch:
-                found = notifier.campaigns.preview(file, name=name, canary=canary, watch=watch)
+            with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
+                found = notifier.campaigns.preview(file, name=name, canary=canary, watch=shown.watch)
             _show_preview(state, found)
             return
         asks = not yes and not state.output.as_json and sys.stdin.isatty()
-
-        def confirm(planned: CampaignStatus) -> bool:
-            show_plan(state.output, planned)
-            return typer.confirm(f"Send to {planned.pending:,} recipients?", err=True)
-
         _dispatch(
             state,
             notifier,
-            lambda watch: notifier.campaigns.run(
-                file, name=name, canary=canary, watch=watch, confirm=confirm if asks else None
+            lambda shown: notifier.campaigns.run(
+                file, name=name, canary=canary, watch=shown.watch, confirm=shown.confirm if asks else None
             ),
         )
 
@@ -138,7 +134,7 @@ def resume(context: typer.Context, name: Name) -> None:
     """Go on with a paused, halted or interrupted campaign."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
-        _dispatch(state, notifier, lambda watch: notifier.campaigns.resume(name, watch=watch))
+        _dispatch(state, notifier, lambda shown: notifier.campaigns.resume(name, watch=shown.watch))
 
 
 @campaign.command(epilog=example("metrix-channels campaign cancel nowruz-sale"))
@@ -166,7 +162,7 @@ def retry(
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         which: Failed = "rejected" if rejected else "unknown"
-        _dispatch(state, notifier, lambda watch: notifier.campaigns.retry(name, which, watch=watch))
+        _dispatch(state, notifier, lambda shown: notifier.campaigns.retry(name, which, watch=shown.watch))
 
 
 @campaign.command(
@@ -202,9 +198,9 @@ def report(
         state.output.say(f"{written:,} rows written to {csv}.", "bold")
 
 
-def _dispatch(state: State, notifier: Notifier, work: Callable[[Watcher], CampaignStatus]) -> None:
-    with stopped_by_signals(notifier), watched(state.output) as watch:
-        found = work(watch)
+def _dispatch(state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus]) -> None:
+    with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
+        found = work(shown)
     why = found.halted_by
     if why is None and found.state in _RESTING:
         code, message = _RESTING[found.state]

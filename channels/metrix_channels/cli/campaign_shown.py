@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ..campaign import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
+from ..campaign import CampaignPreview, CampaignStatus
 from ..errors import problem
 from .output import Output, visible
 
@@ -35,47 +33,6 @@ _NAMED = 3
 """Recipients of a request that a preview names."""
 
 
-@contextmanager
-def watched(output: Output) -> Iterator[Watcher]:
-    """Show a bar on stderr while a campaign is planned and sent, where somebody watches."""
-    if not output.err.is_terminal:
-        yield lambda _: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[counts]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=output.err, transient=True) as bars:
-        planning = bars.add_task("Planning", total=1.0, counts="")
-        sending = bars.add_task("Sending", total=1.0, counts="", visible=False)
-
-        def watch(progress: CampaignProgress) -> None:
-            if progress.planning:
-                counts = f"{progress.audience:,} rows"
-                bars.update(
-                    planning, completed=progress.share or 0.0, total=1.0 if progress.share else None, counts=counts
-                )
-            else:
-                bars.update(planning, completed=1.0, total=1.0)
-                bars.update(
-                    sending, completed=progress.share or 0.0, counts=_counted(progress, bars, sending), visible=True
-                )
-
-        yield watch
-
-
-def _counted(progress: CampaignProgress, bars: Progress, task: Any) -> str:
-    elapsed = bars.tasks[task].elapsed or 0.0
-    rate = f"{progress.accepted / elapsed:,.0f}/s" if elapsed > 0.5 else ""
-    counts = [f"{progress.accepted:,} accepted"]
-    counts += [f"{count:,} {name}" for name in ("rejected", "unknown") if (count := getattr(progress, name))]
-    return " · ".join([*counts, rate] if rate else counts)
-
-
 def show_plan(output: Output, planned: CampaignStatus) -> None:
     """Print, on stderr, what a plan would cost: before somebody is asked."""
     facts = planned.facts
@@ -83,8 +40,10 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
     lines = [f"{planned.audience:,} rows, {planned.pending:,} recipients, {requests}."]
     if facts["sms_parts"]:
         lines.append(f"{facts['sms_parts']:,} SMS parts are billed.")
-    lines += [f"{count:,} rows are skipped: {reason}." for reason, count in planned.skipped.items()]
-    lines += [f"{count:,} recipients have an empty {name}." for name, count in facts["empty"].items()]
+    if planned.skipped:
+        lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
+    lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
+    lines += [f"Caution, {code}: {count:,} texts." for code, count in facts["cautions"].items()]
     for line in lines:
         output.err.print(Text(visible(line)))
 
