@@ -158,7 +158,7 @@ class Dispatch:
         self._last: tuple[dict[str, object], bytes] | None = None
         self._clock = asyncio.get_running_loop().time
         self._queue = BatchQueue(self._clock)
-        self._writer = Writer(book, record, self._committed, self._break)
+        self._writer = Writer(book, record, self._committed, self._break, terms.concurrency)
 
     async def run(self) -> Ending:
         """Send until nothing is left, or something ends it.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from ..errors import LedgerError
 from ..ledger import Batch, Changes, Committed, Draft, Parcel, RunBook, RunRecord, Skip, Trouble
+
+_GATHER: Final = 0.005
 
 
 class Writer:
@@ -17,6 +20,7 @@ class Writer:
         record: the run; its tally is written with every commit.
         committed: called after each commit.
         failed: called once, when the ledger cannot be written.
+        lanes: how many may wait for the disk at one time.
 
     Attributes:
         commits: begun so far.
@@ -28,15 +32,18 @@ class Writer:
         record: RunRecord,
         committed: Callable[[Committed], None],
         failed: Callable[[LedgerError], None],
+        lanes: int,
     ) -> None:
         self._book = book
         self._record = record
         self._committed = committed
         self._failed = failed
+        self._enough = max(lanes // 2, 1)
         self._parcels: dict[int, Parcel] = {}
         self._changes = Changes()
         self._waiting: list[asyncio.Future[None]] = []
         self._news = asyncio.Event()
+        self._gathered = asyncio.Event()
         self._closing = False
         self._error: LedgerError | None = None
         self.commits = 0
@@ -70,6 +77,8 @@ class Writer:
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._news.set()
+        if len(self._waiting) >= self._enough:
+            self._gathered.set()
         await future
 
     async def close(self) -> None:
@@ -80,6 +89,7 @@ class Writer:
         """
         self._closing = True
         self._news.set()
+        self._gathered.set()
         await self._task
         if self._error is not None:
             raise self._error
@@ -87,6 +97,7 @@ class Writer:
     async def _work(self) -> None:
         while True:
             await self._news.wait()
+            await self._gather()
             self._news.clear()
             changes, self._changes = self._changes, Changes()
             changes.parcels = list(self._parcels.values())
@@ -104,6 +115,17 @@ class Writer:
             self._committed(committed)
             if self._closing and not self._news.is_set():
                 return
+
+    async def _gather(self) -> None:
+        """Let half of the lanes come together while the others' requests go on: a commit costs the same for all.
+
+        Whoever is alone waits no longer than a request takes anyway.
+        """
+        if len(self._waiting) < self._enough and not self._closing:
+            self._gathered.clear()
+            longest = asyncio.get_running_loop().call_later(_GATHER, self._gathered.set)
+            await self._gathered.wait()
+            longest.cancel()
 
     def _give_up(self, error: LedgerError, waiting: list[asyncio.Future[None]]) -> None:
         self._error = error
