@@ -19,9 +19,9 @@ from cattrs.errors import IterableValidationNote
 
 from ..config import kinds, make_model, read_yaml, setting
 from ..config.kinds import Kind, Refusal, text_kind
-from ..config.strict_yaml import printable
 from ..errors import ConfigError, UsageError
 from ..models import JsonValue, OnAmbiguous
+from ..printable import printable
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _NAMED: Final = "a name of a-z, 0-9, - and _, that begins with a letter or digit and has at most 100 characters"

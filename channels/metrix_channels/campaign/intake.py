@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ..config.strict_yaml import printable
 from ..errors import CampaignError
+from ..printable import printable
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _DIGEST_BYTES: Final = 32

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from ..models import JsonValue
 from ..recipients import recipient_fault
 from .intake import Intake
-from .rows import ABSENT, CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid, printable
+from .rows import ABSENT, CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid, shortened
 from .text_blocks import text_blocks
 
 _MOST_NESTED: Final = 32
@@ -73,7 +73,7 @@ class JsonlRows:
                 continue
             recipient = record.get(self._id, ABSENT)
             if fault := self._fault(recipient):
-                shown = printable(str(recipient)) if isinstance(recipient, (str, int, float)) else ""
+                shown = shortened(str(recipient)) if isinstance(recipient, (str, int, float)) else ""
                 chunk.invalid.append(Invalid(at, shown, fault))
                 continue
             numbers.append(at)
@@ -116,7 +116,7 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> Record:
     if len(record) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for at, key in enumerate(keys) if key in keys[:at])
-        raise ValueError(f"has the key {printable(twice)!r} twice")
+        raise ValueError(f"has the key {shortened(twice)!r} twice")
     return record
 
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol, cast
 from attrs import frozen
 
 from ..models import JsonValue
+from ..printable import JOINERS, printable
 
 CHUNK_ROWS: Final = 5_000
 CHUNK_CHARACTERS: Final = 1 << 20
@@ -71,7 +72,7 @@ class Rows(Protocol):
         """Read the rows, once."""
 
 
-def printable(text: str) -> str:
+def shortened(text: str) -> str:
     """Return a text from outside so that it can be shown: what does not print escaped, not too much of it."""
-    shown = "".join(c if c.isprintable() or c == "\u200c" else ascii(c)[1:-1] for c in text[: _MOST_SHOWN + 1])
+    shown = printable(text[: _MOST_SHOWN + 1], keep=JOINERS)
     return shown if len(shown) <= _MOST_SHOWN else shown[: _MOST_SHOWN - 1] + "…"

@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ..errors import MetrixChannelsError
+from ..printable import JOINERS, printable
 
 
 class ResultLost(Exception):
@@ -98,10 +99,7 @@ class Output:
 
 def visible(text: str) -> str:
     """Escape control and bidi characters, so that what was read from outside cannot draw on the terminal."""
-    return "".join(
-        character if character in "\n\u200c\u200d" or character.isprintable() else f"\\u{ord(character):04x}"
-        for character in text
-    )
+    return printable(text, keep="\n" + JOINERS)
 
 
 def nearby(text: str) -> str:

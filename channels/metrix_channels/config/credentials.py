@@ -9,10 +9,10 @@ from typing import Final
 from attrs import frozen
 
 from ..errors import ConfigError
+from ..printable import printable
 from ..redact import Secret
 from .environment import VariableMissing, substitute
 from .kinds import HEADER_TEXT
-from .strict_yaml import printable
 
 _LONGEST_KEY: Final = 8192  # bytes; servers take no longer header
 

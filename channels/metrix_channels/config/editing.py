@@ -19,10 +19,11 @@ import attrs
 import yaml
 
 from ..errors import ConfigError
+from ..printable import printable
 from .kinds import write_span
 from .loading import make_config
 from .models import Config, Verification
-from .strict_yaml import parse_yaml, printable, read_text
+from .strict_yaml import parse_yaml, read_text
 
 _BOM: Final = "\ufeff"
 _ZWNJ: Final = "\u200c"

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..printable import printable
 from .loading import make_config
 from .models import Config
-from .strict_yaml import printable, read_yaml
+from .strict_yaml import read_yaml
 
 _Stamp = tuple[int, int, int]
 

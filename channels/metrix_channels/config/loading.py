@@ -15,11 +15,12 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from ..errors import ConfigError
 from ..models import JsonValue
+from ..printable import printable
 from .environment import fill
 from .kinds import CHANNEL_NAME, Refusal
 from .models import SETTING, Channel, Config, Setting, Verification, key_of, optional_model
 from .problems import raise_problems
-from .strict_yaml import Document, printable, read_yaml
+from .strict_yaml import Document, read_yaml
 
 T = TypeVar("T")
 

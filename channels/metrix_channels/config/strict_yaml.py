@@ -18,6 +18,7 @@ from attrs import field, frozen
 
 from ..errors import ConfigError
 from ..models import JsonScalar, JsonValue
+from ..printable import printable
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 32
@@ -143,11 +144,6 @@ def read_text(path: Path, source: str | None = None) -> str:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
         _fail("yaml_invalid", "the file is not UTF-8; save it as such", _location(source, _position_in(before)))
-
-
-def printable(text: str) -> str:
-    """Return `text` with every character that does not print (control, bidi) as an escape."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def integer(text: str) -> int | None:

@@ -14,6 +14,7 @@ from ..errors import LedgerError
 from .marks import Parcel, has_sending, new_marks
 from .run_records import Draft, Skip, SkipReason, Trouble
 
+_QUICKLY: Final = 1
 _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _PARCELS: Final = (
@@ -26,9 +27,10 @@ def add_drafts(connection: sqlite3.Connection, run: int, drafts: Iterable[Draft]
     added = []
     now = int(time.time())
     for draft in drafts:
+        batches = zlib.compress(draft.batches.encode(), _QUICKLY)
         cursor = connection.execute(
             "INSERT INTO parcels (run, canary, batches, checksum) VALUES (?, ?, ?, ?)",
-            (run, draft.canary, draft.batches, _sum(run, draft.batches.encode())),
+            (run, draft.canary, batches, _sum(run, batches)),
         )
         parcel = int(cursor.lastrowid or 0)
         marks = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
@@ -131,11 +133,11 @@ def read_skips(connection: sqlite3.Connection, run: int, after: int, limit: int)
     return found
 
 
-def _parcel(row: tuple[int, int, str, int, bytes, int], run: int) -> Parcel:
+def _parcel(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Parcel:
     parcel, canary, batches, expected, marks, expected_of_marks = row
-    _require(expected == _sum(run, batches.encode()), f"parcel {parcel}")
+    _require(expected == _sum(run, batches), f"parcel {parcel}")
     _require(expected_of_marks == _sum(parcel, marks), f"what became of parcel {parcel}")
-    contents: list[tuple[dict[str, object], list[str]]] = json.loads(batches)
+    contents: list[tuple[dict[str, object], list[str]]] = json.loads(zlib.decompress(batches))
     return Parcel.opened(parcel, bool(canary), contents, marks)
 
 

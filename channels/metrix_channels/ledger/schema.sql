@@ -75,12 +75,12 @@ CREATE TABLE tallies (
     checksum INTEGER NOT NULL
 ) STRICT;
 
--- What is to be sent: a JSON list of [values, recipients], one a batch. It never changes.
+-- What is to be sent: a JSON list of [values, recipients], one a batch, compressed by zlib. It never changes.
 CREATE TABLE parcels (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     run      INTEGER NOT NULL REFERENCES runs (id),
     canary   INTEGER NOT NULL,
-    batches  TEXT NOT NULL,
+    batches  BLOB NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
 

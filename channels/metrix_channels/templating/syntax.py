@@ -13,6 +13,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import TrackingCodeGenerator
 
 from ..errors import TemplateError
+from ..printable import printable
 from .environment import Sandbox
 from .folder import shown
 from .lines import Lines
@@ -174,5 +175,4 @@ def _unknown(what: str, name: str, known: list[str], lines: Lines, line: int) ->
 
 
 def _syntax(message: str, location: str) -> TemplateError:
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
-    return TemplateError(printable, code="template_syntax", location=location)
+    return TemplateError(printable(message), code="template_syntax", location=location)

@@ -15,7 +15,7 @@ ERROR = MetrixChannelsError("It\x1b[31m failed.", code="usage", remedy="Do\u202e
     ("text", "shown"),
     [
         ("می‌خواهم\nسطر دوم", "می‌خواهم\nسطر دوم"),
-        ("a\x1b[2J\x00\x7f\r\t", "a\\u001b[2J\\u0000\\u007f\\u000d\\u0009"),
+        ("a\x1b[2J\x00\x7f\r\t", "a\\x1b[2J\\x00\\x7f\\r\\t"),
         ("\u202e\u2066\u200f\ufeff", "\\u202e\\u2066\\u200f\\ufeff"),
         ("\udcff", "\\udcff"),
         ("👩‍👧", "👩‍👧"),
@@ -30,7 +30,7 @@ def test_an_error_in_text_has_place_message_code_and_remedy(capfd):
     """On stderr alone, all of it escaped."""
     Output().error(ERROR)
     out, err = capfd.readouterr()
-    assert (out, err) == ("", "a\\u0007.yaml:1:2: It\\u001b[31m failed. [usage]\nDo\\u202e this.\n")
+    assert (out, err) == ("", "a\\x07.yaml:1:2: It\\x1b[31m failed. [usage]\nDo\\u202e this.\n")
 
 
 def test_an_error_in_json_stands_beside_the_verbs_own_document(capfd):
