@@ -10,7 +10,7 @@ from attrs import frozen
 from ..models import JsonValue
 from ..printable import JOINERS, printable
 
-CHUNK_ROWS: Final = 5_000
+CHUNK_ROWS: Final = 1_000
 CHUNK_CHARACTERS: Final = 1 << 20
 """A chunk is full when it reaches one of the two: rows may be long."""
 

@@ -7,20 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 from typing import Final
 
-_BITS: Final = 1 << 28
-_MASK: Final = _BITS - 1
+_PLACES: Final = 1 << 25
+_MASK: Final = _PLACES - 1
+_PROBES: Final = 8
 _AT_A_TIME: Final = 50_000
 
 
 class Seen:
     """Finds repetition over a whole audience, in two steps.
 
-    A bitmap of fixed size, in which each recipient has two bits (a Bloom filter), says of most that they are new. The
+    A hash table of fixed size, in which each recipient has one byte of its hash, says of most that they are new. The
     few of whom it cannot say so are put aside and, when everybody has been read, looked for among the others.
     """
 
     def __init__(self) -> None:
-        self._bits = bytearray(_BITS >> 3)
+        self._marks = bytearray(_PLACES)
         self._firsts = TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._aside = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._aside.execute("PRAGMA cache_size = -4000")
@@ -28,18 +29,14 @@ class Seen:
 
     def doubtful(self, recipients: Sequence[str]) -> list[int]:
         """Return the positions of those who may have been there before, here or in an earlier call."""
-        bits = self._bits
+        marks = self._marks
         found = []
-        for position, recipient in enumerate(recipients):
-            hashed = hash(recipient)
-            one, other = hashed & _MASK, hashed >> 32 & _MASK
-            byte, bit = one >> 3, 1 << (one & 7)
-            other_byte, other_bit = other >> 3, 1 << (other & 7)
-            if bits[byte] & bit and bits[other_byte] & other_bit:
+        for position, hashed in enumerate(map(hash, recipients)):
+            place = hashed & _MASK
+            if not marks[place]:
+                marks[place] = _mark(hashed)
+            elif self._may_be_there(hashed, place):
                 found.append(position)
-            else:
-                bits[byte] |= bit
-                bits[other_byte] |= other_bit
         return found
 
     def first(self, recipients: Sequence[str]) -> None:
@@ -75,14 +72,26 @@ class Seen:
         self._firsts.close()
         self._aside.close()
 
+    def _may_be_there(self, hashed: int, place: int) -> bool:
+        """Look for a hash, or a place for it, where others stand already."""
+        marks, mark, step = self._marks, _mark(hashed), hashed >> 33 | 1
+        for _ in range(_PROBES):
+            if marks[place] == mark:
+                return True
+            if not marks[place]:
+                marks[place] = mark
+                return False
+            place = (place + step) & _MASK
+        return True
+
     def _resolved(self, some: list[tuple[str, int, str]]) -> Iterator[tuple[str, int, str, bool]]:
-        wanted = {recipient for recipient, _, _ in some}
-        repeated: set[str] = set()
+        wanted = {f"{recipient}\n".encode() for recipient, _, _ in some}
         self._firsts.seek(0)
-        for line in self._firsts:
-            recipient = line[:-1].decode()
-            if recipient in wanted:
-                repeated.add(recipient)
+        repeated = {line[:-1].decode() for line in wanted.intersection(self._firsts)}
         for recipient, row, values in some:
             yield recipient, row, values, recipient in repeated
             repeated.add(recipient)
+
+
+def _mark(hashed: int) -> int:
+    return hashed >> 25 & 0xFF or 1
