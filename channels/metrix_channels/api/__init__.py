@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .client import MetrixClient, encode
+from .client import PUSH, MetrixClient, encode, request_headers
 from .delivery import Delivery, Journal, Part, Policy, Result, Step, conclude, next_step
 from .exchange import Exchange, Failure, Reply, Stage
 from .reach import Reach, reach
@@ -11,6 +11,7 @@ from .verdict import Disposition, Verdict, judge
 from .waits import backoff, retry_after
 
 __all__ = [
+    "PUSH",
     "Delivery",
     "Disposition",
     "Endpoint",
@@ -34,5 +35,6 @@ __all__ = [
     "next_step",
     "open_transport",
     "reach",
+    "request_headers",
     "retry_after",
 ]

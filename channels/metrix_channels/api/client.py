@@ -34,14 +34,7 @@ class MetrixClient:
 
     def headers(self, api_key: str = MASK) -> dict[str, str]:
         """Return the headers of a request, with the key masked unless it is given."""
-        return {
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": self._user_agent,
-            "X-Application-Id": self._app_id,
-            "X-API-Key": api_key,
-        }
+        return request_headers(self._app_id, self._user_agent, api_key)
 
     def shown_request(self, body: Mapping[str, JsonValue]) -> dict[str, object]:
         """Return a push request as it would go, for people and scripts to look at."""
@@ -59,6 +52,18 @@ class MetrixClient:
     async def close(self) -> None:
         """Close every connection."""
         await self._transport.close()
+
+
+def request_headers(app_id: str, user_agent: str, api_key: str = MASK) -> dict[str, str]:
+    """Return the headers of every request (Metrix documentation, REST API), the key masked unless it is given."""
+    return {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": user_agent,
+        "X-Application-Id": app_id,
+        "X-API-Key": api_key,
+    }
 
 
 def encode(body: Mapping[str, JsonValue]) -> bytes:

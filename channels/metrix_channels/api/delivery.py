@@ -7,7 +7,6 @@ the halving of a refused batch in search of the recipients at fault.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -25,8 +24,6 @@ from .waits import backoff, retry_after
 
 LONE_REJECTIONS = 8
 """So many recipients of one message refused in a row, each alone: the message is at fault."""
-
-logger = logging.getLogger("metrix_channels.delivery")
 
 
 @frozen
@@ -261,13 +258,6 @@ class Delivery:
         exchange = await self.post(part.recipients, seconds)
         verdict = judge(exchange)
         await self.journal.settle(number, exchange, verdict)
-        logger.info(
-            "attempt %d for %d recipients: %s, %s",
-            number,
-            len(part.recipients),
-            verdict.disposition,
-            verdict.explanation,
-        )
         return exchange, verdict
 
     def _wait(self, part: Part, exchange: Exchange) -> float:

@@ -70,7 +70,7 @@ class Audience:
         return self._intake.digest
 
     def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
-        """Read the rows, about 5,000 at a time.
+        """Read the rows, a thousand or more at a time.
 
         Args:
             wanted: the columns or keys whose values are wanted; of a CSV or TSV, some of `columns`.

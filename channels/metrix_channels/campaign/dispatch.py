@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ..api import (
     Disposition,
@@ -26,7 +26,6 @@ from ..api import (
     Verdict,
     backoff,
     conclude,
-    judge,
     next_step,
     retry_after,
 )
@@ -49,9 +48,9 @@ from ..ledger import (
 )
 from ..models import OnAmbiguous
 from ..outcomes import Outcome, Problem, iso_utc
-from ..redact import Redactor
 from .batch_queue import BatchQueue
 from .breaker import Breaker
+from .posting import Post
 from .wording import Wording, request_body
 from .writer import Writer
 
@@ -87,22 +86,20 @@ class Surroundings:
     """What a dispatch uses, and what may stop it.
 
     Attributes:
-        push: makes one attempt with a body, within some seconds.
+        push: makes one attempt.
         admit: says why no request may be made now, such as a withdrawn verification; None when it may.
         turn: waits for the next place under the rate limits.
         quiet: seconds until requests may be made again; 0 for now.
         screen: says which recipients are to be sent nothing after all; None when nothing changed since the plan.
-        sensitive: builds what cleans answers of a batch's sensitive values; None when it has none.
         observe: told after each commit.
         stop: when set, no further attempt is begun.
     """
 
-    push: Callable[[bytes, float], Awaitable[Exchange]]
+    push: Post
     admit: Callable[[], Problem | None]
     turn: Callable[[], Awaitable[float]]
     quiet: Callable[[], float]
     screen: Callable[[Sequence[str]], Awaitable[dict[str, SkipReason]]] | None
-    sensitive: Callable[[dict[str, object]], Redactor] | None
     observe: Callable[[], None]
     stop: asyncio.Event
 
@@ -271,10 +268,8 @@ class Dispatch:
             self._drop(batch, barred)
             return
         began = self._clock()
-        exchange = await self._around.push(body, self._terms.policy.timeout)
-        if self._around.sensitive and isinstance(exchange, Reply) and exchange.body:
-            exchange = evolve(exchange, body=self._around.sensitive(batch.values).clean_cut(exchange.body))
-        self._settle(batch, exchange, rest, len(body), began)
+        exchange, verdict = await self._around.push(batch, body, self._terms.policy.timeout)
+        self._settle(batch, exchange, verdict, rest, len(body), began)
 
     async def _intend(self, batch: Batch) -> bool:
         """Write down that a request is about to leave; tells whether it may."""
@@ -310,8 +305,7 @@ class Dispatch:
         self._tally.requests -= 1
         self._move(batch, BatchState.PENDING)
 
-    def _settle(self, batch: Batch, exchange: Exchange, rest: bytes, size: int, began: float) -> None:
-        verdict = judge(exchange)
+    def _settle(self, batch: Batch, exchange: Exchange, verdict: Verdict, rest: bytes, size: int, began: float) -> None:
         batch.status = verdict.status or 0
         if verdict.disposition is Disposition.ACCEPTED:
             self._breaker.answered(verdict)

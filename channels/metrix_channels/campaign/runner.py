@@ -30,14 +30,14 @@ from ..ledger import (
     SkipReason,
     Tally,
     Wish,
+    Witness,
     every_parcel,
     interrupted_parcels,
     open_parcels,
 )
 from ..models import ChannelType, OnAmbiguous
 from ..outcomes import Problem
-from ..redact import Redactor, Secret
-from ..templating import Templates, fa_digits
+from ..templating import Templates
 from .audience import audience_digest
 from .calendar import quiet_until, too_late
 from .definition import STDIN, Campaign, checked_name, load_campaign
@@ -45,6 +45,7 @@ from .dispatch import Dispatch, Ending, Surroundings, Terms
 from .pace import Pace
 from .pins import pins_of, require_unchanged, sources_of
 from .planning import Progress, Ready, first_batches, plan, row_values
+from .posting import posting
 from .results import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
 from .screens import Screens
 from .wording import Wording, request_body
@@ -71,6 +72,7 @@ class Campaigns:
         templates: the folder of the templates.
         database: the ledger.
         client: opens a client for many requests, with credentials read now.
+        witness: takes note of every attempt.
         stop: when set, no further attempt is begun.
     """
 
@@ -80,12 +82,14 @@ class Campaigns:
         templates: Templates,
         database: Database,
         client: Callable[[], MetrixClient],
+        witness: Witness,
         stop: asyncio.Event,
     ) -> None:
         self._file = file
         self._templates = templates
         self._sends = SendBook(database)
         self._client = client
+        self._witness = witness
         self._stop = stop
         self.book = RunBook(database)
 
@@ -301,18 +305,12 @@ class Campaigns:
             await screens.look_again(record.id)
             return screens.barred(recipients)
 
-        def sensitive(values: dict[str, object]) -> Redactor:
-            hidden = {**record.pins["context"], **values}
-            texts = {str(hidden[name]) for name in template.sensitive if name in hidden}
-            return Redactor(*(Secret(form) for text in texts for form in (text, fa_digits(text))))
-
         around = Surroundings(
-            push=client.push,
+            push=posting(client, self._witness, record, ready),
             admit=self._gate(ready),
             turn=self._pace(ready).turn,
             quiet=_quiet(campaign),
             screen=screen if screens.bar_anybody else None,
-            sensitive=sensitive if template.sensitive else None,
             observe=_sending(watch, record.tally),
             stop=self._stop,
         )

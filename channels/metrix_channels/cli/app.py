@@ -199,4 +199,15 @@ def state_of(context: typer.Context) -> State:
     return state
 
 
-from . import campaign, channels, demo, init, preflight, preview, sandbox, send  # noqa: E402, F401 - the verbs register themselves
+from . import (  # noqa: E402 - the verbs register themselves
+    campaign,  # noqa: F401
+    channels,  # noqa: F401
+    demo,  # noqa: F401
+    explain,  # noqa: F401
+    init,  # noqa: F401
+    preflight,  # noqa: F401
+    preview,  # noqa: F401
+    sandbox,  # noqa: F401
+    send,  # noqa: F401
+    support_bundle,  # noqa: F401
+)

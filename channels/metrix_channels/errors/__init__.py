@@ -101,7 +101,7 @@ class MetrixChannelsError(Exception):
     @property
     def exit_status(self) -> int:
         """The status that the command line ends with."""
-        return CATALOGUE[self.code].exit_status
+        return CATALOGUE[self.code].exit_status or 0
 
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""

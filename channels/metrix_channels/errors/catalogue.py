@@ -6,31 +6,14 @@ The exit statuses: 1 something was rejected or is unknown; 2 the input is at fau
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import Final
 
-_TROUBLESHOOTING = "Metrix documentation, API Troubleshooting"
+from .answers import ANSWERS, DELIVERY, QUESTIONS
+from .situation import TROUBLESHOOTING, Situation
 
 INPUT_AT_FAULT = 2
 
-
-@frozen
-class Situation:
-    """One entry.
-
-    Attributes:
-        summary: what happened, in general.
-        remedy: what to do now; an error may replace it by a more precise one.
-        exit_status: of the command line.
-        source: the page that the rule comes from, where it is not our own.
-    """
-
-    summary: str
-    remedy: str
-    exit_status: int
-    source: str | None = None
-
-
-CATALOGUE: dict[str, Situation] = {
+CATALOGUE: Final[dict[str, Situation]] = {
     # -- the call and the installation
     "usage": Situation("The command or call is wrong.", "See the verb's --help.", 2),
     "file_unreadable": Situation("A file cannot be read.", "Check the path and the file's permissions.", 2),
@@ -78,13 +61,13 @@ CATALOGUE: dict[str, Situation] = {
         "Write `api_key: ${METRIX_API_KEY}` and set the variable, or use `api_key_file`. A key that was ever"
         " committed counts as leaked: in Metrix's dashboard change its type to Client, then create a new one.",
         2,
-        _TROUBLESHOOTING + ", section 1",
+        TROUBLESHOOTING + ", section 1",
     ),
     "secret_missing": Situation(
         "APP_ID or the API key is not set.",
         "Both stand in Metrix's dashboard under Application Settings.",
         2,
-        _TROUBLESHOOTING + ", section 1",
+        TROUBLESHOOTING + ", section 1",
     ),
     "secret_invalid": Situation(
         "APP_ID or the API key holds a character that cannot stand in an HTTP header.",
@@ -98,20 +81,20 @@ CATALOGUE: dict[str, Situation] = {
         "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"
         " `metrix-channels channels verify`. Until then Metrix accepts messages for it and nobody receives them.",
         3,
-        _TROUBLESHOOTING + ", section 3",
+        TROUBLESHOOTING + ", section 3",
     ),
     "verification_expired": Situation(
         "The channel's verification has expired.",
         "Test the channel again from Metrix's dashboard and record it with `metrix-channels channels verify`.",
         3,
-        _TROUBLESHOOTING + ", section 3",
+        TROUBLESHOOTING + ", section 3",
     ),
     "verification_foreign": Situation(
         "The channel was tested in another application.",
         "Test it in the dashboard of the configured application and record that with `metrix-channels channels"
         " verify`, or correct app_id.",
         3,
-        _TROUBLESHOOTING + ", section 3",
+        TROUBLESHOOTING + ", section 3",
     ),
     "verification_in_future": Situation(
         "The channel's verification lies in the future.",
@@ -172,63 +155,6 @@ CATALOGUE: dict[str, Situation] = {
         "Give the id under which the user is known to Metrix, as text.",
         2,
     ),
-    # -- delivery
-    "rejected": Situation(
-        "Metrix refused the message for good.",
-        "Check that the recipient is known to Metrix and that every field is of the documented type.",
-        1,
-        _TROUBLESHOOTING + ", section 2",
-    ),
-    "message_refused": Situation(
-        "Metrix refused the message for one recipient after the other: the message is at fault.",
-        "Check every field of the message against Metrix's documentation.",
-        4,
-        _TROUBLESHOOTING + ", section 2",
-    ),
-    "credentials_refused": Situation(
-        "Metrix refused the application.",
-        "Compare APP_ID and the API key with Application Settings in Metrix's dashboard, and see whether this"
-        " machine's address is on the application's IP white list (or switch the list off for a moment).",
-        4,
-        _TROUBLESHOOTING + ", section 1",
-    ),
-    "endpoint_refused": Situation(
-        "Metrix's address has no such function.", "Check base_url; it is https://entry.metrix.ir.", 4
-    ),
-    "redirected": Situation(
-        "The answer was a redirect. It was not followed: the key must not go elsewhere.",
-        "Check base_url, and whether a proxy or a captive portal answers in Metrix's place.",
-        4,
-    ),
-    "certificate_refused": Situation(
-        "The server could not prove that it is Metrix; the key was not sent.",
-        "Check base_url and this machine's clock. Behind an inspecting proxy, name its certificate by ca_file.",
-        4,
-    ),
-    "unreachable": Situation(
-        "No connection to Metrix; nothing was sent.",
-        "Check DNS (`dig entry.metrix.ir`), the firewall for port 443 (`telnet entry.metrix.ir 443`) and"
-        " `curl -v https://entry.metrix.ir/`.",
-        4,
-        _TROUBLESHOOTING + ", section 4",
-    ),
-    "unavailable": Situation(
-        "Metrix did not take the message: it is busy or asks for fewer requests.",
-        "Try again later; lower rate_limit if it was 429. If it lasts, contact Metrix's support.",
-        4,
-        _TROUBLESHOOTING + ", section 4",
-    ),
-    "deadline_passed": Situation(
-        "The deadline passed before a request could be made.",
-        "Send fewer messages at one time, or raise deadline or concurrency.",
-        4,
-    ),
-    "outcome_unknown": Situation(
-        "Metrix may have taken the message, or not.",
-        "Look in Metrix's dashboard or ask the recipient before sending again.",
-        1,
-        _TROUBLESHOOTING + ", sections 2 and 4",
-    ),
     # -- campaigns
     "audience_invalid": Situation(
         "The audience is not a file that recipients can be read from.",
@@ -248,13 +174,13 @@ CATALOGUE: dict[str, Situation] = {
         "Wait until Metrix can be reached (`metrix-channels preflight`), then run the campaign again: it goes on where"
         " it stopped.",
         4,
-        _TROUBLESHOOTING + ", section 4",
+        TROUBLESHOOTING + ", section 4",
     ),
     "retries_spent": Situation(
         "Too many requests had to be repeated.",
         "Wait until Metrix is well again, or lower the rate; then run the campaign again: it goes on where it stopped.",
         4,
-        _TROUBLESHOOTING + ", section 4",
+        TROUBLESHOOTING + ", section 4",
     ),
     "answers_unreadable": Situation(
         "Answers say success and cannot be believed.",
@@ -295,6 +221,11 @@ CATALOGUE: dict[str, Situation] = {
         "It is too late for the campaign's schedule.",
         "If it is still to be sent, change schedule.at or raise schedule.max_lateness, and run it again.",
         3,
+    ),
+    "attempt_missing": Situation(
+        "There is no such failed attempt to show.",
+        "See `metrix-channels support-bundle --list`; attempts are forgotten as `keep_attempts` says.",
+        2,
     ),
     "row_missing": Situation(
         "The audience has no such row.", "Rows count from 1, without the header and blank lines.", 2
@@ -337,4 +268,9 @@ CATALOGUE: dict[str, Situation] = {
         4,
     ),
     "ledger_newer": Situation("The ledger was written by a newer version.", "Upgrade metrix-channels.", 2),
+    **DELIVERY,
 }
+"""What an error of this library can carry."""
+
+SITUATIONS: Final[dict[str, Situation]] = {**ANSWERS, **QUESTIONS, **CATALOGUE}
+"""The same, with what Metrix may answer and with what no program can notice by itself."""

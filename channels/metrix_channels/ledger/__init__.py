@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .database import Database
+from .evidence import Evidence, EvidenceBook
 from .journal import SendJournal
 from .marks import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
 from .parcels import every_parcel, interrupted_parcels, open_parcels
@@ -23,12 +24,14 @@ from .run_records import (
 from .runs import RunBook
 from .sends import SendBook
 from .takeover import Takeover, take_up
+from .witness import Attempt, Witness
 
 __all__ = [
     "APPROVED",
     "DOUBT",
     "OVER",
     "REPEATED",
+    "Attempt",
     "Batch",
     "BatchState",
     "Busy",
@@ -39,6 +42,8 @@ __all__ = [
     "Database",
     "Draft",
     "Entry",
+    "Evidence",
+    "EvidenceBook",
     "Finished",
     "Parcel",
     "RunBook",
@@ -52,6 +57,7 @@ __all__ = [
     "Tally",
     "Trouble",
     "Wish",
+    "Witness",
     "every_parcel",
     "interrupted_parcels",
     "open_parcels",

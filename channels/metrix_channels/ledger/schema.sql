@@ -50,6 +50,24 @@ CREATE TABLE salt (
 
 INSERT INTO salt VALUES (1, randomblob(32));
 
+-- Attempts that failed, whole, as Metrix's support asks for them: request and log lines compressed by zlib. The oldest
+-- are forgotten first.
+CREATE TABLE evidence (
+    number      INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    began_at    TEXT NOT NULL,
+    seconds     REAL NOT NULL,
+    reference   TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    request     BLOB NOT NULL,
+    code        TEXT NOT NULL,
+    explanation TEXT NOT NULL,
+    status      INTEGER,
+    answer      TEXT,
+    lines       BLOB NOT NULL,
+    size        INTEGER NOT NULL
+) STRICT;
+
 -- One row a run of a campaign. `owner` names the process that plans or dispatches, `wish` is what another process asks
 -- of it. `checksum` covers everything but the wish.
 CREATE TABLE runs (

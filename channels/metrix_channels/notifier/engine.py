@@ -12,10 +12,34 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from .. import __version__
-from ..api import Delivery, Endpoint, Exchange, MetrixClient, Part, Policy, Reply, Result, encode, open_transport
+from ..api import (
+    PUSH,
+    Delivery,
+    Endpoint,
+    Exchange,
+    MetrixClient,
+    Part,
+    Policy,
+    Reply,
+    Result,
+    encode,
+    judge,
+    open_transport,
+)
 from ..config import Config, ConfigFile, require_verified
 from ..errors import LedgerError, MetrixChannelsError, problem
-from ..ledger import Busy, Claimed, Database, Finished, SendBook, SendJournal, take_up
+from ..ledger import (
+    Attempt,
+    Busy,
+    Claimed,
+    Database,
+    EvidenceBook,
+    Finished,
+    SendBook,
+    SendJournal,
+    Witness,
+    take_up,
+)
 from ..outcomes import Problem, Receipt
 from ..redact import Redactor, Secret
 from ..templating import Templates
@@ -46,6 +70,9 @@ class Engine:
         self.templates = Templates(self._config.templates)
         self.book_file = Database(self._config.ledger_path)
         self.book = SendBook(self.book_file)
+        kept = self._config.keep_attempts
+        self.evidence = EvidenceBook(self.book_file, days=kept.days, size=kept.size)
+        self.witness = Witness(self.evidence)
         self._stopped = False
         self._client: MetrixClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,7 +101,7 @@ class Engine:
         self._follow_loop()
         if self._campaigns is None:
             self._campaigns = Campaigns(
-                self._file, self.templates, self.book_file, self._client_for_campaigns, self._stop
+                self._file, self.templates, self.book_file, self._client_for_campaigns, self.witness, self._stop
             )
         return self._campaigns
 
@@ -145,12 +172,18 @@ class Engine:
     ) -> list[Result]:
         settings = self._config.metrix
         on_ambiguous = self._config.on_ambiguous
-        clean = prepared.redactor.clean_cut
+        redactor = prepared.redactor
 
         async def post(recipients: tuple[str, ...], seconds: float) -> Exchange:
-            exchange = await client.push(encode(prepared.message.body(recipients)), seconds)
-            # Its end may be a cut: that of the answer, or of what is read.
-            return evolve(exchange, body=clean(exchange.body)) if isinstance(exchange, Reply) else exchange
+            body = encode(prepared.message.body(recipients))
+            attempt = Attempt(
+                path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=call.channel
+            )
+            exchange = await client.push(body, seconds)
+            if isinstance(exchange, Reply):  # its end may be a cut: that of the answer, or of what is read
+                exchange = evolve(exchange, body=redactor.clean_cut(exchange.body))
+            self.witness.saw(attempt, exchange, judge(exchange), redactor)
+            return exchange
 
         takeover = take_up(claim.still_open(prepared.recipients), claim.past, on_ambiguous)
         delivery = Delivery(

@@ -1,0 +1,269 @@
+"""What Metrix may answer, what its silence may mean, and what to do about each: the troubleshooting page as data.
+
+`DELIVERY` holds what errors carry. `ANSWERS` holds the answers themselves, by status, for whoever has one before them.
+`QUESTIONS` holds what no program notices by itself: somebody asks why nothing arrived.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .situation import TROUBLESHOOTING, Situation
+
+_ACCESS: Final = f"{TROUBLESHOOTING}, section 1"
+_FORMAT: Final = f"{TROUBLESHOOTING}, section 2"
+_CHANNELS: Final = f"{TROUBLESHOOTING}, section 3"
+_CONNECTION: Final = f"{TROUBLESHOOTING}, section 4"
+_RFC: Final = "RFC 9110"
+
+_SUPPORT: Final = "`metrix-channels support-bundle` puts together what Metrix's support asks for."
+_DOCTOR: Final = "`metrix-channels doctor` finds the layer that fails."
+_WHITE_LIST: Final = "This machine's address is not on the application's IP white list."
+_WRONG_KEY: Final = "APP_ID or the API key is wrong, or they belong to different applications."
+
+DELIVERY: Final[dict[str, Situation]] = {
+    "rejected": Situation(
+        "Metrix refused the message for good.",
+        "Check that the recipient is known to Metrix and that every field is of the documented type.",
+        1,
+        _FORMAT,
+        (
+            "The recipient is no customUserId that was introduced to Metrix before.",
+            "A field of the message is of the wrong type, or a mandatory one is missing.",
+            "A field under `extra` is not what Metrix expects there.",
+        ),
+    ),
+    "message_refused": Situation(
+        "Metrix refused the message for one recipient after the other: the message is at fault.",
+        "Check every field of the message against Metrix's documentation.",
+        4,
+        _FORMAT,
+        (
+            "A field of the template's front matter, or one under `extra`, is not what Metrix expects.",
+            "The audience's id column is not the customUserId, so that Metrix knows none of the recipients.",
+        ),
+    ),
+    "credentials_refused": Situation(
+        "Metrix refused the application.",
+        "Compare APP_ID and the API key with Application Settings in Metrix's dashboard, and see whether this"
+        " machine's address is on the application's IP white list (or switch the list off for a moment).",
+        4,
+        _ACCESS,
+        (_WRONG_KEY, _WHITE_LIST, "The key was changed to the type Client, or replaced, in the dashboard."),
+    ),
+    "endpoint_refused": Situation(
+        "Metrix's address has no such function.",
+        "Check base_url; it is https://entry.metrix.ir.",
+        4,
+        _RFC,
+        ("base_url has a path, or names another host.", "A proxy answers in Metrix's place."),
+    ),
+    "redirected": Situation(
+        "The answer was a redirect. It was not followed: the key must not go elsewhere.",
+        "Check base_url, and whether a proxy or a captive portal answers in Metrix's place.",
+        4,
+        _RFC,
+        ("base_url is not exactly https://entry.metrix.ir.", "A captive portal wants somebody to sign in first."),
+    ),
+    "certificate_refused": Situation(
+        "The server could not prove that it is Metrix; the key was not sent.",
+        "Check base_url and this machine's clock. Behind an inspecting proxy, name its certificate by ca_file.",
+        4,
+        _CONNECTION,
+        (
+            "A proxy or firewall inspects TLS with a certificate of its own.",
+            "base_url names a host that the certificate is not made for.",
+            "This machine's clock is wrong, or its authorities are out of date.",
+        ),
+    ),
+    "unreachable": Situation(
+        "No connection to Metrix; nothing was sent.",
+        "Check DNS (`dig entry.metrix.ir`), the firewall for port 443 (`telnet entry.metrix.ir 443`) and"
+        f" `curl -v https://entry.metrix.ir/`. {_DOCTOR}",
+        4,
+        _CONNECTION,
+        (
+            "The name entry.metrix.ir cannot be resolved here.",
+            "A firewall between here and Metrix blocks port 443.",
+            "The network, or Metrix, is down for a moment.",
+        ),
+    ),
+    "unavailable": Situation(
+        "Metrix did not take the message: it is busy or asks for fewer requests.",
+        f"Try again later; lower rate_limit if it was 429. If it lasts, contact Metrix's support: {_SUPPORT}",
+        4,
+        _CONNECTION,
+        ("Too many requests in a short time (429).", "Metrix is overloaded or being maintained (503)."),
+    ),
+    "deadline_passed": Situation(
+        "The deadline passed before a request could be made.",
+        "Send fewer messages at one time, or raise deadline or concurrency.",
+        4,
+        reasons=("Earlier requests of this process are slow and take all places.", "rate_limit leaves no place."),
+    ),
+    "outcome_unknown": Situation(
+        "Metrix may have taken the message, or not.",
+        f"Look in Metrix's dashboard or ask the recipient before sending again. {_SUPPORT}",
+        1,
+        f"{_FORMAT} and 4",
+        (
+            "Metrix failed (5xx), or the answer did not come in time, after the request had begun to leave.",
+            "The connection was lost, or the process ended, while the request was under way.",
+            "Something between here and Metrix answered 200 in its place.",
+        ),
+    ),
+}
+
+ANSWERS: Final[dict[str, Situation]] = {
+    "200": Situation(
+        "Metrix received the request. It does not say that anything was processed or delivered.",
+        "If nothing arrives, see `metrix-channels explain message_not_received` or `explain event_not_displayed`.",
+        source=_FORMAT,
+        reasons=("All is well.", "A web page with 200, or a cut-off answer, comes from something else: it is unknown."),
+        leads_to=("outcome_unknown", "answers_unreadable"),
+    ),
+    "3xx": Situation(
+        "A redirect. Metrix documents none.",
+        "Check base_url. Redirects are never followed: neither the key nor the message goes elsewhere.",
+        source=_RFC,
+        reasons=DELIVERY["redirected"].reasons,
+        leads_to=("redirected",),
+    ),
+    "400": Situation(
+        "Metrix could not use the request.",
+        "Look for the field that is missing or of the wrong type; one recipient among many is found by halving.",
+        source=_FORMAT,
+        reasons=(
+            "A mandatory field is missing: body, or for events type, id, time, name or customName, the user's id.",
+            "A field is of the wrong type: time and birthday are Long (milliseconds), revenue is a Double.",
+            "The request is no valid JSON.",
+        ),
+        leads_to=("rejected", "message_refused"),
+    ),
+    "401": Situation(
+        "Metrix does not know who asks.",
+        DELIVERY["credentials_refused"].remedy,
+        source="Metrix's own web client",
+        reasons=DELIVERY["credentials_refused"].reasons,
+        leads_to=("credentials_refused",),
+    ),
+    "403": Situation(
+        "Metrix forbids it to this application, or to this address.",
+        DELIVERY["credentials_refused"].remedy,
+        source=_ACCESS,
+        reasons=DELIVERY["credentials_refused"].reasons,
+        leads_to=("credentials_refused",),
+    ),
+    "404": Situation(
+        "There is no such address.",
+        DELIVERY["endpoint_refused"].remedy,
+        source=_RFC,
+        reasons=DELIVERY["endpoint_refused"].reasons,
+        leads_to=("endpoint_refused",),
+    ),
+    "405": Situation(
+        "The address takes no POST.",
+        DELIVERY["endpoint_refused"].remedy,
+        source=_RFC,
+        reasons=DELIVERY["endpoint_refused"].reasons,
+        leads_to=("endpoint_refused",),
+    ),
+    "408": Situation(
+        "Metrix waited too long for the request, and may have taken it.",
+        "It is repeated, or held, as `on_ambiguous` says. If it lasts, raise timeout and lower concurrency.",
+        source=_CONNECTION,
+        reasons=("The way to Metrix is slow.", "Too many requests at one time share it."),
+        leads_to=("outcome_unknown",),
+    ),
+    "413": Situation(
+        "The request is too large.",
+        "Batches shrink by themselves. Lower batch_size so that the first request fits; shorten the message.",
+        source=_RFC,
+        reasons=("Too many recipients in one request.", "The message itself is too large."),
+        leads_to=("rejected", "message_refused"),
+    ),
+    "429": Situation(
+        "Metrix asks for fewer requests.",
+        "They are repeated after the time that Metrix asks for. Lower rate_limit; limits.rate in a campaign.",
+        source=_RFC,
+        reasons=("More requests a second than Metrix allows this application.",),
+        leads_to=("unavailable", "outage", "retries_spent"),
+    ),
+    "5xx": Situation(
+        "A fault on Metrix's side, usually a temporary one.",
+        f"It is repeated with exponential backoff, as Metrix advises. If it lasts, contact support: {_SUPPORT}",
+        source=_CONNECTION,
+        reasons=("Metrix is failing or overloaded.", "A gateway on the way to it is."),
+        leads_to=("outcome_unknown", "unavailable", "outage"),
+    ),
+    "timeout": Situation(
+        "No answer came in time.",
+        f"It is repeated as `on_ambiguous` says. {_DOCTOR} If Metrix is slow, raise timeout.",
+        source=_CONNECTION,
+        reasons=(
+            "Metrix is slow or failing.",
+            "A firewall swallows the packets without a word.",
+            "The way to Metrix is slow.",
+        ),
+        leads_to=("outcome_unknown", "unreachable", "outage"),
+    ),
+    "connection": Situation(
+        "The connection was refused, or lost on the way.",
+        DELIVERY["unreachable"].remedy,
+        source=_CONNECTION,
+        reasons=DELIVERY["unreachable"].reasons,
+        leads_to=("unreachable", "outcome_unknown", "outage"),
+    ),
+    "dns": Situation(
+        "The host's name cannot be resolved.",
+        f"Try `dig entry.metrix.ir` or `nslookup entry.metrix.ir`. {_DOCTOR}",
+        source=_CONNECTION,
+        reasons=("The resolver of this machine does not answer, or does not know the name.", "base_url is misspelt."),
+        leads_to=("unreachable", "outage"),
+    ),
+    "tls": Situation(
+        "No secure connection could be made.",
+        f"Try `curl -v https://entry.metrix.ir/`. {_DOCTOR}",
+        source=_CONNECTION,
+        reasons=DELIVERY["certificate_refused"].reasons,
+        leads_to=("certificate_refused", "unreachable"),
+    ),
+}
+
+QUESTIONS: Final[dict[str, Situation]] = {
+    "message_not_received": Situation(
+        "Metrix answered 200, and the message does not arrive.",
+        "Send a test message through the channel from Metrix's dashboard. When it has arrived, record it with"
+        " `metrix-channels channels verify`; then send again.",
+        source=_CHANNELS,
+        reasons=(
+            "The channel was never tested from the dashboard: Metrix accepts its messages, and nobody receives them.",
+            "The recipient has no device, number or address for this channel in Metrix.",
+            "The customUserId is not the one under which the user is known to Metrix.",
+        ),
+        leads_to=("channel_unverified", "verification_expired", "verification_foreign"),
+    ),
+    "event_not_displayed": Situation(
+        "Metrix answered 200, and the event does not show in the dashboard.",
+        "Send events by `notifier.track` or `metrix-channels track`: they give each its own id and time. Check the"
+        " user's id and the event's name against the dashboard; list the names under `taxonomy`.",
+        source=_FORMAT,
+        reasons=(
+            "It was dropped as a duplicate: another event of this user has the same time.",
+            "The customUserId or metrixUserId is incomplete or wrong.",
+            "The event's name is empty, or not in the application's taxonomy.",
+        ),
+    ),
+    "key_leaked": Situation(
+        "The server key was exposed: in client code, a repository, a log, or a mail.",
+        "At once: change the key's type to Client in Metrix's dashboard (Application Settings), create a new server"
+        " key, and put that into METRIX_API_KEY or the api_key_file. Then search for how it got out.",
+        source=_ACCESS,
+        reasons=(
+            "It stood in a web page or a mobile app.",
+            "It was committed, with a configuration or a script.",
+            "It was printed by a script that logs its requests.",
+        ),
+        leads_to=("secret_literal",),
+    ),
+}

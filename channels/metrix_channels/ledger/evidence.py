@@ -1,0 +1,146 @@
+"""What Metrix's support asks for about an attempt that failed: kept whole, for a while, and within a size."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from attrs import frozen
+
+from ..errors import UsageError
+from ..outcomes import iso_utc
+from .database import Database
+
+_PRUNE_EVERY: Final = 64
+_LISTED: Final = 50
+_COLUMNS: Final = "id, began_at, seconds, reference, path, request, code, explanation, status, answer, lines"
+
+
+@frozen
+class Evidence:
+    """One attempt that was not simply accepted.
+
+    Attributes:
+        id: unique; log lines name it as `attempt`.
+        began_at: when its first byte was about to leave.
+        seconds: until its end was known.
+        reference: the send's id, the campaign's name, or the user whose events they were.
+        path: of the URL.
+        request: the body as it was sent, its sensitive values masked.
+        code: of the error catalogue.
+        explanation: what happened, in one sentence.
+        status: of the answer; None when none came.
+        answer: its body; None when none came.
+        lines: of the process's log, up to the attempt's end.
+    """
+
+    id: str
+    began_at: datetime
+    seconds: float
+    reference: str
+    path: str
+    request: str
+    code: str
+    explanation: str
+    status: int | None
+    answer: str | None
+    lines: tuple[str, ...] = ()
+
+
+class EvidenceBook:
+    """The failed attempts in one ledger.
+
+    Args:
+        database: the ledger's file.
+        days: after which an attempt is forgotten.
+        size: bytes beyond which the oldest are forgotten.
+    """
+
+    def __init__(self, database: Database, *, days: int, size: int) -> None:
+        self._database = database
+        self._days = days
+        self._size = size
+        self._until_pruned = 0
+
+    def keep(self, evidence: Evidence) -> None:
+        """Let the next transaction write an attempt down: what became of it is about to be written anyway."""
+        self._database.defer(lambda connection: self._keep(connection, evidence))
+
+    async def find(self, name: str | None = None) -> Evidence:
+        """Return an attempt.
+
+        Args:
+            name: an attempt's id, or the reference of several, of which the last one counts; None for the last of all.
+
+        Raises:
+            UsageError: attempt_missing.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            return connection.execute(
+                f"SELECT {_COLUMNS} FROM evidence WHERE ?1 IS NULL OR id = ?1 OR reference = ?1"  # noqa: S608 - constants
+                " ORDER BY number DESC LIMIT 1",
+                (name,),
+            ).fetchall()
+
+        rows = await self._database.transact(work)
+        if not rows:
+            which = "no failed attempt" if name is None else f"no failed attempt of the name {name!r}"
+            raise UsageError(f"The ledger has {which}.", code="attempt_missing")
+        return _loaded(rows[0])
+
+    async def recent(self) -> list[Evidence]:
+        """Return the last failed attempts, the newest first."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            return connection.execute(
+                f"SELECT {_COLUMNS} FROM evidence ORDER BY number DESC LIMIT ?",  # noqa: S608 - constants
+                (_LISTED,),
+            ).fetchall()
+
+        return [_loaded(row) for row in await self._database.transact(work)]
+
+    def _keep(self, connection: sqlite3.Connection, evidence: Evidence) -> None:
+        request = zlib.compress(evidence.request.encode())
+        lines = zlib.compress(json.dumps(evidence.lines, ensure_ascii=False).encode())
+        size = len(request) + len(lines) + len(evidence.answer or "")
+        connection.execute(
+            f"INSERT INTO evidence ({_COLUMNS}, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (
+                evidence.id, iso_utc(evidence.began_at), evidence.seconds, evidence.reference, evidence.path, request,
+                evidence.code, evidence.explanation, evidence.status, evidence.answer, lines, size,
+            ),
+        )  # fmt: skip
+        self._until_pruned -= 1
+        if self._until_pruned < 0:
+            self._prune(connection)
+            self._until_pruned = _PRUNE_EVERY
+
+    def _prune(self, connection: sqlite3.Connection) -> None:
+        oldest = iso_utc(datetime.now(UTC) - timedelta(days=self._days))
+        connection.execute("DELETE FROM evidence WHERE began_at < ?", (oldest,))
+        connection.execute(
+            "DELETE FROM evidence WHERE number IN (SELECT number FROM ("
+            "SELECT number, sum(size) OVER (ORDER BY number DESC) AS together FROM evidence) WHERE together > ?)",
+            (self._size,),
+        )
+
+
+def _loaded(row: tuple[Any, ...]) -> Evidence:
+    name, began_at, seconds, reference, path, request, code, explanation, status, answer, lines = row
+    return Evidence(
+        id=name,
+        began_at=datetime.fromisoformat(began_at),
+        seconds=seconds,
+        reference=reference,
+        path=path,
+        request=zlib.decompress(request).decode(),
+        code=code,
+        explanation=explanation,
+        status=status,
+        answer=answer,
+        lines=tuple(json.loads(zlib.decompress(lines))),
+    )

@@ -1,0 +1,214 @@
+"""What Metrix's support asks for about a failed attempt, in one zip file.
+
+Their page names five things (Metrix documentation, API Troubleshooting, section 5): APP_ID, the full curl request with
+headers and body, the answer with its status and body, the exact time in UTC, and the error messages in the logs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import sys
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from .. import __version__
+from ..api import request_headers
+from ..config import Config
+from ..errors import UsageError
+from ..errors.catalogue import CATALOGUE
+from ..ledger import Evidence
+from ..outcomes import iso_utc
+from ..redact import Redactor, Secret
+
+_LIBRARIES: Final = (
+    "httpx",
+    "httpcore",
+    "h11",
+    "certifi",
+    "attrs",
+    "cattrs",
+    "jinja2",
+    "pyyaml",
+    "pyreqwest",
+    "orjson",
+)
+_SHORTEST: Final = 3
+"""So long is a value at least that is looked for in answers and log lines."""
+
+
+@frozen
+class Application:
+    """Who made the attempt, and how.
+
+    Attributes:
+        app_id: APP_ID.
+        base_url: of the API.
+    """
+
+    app_id: str
+    base_url: str
+
+    @classmethod
+    def of(cls, config: Config) -> Application:
+        """Return what a configuration says of it.
+
+        Raises:
+            ConfigError: secret_missing, secret_invalid, for APP_ID alone.
+        """
+        return cls(config.metrix.resolve_app_id(), config.metrix.base_url)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every request, the key masked."""
+        return request_headers(self.app_id, f"metrix-channels/{__version__}")
+
+
+def write_bundle(path: Path, evidence: Evidence, application: Application) -> None:
+    """Write the zip file.
+
+    Args:
+        path: of a file that is not there yet.
+        evidence: the attempt.
+        application: whose it is.
+
+    Raises:
+        UsageError: file_exists, file_unwritable.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already.", code="file_exists") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.", code="file_unwritable") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in contents(evidence, application).items():
+                archive.writestr(name, text)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {error.strerror}.", code="file_unwritable") from error
+
+
+def contents(evidence: Evidence, application: Application) -> dict[str, str]:
+    """Return the files of a bundle by their names."""
+    return {
+        "README.txt": _mail(evidence, application),
+        "request.sh": curl(evidence, application) + "\n",
+        "request.json": evidence.request,
+        "answer.txt": _answer(evidence),
+        "log.txt": "".join(f"{line}\n" for line in evidence.lines),
+        "attempt.json": json.dumps(_facts(evidence, application), ensure_ascii=False, indent=2) + "\n",
+        "versions.txt": "".join(f"{line}\n" for line in _versions()),
+    }
+
+
+def curl(evidence: Evidence, application: Application) -> str:
+    """Return the attempt as a command for a shell, with every header and the body, the key masked."""
+    words = [f"curl -X POST {shlex.quote(application.base_url + evidence.path)}"]
+    words += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in application.headers.items()]
+    return " \\\n  ".join([*words, f"--data-raw {shlex.quote(evidence.request)}"])
+
+
+def discreet(evidence: Evidence) -> Evidence:
+    """Leave out who was written to, and what: recipients become numbers, and texts their length.
+
+    The structure, the numbers of characters and everything that Metrix said are left, without the texts where they are
+    quoted.
+    """
+    try:
+        body = json.loads(evidence.request)
+    except ValueError:
+        return evolve(evidence, request="(left out)", answer="(left out)", lines=())
+    hidden: dict[str, str] = {}
+    masked = _masked(body, hidden)
+    redactor = Redactor(*(Secret(text) for text in hidden if len(text) >= _SHORTEST))
+    return evolve(
+        evidence,
+        request=json.dumps(masked, ensure_ascii=False, separators=(",", ":")),
+        reference="(left out)" if evidence.reference in hidden else evidence.reference,
+        explanation=redactor.clean(evidence.explanation),
+        answer=None if evidence.answer is None else redactor.clean(evidence.answer),
+        lines=tuple(redactor.clean(line) for line in evidence.lines),
+    )
+
+
+_KEPT: Final = {"channel", "type", "id", "time"}
+"""Keys whose values say nothing about a user."""
+
+
+def _masked(value: Any, hidden: dict[str, str], key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: inner if name in _KEPT else _masked(inner, hidden, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner, hidden, key) for inner in value]
+    if isinstance(value, str):
+        is_recipient = key in ("recipients", "customUserId", "metrixUserId")
+        return hidden.setdefault(
+            value, f"recipient-{len(hidden) + 1}" if is_recipient else f"({len(value)} characters)"
+        )
+    return value if value is None or isinstance(value, bool) else 0
+
+
+def _mail(evidence: Evidence, application: Application) -> str:
+    situation = CATALOGUE[evidence.code]
+    answered = "No answer came." if evidence.status is None else f"The answer was {evidence.status}; see answer.txt."
+    return f"""Hello,
+
+a request of our application to the Metrix API failed, and the steps of your troubleshooting page did not help.
+
+APP_ID:            {application.app_id}
+Request:           POST {application.base_url}{evidence.path}
+                   (complete, with headers and body, as a curl command in request.sh; our key is masked)
+Time (UTC):        {iso_utc(evidence.began_at)}, for {evidence.seconds:.3f} s
+Answer:            {answered}
+What we saw:       {evidence.explanation}
+Our log lines:     log.txt
+Versions:          versions.txt
+
+How our client reads it: {situation.summary} [{evidence.code}]
+
+Could you tell us what became of this request, and what we should change?
+"""
+
+
+def _answer(evidence: Evidence) -> str:
+    if evidence.status is None:
+        return f"No answer came: {evidence.explanation}\n"
+    return f"Status: {evidence.status}\n\n{evidence.answer or ''}\n"
+
+
+def _facts(evidence: Evidence, application: Application) -> dict[str, object]:
+    return {
+        "attempt": evidence.id,
+        "app_id": application.app_id,
+        "method": "POST",
+        "url": application.base_url + evidence.path,
+        "headers": application.headers,
+        "at": iso_utc(evidence.began_at),
+        "seconds": round(evidence.seconds, 3),
+        "reference": evidence.reference,
+        "status": evidence.status,
+        "code": evidence.code,
+        "explanation": evidence.explanation,
+        "written_at": iso_utc(datetime.now(UTC)),
+    }
+
+
+def _versions() -> Iterator[str]:
+    yield f"metrix-channels {__version__}"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    yield f"{python} on {sys.platform}, {platform.machine()}"
+    for name in _LIBRARIES:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
