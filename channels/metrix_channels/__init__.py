@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .campaign import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus
     from .errors import (
         CampaignError,
         ChannelUnverified,
@@ -29,13 +30,18 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .notifier import AsyncNotifier, Notifier
+    from .notifier.campaigns import AsyncCampaignHandle, AsyncCampaigns
+    from .notifier.synchronous_campaigns import CampaignHandle, Campaigns
     from .outcomes import Outcome, Problem, Receipt
     from .preflight import Check, Preflight
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus"),
     "notifier": ("AsyncNotifier", "Notifier"),
+    "notifier.campaigns": ("AsyncCampaignHandle", "AsyncCampaigns"),
+    "notifier.synchronous_campaigns": ("CampaignHandle", "Campaigns"),
     "outcomes": ("Outcome", "Problem", "Receipt"),
     "preflight": ("Check", "Preflight"),
     "errors": (
@@ -58,8 +64,16 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AsyncCampaignHandle",
+    "AsyncCampaigns",
     "AsyncNotifier",
     "CampaignError",
+    "CampaignHandle",
+    "CampaignPreview",
+    "CampaignProgress",
+    "CampaignRow",
+    "CampaignStatus",
+    "Campaigns",
     "ChannelUnverified",
     "Check",
     "ConfigError",

@@ -7,8 +7,16 @@ import sys
 import metrix_channels
 
 PUBLIC = {
+    "AsyncCampaignHandle",
+    "AsyncCampaigns",
     "AsyncNotifier",
     "CampaignError",
+    "CampaignHandle",
+    "CampaignPreview",
+    "CampaignProgress",
+    "CampaignRow",
+    "CampaignStatus",
+    "Campaigns",
     "ChannelUnverified",
     "Check",
     "ConfigError",

@@ -51,8 +51,11 @@ def test_the_wheel_carries_everything_that_is_read_at_run_time(wheel):
         "py.typed",
         "ledger/schema.sql",
         "config/channels.schema.json",
+        "campaign/campaign.schema.json",
         "sandbox/inbox.html.j2",
         "samples/channels.example.yaml",
+        "samples/campaigns/welcome.yaml",
+        "samples/campaigns/welcome.csv",
         "samples/templates/otp/sms.txt.j2",
         "samples/templates/layouts/email.html.j2",
     ):

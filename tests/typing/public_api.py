@@ -2,7 +2,17 @@
 
 from typing import assert_type
 
-from metrix_channels import AsyncNotifier, Notifier, Outcome, Preflight, Receipt, Rejected
+from metrix_channels import (
+    AsyncNotifier,
+    CampaignHandle,
+    CampaignProgress,
+    CampaignStatus,
+    Notifier,
+    Outcome,
+    Preflight,
+    Receipt,
+    Rejected,
+)
 
 
 def synchronous(notifier: Notifier) -> None:
@@ -19,6 +29,14 @@ async def asynchronous(notifier: AsyncNotifier, one_or_more: str | list[str]) ->
     assert_type(await notifier.send("sms", to=one_or_more, template="otp"), Receipt | tuple[Receipt, ...])
     async with AsyncNotifier.from_config("channels.yaml") as opened:
         assert_type(opened, AsyncNotifier)
+
+
+def campaigns(notifier: Notifier) -> None:
+    assert_type(notifier.run_campaign("campaigns/welcome.yaml"), CampaignStatus)
+    run = notifier.campaigns.start("campaigns/welcome.yaml")
+    assert_type(run, CampaignHandle)
+    assert_type(run.progress, CampaignProgress | None)
+    assert_type(run.wait(), CampaignStatus)
 
 
 def errors(error: Rejected) -> None:

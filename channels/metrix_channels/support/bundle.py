@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import zipfile
@@ -42,7 +43,7 @@ _LIBRARIES: Final = (
     "orjson",
 )
 _SHORTEST: Final = 3
-"""So long is a value at least that is looked for in answers and log lines."""
+"""So long is a word at least that is looked for in answers and log lines."""
 
 
 @frozen
@@ -121,8 +122,7 @@ def curl(evidence: Evidence, application: Application) -> str:
 def discreet(evidence: Evidence) -> Evidence:
     """Leave out who was written to, and what: recipients become numbers, and texts their length.
 
-    The structure, the numbers of characters and everything that Metrix said are left, without the texts where they are
-    quoted.
+    The structure and everything that Metrix said are left, without the recipients and words that are quoted there.
     """
     try:
         body = json.loads(evidence.request)
@@ -130,7 +130,8 @@ def discreet(evidence: Evidence) -> Evidence:
         return evolve(evidence, request="(left out)", answer="(left out)", lines=())
     hidden: dict[str, str] = {}
     masked = _masked(body, hidden)
-    redactor = Redactor(*(Secret(text) for text in hidden if len(text) >= _SHORTEST))
+    words = {word for text in hidden for word in (text, *re.findall(r"\w+", text)) if len(word) >= _SHORTEST}
+    redactor = Redactor(*map(Secret, words))
     return evolve(
         evidence,
         request=json.dumps(masked, ensure_ascii=False, separators=(",", ":")),

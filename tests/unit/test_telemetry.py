@@ -1,0 +1,67 @@
+"""Spans and metrics for programs that use OpenTelemetry."""
+
+import subprocess
+import sys
+
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from support.fault_server import Answer, FaultServer
+from support.project import make_project
+
+SPANS, METRICS = InMemorySpanExporter(), InMemoryMetricReader()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _providers():
+    tracers = TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(SPANS))
+    trace.set_tracer_provider(tracers)
+    metrics.set_meter_provider(MeterProvider([METRICS]))
+
+
+def points():
+    found = METRICS.get_metrics_data()
+    return {
+        metric.name: metric.data.data_points
+        for resource in found.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+
+
+def test_each_attempt_is_a_span_and_counted(tmp_path):
+    """A failed one with its code; none names a recipient."""
+    SPANS.clear()
+    with FaultServer([Answer(503), Answer(200)]) as server:
+        make_project(tmp_path, server.url).send()
+    failed, accepted = SPANS.get_finished_spans()
+    assert failed.name == accepted.name == "POST /push"
+    assert failed.kind is trace.SpanKind.CLIENT
+    assert not failed.status.is_ok
+    assert failed.attributes["error.type"] == "unavailable"
+    assert failed.attributes["http.response.status_code"] == 503
+    assert dict(accepted.attributes) == {
+        "http.request.method": "POST",
+        "url.path": "/push",
+        "metrix.channel": "sms",
+        "metrix.disposition": "accepted",
+        "http.response.status_code": 200,
+        "metrix.recipients": 1,
+    }
+    assert 0 < accepted.end_time - accepted.start_time < 2e9
+    found = points()
+    assert sum(point.value for point in found["metrix_channels.attempts"]) == 2
+    assert sum(point.count for point in found["metrix_channels.attempt.duration"]) == 2
+    assert "u1" not in repr(SPANS.get_finished_spans()) + repr(found)
+
+
+def test_a_program_that_does_not_use_it_does_not_load_it():
+    """Though it is installed."""
+    code = "import sys, metrix_channels.notifier, metrix_channels.telemetry; print('opentelemetry' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.split() == [b"False"]
