@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from attrs import frozen
 
 from metrix_channels import Notifier
 from support.accounting_server import AccountingServer
-from support.command_line import Finished, run_command
+from support.command_line import COMMAND, Finished, environment, run_command
 
 KEY = "an-api-key-of-the-tests"
 
@@ -86,3 +88,29 @@ def balance(status: dict[str, Any]) -> int:
 def people(count: int, names: Sequence[str] = ("سارا", "رضا", "لیلا", "مریم", "علی")) -> list[tuple[str, str]]:
     """Return rows: that many recipients, who share a few first names."""
     return [(f"u{number}", names[number % len(names)]) for number in range(count)]
+
+
+def started(project: Project, *arguments: str, stdout: int | IO[Any] = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """Start `metrix-channels campaign …`."""
+    return subprocess.Popen(
+        [COMMAND, "campaign", *arguments, "--json"],
+        cwd=project.folder,
+        env=environment(),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+    )
+
+
+def under_way(server: AccountingServer, count: int = 8) -> None:
+    """Wait until some requests were made."""
+    ends = time.monotonic() + 20
+    while len(server.requests) < count:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def document(process: subprocess.Popen[bytes]) -> tuple[int, Any]:
+    """Wait for a process and return its status and its document."""
+    out, err = process.communicate(timeout=30)
+    assert b"Traceback" not in err
+    return process.returncode, json.loads(out)

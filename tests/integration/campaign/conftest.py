@@ -2,7 +2,8 @@
 
 import pytest
 
-from support.campaigns import Project
+from support.accounting_server import AccountingServer
+from support.campaigns import Project, people
 
 
 @pytest.fixture
@@ -11,3 +12,13 @@ def project(tmp_path):
     made = Project(tmp_path)
     made.template("سلام {{ first_name }}")
     return made
+
+
+@pytest.fixture
+def slow(project):
+    """A server that takes its time, and a campaign that takes some seconds."""
+    with AccountingServer(seconds=0.05) as server:
+        project.configure(server.url, batch_size=1, concurrency=4)
+        project.audience(people(400))
+        project.campaign()
+        yield project, server

@@ -1,8 +1,6 @@
 """A run's life: planned whole, taken up, pinned, paused, cancelled, retried; and who is left out of it."""
 
-import json
 import signal
-import subprocess
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -11,8 +9,7 @@ import pytest
 
 from metrix_channels import CampaignError
 from support.accounting_server import AccountingServer, Taken, always
-from support.campaigns import balance, people
-from support.command_line import COMMAND, environment
+from support.campaigns import balance, document, people, started, under_way
 
 
 def run(project, campaign="offer", **options):
@@ -152,42 +149,6 @@ def test_nobody_left_is_an_error(project):
 
 
 # -- other processes
-
-
-def started(project, *arguments):
-    """Start `metrix-channels campaign …`."""
-    return subprocess.Popen(
-        [COMMAND, "campaign", *arguments, "--json"],
-        cwd=project.folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-@pytest.fixture
-def slow(project):
-    """A server that takes its time, and a campaign that takes some seconds."""
-    with AccountingServer(seconds=0.05) as server:
-        project.configure(server.url, batch_size=1, concurrency=4)
-        project.audience(people(400))
-        project.campaign()
-        yield project, server
-
-
-def under_way(server, count=8):
-    """Wait until some requests were made."""
-    ends = time.monotonic() + 20
-    while len(server.requests) < count:
-        assert time.monotonic() < ends
-        time.sleep(0.01)
-
-
-def document(process):
-    """Wait for a process and return its status and its document."""
-    out, err = process.communicate(timeout=30)
-    assert b"Traceback" not in err
-    return process.returncode, json.loads(out)
 
 
 def test_two_processes_send_nobody_twice(slow):

@@ -1,6 +1,5 @@
 """A ledger that fails: before the send nothing leaves, after it the doubt is on record."""
 
-import resource
 import sqlite3
 from contextlib import closing
 
@@ -8,10 +7,9 @@ import pytest
 
 from metrix_channels import Notifier
 from metrix_channels.ledger import database
+from support.damage import cut_short, fill_disk, hold_lock, make_directory, make_garbage, make_newer, prlimit
 from support.fault_server import Answer, FaultServer
 from support.sending import call, sender
-
-prlimit = pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="Another process's limits: Linux alone.")
 
 
 @pytest.fixture
@@ -28,31 +26,6 @@ def configure(metrix_config, tmp_path):
 
 def ledger_of(config):
     return config.parent / "metrix-channels.db"
-
-
-def fill_disk(process):
-    """Let the process write no further byte to any file."""
-    _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard))
-
-
-def make_garbage(ledger):
-    ledger.write_bytes(b"this was a ledger once, and is none any more. " * 400)
-
-
-def make_directory(ledger):
-    ledger.unlink()
-    ledger.mkdir()
-
-
-def make_newer(ledger):
-    with closing(sqlite3.connect(ledger)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-
-
-def cut_short(ledger):
-    with ledger.open("r+b") as file:
-        file.truncate(5000)
 
 
 @pytest.mark.parametrize(
@@ -93,12 +66,6 @@ def test_a_ledger_that_goes_away_under_a_running_process_stops_it(replaced, key,
                 ledger.write_bytes(copy)
             assert call(notifier, "u2", key).code == "ledger_unavailable"
         assert len(server.requests) == 1
-
-
-def hold_lock(ledger):
-    connection = sqlite3.connect(ledger, isolation_level=None, check_same_thread=False)
-    connection.execute("BEGIN EXCLUSIVE")
-    return closing(connection)
 
 
 @pytest.mark.parametrize("key", ["k", None])
@@ -145,7 +112,7 @@ def test_a_full_disk_before_the_intent_sends_nothing(key, configure):
         config = configure(server.url)
         with sender(config, "u1", key, wait=True) as child:
             child.starting()
-            fill_disk(child.process)
+            fill_disk(child.process.pid)
             child.go()
             ended = child.ended()
         assert (ended.code, ended.receipts) == ("ledger_unavailable", ())
@@ -168,7 +135,7 @@ def test_a_full_disk_after_the_send_leaves_the_doubt_on_record(on_ambiguous, sta
     def full(_):
         if len(server.requests) > 1:
             return Answer()
-        fill_disk(child.process)
+        fill_disk(child.process.pid)
         return Answer(status)
 
     with FaultServer(full) as server:

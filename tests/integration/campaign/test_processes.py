@@ -1,0 +1,115 @@
+"""A campaign's process and what surrounds it: signals, and a stdout that is full or closed."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.campaigns import balance, people, started, under_way
+from support.command_line import COMMAND, environment
+
+
+def finished(project):
+    with project.notifier() as notifier:
+        found = notifier.run_campaign(project.folder / "offer.yaml").as_dict()
+    assert balance(found) == 0
+    return found
+
+
+def test_a_second_signal_ends_the_process_at_once(slow):
+    """While a request hangs; its batch is in doubt, and the books still add up."""
+    project, server = slow
+    project.campaign(on_ambiguous="hold")
+    server.seconds = 3
+    with started(project, "run", "offer.yaml", "--yes") as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        process.wait(5)
+        assert time.monotonic() - began < 1
+    time.sleep(3)
+    server.seconds = 0
+    found = finished(project)
+    assert found["unknown"] == 4
+    assert server.twice == set()
+    assert len(server.account) == 400
+
+
+@pytest.mark.parametrize("where", ["full", "closed"])
+def test_a_result_that_cannot_be_printed_leaves_the_books_right(slow, where):
+    """The campaign is sent whole; the exit status says that something was lost, not that it failed."""
+    project, server = slow
+    server.seconds = 0
+    if where == "full":
+        with (
+            Path("/dev/full").open("wb") as full,
+            started(project, "run", "offer.yaml", "--yes", stdout=full) as process,
+        ):
+            _, err = process.communicate(timeout=30)
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with started(project, "run", "offer.yaml", "--yes", stdout=writer) as process:
+            os.close(writer)
+            _, err = process.communicate(timeout=30)
+    assert b"Traceback" not in err
+    assert process.returncode in (0, 1)
+    assert len(server.account) == 400
+    with project.notifier() as notifier:
+        status = notifier.campaigns.status("offer").as_dict()
+    assert (status["state"], status["accepted"], balance(status)) == ("finished", 400, 0)
+
+
+def test_a_hangup_in_the_middle_leaves_doubt_and_nothing_worse(slow):
+    """A closed terminal kills the process without a word."""
+    project, server = slow
+    project.campaign(on_ambiguous="hold")
+    with started(project, "run", "offer.yaml", "--yes") as process:
+        under_way(server)
+        process.send_signal(signal.SIGHUP)
+        process.wait(10)
+    server.seconds = 0
+    found = finished(project)
+    assert found["accepted"] + found["unknown"] == 400
+    assert found["unknown"] <= 4
+    assert server.twice == set()
+
+
+def test_standard_input_is_an_audience_that_resumes_without_it(slow):
+    """What was read is in the plan: whoever goes on needs no second copy."""
+    project, server = slow
+    project.campaign(audience={"file": "-"})
+    rows = (project.folder / "audience.csv").read_bytes()
+    command = [COMMAND, "campaign", "run", "offer.yaml", "--yes", "--json"]
+    with subprocess.Popen(
+        command, cwd=project.folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdin.write(rows)
+        process.stdin.close()
+        under_way(server)
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+    assert process.returncode == 4
+    server.seconds = 0
+    with project.notifier() as notifier:
+        found = notifier.campaigns.resume("offer").as_dict()
+    assert (found["state"], found["accepted"]) == ("finished", 400)
+    assert server.twice == set()
+
+
+@pytest.mark.parametrize("column", ["items", "keys", "id", "values", "loop", "context", "varargs"])
+def test_a_column_of_any_name_is_the_column(slow, column):
+    """Never a method of something that the template could reach."""
+    project, server = slow
+    server.seconds = 0
+    project.template(f"سلام {{{{ {column} }}}}")
+    lines = [f"customUserId,{column}", *(f"{who},{name}" for who, name in people(3))]
+    (project.folder / "audience.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert finished(project)["accepted"] == 3
+    assert {text["body"] for text in server.texts.values()} == {f"سلام {name}" for _, name in people(3)}
