@@ -8,7 +8,11 @@ import pytest
 
 from support.command_line import run_command
 
-VERBS = ("init", "preflight", "channels", "channels list", "channels verify", "send", "preview", "sandbox", "demo")
+VERBS = (
+    "init", "preflight", "channels", "channels list", "channels verify", "send", "preview", "campaign", "campaign run",
+    "campaign test", "campaign list", "campaign status", "campaign pause", "campaign resume", "campaign cancel",
+    "campaign retry", "campaign report", "explain", "support-bundle", "sandbox", "demo",
+)  # fmt: skip
 ERROR = {"code", "message", "remedy", "location"}
 HOSTILE = ("", "--", "\u202egnp.exe", "\x1b[2J\x7f", "a\nb", "a" * 100_000, "\udcff", "{{ 7*7 }}[/red]")
 

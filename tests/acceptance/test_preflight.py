@@ -155,3 +155,47 @@ def test_the_library_finds_the_same(metrix, config):
     with Notifier.from_config(config) as notifier:
         found = notifier.preflight("sms", offline=True)
     assert found.as_dict() == metrix("--config", config, "preflight", "sms", "--offline", "--json").document
+
+
+@pytest.fixture
+def campaign(config):
+    """A campaign for two people, with one row that is none and one without a code."""
+    folder = config.parent
+    (folder / "audience.csv").write_text("customUserId,code\nu1,1\n,2\nu3,\n", encoding="utf-8")
+    path = folder / "login.yaml"
+    path.write_text("version: 1\nname: login\nchannel: sms\ntemplate: otp\naudience: {file: audience.csv}\n")
+    return path
+
+
+def test_a_campaign_is_planned_whole_and_nothing_of_it_is_left(metrix, config, campaign, metrix_sandbox):
+    """Its channel is checked, its file, its plan; nothing is sent, and the ledger knows no campaign."""
+    result = metrix("--config", config, "preflight", campaign, "--offline", "--json")
+    found = by_id(result)
+    assert result.status == 0
+    assert found["channel.verified"]["subject"] == "sms"
+    assert found["campaign.valid"]["status"] == "pass"
+    assert (found["campaign.plan"]["status"], found["campaign.plan"]["subject"]) == ("warn", str(campaign))
+    for words in ("3 rows", "2 recipients", "1 rows are invalid", "1 recipients have an empty code"):
+        assert words in found["campaign.plan"]["message"]
+    assert metrix_sandbox.requests() == []
+    assert metrix("--config", config, "campaign", "list", "--json").document == {"campaigns": []}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "check", "words"),
+    [
+        ("login.yaml", "template", "tempalte", "campaign.valid", "tempalte"),
+        ("login.yaml", "audience.csv", "nobody.csv", "campaign.plan", "nobody.csv"),
+        ("otp/sms.txt.j2", "code", "name", "campaign.plan", "name"),
+    ],
+)
+def test_a_campaign_that_cannot_be_sent_fails_its_check(
+    metrix, config, templates, campaign, file, old, new, check, words
+):
+    """A key that is misspelt, an audience that is not there, a template that uses what no row has."""
+    path = templates / file if file.endswith(".j2") else config.parent / file
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    result = metrix("--config", config, "preflight", campaign, "--offline", "--json")
+    assert result.status == 3
+    assert by_id(result)[check]["status"] == "fail"
+    assert words in by_id(result)[check]["message"]

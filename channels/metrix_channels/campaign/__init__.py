@@ -1,6 +1,6 @@
 """Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
 
-from .definition import campaign_name
+from .definition import campaign_name, load_campaign
 from .results import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
 from .runner import Campaigns, Confirm
 
@@ -13,5 +13,6 @@ __all__ = [
     "Confirm",
     "Watcher",
     "campaign_name",
+    "load_campaign",
     "rows_of",
 ]

@@ -21,7 +21,7 @@ def init(
     context: typer.Context,
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made when it is not there.")] = Path(),
 ) -> None:
-    """Write channels.yaml, templates and a campaign to start from.
+    """Write a configuration, templates and a campaign.
 
     Nothing is ever overwritten: when one of the files is there, nothing is written at all. A .gitignore that is
     there stays as it is.

@@ -9,7 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ..preflight import Check, Preflight, Status, run_preflight
+from ..config import ConfigFile
+from ..notifier import AsyncNotifier
+from ..preflight import Check, Preflight, Status
 from .app import app, example, state_of
 from .output import Output, nearby, visible
 
@@ -17,27 +19,39 @@ _STYLES = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red",
 _LONGEST_LIST = 70
 
 
-@app.command(epilog=example("metrix-channels preflight", "metrix-channels preflight sms push --offline"))
+@app.command(
+    epilog=example(
+        "metrix-channels preflight",
+        "metrix-channels preflight sms push --offline",
+        "metrix-channels preflight campaigns/welcome.yaml",
+    )
+)
 def preflight(
     context: typer.Context,
-    channels: Annotated[
-        list[str] | None, typer.Argument(metavar="CHANNEL", help="None: all.", show_default=False)
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CHANNEL|CAMPAIGN.yaml", help="None: all channels.", show_default=False),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Leave out the connection to Metrix.")] = False,
 ) -> None:
     """Check all that can be checked before sending.
 
     Nothing is sent and nobody is reached: configuration, secrets, each channel's verification, every template with
-    its sample, the ledger, and a connection to Metrix without a request. Exit status 3 when a check fails; with
-    --json every single check is listed.
+    its sample, the ledger, and a connection to Metrix without a request; of a campaign also its file, and its audience
+    planned whole. Exit status 3 when a check fails; with --json every single check is listed.
     """
     state = state_of(context)
-    found = asyncio.run(run_preflight(state.config_file(), channels or [], offline=offline))
+    found = asyncio.run(_checked(state.config_file(), names or [], offline=offline))
     state.status = 0 if found.ok else 3
     if state.output.as_json:
         state.output.document(found.as_dict())
     else:
         show(state.output, found)
+
+
+async def _checked(file: ConfigFile, names: list[str], *, offline: bool) -> Preflight:
+    async with AsyncNotifier(file) as notifier:
+        return await notifier.preflight(*names, offline=offline)
 
 
 def show(output: Output, found: Preflight) -> None:

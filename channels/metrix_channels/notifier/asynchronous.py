@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Self, overload
 
 from ..config import ConfigFile, find_config
 from ..outcomes import Receipt
-from ..preflight import Preflight, run_preflight
+from ..preflight import Preflight, Status, run_preflight
 from .conclusion import raise_unless_accepted
 from .engine import Engine
 from .prepared import Call, Context, Several
@@ -138,17 +139,27 @@ class AsyncNotifier:
         call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale)
         return self.engine().shown_requests(call)
 
-    async def preflight(self, *channels: str, offline: bool = False) -> Preflight:
+    async def preflight(self, *names: str, offline: bool = False) -> Preflight:
         """Make every check that can be made before sending.
 
         Args:
-            channels: names; none for all of the configuration.
+            names: of channels, and paths of campaign files (.yaml, .yml), whose audiences are planned whole and whose
+                channels are checked too; none for all channels of the configuration.
             offline: leave out the connection to Metrix.
 
         Returns:
             The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
         """
-        return await run_preflight(self._file, channels, offline=offline)
+        channels, paths = _divided(names)
+        if not paths:
+            return await run_preflight(self._file, channels, offline=offline)
+        from .campaign_checks import check_plans, loaded
+
+        files = [loaded(path) for path in paths]
+        wanted = dict.fromkeys([*channels, *(file.channel for file in files if file.channel)])
+        found = await run_preflight(self._file, list(wanted), offline=offline)
+        plans = [] if found.checks[0].status is Status.FAIL else await check_plans(self.campaigns, files)
+        return Preflight((*found.checks, *(file.check for file in files), *plans))
 
     @cached_property
     def campaigns(self) -> AsyncCampaigns:
@@ -190,3 +201,9 @@ class AsyncNotifier:
         if self._engine is None:
             self._engine, self._process = Engine(self._file), os.getpid()
         return self._engine
+
+
+def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:
+    """Part names of channels from campaign files, which end in .yaml or .yml."""
+    files = {name: name.endswith((".yaml", ".yml")) for name in names}
+    return [name for name in files if not files[name]], [Path(name) for name in files if files[name]]

@@ -99,9 +99,9 @@ class Notifier:
         """Return the requests that `send` would make; see `AsyncNotifier.dry_run`."""
         return self._portal.call(self._notifier.dry_run(channel, to, template, context, locale=locale))
 
-    def preflight(self, *channels: str, offline: bool = False) -> Preflight:
+    def preflight(self, *names: str, offline: bool = False) -> Preflight:
         """Make every check that can be made before sending; see `AsyncNotifier.preflight`."""
-        return self._portal.call(self._notifier.preflight(*channels, offline=offline))
+        return self._portal.call(self._notifier.preflight(*names, offline=offline))
 
     @cached_property
     def campaigns(self) -> Campaigns:
