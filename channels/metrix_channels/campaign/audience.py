@@ -69,11 +69,12 @@ class Audience:
         """BLAKE2b, in hex, of the bytes read so far: of the whole file, once the chunks are exhausted."""
         return self._intake.digest
 
-    def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[str], *, may_be_empty: bool = False) -> Iterator[Chunk]:
         """Read the rows, a thousand or more at a time.
 
         Args:
             wanted: the columns or keys whose values are wanted; of a CSV or TSV, some of `columns`.
+            may_be_empty: a header alone is no mistake.
 
         Raises:
             CampaignError: audience_invalid, also when there are no rows at all; file_unreadable.
@@ -82,7 +83,7 @@ class Audience:
         for chunk in self._rows.chunks(wanted):
             rows += chunk.rows
             yield chunk
-        if not rows:
+        if not (rows or may_be_empty):
             raise self._intake.refusal("it holds no recipients", 1, remedy="Export the audience again.")
 
     def close(self) -> None:

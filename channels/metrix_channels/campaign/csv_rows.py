@@ -18,7 +18,7 @@ from ..errors import CampaignError
 from ..models import JsonValue
 from ..recipients import all_valid, recipient_fault
 from .intake import Intake
-from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid, shortened
+from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid
 from .text_blocks import LONGEST_LINE, text_blocks
 
 LONGEST_FIELD: Final = 65_536
@@ -78,7 +78,7 @@ class CsvRows:
         valid = [row for row, fault in zip(rows, faults, strict=True) if not fault]
         numbers = [at for at, fault in enumerate(faults, start=number) if not fault]
         invalid = [
-            Invalid(at, shortened(row[self._id] if self._id < len(row) else ""), fault)
+            Invalid.of(at, row[self._id] if self._id < len(row) else "", fault)
             for at, (row, fault) in enumerate(zip(rows, faults, strict=True), start=number)
             if fault
         ]

@@ -69,12 +69,12 @@ class JsonlRows:
             try:
                 record = _record(line)
             except ValueError as error:
-                chunk.invalid.append(Invalid(at, "", str(error)))
+                chunk.invalid.append(Invalid(at, "", str(error), is_exact=False))
                 continue
             recipient = record.get(self._id, ABSENT)
             if fault := self._fault(recipient):
-                shown = shortened(str(recipient)) if isinstance(recipient, (str, int, float)) else ""
-                chunk.invalid.append(Invalid(at, shown, fault))
+                text = str(recipient) if isinstance(recipient, (str, int, float)) else ""
+                chunk.invalid.append(Invalid.of(at, text, fault))
                 continue
             numbers.append(at)
             chunk.recipients.append(recipient)  # type: ignore[arg-type]  # text, since it has no fault

@@ -34,11 +34,19 @@ class Invalid:
         row: its number, from 1, the header and blank lines not counted.
         recipient: its customUserId as far as it can be read, made printable, at most 80 characters.
         why: in a few words, the row being the subject.
+        is_exact: `recipient` is what stands in the file, nothing escaped or cut off.
     """
 
     row: int
     recipient: str
     why: str
+    is_exact: bool
+
+    @classmethod
+    def of(cls, row: int, text: str, why: str) -> Invalid:
+        """Describe a row whose recipient reads as `text`."""
+        shown = shortened(text)
+        return cls(row, shown, why, shown == text)
 
 
 @frozen

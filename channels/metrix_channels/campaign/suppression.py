@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import CampaignError
-from .audience import Audience
+from ..printable import printable
+from .audience import Audience, Invalid
 
 _COMMON: Final = "customUserId"
 
@@ -23,10 +24,21 @@ def listed(path: Path, id_column: str) -> Iterator[str]:
         CampaignError: audience_invalid, file_unreadable.
     """
     with Audience(path, id_column if _has(path, id_column) else _COMMON) as audience:
-        for chunk in audience.chunks(()):
+        for chunk in audience.chunks((), may_be_empty=True):
             yield from chunk.recipients
-            # Cautious: a recipient to whom a bad export has given a space must not be sent to either.
-            yield from (invalid.recipient.strip() for invalid in chunk.invalid)
+            for invalid in chunk.invalid:
+                # Cautious: whom a bad export has given a space must not be sent to either.
+                if not invalid.is_exact:
+                    raise _refusal(path, invalid)
+                yield invalid.recipient.strip()
+
+
+def _refusal(path: Path, invalid: Invalid) -> CampaignError:
+    return CampaignError(
+        f"row {invalid.row} of the list {printable(str(path))} {invalid.why}: who must not be sent to is not clear",
+        code="audience_invalid",
+        remedy="Correct or remove the row.",
+    )
 
 
 def _has(path: Path, column: str) -> bool:
