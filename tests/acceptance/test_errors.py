@@ -9,7 +9,7 @@ import pytest
 from support.command_line import run_command
 
 VERBS = (
-    "init", "preflight", "channels", "channels list", "channels verify", "send", "preview", "campaign", "campaign run",
+    "init", "preflight", "channels", "channels list", "channels verify", "send", "preview", "campaign run",
     "campaign test", "campaign list", "campaign status", "campaign pause", "campaign resume", "campaign cancel",
     "campaign retry", "campaign report", "explain", "support-bundle", "sandbox", "demo",
 )  # fmt: skip
