@@ -56,14 +56,13 @@ def open_transport(endpoint: Endpoint, redactor: Redactor, *, fast: bool = False
     Args:
         endpoint: where to send, and through what.
         redactor: cleans what answers and errors say.
-        fast: for many requests: the wire of the extra `fast`, where it is installed and may carry the key.
+        fast: for many requests: the wire of the extra `fast`, where it is installed and no proxy stands between.
     """
     # When it is needed, not before: an HTTP client is a third of what importing this library costs.
-    if fast and find_spec("pyreqwest") is not None:
-        from .pyreqwest_transport import PyreqwestTransport, serves
+    if fast and endpoint.proxy is None and find_spec("httptools") is not None:
+        from .httptools_transport import HttptoolsTransport
 
-        if serves(endpoint):
-            return PyreqwestTransport(endpoint, redactor)
+        return HttptoolsTransport(endpoint, redactor)
     from .httpx_transport import HttpxTransport
 
     return HttpxTransport(endpoint, redactor)

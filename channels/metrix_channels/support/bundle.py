@@ -39,7 +39,7 @@ _LIBRARIES: Final = (
     "cattrs",
     "jinja2",
     "pyyaml",
-    "pyreqwest",
+    "httptools",
     "orjson",
 )
 _SHORTEST: Final = 3

@@ -10,16 +10,13 @@ from support.project import post as post_through
 
 
 def _fast(endpoint, redactor):
-    pytest.importorskip("pyreqwest")
+    pytest.importorskip("httptools")
     return open_transport(endpoint, redactor, fast=True)
 
 
 @pytest.fixture(params=[HttpxTransport, _fast], ids=["core", "fast"])
-def wire(request, monkeypatch):
+def wire(request):
     """What opens a transport."""
-    # With one of them set, the fast wire is not used over TLS.
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     return request.param
 
 

@@ -1,0 +1,105 @@
+"""What is particular to the fast wire: where it is used, and what it does with connections."""
+
+import asyncio
+import os
+
+import pytest
+
+from metrix_channels.api import Endpoint, Reply, Stage, open_transport
+from metrix_channels.api.httpx_transport import HttpxTransport
+from metrix_channels.redact import Redactor, Secret
+from support.fault_server import Answer, FaultServer, Hang
+from support.project import API_KEY, post
+
+pytest.importorskip("httptools")
+
+from metrix_channels.api.httptools_transport import HttptoolsTransport
+
+REDACTOR = Redactor(Secret(API_KEY))
+
+
+@pytest.mark.parametrize("url", ["https://metrix.invalid", "http://127.0.0.1:9", "http://[::1]:9"])
+def test_it_is_used_for_many_requests_and_where_no_proxy_stands_between(url):
+    """Single sends, and what goes through a proxy, take the core's."""
+    assert isinstance(open_transport(Endpoint(url), REDACTOR, fast=True), HttptoolsTransport)
+    assert isinstance(open_transport(Endpoint(url), REDACTOR), HttpxTransport)
+    assert isinstance(open_transport(Endpoint(url, "http://proxy:3128"), REDACTOR, fast=True), HttpxTransport)
+
+
+def test_it_works_in_a_forked_child():
+    """As a worker forked from a parent that has used it does."""
+
+    async def attempt(transport):
+        reply = await transport.post("/push", {}, b"{}", 2)
+        await transport.close()
+        return reply.status
+
+    with FaultServer() as server:
+        transport = open_transport(Endpoint(server.url), REDACTOR, fast=True)
+        assert asyncio.run(attempt(transport)) == 200
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                status = 0 if asyncio.run(attempt(transport)) == 200 else 1
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+def test_many_at_once_share_as_many_connections():
+    """And keep them for the next ones."""
+
+    async def run(url):
+        transport = HttptoolsTransport(Endpoint(url), REDACTOR)
+        headers = {"X-API-Key": API_KEY}
+        for _ in range(5):
+            found = await asyncio.gather(*(transport.post("/push", headers, b"{}", 5) for _ in range(8)))
+            assert {reply.status for reply in found} == {200}
+        await transport.close()
+
+    with FaultServer() as server:
+        asyncio.run(run(server.url))
+    assert len(server.requests) == 40
+    assert len({request.connection for request in server.requests}) <= 8
+
+
+@pytest.mark.parametrize("header", ["X-A: b\r\nX-C", "X-A\nX-C"])
+def test_a_line_break_in_a_header_is_not_sent(header):
+    """It would be another header, or another request."""
+
+    async def run(url):
+        transport = HttptoolsTransport(Endpoint(url), REDACTOR)
+        found = await transport.post("/push", {header: "d"}, b"{}", 1)
+        await transport.close()
+        return found
+
+    with FaultServer() as server:
+        assert asyncio.run(run(server.url)).stage is Stage.NOT_BEGUN
+    assert server.requests == []
+
+
+def test_a_head_without_an_end_is_given_up():
+    """Before it fills the memory."""
+    with FaultServer([Answer(200, b"", {f"X-{at}": "x" * 1_000 for at in range(200)})]) as server:
+        found = post(server.url, wire=HttptoolsTransport)
+    assert isinstance(found, Reply) or found.stage is Stage.BEGUN
+
+
+def test_an_attempt_that_is_cancelled_keeps_no_connection():
+    """The answer that comes later belongs to nobody."""
+
+    async def run(url):
+        transport = HttptoolsTransport(Endpoint(url), REDACTOR)
+        attempt = asyncio.create_task(transport.post("/push", {}, b"{}", 5))
+        await asyncio.sleep(0.1)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        found = await transport.post("/push", {}, b"{}", 5)
+        await transport.close()
+        return found
+
+    with FaultServer([Hang(), Answer()]) as server:
+        assert asyncio.run(run(server.url)).status == 200
+    assert [request.connection for request in server.requests] == [1, 2]
