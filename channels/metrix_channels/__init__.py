@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .campaign import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus
     from .errors import (
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from .notifier.synchronous_campaigns import CampaignHandle, Campaigns
     from .outcomes import Outcome, Problem, Receipt
     from .preflight import Check, Preflight
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus"),

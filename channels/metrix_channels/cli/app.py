@@ -13,9 +13,9 @@ import typer
 from attrs import define, field
 from typer.core import TyperGroup
 
-from .. import __version__
 from ..config import ConfigFile, find_config
 from ..errors import MetrixChannelsError, UsageError
+from ..version import __version__
 from .logs import logged
 from .output import Output, ResultLost, discard
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from .. import __version__
 from ..api import (
     PUSH,
     Delivery,
@@ -43,6 +42,7 @@ from ..ledger import (
 from ..outcomes import Problem, Receipt
 from ..redact import Redactor, Secret
 from ..templating import Templates
+from ..version import __version__
 from .conclusion import receipts_of
 from .prepared import Call, Prepared, entry, prepare
 

@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from .. import __version__
 from ..api import request_headers
 from ..config import Config
 from ..errors import UsageError
@@ -29,6 +28,7 @@ from ..errors.catalogue import CATALOGUE
 from ..ledger import Evidence
 from ..outcomes import iso_utc
 from ..redact import Redactor, Secret
+from ..version import __version__
 
 _LIBRARIES: Final = (
     "httpx",
