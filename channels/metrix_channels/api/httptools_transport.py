@@ -185,7 +185,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, up to the limits."""
-        if self._done is None or self._done.done():
+        if self._is_over():
             self.abort()  # it says something that nobody asked for
             return
         if not self.answer.has_head:
@@ -216,18 +216,23 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep it; of equal ones the last."""
-        self.answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if not self._is_over():
+            self.answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Take the status, unless it only says that there is more to come."""
         status = self._parser.get_status_code()
-        if status >= 200:
+        if self._is_over():
+            self.may_be_kept = False  # a second answer, to which there is no request
+        elif status >= 200:
             self.answer.status, self.answer.has_head = status, True
         else:
             self.answer.headers.clear()
 
     def on_body(self, body: bytes) -> None:
         """Keep what fits."""
+        if self._is_over():
+            return
         answer = self.answer
         answer.body += body[: READ_AT_MOST - len(answer.body)]
         if len(answer.body) >= READ_AT_MOST:
@@ -236,10 +241,13 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The answer is whole, and the next may follow on this connection."""
-        if self.answer.has_head and self._done is not None and not self._done.done():
+        if self.answer.has_head and not self._is_over():
             self.answer.is_whole = True
             self.may_be_kept = self._parser.should_keep_alive() and not self._is_closed
             self._end()
+
+    def _is_over(self) -> bool:
+        return self._done is None or self._done.done()
 
     def _end(self) -> None:
         if self._done is not None and not self._done.done():

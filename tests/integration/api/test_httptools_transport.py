@@ -103,3 +103,30 @@ def test_an_attempt_that_is_cancelled_keeps_no_connection():
     with FaultServer([Hang(), Answer()]) as server:
         assert asyncio.run(run(server.url)).status == 200
     assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_second_answer_belongs_to_no_request():
+    """It changes nothing about the first, and the connection is not used again."""
+
+    async def run():
+        heads = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno")
+        connections = []
+
+        async def serve(reader, writer):
+            connections.append(writer)
+            while await reader.readline():
+                writer.write(b"".join(heads))
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        transport = HttptoolsTransport(Endpoint(f"http://127.0.0.1:{port}"), REDACTOR)
+        found = [await transport.post("/push", {}, b"{}", 2) for _ in range(2)]
+        await transport.close()
+        for writer in connections:
+            writer.transport.abort()
+        server.close()
+        return found, len(connections)
+
+    found, connections = asyncio.run(run())
+    assert [(reply.status, reply.body) for reply in found] == [(200, "ok"), (200, "ok")]
+    assert connections == 2
