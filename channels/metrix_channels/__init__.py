@@ -15,6 +15,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .campaign import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus
+    from .checks import Check
     from .errors import (
         CampaignError,
         ChannelUnverified,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from .notifier.campaigns import AsyncCampaignHandle, AsyncCampaigns
     from .notifier.synchronous_campaigns import CampaignHandle, Campaigns
     from .outcomes import Outcome, Problem, Receipt
-    from .preflight import Check, Preflight
+    from .preflight import Preflight
 
 _HOMES = {
     "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus"),
@@ -43,7 +44,8 @@ _HOMES = {
     "notifier.campaigns": ("AsyncCampaignHandle", "AsyncCampaigns"),
     "notifier.synchronous_campaigns": ("CampaignHandle", "Campaigns"),
     "outcomes": ("Outcome", "Problem", "Receipt"),
-    "preflight": ("Check", "Preflight"),
+    "checks": ("Check",),
+    "preflight": ("Preflight",),
     "errors": (
         "CampaignError",
         "ChannelUnverified",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .client import PUSH, MetrixClient, encode, request_headers
 from .delivery import Delivery, Journal, Part, Policy, Result, Step, conclude, next_step
 from .exchange import Exchange, Failure, Reply, Stage
-from .reach import Reach, reach
+from .reach import Layer, ReachFault, reach
 from .transport import Endpoint, Transport, open_transport
 from .verdict import Disposition, Verdict, judge
 from .waits import backoff, retry_after
@@ -18,10 +18,11 @@ __all__ = [
     "Exchange",
     "Failure",
     "Journal",
+    "Layer",
     "MetrixClient",
     "Part",
     "Policy",
-    "Reach",
+    "ReachFault",
     "Reply",
     "Result",
     "Stage",

@@ -34,6 +34,7 @@ def reply_of(
         whole=whole,
         content_type=(header("content-type") or "").lower(),
         retry_after=header("retry-after"),
+        date=header("date"),
     )
 
 

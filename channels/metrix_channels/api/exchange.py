@@ -28,6 +28,7 @@ class Reply:
         whole: the answer arrived to its end, or to the 64 KiB that are read.
         content_type: the header's value in lower case, or "".
         retry_after: the header's value, or None.
+        date: the header's value, or None.
     """
 
     status: int
@@ -35,6 +36,7 @@ class Reply:
     whole: bool = True
     content_type: str = ""
     retry_after: str | None = None
+    date: str | None = None
 
 
 @frozen

@@ -19,7 +19,7 @@ from ..version import __version__
 from .logs import logged
 from .output import Output, ResultLost, discard
 
-_JOURNEY = ("demo", "init", "preview", "channels", "preflight", "send", "campaign", "sandbox")
+_JOURNEY = ("demo", "init", "preview", "channels", "preflight", "doctor", "send", "campaign", "sandbox")
 
 _INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt in a verb."""
@@ -203,6 +203,7 @@ from . import (  # noqa: E402 - the verbs register themselves
     campaign,  # noqa: F401
     channels,  # noqa: F401
     demo,  # noqa: F401
+    doctor,  # noqa: F401
     explain,  # noqa: F401
     init,  # noqa: F401
     preflight,  # noqa: F401

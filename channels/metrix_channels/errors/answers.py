@@ -254,6 +254,16 @@ QUESTIONS: Final[dict[str, Situation]] = {
             "The event's name is empty, or not in the application's taxonomy.",
         ),
     ),
+    "clock_wrong": Situation(
+        "This machine's clock differs from the server's.",
+        "Let the system keep the time: `timedatectl set-ntp true`, or the clock of the machine's host.",
+        source=_FORMAT,
+        reasons=(
+            "No time service runs here, or it cannot reach its server.",
+            "The machine slept, or is a copy of one that was stopped.",
+        ),
+        leads_to=("certificate_refused",),
+    ),
     "key_leaked": Situation(
         "The server key was exposed: in client code, a repository, a log, or a mail.",
         "At once: change the key's type to Client in Metrix's dashboard (Application Settings), create a new server"

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
+from ..checks import Status
 from ..config import ConfigFile, find_config
 from ..outcomes import Receipt
-from ..preflight import Preflight, Status, run_preflight
+from ..preflight import Preflight, run_preflight
 from .conclusion import raise_unless_accepted
 from .engine import Engine
 from .prepared import Call, Context, Several

@@ -8,8 +8,8 @@ from pathlib import Path
 from attrs import frozen
 
 from ..campaign import CampaignPreview, load_campaign
+from ..checks import Check, Status
 from ..errors import MetrixChannelsError
-from ..preflight import Check, Status
 from .campaigns import AsyncCampaigns
 
 

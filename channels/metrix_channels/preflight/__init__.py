@@ -1,6 +1,6 @@
 """Every check that can be made before sending, each with what to do about it."""
 
-from .checks import Check, Preflight, Status
+from .result import Preflight
 from .run import run_preflight
 
-__all__ = ["Check", "Preflight", "Status", "run_preflight"]
+__all__ = ["Preflight", "run_preflight"]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ..adapters import adapter_for
 from ..api import reach
+from ..checks import Check, Status
 from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError
 from ..errors.catalogue import CATALOGUE
 from ..ledger import Database, SendBook
 from ..templating import Templates
-from .checks import Check, Preflight, Status
+from .result import Preflight
 
 
 async def run_preflight(file: ConfigFile, names: Sequence[str], *, offline: bool) -> Preflight:
@@ -142,7 +143,8 @@ async def check_connection(config: Config, *, offline: bool) -> Check:
         return Check("metrix.reachable", settings.base_url, Status.SKIP, "Left out: --offline.")
     if settings.proxy is not None:
         return Check("metrix.reachable", settings.base_url, Status.SKIP, "Left out: the proxy connects.")
-    found = await reach(settings.base_url, settings.ca_file, settings.timeout)
-    if found.code is not None:
-        return Check.failed_as("metrix.reachable", settings.base_url, found.code, found.message)
-    return Check("metrix.reachable", settings.base_url, Status.PASS, found.message)
+    layers = await reach(settings.base_url, settings.ca_file, settings.timeout)
+    reached = layers[-1]
+    if reached.fault is not None:
+        return Check.failed_as("metrix.reachable", settings.base_url, reached.fault.code, reached.message)
+    return Check("metrix.reachable", settings.base_url, Status.PASS, reached.message)

@@ -110,5 +110,6 @@ def test_a_useless_ca_file_is_an_error_of_the_configuration(tmp_path, content):
 
 def test_a_useless_ca_file_fails_a_preflight(tmp_path):
     """As a check, with the rest of the preflight beside it."""
-    found = asyncio.run(reach("https://127.0.0.1:9", tmp_path / "missing.pem", 2))
-    assert found.code == "file_unreadable"
+    (found,) = asyncio.run(reach("https://127.0.0.1:9", tmp_path / "missing.pem", 2))
+    assert found.fault is not None
+    assert found.fault.code == "file_unreadable"

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from metrix_channels import MetrixChannelsError, PreflightFailed
+from metrix_channels.checks import Check, Status
 from metrix_channels.config import ConfigFile
-from metrix_channels.preflight import Check, Preflight, Status, run_preflight
+from metrix_channels.preflight import Preflight, run_preflight
 
 PASSED = Check("config.valid", "channels.yaml", Status.PASS, "4 channels.")
 WARNED = Check("file.private", "key", Status.WARN, "Others can read it.", "chmod 600 key")

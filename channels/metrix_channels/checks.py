@@ -1,4 +1,4 @@
-"""What a preflight finds: a list of checks, and whether they allow sending."""
+"""What is found when something is looked over before it fails, or after: a list of checks, each with what to do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TypedDict
 
 from attrs import frozen
 
-from ..errors import MetrixChannelsError, PreflightFailed
-from ..errors.catalogue import CATALOGUE
+from .errors import MetrixChannelsError
+from .errors.catalogue import CATALOGUE
 
 
 class Status(StrEnum):
@@ -30,8 +30,8 @@ class CheckDict(TypedDict):
     remedy: str | None
 
 
-class PreflightDict(TypedDict):
-    """A `Preflight` as JSON."""
+class FindingsDict(TypedDict):
+    """`Findings` as JSON."""
 
     ok: bool
     checks: list[CheckDict]
@@ -78,14 +78,14 @@ class Check:
 
 
 @frozen
-class Preflight:
-    """All checks of a preflight, in the order in which they were made."""
+class Findings:
+    """All checks, in the order in which they were made."""
 
     checks: tuple[Check, ...]
 
     @property
     def ok(self) -> bool:
-        """No check failed; warnings allow sending."""
+        """No check failed; warnings are no failures."""
         return not self.failures
 
     @property
@@ -93,17 +93,6 @@ class Preflight:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.status is Status.FAIL)
 
-    def raise_for_failures(self) -> None:
-        """Raise when a check failed.
-
-        Raises:
-            PreflightFailed: preflight_failed, naming every failed check.
-        """
-        if not self.ok:
-            found = "; ".join(f"{check.id} ({check.subject}): {check.message}" for check in self.failures)
-            remedy = "\n".join(dict.fromkeys(check.remedy for check in self.failures if check.remedy))
-            raise PreflightFailed(f"Not ready to send: {found}", code="preflight_failed", remedy=remedy or None)
-
-    def as_dict(self) -> PreflightDict:
+    def as_dict(self) -> FindingsDict:
         """Return the JSON form."""
         return {"ok": self.ok, "checks": [check.as_dict() for check in self.checks]}

@@ -1,0 +1,24 @@
+"""What a preflight finds, and whether it allows sending."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..checks import Findings
+from ..errors import PreflightFailed
+
+
+@frozen
+class Preflight(Findings):
+    """All checks of a preflight, in the order in which they were made; warnings allow sending."""
+
+    def raise_for_failures(self) -> None:
+        """Raise when a check failed.
+
+        Raises:
+            PreflightFailed: preflight_failed, naming every failed check.
+        """
+        if not self.ok:
+            found = "; ".join(f"{check.id} ({check.subject}): {check.message}" for check in self.failures)
+            remedy = "\n".join(dict.fromkeys(check.remedy for check in self.failures if check.remedy))
+            raise PreflightFailed(f"Not ready to send: {found}", code="preflight_failed", remedy=remedy or None)

@@ -1,0 +1,249 @@
+"""`doctor`: the first layer that fails is named, with what to do; nothing is delivered to anyone."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from support.certificates import make_certificates
+from support.fault_server import Answer, FaultServer, Hang, OnConnect, Truncated, redirect, refusing_address
+from support.project import API_KEY, make_project
+
+LAYERS = ["dns", "tcp", "tls", "http", "clock", "credentials"]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def diagnosed(metrix, tmp_path):
+    """Run it against a URL; the checks by id, in the order of the layers, and the exit status."""
+
+    def call(url, **settings):
+        project = make_project(tmp_path, url, **({"timeout": "1s"} | settings))
+        result = metrix("--config", project.config, "doctor", "--json")
+        checks = {check["id"]: check for check in result.document["checks"]}
+        assert list(checks) == LAYERS
+        assert result.document["ok"] is (result.status == 0)
+        assert API_KEY not in result.out
+        return result.status, checks
+
+    return call
+
+
+def first_failing(found):
+    """The status, and the first layer that fails; behind it nothing is claimed but what is independent of it."""
+    status, checks = found
+    failing = [layer for layer, check in checks.items() if check["status"] == "fail"]
+    assert status == 1
+    assert all(checks[layer]["remedy"] for layer in failing)
+    return failing[0], checks[failing[0]]
+
+
+def metrix_like(request):
+    """Looks at credentials before it looks at the body, as the sandbox does."""
+    return Answer(400) if request.headers.get("x-api-key") == API_KEY else Answer(403)
+
+
+def dated(offset):
+    return Answer(403, headers={"Date": format_datetime(datetime.now(UTC) + offset, usegmt=True)})
+
+
+def test_all_is_well_against_the_sandbox(metrix, config, metrix_sandbox):
+    """Each layer stands but TLS, which plain HTTP has not; of two requests without a recipient nothing arrives."""
+    result = metrix("--config", config, "doctor", "--json")
+    found = {check["id"]: check["status"] for check in result.document["checks"]}
+    assert (result.status, found) == (0, dict.fromkeys(LAYERS, "pass") | {"tls": "skip"})
+    assert metrix_sandbox.messages() == []
+
+
+def test_over_tls_the_certificate_is_shown(diagnosed, certificates):
+    """For whom it is, who signed it, until when."""
+    with FaultServer(metrix_like, certificate=str(certificates.good)) as server:
+        status, checks = diagnosed(server.url, ca_file=str(certificates.ca))
+        assert status == 0
+    assert "by Test authority, valid until Dec 31" in checks["tls"]["message"]
+    assert checks["credentials"]["message"] == "400 with them, 403 without: they are accepted."
+    assert [request.body for request in server.requests] == [b"{}", b"{}"]
+    assert "x-api-key" not in server.requests[0].headers
+
+
+def test_an_unknown_host(diagnosed):
+    """The name is at fault, and the manual commands name it."""
+    layer, check = first_failing(diagnosed("https://no-such-host.invalid"))
+    assert layer == "dns"
+    assert "dig no-such-host.invalid" in check["remedy"]
+    assert "nslookup no-such-host.invalid" in check["remedy"]
+
+
+def test_a_closed_port(diagnosed):
+    """Refused is told apart from silence; telnet is given with host and port."""
+    with refusing_address() as url:
+        layer, check = first_failing(diagnosed(url))
+    assert layer == "tcp"
+    assert "refused" in check["message"]
+    assert f"telnet 127.0.0.1 {url.rsplit(':', 1)[1]}" in check["remedy"]
+
+
+def test_an_unused_proxy_of_the_environment_is_mentioned(diagnosed, monkeypatch):
+    """Whoever relies on it sees why nothing goes through it, and not its password."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:pa55word@proxy.example:3128")
+    with refusing_address() as url:
+        _, check = first_failing(diagnosed(url))
+    assert "$HTTPS_PROXY is set and deliberately not used" in check["remedy"]
+    assert "pa55word" not in check["remedy"]
+
+
+def test_a_blackholed_address(tmp_path):
+    """Packets vanish: a firewall that drops them is what it looks like."""
+    project = make_project(tmp_path, "https://10.9.0.2", timeout="1s")
+    inside = 'ip link set lo up && ip route add 10.9.0.2 dev lo && exec "$@"'
+    command = [sys.executable, "-c", "import sys; from metrix_channels.cli import main; sys.exit(main())"]
+    arguments = [*command, "doctor", "--json", "--config", str(project.config)]
+    namespace = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
+    if not shutil.which("unshare") or subprocess.run([*namespace, "ip", "link"], capture_output=True).returncode:
+        pytest.skip("no network namespace can be made here")
+    done = subprocess.run([*namespace, "sh", "-c", inside, "sh", *arguments], capture_output=True, text=True)
+    checks = {check["id"]: check for check in json.loads(done.stdout)["checks"]}
+    layer, check = first_failing((done.returncode, checks))
+    assert layer == "tcp"
+    assert "nothing answered within 1 s" in check["message"]
+    assert "firewall that drops packets" in check["remedy"]
+
+
+def test_a_handshake_that_stalls(diagnosed):
+    """The connection stands and nothing follows."""
+    with FaultServer(connections=[OnConnect.STALL]) as server:
+        layer, check = first_failing(diagnosed(server.url.replace("http:", "https:")))
+    assert layer == "tls"
+    assert "did not end within 1 s" in check["message"]
+    assert "curl -v https://127.0.0.1" in check["remedy"]
+
+
+def test_a_port_that_speaks_no_tls(diagnosed):
+    """Closed at the handshake."""
+    with FaultServer(connections=[OnConnect.CLOSE]) as server:
+        layer, check = first_failing(diagnosed(server.url.replace("http:", "https:")))
+    assert layer == "tls"
+    assert "does not speak TLS" in check["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "trusted", "word"),
+    [
+        ("expired", True, "clock first"),
+        ("wrong_host", True, "another name"),
+        ("self_signed", True, "ca_file"),
+        ("good", False, "ca_file"),
+    ],
+)
+def test_a_certificate_that_is_refused(diagnosed, certificates, kind, trusted, word):
+    """Expired, foreign and untrusted ones are told apart; the key never left."""
+    with FaultServer(certificate=str(getattr(certificates, kind))) as server:
+        settings = {"ca_file": str(certificates.ca)} if trusted else {}
+        layer, check = first_failing(diagnosed(server.url, **settings))
+    assert layer == "tls"
+    assert word in check["remedy"]
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (Answer(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"}), "web page"),
+        (Answer(407), "proxy"),
+        (redirect("https://elsewhere.example/"), "redirect"),
+        (Answer(502), "gateway"),
+        (Answer(404), "no such function"),
+        (Hang(), "no answer"),
+        (Truncated(missing=0), None),
+    ],
+)
+def test_an_answer_that_is_not_metrixs(diagnosed, answer, word):
+    """A web page, a proxy that wants a password, a redirect, a gateway, another address, silence; a cut-off is none."""
+    with FaultServer([answer]) as server:
+        found = diagnosed(server.url)
+    if word is None:
+        assert found[1]["http"]["status"] == "pass"
+        return
+    layer, check = first_failing(found)
+    assert (layer, word in check["message"]) == ("http", True)
+    assert len(server.requests) == 1
+    assert "x-api-key" not in server.requests[0].headers
+
+
+def test_a_page_that_refuses_is_a_warning_before_the_credentials(diagnosed):
+    """A proxy blocks that way, and so may Metrix's own gate: both are said."""
+    with FaultServer([Answer(403, b"<html>blocked</html>", {"Content-Type": "text/html"})]) as server:
+        status, checks = diagnosed(server.url)
+    assert (status, checks["http"]["status"], checks["credentials"]["status"]) == (1, "warn", "fail")
+
+
+def test_a_wrong_key(diagnosed):
+    """Refused with credentials as without: the remedy names both reasons of Metrix's page."""
+    with FaultServer([Answer(403)]) as server:
+        layer, check = first_failing(diagnosed(server.url))
+    assert layer == "credentials"
+    assert "Application Settings" in check["remedy"]
+    assert "white list" in check["remedy"]
+
+
+def test_a_missing_key_leaves_the_other_layers(metrix, metrix_config, templates, metrix_sandbox, monkeypatch):
+    """They are looked at all the same, without it."""
+    monkeypatch.delenv("METRIX_TEST_KEY", raising=False)
+    path = metrix_config(templates=templates, metrix={"api_key_file": None, "api_key": "${METRIX_TEST_KEY}"})
+    path.write_text(path.read_text().replace('    "api_key_file": null,\n', ""))
+    result = metrix("--config", path, "doctor", "--json")
+    found = {check["id"]: check["status"] for check in result.document["checks"]}
+    assert found == dict.fromkeys(LAYERS, "pass") | {"tls": "skip", "credentials": "fail"}
+
+
+def test_credentials_that_cannot_be_judged_are_no_pass(diagnosed):
+    """A server that looks at the body first says nothing about them."""
+    with FaultServer([Answer(400)]) as server:
+        status, checks = diagnosed(server.url)
+    assert (status, checks["credentials"]["status"]) == (0, "warn")
+    assert "body first" in checks["credentials"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "verdict"),
+    [
+        (timedelta(0), "pass"),
+        (timedelta(minutes=2), "warn"),
+        (timedelta(hours=1), "fail"),
+        (timedelta(hours=-1), "fail"),
+    ],
+)
+def test_the_clock_is_compared_with_the_servers(diagnosed, offset, verdict):
+    """An hour is too much, in either direction; the message says which."""
+    with FaultServer(lambda request: dated(offset) if "x-api-key" not in request.headers else Answer(400)) as server:
+        status, checks = diagnosed(server.url)
+    assert (status, checks["clock"]["status"]) == (int(verdict == "fail"), verdict)
+    if verdict == "fail":
+        assert ("behind" if offset > timedelta(0) else "ahead of") in checks["clock"]["message"]
+        assert "NTP" in checks["clock"]["remedy"].upper()
+        assert checks["credentials"]["status"] == "pass"
+
+
+def test_for_people_there_is_a_table_and_a_verdict(metrix, tmp_path):
+    """With what to do."""
+    with FaultServer([Answer(403)]) as server:
+        result = metrix("--config", make_project(tmp_path, server.url).config, "doctor")
+    assert result.status == 1
+    assert "The first that fails: credentials." in result.out
+    assert "→ Compare APP_ID" in result.out
+
+
+def test_a_useless_ca_file_is_found_before_anything_else(diagnosed, tmp_path):
+    """Nobody is talked to with it."""
+    layer, check = first_failing(diagnosed("https://127.0.0.1:9", ca_file=str(tmp_path / "missing.pem")))
+    assert layer == "tls"
+    assert "metrix.ca_file" in check["remedy"]
