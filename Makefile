@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test long format clean
+.PHONY: help demo test long docs format clean
 
 help:
 	@echo "make demo    show what metrix-channels does, against a Metrix of its own"
 	@echo "make test    lint, types, architecture, tests"
 	@echo "make long    the same, with the random tests repeated many times"
+	@echo "make docs    write the pages that are drawn from the code"
 	@echo "make format  lay out the code"
 
 demo: .venv/.demo
@@ -23,6 +24,9 @@ test: .venv/.dev
 
 long: test
 	$(BIN)/pytest -m long
+
+docs: .venv/.dev
+	$(BIN)/python docs/write_situations.py
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

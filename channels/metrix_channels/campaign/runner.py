@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from ..ledger import (
     interrupted_parcels,
     open_parcels,
 )
+from ..logs import say
 from ..models import ChannelType, OnAmbiguous
 from ..outcomes import Problem
 from ..templating import Templates
@@ -242,9 +244,11 @@ class Campaigns:
     async def _plan(self, ready: Ready, watch: Watcher | None) -> RunRecord:
         screens = await Screens.built(ready.campaign, self._lists(ready), self.book)
         try:
-            return await plan(ready, ready.campaign.name, self.book, screens, _planning(watch), self._stop.is_set)
+            record = await plan(ready, ready.campaign.name, self.book, screens, _planning(watch), self._stop.is_set)
         finally:
             screens.close()
+        say(logging.INFO, "campaign planned", campaign=record.name, recipients=record.tally.pending)
+        return record
 
     async def _taken(self, found: RunRecord, ready: Ready) -> RunRecord:
         """Become the process that works on a run, after a look at what it is pinned to."""
@@ -290,12 +294,17 @@ class Campaigns:
             await self._cancel(record)
         else:
             await self.book.leave(record.id, _state(ending, record.tally), record.tally, ending.problem)
-        return await self._left(record.name)
+        left = await self._left(record.name)
+        code = None if left.halted_by is None else left.halted_by.code
+        level = logging.WARNING if code else logging.INFO
+        say(level, f"campaign {left.state.value}", campaign=left.name, recipients=left.tally.pending, code=code)
+        return left
 
     async def _send(
         self, record: RunRecord, ready: Ready, screens: Screens, client: MetrixClient, watch: Watcher | None
     ) -> Ending:
         campaign, settings = ready.campaign, ready.config.metrix
+        say(logging.INFO, "campaign dispatched", campaign=record.name, recipients=record.tally.pending)
         template = self._templates.pinned(sources_of(record.pins))
         wording = Wording(
             template, ChannelType(record.pins["channel"]["type"]), record.pins["context"], record.started_at

@@ -1,7 +1,7 @@
 """What Metrix may answer, what its silence may mean, and what to do about each: the troubleshooting page as data.
 
 `DELIVERY` holds what errors carry. `ANSWERS` holds the answers themselves, by status, for whoever has one before them.
-`QUESTIONS` holds what no program notices by itself: somebody asks why nothing arrived.
+`QUESTIONS` holds what no error carries: somebody asks why nothing arrived, or `doctor` finds it.
 """
 
 from __future__ import annotations

@@ -273,4 +273,4 @@ CATALOGUE: Final[dict[str, Situation]] = {
 """What an error of this library can carry."""
 
 SITUATIONS: Final[dict[str, Situation]] = {**ANSWERS, **QUESTIONS, **CATALOGUE}
-"""The same, with what Metrix may answer and with what no program can notice by itself."""
+"""The same, with what Metrix may answer and with what no error carries."""

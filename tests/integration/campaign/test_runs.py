@@ -1,5 +1,6 @@
 """A run's life: planned whole, taken up, pinned, paused, cancelled, retried; and who is left out of it."""
 
+import logging
 import signal
 import threading
 import time
@@ -103,6 +104,24 @@ def test_a_finished_campaign_does_not_run_again(project):
         assert refusal(project).code == "run_finished"
         assert run(project, name="offer-2")["accepted"] == 5
     assert server.account["u0"] == 2
+
+
+def test_the_log_tells_a_runs_life(project, caplog):
+    """Planned, dispatched, and how it was left: with the code of what halted it."""
+    caplog.set_level(logging.INFO, "metrix_channels")
+    with AccountingServer(always(Taken(403, taken=False))) as server:
+        project.configure(server.url)
+        project.audience(people(5))
+        project.campaign()
+        run(project)
+    told = [(line.message.split(" campaign=")[0], getattr(line, "code", None)) for line in caplog.records]
+    life = [each for each in told if each[0].startswith("campaign ")]
+    assert life == [
+        ("campaign planned", None),
+        ("campaign dispatched", None),
+        ("campaign halted", "credentials_refused"),
+    ]
+    assert {line.campaign for line in caplog.records} == {"offer"}
 
 
 # -- the plan
