@@ -66,6 +66,15 @@ def test_a_result_that_cannot_be_printed_leaves_the_books_right(slow, where):
     assert (status["state"], status["accepted"], balance(status)) == ("finished", 400, 0)
 
 
+@pytest.fixture
+def hangups():
+    """Let a hangup end the processes begun here, though the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups")
 def test_a_hangup_in_the_middle_leaves_doubt_and_nothing_worse(slow):
     """A closed terminal kills the process without a word."""
     project, server = slow
