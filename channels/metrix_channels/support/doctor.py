@@ -50,7 +50,7 @@ _WAY: Final = {
         " is misspelt; if `dig {host} @1.1.1.1` works, it is the resolver."
     ),
     ReachFault.REFUSED: (
-        "Something answered, and let nobody in: check base_url and its port, and whether a firewall rejects port"
+        "Something answered, and let nobody in: check {setting} and its port, and whether a firewall rejects port"
         " {port}. Try `telnet {host} {port}`."
     ),
     ReachFault.SILENT: (
@@ -68,7 +68,7 @@ _WAY: Final = {
         " that inspects TLS: `curl -v {url}/` shows whose it is."
     ),
     ReachFault.WRONG_HOST: (
-        "Check base_url: the certificate is made for another name. `curl -v {url}/` shows for which; a captive portal"
+        "Check {setting}: the certificate is made for another name. `curl -v {url}/` shows for which; a captive portal"
         " or a proxy may answer in Metrix's place."
     ),
     ReachFault.UNTRUSTED: (
@@ -120,19 +120,21 @@ async def _way(config: Config) -> list[Check]:
     settings = config.metrix
     url = settings.proxy or settings.base_url
     layers = await reach(url, settings.ca_file, settings.timeout)
-    checks = [_way_check(layer, url) for layer in layers]
+    checks = [_way_check(layer, url, "metrix.proxy" if settings.proxy else "metrix.base_url") for layer in layers]
     if len(layers) == 2 and layers[-1].fault is None:
         why = "The proxy makes the secure connection." if settings.proxy else "Plain HTTP, towards this machine alone."
         checks.append(Check("tls", settings.base_url, Status.SKIP, why))
     return checks
 
 
-def _way_check(layer: Layer, url: str) -> Check:
+def _way_check(layer: Layer, url: str, setting: str) -> Check:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if layer.fault is None:
         return Check(layer.id, f"{parts.hostname}:{port}", Status.PASS, layer.message + _seen_as(layer.local_address))
-    remedy = _WAY[layer.fault].format(host=parts.hostname, port=port, url=f"{parts.scheme}://{parts.hostname}:{port}")
+    remedy = _WAY[layer.fault].format(
+        host=parts.hostname, port=port, url=f"{parts.scheme}://{parts.hostname}:{port}", setting=setting
+    )
     if layer.id == "tcp" and (name := _unused_proxy()):
         remedy += (
             f" ${name} is set and deliberately not used: name the proxy by metrix.proxy if the way leads through it."
