@@ -1,4 +1,4 @@
-"""What became of a message: the closed vocabulary of outcomes, and the receipt that carries one."""
+"""What became of a message or an event: the closed vocabulary of outcomes, and the receipts that carry one."""
 
 from __future__ import annotations
 
@@ -108,6 +108,62 @@ class Receipt:
             "status_code": self.status_code,
             "possible_duplicate": self.possible_duplicate,
             "at": iso_utc(self.at),
+            "error": self.error.as_dict() if self.error else None,
+        }
+
+
+class EventReceiptDict(TypedDict):
+    """An `EventReceipt` as JSON."""
+
+    id: str
+    user: str
+    type: str
+    time: str
+    outcome: str
+    attempts: int
+    status_code: int | None
+    possible_duplicate: bool
+    error: ProblemDict | None
+
+
+@frozen
+class EventReceipt:
+    """What is known of one event, or of one user's profile.
+
+    Attributes:
+        id: of the message for Metrix, a UUID; the same over all attempts.
+        user: the customUserId, or the metrixUserId.
+        type: `user`, `action` or `revenue`.
+        time: that Metrix was given, in UTC; no other event of this user has it.
+        outcome: what is known.
+        attempts: HTTP requests made.
+        status_code: of the last answer, or None when there was none.
+        possible_duplicate: an earlier attempt may have been taken too; Metrix drops the second of the two, since they
+            share their time.
+        error: why it is not `accepted`; None when it is.
+    """
+
+    id: str
+    user: str
+    type: str
+    time: datetime
+    outcome: Outcome
+    attempts: int
+    status_code: int | None
+    possible_duplicate: bool
+    error: Problem | None = None
+
+    def as_dict(self) -> EventReceiptDict:
+        """Return the JSON form."""
+        return {
+            "id": self.id,
+            "user": self.user,
+            "type": self.type,
+            "time": iso_utc(self.time),
+            "outcome": self.outcome.value,
+            "attempts": self.attempts,
+            "status_code": self.status_code,
+            "possible_duplicate": self.possible_duplicate,
             "error": self.error.as_dict() if self.error else None,
         }
 

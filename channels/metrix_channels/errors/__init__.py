@@ -5,6 +5,7 @@
     ├── ConfigError           channels.yaml, its environment, or what is installed
     ├── TemplateError         a template, its front matter, or the values it was given
     ├── MessageInvalid        the message or a recipient is not fit for the channel
+    ├── EventInvalid          a user's profile or an event is not as Metrix demands
     ├── ChannelUnverified     nobody tested the channel; no request was made
     ├── PreflightFailed       a check failed; no request was made
     ├── DeliveryError         a request was made, or should have been
@@ -24,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..outcomes import Problem, Receipt
+from ..outcomes import EventReceipt, Problem, Receipt
 from .catalogue import CATALOGUE
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "ConfigError",
     "CredentialsRefused",
     "DeliveryError",
+    "EventInvalid",
     "LedgerError",
     "MessageInvalid",
     "MetrixChannelsError",
@@ -69,6 +71,7 @@ class MetrixChannelsError(Exception):
         remedy: what to do now, where the catalogue's own words can be made more precise.
         location: `file:line:column`.
         receipts: what is known of the messages concerned.
+        event: what is known of the event, or the user's profile, concerned.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class MetrixChannelsError(Exception):
         remedy: str | None = None,
         location: str | None = None,
         receipts: Sequence[Receipt] = (),
+        event: EventReceipt | None = None,
     ) -> None:
         message = sentence(message)
         super().__init__(message)
@@ -87,6 +91,7 @@ class MetrixChannelsError(Exception):
         self.remedy = remedy if remedy is not None else CATALOGUE[code].remedy
         self.location = location
         self.receipts = tuple(receipts)
+        self.event = event
 
     @property
     def receipt(self) -> Receipt | None:
@@ -116,6 +121,7 @@ class MetrixChannelsError(Exception):
             remedy=self.remedy,
             location=self.location,
             receipts=self.receipts,
+            event=self.event,
         ), ()
 
 
@@ -133,6 +139,10 @@ class TemplateError(MetrixChannelsError):
 
 class MessageInvalid(MetrixChannelsError):
     """The message or a recipient is not fit for the channel."""
+
+
+class EventInvalid(MetrixChannelsError):
+    """A user's profile or an event is not as Metrix demands; no request was made."""
 
 
 class ChannelUnverified(MetrixChannelsError):

@@ -138,7 +138,7 @@ ANSWERS: Final[dict[str, Situation]] = {
             "A field is of the wrong type: time and birthday are Long (milliseconds), revenue is a Double.",
             "The request is no valid JSON.",
         ),
-        leads_to=("rejected", "message_refused"),
+        leads_to=("rejected", "message_refused", "revenue_invalid", "event_time_invalid", "birthday_invalid"),
     ),
     "401": Situation(
         "Metrix does not know who asks.",
@@ -252,6 +252,13 @@ QUESTIONS: Final[dict[str, Situation]] = {
             "It was dropped as a duplicate: another event of this user has the same time.",
             "The customUserId or metrixUserId is incomplete or wrong.",
             "The event's name is empty, or not in the application's taxonomy.",
+        ),
+        leads_to=(
+            "event_time_repeated",
+            "event_time_invalid",
+            "user_invalid",
+            "event_name_invalid",
+            "event_name_unknown",
         ),
     ),
     "clock_wrong": Situation(

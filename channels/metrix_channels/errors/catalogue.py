@@ -10,6 +10,7 @@ from typing import Final
 
 from .answers import ANSWERS, DELIVERY, QUESTIONS
 from .situation import TROUBLESHOOTING, Situation
+from .users_and_events import USERS_AND_EVENTS
 
 INPUT_AT_FAULT = 2
 
@@ -155,6 +156,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Give the id under which the user is known to Metrix, as text.",
         2,
     ),
+    # -- users and events
+    **USERS_AND_EVENTS,
     # -- campaigns
     "audience_invalid": Situation(
         "The audience is not a file that recipients can be read from.",
