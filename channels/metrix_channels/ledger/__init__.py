@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .database import Database
+from .event_times import EventTimes, Wanted
 from .evidence import Evidence, EvidenceBook
 from .journal import SendJournal
 from .marks import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
@@ -42,6 +43,7 @@ __all__ = [
     "Database",
     "Draft",
     "Entry",
+    "EventTimes",
     "Evidence",
     "EvidenceBook",
     "Finished",
@@ -56,6 +58,7 @@ __all__ = [
     "Takeover",
     "Tally",
     "Trouble",
+    "Wanted",
     "Wish",
     "Witness",
     "every_parcel",

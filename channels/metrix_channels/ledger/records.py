@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -128,3 +130,15 @@ def require_checksum(expected: int, values: Iterable[object], what: str) -> None
     """
     if checksum(values) != expected:
         raise LedgerError(f"The ledger's record of {what} is damaged.", code="ledger_corrupt")
+
+
+def fingerprint(connection: sqlite3.Connection, content: bytes, size: int = 32) -> bytes:
+    """Return a digest that means nothing outside this ledger.
+
+    Args:
+        connection: to the ledger, which holds the salt.
+        content: of any length.
+        size: of the digest, in bytes.
+    """
+    salt: bytes = connection.execute("SELECT value FROM salt").fetchone()[0]
+    return hashlib.blake2b(content, key=salt, digest_size=size).digest()

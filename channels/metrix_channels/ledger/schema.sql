@@ -152,3 +152,12 @@ CREATE TABLE events (
 ) STRICT;
 
 CREATE INDEX events_by_run ON events (run);
+
+-- The times of the users' events: Metrix drops a second event of one time. `user` is a salted digest. `owner` names the
+-- process that sends it now; it is NULL when Metrix has the event, and empty when it may have.
+CREATE TABLE event_times (
+    user  BLOB NOT NULL,
+    time  INTEGER NOT NULL,
+    owner TEXT,
+    PRIMARY KEY (user, time)
+) STRICT, WITHOUT ROWID;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import sqlite3
 import time
@@ -24,6 +23,7 @@ from .records import (
     PastAttempt,
     checksum,
     dump_receipts,
+    fingerprint,
     load_receipts,
     require_checksum,
 )
@@ -196,7 +196,7 @@ class SendBook:
         if found is None:
             self._insert(connection, entry)
             return Claimed(entry.id)
-        if found["fingerprint"] != _fingerprint(connection, entry.content):
+        if found["fingerprint"] != fingerprint(connection, entry.content):
             raise LedgerError(
                 f"The key {entry.key!r} was used on {found['created_at']!s} for another content.", code="key_reused"
             )
@@ -215,7 +215,7 @@ class SendBook:
             "id": entry.id,
             "app_id": entry.app_id,
             "key": entry.key,
-            "fingerprint": _fingerprint(connection, entry.content),
+            "fingerprint": fingerprint(connection, entry.content),
             "channel": entry.channel,
             "template": entry.template,
             "recipients": json.dumps(entry.recipients),
@@ -241,11 +241,6 @@ _REPLACE = (
     " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
     " receipts = excluded.receipts, checksum = excluded.checksum"
 )
-
-
-def _fingerprint(connection: sqlite3.Connection, content: bytes) -> bytes:
-    salt: bytes = connection.execute("SELECT value FROM salt").fetchone()[0]
-    return hashlib.blake2b(content, key=salt, digest_size=32).digest()
 
 
 def _row_or_none(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row | None:
