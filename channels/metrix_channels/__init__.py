@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ConfigError,
         CredentialsRefused,
         DeliveryError,
+        EventInvalid,
         LedgerError,
         MessageInvalid,
         MetrixChannelsError,
@@ -32,18 +33,22 @@ if TYPE_CHECKING:
         Unreachable,
         UsageError,
     )
+    from .events import MetrixUser
     from .notifier import AsyncNotifier, Notifier
     from .notifier.campaigns import AsyncCampaignHandle, AsyncCampaigns
+    from .notifier.events_report import EventsReport, FailedEvent
     from .notifier.synchronous_campaigns import CampaignHandle, Campaigns
-    from .outcomes import Outcome, Problem, Receipt
+    from .outcomes import EventReceipt, Outcome, Problem, Receipt
     from .preflight import Preflight
 
 _HOMES = {
     "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus"),
+    "events": ("MetrixUser",),
     "notifier": ("AsyncNotifier", "Notifier"),
     "notifier.campaigns": ("AsyncCampaignHandle", "AsyncCampaigns"),
+    "notifier.events_report": ("EventsReport", "FailedEvent"),
     "notifier.synchronous_campaigns": ("CampaignHandle", "Campaigns"),
-    "outcomes": ("Outcome", "Problem", "Receipt"),
+    "outcomes": ("EventReceipt", "Outcome", "Problem", "Receipt"),
     "checks": ("Check",),
     "preflight": ("Preflight",),
     "errors": (
@@ -52,6 +57,7 @@ _HOMES = {
         "ConfigError",
         "CredentialsRefused",
         "DeliveryError",
+        "EventInvalid",
         "LedgerError",
         "MessageInvalid",
         "MetrixChannelsError",
@@ -81,9 +87,14 @@ __all__ = [
     "ConfigError",
     "CredentialsRefused",
     "DeliveryError",
+    "EventInvalid",
+    "EventReceipt",
+    "EventsReport",
+    "FailedEvent",
     "LedgerError",
     "MessageInvalid",
     "MetrixChannelsError",
+    "MetrixUser",
     "Notifier",
     "Outcome",
     "OutcomeUnknown",

@@ -37,10 +37,17 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-def run_command(*arguments: str | os.PathLike[str], cwd: Path, env: dict[str, str] | None = None) -> Finished:
+def run_command(
+    *arguments: str | os.PathLike[str], cwd: Path, env: dict[str, str] | None = None, stdin: str = ""
+) -> Finished:
     """Run `metrix-channels` to its end; a traceback is never what a user sees."""
     result = subprocess.run(
-        [COMMAND, *map(os.fspath, arguments)], cwd=cwd, env=environment(**(env or {})), capture_output=True, timeout=60
+        [COMMAND, *map(os.fspath, arguments)],
+        cwd=cwd,
+        env=environment(**(env or {})),
+        input=stdin.encode(),
+        capture_output=True,
+        timeout=60,
     )
     finished = Finished(result.returncode, result.stdout.decode(), result.stderr.decode())
     assert "Traceback" not in finished.out + finished.err

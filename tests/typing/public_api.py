@@ -7,6 +7,9 @@ from metrix_channels import (
     CampaignHandle,
     CampaignProgress,
     CampaignStatus,
+    EventReceipt,
+    EventsReport,
+    MetrixUser,
     Notifier,
     Outcome,
     Preflight,
@@ -29,6 +32,14 @@ async def asynchronous(notifier: AsyncNotifier, one_or_more: str | list[str]) ->
     assert_type(await notifier.send("sms", to=one_or_more, template="otp"), Receipt | tuple[Receipt, ...])
     async with AsyncNotifier.from_config("channels.yaml") as opened:
         assert_type(opened, AsyncNotifier)
+
+
+def users_and_events(notifier: Notifier) -> None:
+    assert_type(notifier.identify("u1", email="sara@example.com", attributes={"level": 3}), EventReceipt)
+    assert_type(notifier.track(MetrixUser("m1"), name="order_paid", revenue=12.5), EventReceipt)
+    assert_type(notifier.track_many([{"user": "u1", "name": "order_paid"}]), EventsReport)
+    notifier.track("u1", name="order_paid", revenue="12.5")  # type: ignore[arg-type]
+    notifier.identify("u1", emial="sara@example.com")  # type: ignore[call-arg]
 
 
 def campaigns(notifier: Notifier) -> None:

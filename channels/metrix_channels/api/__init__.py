@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .client import PUSH, MetrixClient, encode, request_headers
-from .delivery import Delivery, Journal, Part, Policy, Result, Step, conclude, next_step
+from .client import EVENTS, PUSH, MetrixClient, encode, request_headers
+from .delivery import Delivery, Journal, Part, Policy, Post, Result, Step, conclude, next_step
 from .exchange import Exchange, Failure, Reply, Stage
 from .reach import Layer, ReachFault, reach
 from .transport import Endpoint, Transport, open_transport
@@ -11,6 +11,7 @@ from .verdict import Disposition, Verdict, judge
 from .waits import backoff, retry_after
 
 __all__ = [
+    "EVENTS",
     "PUSH",
     "Delivery",
     "Disposition",
@@ -22,6 +23,7 @@ __all__ = [
     "MetrixClient",
     "Part",
     "Policy",
+    "Post",
     "ReachFault",
     "Reply",
     "Result",

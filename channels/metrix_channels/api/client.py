@@ -11,6 +11,7 @@ from .exchange import Exchange
 from .transport import Transport
 
 PUSH = "/push"
+EVENTS = "/"
 
 
 class MetrixClient:
@@ -48,6 +49,10 @@ class MetrixClient:
             timeout: seconds for the whole attempt.
         """
         return await self._transport.post(PUSH, self._headers, body, timeout)
+
+    async def post_events(self, body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109 - the transport's deadline
+        """Make one attempt to tell of a user; see `push`."""
+        return await self._transport.post(EVENTS, self._headers, body, timeout)
 
     async def close(self) -> None:
         """Close every connection."""

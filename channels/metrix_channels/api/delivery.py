@@ -168,12 +168,16 @@ class Journal(Protocol):
         ...
 
 
+Post = Callable[[tuple[str, ...], float], Awaitable[Exchange]]
+"""Makes one attempt for some recipients, within some seconds."""
+
+
 @frozen
 class Delivery:
-    """Delivers one message.
+    """Delivers one message; or events of one user, which stand in the place of recipients then.
 
     Attributes:
-        post: makes one attempt for some recipients, within some seconds.
+        post: makes the attempts.
         journal: where attempts are written down.
         policy: limits.
         places: as many as requests may be in flight; each attempt holds one from before its intent to its outcome, so
@@ -183,7 +187,7 @@ class Delivery:
         rng: the source of jitter.
     """
 
-    post: Callable[[tuple[str, ...], float], Awaitable[Exchange]]
+    post: Post
     journal: Journal
     policy: Policy
     places: asyncio.Semaphore
@@ -209,7 +213,7 @@ class Delivery:
             results.append(settled)
             lone_rejections = lone_rejections + 1 if settled.outcome is Outcome.REJECTED else 0
             if lone_rejections >= LONE_REJECTIONS:
-                why = f"Metrix refused this message for {lone_rejections} recipients in a row."
+                why = f"Metrix refused {lone_rejections} in a row, each of them alone."
                 results += [give_up(part, "message_refused", why) for part in reversed(waiting)]
                 break
             if settled.halts and settled.problem:

@@ -19,7 +19,19 @@ from ..version import __version__
 from .logs import logged
 from .output import Output, ResultLost, discard
 
-_JOURNEY = ("demo", "init", "preview", "channels", "preflight", "doctor", "send", "campaign", "sandbox")
+_JOURNEY = (
+    "demo",
+    "init",
+    "preview",
+    "channels",
+    "preflight",
+    "doctor",
+    "send",
+    "identify",
+    "track",
+    "campaign",
+    "sandbox",
+)
 
 _INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt in a verb."""
@@ -211,4 +223,5 @@ from . import (  # noqa: E402 - the verbs register themselves
     sandbox,  # noqa: F401
     send,  # noqa: F401
     support_bundle,  # noqa: F401
+    tracking,  # noqa: F401
 )

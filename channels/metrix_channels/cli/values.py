@@ -30,6 +30,25 @@ def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
     return context
 
 
+def typed_value(option: str, pair: str) -> tuple[str, Any]:
+    """Read `k=v`, whose value is text, or `k:=v`, whose value is JSON.
+
+    Raises:
+        UsageError: it is neither, or the value is no JSON.
+    """
+    name, equals, value = pair.partition("=")
+    if not equals or not name.removesuffix(":"):
+        remedy = f"Write {option} city=تهران, or {option} total:=12.5 for a number."
+        raise UsageError(f"{option} {pair!r} is not k=v.", code="usage", remedy=remedy)
+    if not name.endswith(":"):
+        return name, value
+    try:
+        return name[:-1], json.loads(value, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition)
+    except (ValueError, RecursionError) as error:
+        remedy = "After := stands JSON: a number, true, false, a list, an object, or text in double quotes."
+        raise UsageError(f"{option} {pair!r} holds no JSON: {error}.", code="usage", remedy=remedy) from error
+
+
 def _from_file(file: Path) -> dict[str, Any]:
     try:
         with file.open(encoding="utf-8-sig") as opened:

@@ -6,15 +6,19 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from time import time_ns
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from ..checks import Status
 from ..config import ConfigFile, find_config
-from ..outcomes import Receipt
+from ..events import EventFields, MetrixUser, ProfileFields, occurrence, occurrence_reader, profile, profile_of
+from ..outcomes import EventReceipt, Receipt
 from ..preflight import Preflight, run_preflight
 from .conclusion import raise_unless_accepted
 from .engine import Engine
+from .event_sources import Source, events_of
+from .events_report import EventsReport, WatchEvents
 from .prepared import Call, Context, Several
 
 if TYPE_CHECKING:
@@ -140,6 +144,60 @@ class AsyncNotifier:
         call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale)
         return self.engine().shown_requests(call)
 
+    async def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
+        """Tell Metrix who a user is.
+
+        Args:
+            user: the customUserId; `MetrixUser(id)` for one that Metrix gave the id.
+            **fields: what is known of the user; see `ProfileFields`.
+
+        Raises:
+            EventInvalid: a field is not as Metrix demands; no request was made.
+            Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
+            LedgerError: the ledger cannot be used; nothing was sent.
+        """
+        return await self.engine().tracker.send(profile(user, fields, _now_ms()))
+
+    async def track(self, user: str | MetrixUser, **fields: Unpack[EventFields]) -> EventReceipt:
+        """Tell Metrix of something that a user did.
+
+        No two events of one user get the same time, whatever sends them: Metrix would drop the second one.
+
+        Args:
+            user: the customUserId; `MetrixUser(id)` for one that Metrix gave the id.
+            **fields: `name` or `slug`, and what else is known; see `EventFields`.
+
+        Raises:
+            EventInvalid: a field is not as Metrix demands, or the user has an event of that time; no request was made.
+            Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
+            LedgerError: the ledger cannot be used; nothing was sent.
+        """
+        engine = self.engine()
+        return await engine.tracker.send(occurrence(user, fields, _now_ms(), engine.config.taxonomy))
+
+    async def identify_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
+        """Tell Metrix who many users are; see `track_many`, whose records hold the arguments of `identify` here."""
+        return await self.engine().tracker.send_all(*events_of(source, profile_of), watch)
+
+    async def track_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
+        """Tell Metrix of many events, a request for up to 100 of one user, many requests at a time.
+
+        A source whose events have their times may be sent again after a crash: what Metrix has is not sent twice.
+
+        Args:
+            source: the path of a file with one JSON object a line, or a list of mappings: `user` or `metrix_user`,
+                and the arguments of `track`; dates and times may be text in ISO 8601. All of it is checked before
+                anything is sent.
+            watch: told how it stands after each request.
+
+        Raises:
+            EventInvalid: a record is not as Metrix demands, named by the error's location; nothing was sent.
+            UsageError: file_unreadable; nothing was sent.
+            LedgerError: the ledger cannot be used.
+        """
+        engine = self.engine()
+        return await engine.tracker.send_all(*events_of(source, occurrence_reader(engine.config.taxonomy)), watch)
+
     async def preflight(self, *names: str, offline: bool = False) -> Preflight:
         """Make every check that can be made before sending.
 
@@ -208,3 +266,7 @@ def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:
     """Part names of channels from campaign files, which end in .yaml or .yml."""
     files = {name: name.endswith((".yaml", ".yml")) for name in names}
     return [name for name in files if not files[name]], [Path(name) for name in files if files[name]]
+
+
+def _now_ms() -> int:
+    return time_ns() // 1_000_000

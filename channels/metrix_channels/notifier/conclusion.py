@@ -17,7 +17,7 @@ from ..errors import (
     Unreachable,
 )
 from ..errors.catalogue import CATALOGUE, INPUT_AT_FAULT
-from ..outcomes import Outcome, Receipt
+from ..outcomes import EventReceipt, Outcome, Receipt
 
 _HALTS: dict[str, type[MetrixChannelsError]] = {
     "credentials_refused": CredentialsRefused,
@@ -69,6 +69,17 @@ def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
     if len(receipts) > 1:
         message += f" ({_summary(receipts)})"
     raise kind(message, code=worst.error.code, remedy=worst.error.remedy, receipts=receipts)
+
+
+def raise_unless_event_accepted(receipt: EventReceipt) -> None:
+    """Raise the error of an event, or of a profile, that was not accepted.
+
+    Raises:
+        DeliveryError: one of its branches, with the receipt as `.event`.
+    """
+    error = receipt.error
+    if error is not None:
+        raise _kind(error.code, receipt.outcome)(error.message, code=error.code, remedy=error.remedy, event=receipt)
 
 
 def _kind(code: str, outcome: Outcome) -> type[MetrixChannelsError]:

@@ -16,9 +16,11 @@ from ..api import (
     Delivery,
     Endpoint,
     Exchange,
+    Journal,
     MetrixClient,
     Part,
     Policy,
+    Post,
     Reply,
     Result,
     encode,
@@ -45,6 +47,7 @@ from ..templating import Templates
 from ..version import __version__
 from .conclusion import receipts_of
 from .prepared import Call, Prepared, entry, prepare
+from .tracking import Tracker
 
 if TYPE_CHECKING:
     from ..campaign import Campaigns
@@ -80,11 +83,17 @@ class Engine:
         self._places = asyncio.Semaphore(self._config.metrix.concurrency)
         self._rng = random.Random()
         self._campaigns: Campaigns | None = None
+        self.tracker = Tracker(self)
 
     def stop(self) -> None:
         """Begin no further attempt."""
         self._stopped = True
         self._stop.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further attempt is to begin."""
+        return self._stopped
 
     async def close(self) -> None:
         """Let go of connections, the ledger and the templates' child processes."""
@@ -94,6 +103,16 @@ class Engine:
         await self.book_file.close()
 
     @property
+    def config(self) -> Config:
+        """The configuration as it was at the first look."""
+        return self._config
+
+    @property
+    def app_id(self) -> str:
+        """The application that is spoken for."""
+        return self._config.metrix.resolve_app_id()
+
+    @property
     def campaigns(self) -> Campaigns:
         """What plans and dispatches campaigns, with what this engine holds open."""
         from ..campaign import Campaigns  # when it is needed: it is a third of the whole library
@@ -101,14 +120,14 @@ class Engine:
         self._follow_loop()
         if self._campaigns is None:
             self._campaigns = Campaigns(
-                self._file, self.templates, self.book_file, self._client_for_campaigns, self.witness, self._stop
+                self._file, self.templates, self.book_file, self.client_for_many, self.witness, self._stop
             )
         return self._campaigns
 
     def prepare(self, call: Call) -> Prepared:
         """Pass the gate, render and check; no network, no ledger."""
         channel = self._file.current().channel(call.channel)
-        return prepare(call, channel, self._config.metrix.resolve_app_id(), self.templates)
+        return prepare(call, channel, self.app_id, self.templates)
 
     def shown_requests(self, call: Call) -> list[dict[str, object]]:
         """Return the requests that a call would make, the key masked."""
@@ -124,14 +143,12 @@ class Engine:
         """
         self._follow_loop()
         prepared = self.prepare(call)
-        credentials = self._config.metrix.credentials()
-        if self._client is None:
-            self._client = self._new_client(credentials.api_key)
-        claim = await self._claim(call, prepared, credentials.app_id)
+        client, app_id = self.client(), self.app_id
+        claim = await self._claim(call, prepared, app_id)
         if isinstance(claim, Finished):
             return claim.receipts
         try:
-            results = await self._deliver(call, prepared, claim, self._client, credentials.app_id)
+            results = await self._deliver(call, prepared, claim, client)
         except BaseException:
             # Cancelled, or the ledger failed: whoever calls next with this key takes up what is left.
             with suppress(LedgerError):
@@ -167,11 +184,7 @@ class Engine:
             self._stop.set()
         self._campaigns = None
 
-    async def _deliver(
-        self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient, app_id: str
-    ) -> list[Result]:
-        settings = self._config.metrix
-        on_ambiguous = self._config.on_ambiguous
+    async def _deliver(self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
         redactor = prepared.redactor
 
         async def post(recipients: tuple[str, ...], seconds: float) -> Exchange:
@@ -185,20 +198,35 @@ class Engine:
             self.witness.saw(attempt, exchange, judge(exchange), redactor)
             return exchange
 
-        takeover = take_up(claim.still_open(prepared.recipients), claim.past, on_ambiguous)
-        delivery = Delivery(
+        takeover = take_up(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
+        delivery = self.delivery(post, SendJournal(self.book, claim.id), call.channel)
+        parts = [small for part in takeover.parts for small in _divided(part, self._config.metrix.batch_size)]
+        return [*takeover.settled, *await delivery.run(parts)]
+
+    def delivery(self, post: Post, journal: Journal, channel: str | None) -> Delivery:
+        """Return what delivers within this configuration's limits.
+
+        Args:
+            post: makes one attempt.
+            journal: where attempts are written down.
+            channel: whose verification is looked at before each attempt; None for users and events, which need none.
+        """
+        settings = self._config.metrix
+        return Delivery(
             post=post,
-            journal=SendJournal(self.book, claim.id),
+            journal=journal,
             policy=Policy(
-                settings.max_attempts, settings.timeout, settings.deadline, on_ambiguous, settings.split_refused
+                settings.max_attempts,
+                settings.timeout,
+                settings.deadline,
+                self._config.on_ambiguous,
+                settings.split_refused,
             ),
             places=self._places,
-            admit=self._admission(call.channel, app_id),
+            admit=self._admission(channel),
             stop=self._stop,
             rng=self._rng,
         )
-        parts = [small for part in takeover.parts for small in _divided(part, settings.batch_size)]
-        return [*takeover.settled, *await delivery.run(parts)]
 
     async def _finish(self, send: str, receipts: tuple[Receipt, ...]) -> None:
         try:
@@ -210,7 +238,7 @@ class Engine:
                 receipts=receipts,
             ) from error
 
-    def _admission(self, channel: str, app_id: str) -> Callable[[], Awaitable[Problem | None]]:
+    def _admission(self, channel: str | None) -> Callable[[], Awaitable[Problem | None]]:
         async def admit() -> Problem | None:
             settings = self._config.metrix
             if settings.rate_limit is not None:
@@ -219,8 +247,10 @@ class Engine:
                     why = f"The rate limit leaves no place for a request within {settings.deadline:g} s."
                     return problem("unavailable", why)
                 await asyncio.sleep(wait)
+            if channel is None:
+                return None
             try:
-                require_verified(self._file.current().channel(channel), app_id, datetime.now(UTC))
+                require_verified(self._file.current().channel(channel), self.app_id, datetime.now(UTC))
             except MetrixChannelsError as error:
                 return problem(error.code, error.message)
             return None
@@ -230,7 +260,23 @@ class Engine:
     def _parts(self, prepared: Prepared) -> list[Part]:
         return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
 
-    def _client_for_campaigns(self) -> MetrixClient:
+    def client(self) -> MetrixClient:
+        """Return the client of this loop, whose connections are kept from call to call.
+
+        Raises:
+            ConfigError: secret_missing, secret_invalid, file_unreadable.
+        """
+        self._follow_loop()
+        if self._client is None:
+            self._client = self._new_client(self._config.metrix.credentials().api_key)
+        return self._client
+
+    def client_for_many(self) -> MetrixClient:
+        """Return a new client for many requests, which the caller closes.
+
+        Raises:
+            ConfigError: secret_missing, secret_invalid, file_unreadable.
+        """
         return self._new_client(self._config.metrix.credentials().api_key, fast=True)
 
     def _new_client(self, api_key: Secret, *, fast: bool = False) -> MetrixClient:
@@ -238,7 +284,7 @@ class Engine:
         endpoint = Endpoint(settings.base_url, settings.proxy, settings.ca_file)
         return MetrixClient(
             base_url=settings.base_url,
-            app_id=settings.resolve_app_id(),
+            app_id=self.app_id,
             api_key=api_key,
             transport=open_transport(endpoint, Redactor(api_key), fast=fast),
             user_agent=f"metrix-channels/{__version__}",

@@ -6,11 +6,14 @@ import os
 import weakref
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
-from ..outcomes import Receipt
+from ..events import EventFields, MetrixUser, ProfileFields
+from ..outcomes import EventReceipt, Receipt
 from ..preflight import Preflight
 from .asynchronous import AsyncNotifier
+from .event_sources import Source
+from .events_report import EventsReport, WatchEvents
 from .portal import Portal
 from .prepared import Context, Several
 
@@ -98,6 +101,22 @@ class Notifier:
     ) -> list[dict[str, object]]:
         """Return the requests that `send` would make; see `AsyncNotifier.dry_run`."""
         return self._portal.call(self._notifier.dry_run(channel, to, template, context, locale=locale))
+
+    def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
+        """Tell Metrix who a user is; see `AsyncNotifier.identify`."""
+        return self._portal.call(self._notifier.identify(user, **fields))
+
+    def track(self, user: str | MetrixUser, **fields: Unpack[EventFields]) -> EventReceipt:
+        """Tell Metrix of something that a user did; see `AsyncNotifier.track`."""
+        return self._portal.call(self._notifier.track(user, **fields))
+
+    def identify_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
+        """Tell Metrix who many users are; see `AsyncNotifier.identify_many`."""
+        return self._portal.call(self._notifier.identify_many(source, watch=watch))
+
+    def track_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
+        """Tell Metrix of many events; see `AsyncNotifier.track_many`."""
+        return self._portal.call(self._notifier.track_many(source, watch=watch))
 
     def preflight(self, *names: str, offline: bool = False) -> Preflight:
         """Make every check that can be made before sending; see `AsyncNotifier.preflight`."""
