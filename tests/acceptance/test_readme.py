@@ -52,11 +52,15 @@ def test_the_five_minutes_go_as_the_readme_says(metrix_sandbox, tmp_path):
         ("send", 0),
         ("send", 0),
         *[("campaign", 0)] * 5,
+        ("identify", 0),
+        ("track", 0),
+        ("track", 0),
         ("explain", 0),
         ("support-bundle", 0),
     ]
     assert len(metrix_sandbox.messages(recipient="user-42")) == 2  # the code, and the campaign's message to try it
     assert len(metrix_sandbox.messages(recipient="user-1")) == 1
+    assert [event["processed"] for event in metrix_sandbox.events()] == [True] * 3
 
 
 @pytest.mark.parametrize("source", blocks("python"), ids=lambda source: source.strip().splitlines()[0])
