@@ -48,6 +48,7 @@ def posting(client: MetrixClient, witness: Witness, record: RunRecord, ready: Re
                 reference=record.name,
                 channel=ready.channel.name,
                 campaign=record.name,
+                batch=batch.name,
                 began=began,
                 clock=clock,
             )

@@ -212,7 +212,12 @@ class CampaignRow:
 
 
 async def rows_of(book: RunBook, record: RunRecord) -> AsyncIterator[list[CampaignRow]]:
-    """Give what is known of each row of a run's audience, some thousands at a time."""
+    """Give what is known of each row of a run's audience, some thousands at a time.
+
+    Raises:
+        CampaignError: run_purged.
+    """
+    record.require_recipients()
     channel = record.pins["channel"]["name"]
     after = 0
     while parcels := await book.parcels(record.id, after):
@@ -235,10 +240,9 @@ def _rows(parcel: Parcel, channel: str, *, live: bool) -> list[CampaignRow]:
             continue
         at = datetime.fromtimestamp(batch.at, UTC) if batch.at else None
         reason = _reason(batch, live=live)
-        named = f"{parcel.id}-{batch.slot}"
         outcome = _WORDS[batch.state]
         rows += [
-            CampaignRow(recipient, channel, outcome, reason, named, batch.attempts, batch.status or None, at)
+            CampaignRow(recipient, channel, outcome, reason, batch.name, batch.attempts, batch.status or None, at)
             for recipient in batch.recipients
         ]
     return rows

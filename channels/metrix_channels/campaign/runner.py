@@ -156,11 +156,12 @@ class Campaigns:
             watch: told how far the run has come.
 
         Raises:
-            CampaignError: run_busy, run_cancelled, run_pinned, run_missing; and those of `run`.
+            CampaignError: run_busy, run_cancelled, run_purged, run_pinned, run_missing; and those of `run`.
         """
         found = await self.book.get(name)
         if found.state is RunState.CANCELLED:
             raise CampaignError(f"The campaign {name!r} was cancelled.", code="run_cancelled")
+        found.require_recipients()
         ready = self._ready(_named(load_campaign(Path(found.file)), name, None))
         record = await self._taken(found, ready)
         count = record.tally.rejected if which is BatchState.REJECTED else record.tally.unknown

@@ -43,7 +43,7 @@ class Screens:
             run: that is being dispatched, which does not count against itself.
 
         Raises:
-            CampaignError: a list cannot be read; run_missing, run_unfinished of an excepted campaign.
+            CampaignError: a list cannot be read; run_missing, run_unfinished, run_purged of an excepted campaign.
         """
         screens = cls(campaign.limits.per_recipient, book)
         for path in lists:
@@ -95,6 +95,7 @@ class Screens:
             raise CampaignError(
                 f"The campaign {name!r}, that audience.except names, is {record.state}.", code="run_unfinished"
             )
+        record.require_recipients()
         after = 0
         while parcels := await self._book.parcels(record.id, after):
             self._barred.suppress(recipient for parcel in parcels for recipient, _ in _reached(parcel, 0))

@@ -218,6 +218,7 @@ from . import (  # noqa: E402 - the verbs register themselves
     doctor,  # noqa: F401
     explain,  # noqa: F401
     init,  # noqa: F401
+    ledger,  # noqa: F401
     preflight,  # noqa: F401
     preview,  # noqa: F401
     sandbox,  # noqa: F401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,10 +12,10 @@ from rich.text import Text
 from ..adapters import adapter_for
 from ..config import Channel, Config, Verification, standing
 from ..config.editing import record_verification
-from ..config.kinds import span
 from ..errors import MetrixChannelsError, UsageError
 from .app import app, example, state_of
 from .output import visible
+from .values import read_duration
 
 group = typer.Typer(
     help="Show the channels; record that one was tested.",
@@ -94,7 +94,7 @@ def verify(
         at=datetime.now(UTC).date(),
         by=by,
         app_id=config.metrix.resolve_app_id(),
-        expires=_duration(expires) if expires is not None else None,
+        expires=read_duration("--expires", expires) if expires is not None else None,
         note=note,
     )
     record_verification(file.path, name, verification)
@@ -102,10 +102,3 @@ def verify(
         state.output.document({"channel": _described(file.current(), file.current().channel(name))})
     else:
         state.output.say(f"{name} is verified for application {verification.app_id}; see {file.path}.")
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return span(most="3660d").parse(text)
-    except ValueError as error:
-        raise UsageError(f"--expires {text!r} is no duration.", code="usage", remedy="Write 90d or 12h.") from error

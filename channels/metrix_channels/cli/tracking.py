@@ -138,7 +138,7 @@ def track(
     time: _Time = None,
     file: _File = None,
 ) -> None:
-    """Tell Metrix of something that a user did, or of many events from a file.
+    """Tell Metrix what a user did, or of many events.
 
     A line of the file is an object with `user` (or `metrix_user`) and what the options are called. Give each event its
     time: then the file may be sent again after a crash, and what Metrix has is not sent twice.

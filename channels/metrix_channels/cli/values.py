@@ -1,12 +1,14 @@
-"""Values for templates from the command line."""
+"""Values from the command line: for templates, attributes, durations."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from ..config.kinds import span
 from ..errors import UsageError
 
 _LONGEST = 4_000_000
@@ -47,6 +49,18 @@ def typed_value(option: str, pair: str) -> tuple[str, Any]:
     except (ValueError, RecursionError) as error:
         remedy = "After := stands JSON: a number, true, false, a list, an object, or text in double quotes."
         raise UsageError(f"{option} {pair!r} holds no JSON: {error}.", code="usage", remedy=remedy) from error
+
+
+def read_duration(option: str, text: str) -> timedelta:
+    """Read a duration such as 90d.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return span(most="3660d").parse(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is no duration.", code="usage", remedy="Write 90d or 12h.") from error
 
 
 def _from_file(file: Path) -> dict[str, Any]:

@@ -233,6 +233,11 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "row_missing": Situation(
         "The audience has no such row.", "Rows count from 1, without the header and blank lines.", 2
     ),
+    "run_purged": Situation(
+        "The campaign's recipients were forgotten by `ledger purge`; its counts are kept.",
+        "Look at `metrix-channels campaign status`. Rows, retries and `except` need recipients that are not there.",
+        2,
+    ),
     "run_missing": Situation(
         "The ledger has no campaign of that name.", "See `metrix-channels campaign list`; --config names the ledger.", 2
     ),

@@ -8,6 +8,7 @@ from .evidence import Evidence, EvidenceBook
 from .journal import SendJournal
 from .marks import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
 from .parcels import every_parcel, interrupted_parcels, open_parcels
+from .purge import Purged, purge
 from .records import Busy, Claim, Claimed, Entry, Finished
 from .run_records import (
     OVER,
@@ -48,6 +49,7 @@ __all__ = [
     "EvidenceBook",
     "Finished",
     "Parcel",
+    "Purged",
     "RunBook",
     "RunRecord",
     "RunState",
@@ -64,5 +66,6 @@ __all__ = [
     "every_parcel",
     "interrupted_parcels",
     "open_parcels",
+    "purge",
     "take_up",
 ]

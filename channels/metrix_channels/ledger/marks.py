@@ -64,6 +64,11 @@ class Batch:
     at: int = 0
     tries: int = 0
 
+    @property
+    def name(self) -> str:
+        """What reports and log lines call it."""
+        return f"{self.parcel.id}-{self.slot}"
+
     def save(self) -> None:
         """Write the mark into the parcel; it is on disk with the parcel's next commit."""
         _LAYOUT.pack_into(

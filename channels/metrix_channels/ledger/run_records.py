@@ -10,8 +10,12 @@ from typing import Any, Final
 
 from attrs import asdict, define, field, frozen
 
+from ..errors import CampaignError
 from ..outcomes import Problem
 from .marks import BatchState, Parcel
+
+FORGOTTEN: Final = "forgotten_at"
+"""The fact of a run whose recipients and values were forgotten, and when."""
 
 
 class RunState(StrEnum):
@@ -145,6 +149,18 @@ class RunRecord:
     started_at: datetime
     finished_at: datetime | None
     halted_by: Problem | None
+
+    def require_recipients(self) -> None:
+        """Refuse what only the recipients can tell, when they were forgotten.
+
+        Raises:
+            CampaignError: run_purged.
+        """
+        if FORGOTTEN in self.facts:
+            when = str(self.facts[FORGOTTEN])[:10]
+            raise CampaignError(
+                f"The recipients of the campaign {self.name!r} were forgotten on {when}.", code="run_purged"
+            )
 
 
 @frozen

@@ -147,7 +147,7 @@ class RunBook:
 
         def work(connection: sqlite3.Connection) -> RunRecord:
             written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
-            self._update(connection, run, state=RunState.RUNNING.value, **written)
+            seal_run(connection, run, state=RunState.RUNNING.value, **written)
             _count(connection, run, text)
             _note(connection, run, "planned", f"{tally.pending} recipients in {tally.batches} batches")
             return self._require(connection, run)
@@ -177,7 +177,7 @@ class RunBook:
                 raise CampaignError(f"Another process works on the campaign {name!r}.", code="run_busy")
             state = RunState.RUNNING.value
             owner = self._database.owner.name
-            self._update(connection, record.id, state=state, owner=owner, wish=None, halted_by=None, finished_at=None)
+            seal_run(connection, record.id, state=state, owner=owner, wish=None, halted_by=None, finished_at=None)
             _note(connection, record.id, "taken up", f"it was {record.state}")
             return self._require(connection, record.id)
 
@@ -192,7 +192,7 @@ class RunBook:
             over = iso_utc(datetime.now(UTC)) if state in OVER else None
             why = json.dumps(halted_by.as_dict()) if halted_by else None
             changes = {"state": state.value, "owner": None, "wish": None, "halted_by": why, "finished_at": over}
-            self._update(connection, run, **changes)
+            seal_run(connection, run, **changes)
             _count(connection, run, text)
             _note(connection, run, state.value, halted_by.message if halted_by else "")
 
@@ -254,7 +254,7 @@ class RunBook:
 
     async def become(self, run: int, state: RunState) -> None:
         """Show a state in which a live run is: waiting or running."""
-        await self._database.transact(lambda connection: self._update(connection, run, state=state.value))
+        await self._database.transact(lambda connection: seal_run(connection, run, state=state.value))
 
     async def note(self, run: int, what: str, detail: str) -> None:
         """Write down what was done with a run."""
@@ -268,7 +268,7 @@ class RunBook:
             if record is None:
                 raise CampaignError(f"The ledger has no campaign {name!r}.", code="run_missing")
             if record.live:
-                self._update(connection, record.id, wish=wish.value)
+                seal_run(connection, record.id, wish=wish.value)
                 _note(connection, record.id, f"{wish.value} asked for", "")
             return record
 
@@ -322,25 +322,39 @@ class RunBook:
 
     def _sealed(self, connection: sqlite3.Connection, name: str) -> RunRecord:
         row = connection.execute("SELECT id FROM runs WHERE name = ?", (name,)).fetchone()
-        self._update(connection, row[0])
+        seal_run(connection, row[0])
         _count(connection, row[0], Tally().dump())
         return self._require(connection, row[0])
-
-    def _update(self, connection: sqlite3.Connection, run: int, **changes: str | None) -> None:
-        assignments = "".join(f"{name} = ?, " for name in changes)
-        row = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE id = ?", (run,)).fetchone()  # noqa: S608
-        after = dict(zip(_COLUMNS, row, strict=True)) | {name: changes[name] for name in changes if name in _COLUMNS}
-        sealed = checksum(after[name] for name in _COLUMNS)
-        connection.execute(
-            f"UPDATE runs SET {assignments}checksum = ? WHERE id = ?",  # noqa: S608 - names of columns
-            (*changes.values(), sealed, run),
-        )
 
     def _sweep(self, connection: sqlite3.Connection) -> None:
         rows = connection.execute("SELECT id, owner FROM runs WHERE state = 'planning'").fetchall()
         for run, owner in rows:
             if not is_alive(self._database.path, owner):
                 _remove(connection, run)
+
+
+def sealed_run(connection: sqlite3.Connection, run: int) -> dict[str, Any]:
+    """Return the columns of a run.
+
+    Raises:
+        LedgerError: ledger_corrupt, when they are not as they were written.
+    """
+    row = connection.execute(f"SELECT {', '.join(_COLUMNS)}, checksum FROM runs WHERE id = ?", (run,))  # noqa: S608
+    *columns, expected = row.fetchone()
+    require_checksum(expected, columns, f"the campaign {columns[1]}")
+    return dict(zip(_COLUMNS, columns, strict=True))
+
+
+def seal_run(connection: sqlite3.Connection, run: int, **changes: str | None) -> None:
+    """Change columns of a run, with its checksum."""
+    assignments = "".join(f"{name} = ?, " for name in changes)
+    row = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE id = ?", (run,)).fetchone()  # noqa: S608
+    after = dict(zip(_COLUMNS, row, strict=True)) | {name: changes[name] for name in changes if name in _COLUMNS}
+    sealed = checksum(after[name] for name in _COLUMNS)
+    connection.execute(
+        f"UPDATE runs SET {assignments}checksum = ? WHERE id = ?",  # noqa: S608 - names of columns
+        (*changes.values(), sealed, run),
+    )
 
 
 def _note(connection: sqlite3.Connection, run: int, what: str, detail: str) -> None:

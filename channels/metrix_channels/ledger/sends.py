@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from attrs import evolve
+
 from ..api import Disposition
 from ..errors import LedgerError
 from ..outcomes import Outcome, Receipt, iso_utc
@@ -201,7 +203,7 @@ class SendBook:
                 f"The key {entry.key!r} was used on {found['created_at']!s} for another content.", code="key_reused"
             )
         if found["state"] == "settled":
-            return Finished(load_receipts(str(found["receipts"])))
+            return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
         if found["owner"] is not None and is_alive(self._database.path, str(found["owner"])):
             return Busy()
         _store(connection, found | {"owner": self._database.owner.name})
@@ -231,16 +233,21 @@ class SendBook:
 
 Row = dict[str, str | bytes | None]
 
-_COLUMNS = (
+COLUMNS = (
     "id", "app_id", "key", "fingerprint", "channel", "template", "recipients", "message", "created_at", "state",
     "owner", "receipts",
 )  # fmt: skip
-_SELECT = f"SELECT {', '.join(_COLUMNS)}, checksum FROM sends WHERE "  # noqa: S608 - constants
+_SELECT = f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE "  # noqa: S608 - constants
 _REPLACE = (
-    f"INSERT INTO sends ({', '.join(_COLUMNS)}, checksum) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608
+    f"INSERT INTO sends ({', '.join(COLUMNS)}, checksum) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
     " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
     " receipts = excluded.receipts, checksum = excluded.checksum"
 )
+
+
+def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Receipt, ...]:
+    """Name the recipients again where a purge forgot them: the caller has just given them."""
+    return (evolve(receipts[0], recipients=entry.recipients),) if len(receipts) == 1 else receipts
 
 
 def _row_or_none(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row | None:
@@ -249,7 +256,7 @@ def _row_or_none(connection: sqlite3.Connection, where: str, values: tuple[str, 
         return None
     *columns, expected = found
     require_checksum(expected, columns, f"the send {columns[0]}")
-    return dict(zip(_COLUMNS, columns, strict=True))
+    return dict(zip(COLUMNS, columns, strict=True))
 
 
 def _row(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row:
@@ -260,7 +267,7 @@ def _row(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) ->
 
 
 def _store(connection: sqlite3.Connection, row: Row) -> None:
-    columns = [row[name] for name in _COLUMNS]
+    columns = [row[name] for name in COLUMNS]
     connection.execute(_REPLACE, (*columns, checksum(columns)))
 
 

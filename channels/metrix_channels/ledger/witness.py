@@ -27,6 +27,7 @@ class Attempt:
         reference: the send's id, the campaign's name, or the user whose events it carries.
         channel: its name in the configuration; None for events.
         campaign: its name; None for anything else.
+        batch: of a campaign, as its report names it.
         began: in seconds since 1970.
         clock: the same on a clock that only goes forward.
     """
@@ -37,6 +38,7 @@ class Attempt:
     reference: str
     channel: str | None = None
     campaign: str | None = None
+    batch: str | None = None
     began: float = field(factory=time.time)
     clock: float = field(factory=time.monotonic)
 
@@ -74,6 +76,7 @@ class Witness:
             attempt=name,
             channel=attempt.channel,
             campaign=attempt.campaign,
+            batch=attempt.batch,
             recipients=attempt.recipients,
             code=verdict.code,
             status=verdict.status,

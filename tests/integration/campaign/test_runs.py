@@ -1,6 +1,7 @@
 """A run's life: planned whole, taken up, pinned, paused, cancelled, retried; and who is left out of it."""
 
 import logging
+import re
 import signal
 import threading
 import time
@@ -122,6 +123,9 @@ def test_the_log_tells_a_runs_life(project, caplog):
         ("campaign halted", "credentials_refused"),
     ]
     assert {line.campaign for line in caplog.records} == {"offer"}
+    attempts = [line for line in caplog.records if hasattr(line, "attempt")]
+    assert attempts
+    assert all(re.fullmatch(r"\d+-\d+", line.batch) for line in attempts)
 
 
 # -- the plan

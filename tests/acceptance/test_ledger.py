@@ -1,0 +1,138 @@
+"""`ledger purge`: recipients and values go, counts and keys stay."""
+
+import json
+import sqlite3
+import time
+import zlib
+from contextlib import closing
+
+import pytest
+
+from support.fault_server import Answer, FaultServer
+
+PEOPLE = "customUserId,first_name\nrecipient-1,Zahra\nrecipient-2,Kamran\nrecipient-2,Kamran\n recipient-9,Zahra\n"
+PERSONAL = ("recipient-", "Zahra", "Kamran", "4821", "quoted back")
+
+
+@pytest.fixture
+def old(metrix, config, templates, monkeypatch):
+    """A ledger in which a campaign, two messages, one of them refused, and an event are over."""
+    (templates / "offer").mkdir()
+    (templates / "offer" / "sms.txt.j2").write_text("Hello {{ first_name }}", encoding="utf-8")
+    monkeypatch.chdir(config.parent)
+    (config.parent / "audience.csv").write_text(PEOPLE)
+    (config.parent / "eid.yaml").write_text(
+        "version: 1\nname: eid\nchannel: sms\ntemplate: offer\naudience: {file: audience.csv}\n"
+    )
+
+    def answer(request):
+        return Answer(400, b"recipient-3 quoted back") if b"recipient-3" in request.body else Answer(200)
+
+    with FaultServer(answer) as server:
+        settings = json.loads(config.read_text())
+        settings["metrix"]["base_url"] = server.url
+        config.write_text(json.dumps(settings))
+        assert metrix("campaign", "run", "eid.yaml", "--yes").status == 0
+        send = ("send", "sms", "--template", "otp", "--set", "code=4821", "--to")
+        assert metrix(*send, "recipient-1", "--key", "k1").status == 0
+        assert metrix(*send, "recipient-3", "--key", "k3").status == 1
+        assert metrix("track", "recipient-1", "--name", "order_paid").status == 0
+        yield config.parent, send, server
+
+
+def personal(folder):
+    """What is left of recipients and values: in the file as it is, and in what is compressed in it."""
+    content = (folder / "metrix-channels.db").read_bytes()
+    with closing(sqlite3.connect(folder / "metrix-channels.db")) as ledger:
+        for query in ("SELECT batches FROM parcels", "SELECT request FROM evidence", "SELECT lines FROM evidence"):
+            content += b"".join(zlib.decompress(blob) for (blob,) in ledger.execute(query))
+    return [word for word in PERSONAL if word.encode() in content]
+
+
+def test_recipients_and_values_are_forgotten(metrix, old):
+    """Not a trace of them is left in the file; all counts are."""
+    folder, _, _ = old
+    assert set(personal(folder)) == set(PERSONAL)
+    before = metrix("campaign", "status", "eid", "--json").document
+    time.sleep(1.1)
+    result = metrix("ledger", "purge", "--older-than", "1s", "--json")
+    assert result.status == 0
+    assert result.document | {"before": ""} == {
+        "before": "",
+        "sends": 2,
+        "campaigns": 1,
+        "attempts": 1,
+        "event_times": 1,
+        "unfinished": 0,
+    }
+    assert personal(folder) == []
+    assert metrix("campaign", "status", "eid", "--json").document == before
+    again = metrix("ledger", "purge", "--older-than", "1s", "--json").document
+    assert (again["sends"], again["campaigns"]) == (0, 0)
+
+
+def test_what_is_younger_is_left_alone(metrix, old):
+    """To the second."""
+    folder, _, _ = old
+    result = metrix("ledger", "purge", "--older-than", "1h")
+    assert "Forgotten: 0 messages, 0 campaigns, 0 failed attempts, 0 times of events." in result.out
+    assert set(personal(folder)) == set(PERSONAL)
+
+
+def test_a_key_is_kept(metrix, old):
+    """Under it nothing is sent again, and other content is still noticed."""
+    _, send, server = old
+    time.sleep(1.1)
+    metrix("ledger", "purge", "--older-than", "1s")
+    requests = len(server.requests)
+    again = metrix(*send, "recipient-1", "--key", "k1", "--json")
+    [receipt] = again.document["receipts"]
+    assert (again.status, receipt["outcome"], receipt["recipients"]) == (0, "accepted", ["recipient-1"])
+    assert metrix(*send, "recipient-3", "--key", "k3").status == 1
+    assert metrix(*send, "recipient-2", "--key", "k1", "--json").document["error"]["code"] == "key_reused"
+    assert len(server.requests) == requests
+
+
+def test_what_needs_the_recipients_says_that_they_are_gone(metrix, old):
+    """Instead of an empty report; or of sending to everybody, whom `except` was to leave out."""
+    folder, _, server = old
+    time.sleep(1.1)
+    metrix("ledger", "purge", "--older-than", "1s")
+    requests = len(server.requests)
+    (folder / "rest.yaml").write_text(
+        "version: 1\nname: rest\nchannel: sms\ntemplate: offer\naudience: {file: audience.csv, except: [eid]}\n"
+    )
+    for arguments in (
+        ("campaign", "report", "eid", "--csv", "report.csv"),
+        ("campaign", "retry", "eid", "--unknown"),
+        ("campaign", "run", "rest.yaml", "--yes"),
+    ):
+        result = metrix(*arguments, "--json")
+        assert (result.status, result.document["error"]["code"]) == (2, "run_purged")
+    assert len(server.requests) == requests
+    assert not (folder / "report.csv").exists()
+
+
+def test_what_is_not_over_is_left_alone(metrix, metrix_config, templates, monkeypatch):
+    """A halted campaign still needs its recipients; it is counted."""
+    (templates / "offer").mkdir()
+    (templates / "offer" / "sms.txt.j2").write_text("Hello {{ first_name }}", encoding="utf-8")
+    with FaultServer([Answer(403)]) as server:
+        config = metrix_config(templates=templates, metrix={"base_url": server.url})
+        monkeypatch.chdir(config.parent)
+        (config.parent / "audience.csv").write_text(PEOPLE)
+        (config.parent / "eid.yaml").write_text(
+            "version: 1\nname: eid\nchannel: sms\ntemplate: offer\naudience: {file: audience.csv}\n"
+        )
+        assert metrix("campaign", "run", "eid.yaml", "--yes").status == 4
+        time.sleep(1.1)
+        result = metrix("ledger", "purge", "--older-than", "1s")
+        assert "Left alone, since they are not over: 1." in result.out
+        assert metrix("campaign", "status", "eid", "--json").document["pending"] == 2
+
+
+@pytest.mark.parametrize("text", ["90", "soon", "-1d", ""])
+def test_a_duration_is_asked_for(metrix, config, text):
+    """Nothing is forgotten by mistake."""
+    result = metrix("--config", config, "ledger", "purge", f"--older-than={text}", "--json")
+    assert (result.status, result.document["error"]["code"]) == (2, "usage")
