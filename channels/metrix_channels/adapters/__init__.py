@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..models import ChannelType
+from ..sms_text import SmsEncoding, SmsLength, sms_length
 from . import app_push, email, in_app, on_site, sms, web_push, webhook
 from .adapter import Adapter
-from .sms_text import SmsEncoding, SmsLength, sms_length
 
 __all__ = ["Adapter", "SmsEncoding", "SmsLength", "adapter_for", "sms_length"]
 

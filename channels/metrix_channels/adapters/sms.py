@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Mapping
 
 from ..models import Caution, JsonValue
+from ..sms_text import SmsEncoding, SmsLength, sms_length
 from .adapter import Adapter
-from .sms_text import SmsEncoding, SmsLength, sms_length
 
 
 def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..pages.gate import why_refused
 from .control import Control
 from .endpoint import Application, Call, Endpoint
-from .gate import why_refused
 from .state import State
 from .wire import Cut, answer, read_body, refuse
 

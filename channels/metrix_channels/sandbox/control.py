@@ -1,67 +1,47 @@
-"""The sandbox's own paths: the control plane below `/_sandbox`, and the inbox at `/`."""
+"""The control plane below `/_sandbox`: for tests and scripts as JSON, for the inbox's own forms too."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 
+from ..pages.web import GUARDS
 from .bodies import CHANNELS, BodyRefused, parse_object
 from .faults import parse_fault
+from .inbox import Inbox
 from .state import State
 from .wire import read_body
 
-SHOWN: Final = 200
-"""Messages on the inbox's page."""
-
-_PAGES: Final = Environment(
-    loader=PackageLoader("metrix_channels.sandbox", "."), autoescape=True, undefined=StrictUndefined
-)
-
 
 class Control:
-    """Answers for the control plane and the inbox."""
+    """Answers for the control plane and, with it, for the inbox."""
 
     def __init__(self, state: State, app_id: str) -> None:
         self._state = state
-        self._app_id = app_id
+        self._inbox = Inbox(state, app_id)
 
     def routes(self) -> Router:
         """Return the ASGI application of these paths."""
         return Router(
             [
-                Route("/", self._inbox),
+                *self._inbox.routes(),
                 Route("/_sandbox", self._clear, methods=["DELETE"]),
+                Route("/_sandbox/clear", self._clear, methods=["POST"]),
                 Route("/_sandbox/messages", self._messages),
                 Route("/_sandbox/events", self._listing(self._state.events)),
                 Route("/_sandbox/requests", self._listing(self._state.requests)),
                 Route("/_sandbox/channels", self._listing(self._state.channels)),
                 Route("/_sandbox/channels/{channel}/test", self._test, methods=["POST"]),
                 Route("/_sandbox/faults", self._inject, methods=["POST"]),
+                Route("/_sandbox/faults/form", self._inject_form, methods=["POST"]),
             ],
             redirect_slashes=False,
         )
-
-    async def _inbox(self, _request: Request) -> Response:
-        nonce = secrets.token_urlsafe(16)
-        page = _PAGES.get_template("inbox.html.j2").render(
-            nonce=nonce,
-            app_id=self._app_id,
-            channels=self._state.channels(),
-            recent=self._state.recent(SHOWN),
-        )
-        policy = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self';"
-            " frame-ancestors 'none'; base-uri 'none'"
-        )
-        # Not `no-referrer`: under it browsers send `Origin: null` with the page's own forms.
-        headers = {"content-security-policy": policy, "referrer-policy": "same-origin", **_GUARDS}
-        return HTMLResponse(page, headers=headers)
 
     async def _messages(self, request: Request) -> Response:
         channel = request.query_params.get("channel")
@@ -69,9 +49,9 @@ class Control:
             return _error(400, f"Metrix has no channel {channel!r}; it has {', '.join(CHANNELS)}.")
         return _json(self._state.messages(channel, request.query_params.get("recipient")))
 
-    async def _clear(self, _request: Request) -> Response:
+    async def _clear(self, request: Request) -> Response:
         self._state.clear()
-        return _json({"cleared": True})
+        return _back(request) if request.method == "POST" else _json({"cleared": True})
 
     async def _test(self, request: Request) -> Response:
         channel = request.path_params["channel"]
@@ -79,7 +59,7 @@ class Control:
             return _error(404, f"Metrix has no channel {channel!r}; it has {', '.join(CHANNELS)}.")
         self._state.test_channel(channel)
         if "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse("/", status_code=303)
+            return _back(request)
         return _json({"channel": channel, "tested": True})
 
     async def _inject(self, request: Request) -> Response:
@@ -93,6 +73,14 @@ class Control:
             return _error(400, str(error))
         return _json({"fault": fault, "times": times})
 
+    async def _inject_form(self, request: Request) -> Response:
+        fields = parse_qs((await read_body(request.receive) or b"").decode(errors="replace"))
+        try:
+            self._state.inject(parse_fault(fields.get("fault", [""])[0]), int(fields.get("times", ["1"])[0]))
+        except ValueError as error:
+            return _error(400, str(error))
+        return _back(request)
+
     def _listing(self, read: Callable[[], list[dict[str, Any]]]) -> Callable[[Request], Any]:
         async def answer(_request: Request) -> Response:
             return _json(read())
@@ -100,16 +88,16 @@ class Control:
         return answer
 
 
-_GUARDS: Final = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "cross-origin-resource-policy": "same-origin",
-}
+def _back(request: Request) -> Response:
+    """Lead the browser back to the page that its form stood on; the gate let no other page in."""
+    came_from = urlsplit(request.headers.get("referer", ""))
+    address = f"/?{came_from.query}" if came_from.query else "/"
+    return RedirectResponse(address, status_code=303, headers=GUARDS)
 
 
 def _json(content: object) -> Response:
-    return JSONResponse(content, headers=_GUARDS)
+    return JSONResponse(content, headers=GUARDS)
 
 
 def _error(status: int, message: str) -> Response:
-    return JSONResponse({"error": {"message": message}}, status, headers=_GUARDS)
+    return JSONResponse({"error": {"message": message}}, status, headers=GUARDS)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from ..pages.words import phrase
 from .bodies import BodyRefused, check_long, check_objects, check_text, required
 
 TYPES: Final = ("user", "action", "revenue", "businessEvent")
@@ -67,22 +68,22 @@ def reason_to_drop(user_id: str, message: dict[str, Any], now_ms: int, taxonomy:
         taxonomy: the names that the application knows; None: all.
     """
     if not user_id.strip():
-        return "the user id is empty"
+        return phrase("the user id is empty")
     time = message["time"]
     if 0 <= time < _YEAR_2000_MS // 10:
-        return "the time is not plausible: it must be in milliseconds and looks like seconds"
+        return phrase("the time is not plausible: it must be in milliseconds and looks like seconds")
     if not _YEAR_2000_MS <= time <= now_ms + _DAY_MS:
-        return "the time is not plausible: it lies before the year 2000 or in the future"
+        return phrase("the time is not plausible: it lies before the year 2000 or in the future")
     return _reason_of_name(message, taxonomy) if message["type"] == "action" else None
 
 
 def _reason_of_name(action: dict[str, Any], taxonomy: Collection[str] | None) -> str | None:
     if "name" in action:
-        return None if _SLUG.fullmatch(action["name"]) else "name is not a slug of 5 letters"
+        return None if _SLUG.fullmatch(action["name"]) else phrase("name is not a slug of 5 letters")
     if not action["customName"].strip():
-        return "customName is empty"
+        return phrase("customName is empty")
     if taxonomy is not None and action["customName"] not in taxonomy:
-        return "customName is not in the application's taxonomy"
+        return phrase("customName is not in the application's taxonomy")
     return None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
@@ -27,6 +28,11 @@ class MessageEntry:
     reason: str | None
     fault: str | None
 
+    @property
+    def number(self) -> int:
+        """That of its request, which carries one message."""
+        return self.request
+
 
 @frozen
 class EventEntry:
@@ -39,6 +45,11 @@ class EventEntry:
     processed: bool
     reason: str | None
     fault: str | None
+
+    @property
+    def number(self) -> int:
+        """That of its request, which may carry several events."""
+        return self.request
 
 
 @frozen
@@ -76,9 +87,23 @@ class Log(Generic[Entry]):
     def __iter__(self) -> Iterator[Entry]:
         return (entry for entry, _ in self._kept)
 
-    def newest(self, count: int) -> list[Entry]:
-        """Return up to `count` entries, newest first."""
-        return [entry for entry, _ in islice(reversed(self._kept), count)]
+    def newest(self, count: int, matches: Callable[[Entry], bool] = lambda _: True, before: int = 0) -> list[Entry]:
+        """Return up to `count` entries that match, newest first.
+
+        Args:
+            count: of them, at most.
+            matches: which of them.
+            before: only those whose number is smaller; 0 for all.
+        """
+        end = bisect_left(self._kept, before, key=lambda kept: kept[0].number) if before else len(self._kept)
+        older = islice(reversed(self._kept), len(self._kept) - end, None)
+        return list(islice((entry for entry, _ in older if matches(entry)), count))
+
+    def find(self, number: int) -> Entry | None:
+        """Return the first entry of that number, if it is still kept."""
+        at = bisect_left(self._kept, number, key=lambda kept: kept[0].number)
+        found = self._kept[at][0] if at < len(self._kept) else None
+        return found if found is not None and found.number == number else None
 
     def add(self, entry: Entry, size: int) -> None:
         """Keep `entry`, which came in `size` bytes, and forget the oldest where the bounds demand it."""

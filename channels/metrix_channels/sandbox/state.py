@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import AttrsInstance, asdict, define, frozen
+from attrs import AttrsInstance, asdict, define
 
+from ..pages.words import phrase
 from .bodies import CHANNELS
 from .faults import MAX_TIMES, Fault
 from .memory import EventEntry, Log, MessageEntry, RequestEntry, Seen
@@ -22,25 +23,18 @@ class _Waiting:
     times: int
 
 
-@frozen
-class Recent:
-    """The newest messages, newest first; how many are kept, and how many older ones were forgotten."""
-
-    messages: list[MessageEntry]
-    kept: int
-    forgotten: int
-
-
 class State:
     """Messages, events, requests, faults, and which channels were tested."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._version = 0
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
+            self._version += 1
             self._messages: Log[MessageEntry] = Log()
             self._events: Log[EventEntry] = Log()
             self._requests: Log[RequestEntry] = Log()
@@ -54,6 +48,7 @@ class State:
     def test_channel(self, channel: str) -> None:
         """Deliver on `channel`, one of `CHANNELS`, from now on."""
         with self._lock:
+            self._version += 1
             self._tested.add(channel)
 
     def channels(self) -> list[dict[str, Any]]:
@@ -70,6 +65,7 @@ class State:
         if not 1 <= times <= MAX_TIMES:
             raise ValueError(f"times must be a whole number between 1 and {MAX_TIMES}.")
         with self._lock:
+            self._version += 1
             self._faults.append(_Waiting(fault, times))
 
     # -- what a request does
@@ -94,13 +90,14 @@ class State:
     def add_request(self, entry: RequestEntry) -> None:
         """Keep a request and its answer."""
         with self._lock:
+            self._version += 1
             self._requests.add(entry, len(entry.body))
 
     def add_push(self, push: Push, request: int, fault: str | None, size: int) -> None:
         """Take a message. Metrix accepts it on an untested channel too, and delivers nothing there."""
         with self._lock:
             delivered = push.channel in self._tested
-            reason = None if delivered else "channel not tested"
+            reason = None if delivered else phrase("channel not tested")
             entry = MessageEntry(
                 request, utc_now(), push.channel, push.recipients, push.message, delivered, reason, fault
             )
@@ -120,8 +117,8 @@ class State:
         # A profile is no event: two of one millisecond are not documented to be duplicates.
         new_time = message["type"] == "user" or self._seen.meet((user, message["time"]))
         if not new_time:
-            return "duplicate: the user has an event of the same time"
-        return None if new_id else "duplicate: the user has a message of the same id"
+            return phrase("duplicate: the user has an event of the same time")
+        return None if new_id else phrase("duplicate: the user has a message of the same id")
 
     # -- what tests and the inbox read
 
@@ -145,10 +142,52 @@ class State:
         with self._lock:
             return _as_dicts(self._requests)
 
-    def recent(self, count: int) -> Recent:
-        """Return the newest `count` messages."""
+    # -- what the inbox shows
+
+    @property
+    def version(self) -> str:
+        """Another one whenever there is something new to see."""
+        return str(self._version)
+
+    def waiting_faults(self) -> list[tuple[str, int]]:
+        """Return the faults that are still to be played, and how many times."""
         with self._lock:
-            return Recent(self._messages.newest(count), len(self._messages), self._messages.forgotten)
+            return [(waiting.fault.text, waiting.times) for waiting in self._faults]
+
+    def kept(self) -> dict[str, int]:
+        """Return how many messages, events and requests are kept."""
+        with self._lock:
+            return {"messages": len(self._messages), "events": len(self._events), "requests": len(self._requests)}
+
+    def forgotten(self) -> int:
+        """Return how many messages, events and requests were forgotten, since there are too many."""
+        with self._lock:
+            return self._messages.forgotten + self._events.forgotten + self._requests.forgotten
+
+    def newest_messages(self, count: int, matches: Callable[[MessageEntry], bool], before: int) -> list[MessageEntry]:
+        """Return messages, newest first; see `Log.newest`."""
+        with self._lock:
+            return self._messages.newest(count, matches, before)
+
+    def newest_events(self, count: int, matches: Callable[[EventEntry], bool], before: int) -> list[EventEntry]:
+        """Return users and events, newest first; see `Log.newest`."""
+        with self._lock:
+            return self._events.newest(count, matches, before)
+
+    def newest_requests(self, count: int, matches: Callable[[RequestEntry], bool], before: int) -> list[RequestEntry]:
+        """Return requests, newest first; see `Log.newest`."""
+        with self._lock:
+            return self._requests.newest(count, matches, before)
+
+    def message(self, number: int) -> MessageEntry | None:
+        """Return the message of a request, if it is still kept."""
+        with self._lock:
+            return self._messages.find(number)
+
+    def request(self, number: int) -> RequestEntry | None:
+        """Return a request, if it is still kept."""
+        with self._lock:
+            return self._requests.find(number)
 
 
 def _as_dicts(entries: Iterable[AttrsInstance]) -> list[dict[str, Any]]:

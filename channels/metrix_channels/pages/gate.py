@@ -22,7 +22,7 @@ def why_refused(host: str | None, origin: str | None, ours: frozenset[str]) -> s
         return "The header Host is missing or malformed."
     name = match[1].lower().strip("[]")
     if name != "localhost" and name not in ours and not _is_loopback(name):
-        return f"The header Host names {match[1]!r}, which is not this sandbox."
+        return f"The header Host names {match[1]!r}, which is not this server."
     if origin is not None and origin.lower() != f"http://{match[0].lower()}":
         return f"The request was made by a web page of another origin, {origin!r}."
     return None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.adapters import SmsEncoding, sms_length
+from metrix_channels.sms_text import SmsEncoding, sms_length
 
 GSM, UCS = SmsEncoding.GSM7, SmsEncoding.UCS2
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrix_channels.sandbox.gate import why_refused
+from metrix_channels.pages.gate import why_refused
 
 _OURS = frozenset({"0.0.0.0", "192.168.1.5"})
 

@@ -1,0 +1,51 @@
+"""Pages from templates: everything is escaped, a missing value is an error, and nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from ..sms_text import sms_length
+from .words import LANGUAGES, Words
+
+
+@lru_cache(maxsize=8)
+def asset(name: str) -> str:
+    """Return a file of `static`: the stylesheet or the script."""
+    return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+
+
+class Renderer:
+    """The pages of one package, on top of the shared ones.
+
+    Args:
+        package: has a folder `templates`.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._environment = Environment(
+            loader=ChoiceLoader([PackageLoader(package), PackageLoader("metrix_channels.pages")]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["as_json"] = _as_json
+        self._environment.globals.update(sms_length=sms_length, languages=LANGUAGES)
+
+    def page(self, name: str, words: Words, **values: Any) -> str:
+        """Render a page for a server, which serves its stylesheet and script too."""
+        return self._environment.get_template(name).render(_=words, inline_style=None, **values)
+
+    def file(self, name: str, words: Words, **values: Any) -> str:
+        """Render a page that stands alone: one file, without any script."""
+        return self._environment.get_template(name).render(_=words, inline_style=asset("style.css"), **values)
+
+
+def _as_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)

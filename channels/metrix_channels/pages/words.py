@@ -1,0 +1,91 @@
+"""The words of the pages, in English and in Persian; numbers and times as each of them writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+LANGUAGES: Final = {"en": "English", "fa": "فارسی"}
+
+_PERSIAN_DIGITS: Final = str.maketrans("0123456789,.", "۰۱۲۳۴۵۶۷۸۹٬٫")
+
+
+@lru_cache(maxsize=1)
+def _persian() -> Mapping[str, str]:
+    """Return the Persian of each English phrase: `fa.json`."""
+    found: dict[str, str] = json.loads(files(__package__).joinpath("fa.json").read_text(encoding="utf-8"))
+    return found
+
+
+def phrase(text: str) -> str:
+    """Mark a phrase that is said elsewhere, so that its Persian is not forgotten."""
+    return text
+
+
+class Words:
+    """One language.
+
+    Args:
+        language: a key of `LANGUAGES`.
+    """
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.direction = "rtl" if language == "fa" else "ltr"
+        self._phrases = _persian() if language == "fa" else {}
+
+    def __call__(self, phrase: str, /, **values: object) -> str:
+        """Return a phrase, its `{names}` filled in; numbers as the language writes them."""
+        shown = {
+            name: self.number(value) if isinstance(value, (int, float)) else value for name, value in values.items()
+        }
+        return self._phrases.get(phrase, phrase).format(**shown)
+
+    def number(self, value: float) -> str:
+        """Write a number."""
+        text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+        return self.digits(text)
+
+    def percent(self, share: float) -> str:
+        """Write a share of 1 as a percentage; what is not all of it is never called 100."""
+        shown = min(share * 100, 99.9) if share < 1 else 100.0
+        text = f"{shown:.0f}" if shown >= 99.95 or shown == 0 else f"{shown:.1f}"
+        return self.digits(f"{text}٪" if self.language == "fa" else f"{text}%")
+
+    def digits(self, text: str) -> str:
+        """Write the digits of a text as the language does."""
+        return text.translate(_PERSIAN_DIGITS) if self.language == "fa" else text
+
+    def moment(self, moment: datetime | str) -> str:
+        """Write a time, in UTC: the day as well, when it is not today."""
+        at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        at = at.astimezone(UTC)
+        time = self.digits(f"{at:%H:%M:%S}")
+        return time if at.date() == datetime.now(UTC).date() else f"{self.day(at)} {time}"
+
+    def day(self, moment: datetime) -> str:
+        """Write a day: in Persian by the Jalali calendar, where jdatetime (the extra `fa`) is installed."""
+        if self.language == "fa":
+            try:
+                import jdatetime  # type: ignore[import-untyped]
+            except ModuleNotFoundError:
+                return self.digits(f"{moment:%Y-%m-%d}")
+            return self.digits(jdatetime.date.fromgregorian(date=moment.date()).strftime("%Y/%m/%d"))
+        return f"{moment.day} {moment:%b %Y}"
+
+
+def language_of(asked: str | None, accepted: str | None) -> str:
+    """Choose a language.
+
+    Args:
+        asked: by the reader.
+        accepted: the header `Accept-Language`; only its first choice counts.
+    """
+    if asked in LANGUAGES:
+        return asked
+    first = (accepted or "").split(",")[0].strip().lower()
+    return "fa" if first.startswith("fa") else "en"
