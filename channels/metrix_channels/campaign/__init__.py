@@ -1,6 +1,8 @@
 """Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
 
 from .definition import campaign_name, load_campaign
+from .overview import Overview, TroubleGroup, overview
+from .report_page import facts_of, report_page
 from .results import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
 from .runner import Campaigns, Confirm
 
@@ -11,8 +13,13 @@ __all__ = [
     "CampaignStatus",
     "Campaigns",
     "Confirm",
+    "Overview",
+    "TroubleGroup",
     "Watcher",
     "campaign_name",
+    "facts_of",
     "load_campaign",
+    "overview",
+    "report_page",
     "rows_of",
 ]

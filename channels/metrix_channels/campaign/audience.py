@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from ..errors import CampaignError
+from ..models import JsonValue
 from .csv_rows import CsvRows
 from .intake import Intake, digest_of
 from .jsonl_rows import JsonlRows
@@ -85,6 +86,24 @@ class Audience:
             yield chunk
         if not (rows or may_be_empty):
             raise self._intake.refusal("it holds no recipients", 1, remedy="Export the audience again.")
+
+    def values(self, names: Collection[str]) -> Iterator[tuple[int, str, dict[str, JsonValue]]]:
+        """Read the rows that can be sent to, one by one.
+
+        Args:
+            names: of values that are wanted, such as a template's variables; a row may be without some of them.
+
+        Returns:
+            Of each row its number, its customUserId, and its values.
+
+        Raises:
+            CampaignError: as `chunks`.
+        """
+        wanted = sorted(names if self.columns is None else set(names).intersection(self.columns))
+        for chunk in self.chunks(wanted):
+            for at, number in enumerate(chunk.numbers):
+                found = zip(wanted, chunk.values[at] if wanted else (), strict=True)
+                yield number, chunk.recipients[at], {name: value for name, value in found if value is not ABSENT}
 
     def close(self) -> None:
         """Close the file; standard input stays open."""

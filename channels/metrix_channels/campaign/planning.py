@@ -15,7 +15,7 @@ from ..config import Channel, Config
 from ..errors import CampaignError
 from ..ledger import Draft, RunBook, RunRecord, Skip, Tally
 from ..templating import Template
-from .audience import ABSENT, Audience, Chunk
+from .audience import Audience, Chunk
 from .definition import STDIN, Campaign
 from .pins import pins_of
 from .plan import Planner
@@ -182,11 +182,5 @@ async def first_batches(
 def row_values(ready: Ready, row: int | None) -> dict[str, Any] | None:
     """Return the template's values in one row of the audience, or in the first valid one; None when there is none."""
     with audience_of(ready.campaign) as audience:
-        variables = ready.template.variables
-        wanted = sorted(variables if audience.columns is None else variables.intersection(audience.columns))
-        for chunk in audience.chunks(wanted):
-            for at, number in enumerate(chunk.numbers):
-                if row in (None, number):
-                    found = zip(wanted, chunk.values[at] if wanted else (), strict=True)
-                    return {name: value for name, value in found if value is not ABSENT}
-    return None
+        rows = audience.values(ready.template.variables)
+        return next((values for number, _, values in rows if row in (None, number)), None)

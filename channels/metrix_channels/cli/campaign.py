@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..campaign import CampaignPreview, CampaignStatus
+from ..campaign import CampaignPreview, CampaignStatus, report_page
 from ..errors import MetrixChannelsError, UsageError, problem
 from ..notifier import Notifier
 from ..notifier.campaigns import Failed
@@ -18,8 +18,10 @@ from .app import State, app, example, state_of
 from .campaign_live import Live, live
 from .campaign_report import write_csv
 from .campaign_shown import show_halt, show_list, show_preview, show_status
+from .new_files import new_file
 from .send import show_receipts
 from .signals import stopped_by_signals
+from .values import Language, language
 
 campaign = typer.Typer(
     no_args_is_help=True,
@@ -167,7 +169,8 @@ def retry(
 
 @campaign.command(
     epilog=example(
-        "metrix-channels campaign report nowruz-sale", "metrix-channels campaign report nowruz-sale --csv out.csv"
+        "metrix-channels campaign report nowruz-sale",
+        "metrix-channels campaign report nowruz-sale --csv rows.csv --html report.html --lang fa",
     )
 )
 def report(
@@ -177,6 +180,11 @@ def report(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write a row for every row of the audience.", show_default=False),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page to send around, one file.", show_default=False),
+    ] = None,
+    lang: Language = "en",
 ) -> None:
     """Show what became of a campaign: counts, errors by situation, who is unknown and what to do about it."""
     state = state_of(context)
@@ -184,18 +192,25 @@ def report(
         found = notifier.campaigns.status(name)
         troubles = notifier.campaigns.troubles(name)
         written = write_csv(csv, notifier.campaigns.rows(name)) if csv is not None else None
+        if html is not None:
+            page = report_page(notifier.campaigns.overview(name), language(lang))
+            with new_file(html) as file:
+                file.write(page)
     if state.output.as_json:
         named = [
             {"disposition": disposition, "status_code": code, "example": words, "attempts": count}
             for disposition, code, words, count in troubles
         ]
-        extra = {} if written is None else {"csv": str(csv), "rows": written}
+        extra: dict[str, object] = {} if written is None else {"csv": str(csv), "rows": written}
+        extra |= {} if html is None else {"html": str(html)}
         state.output.document({**found.as_dict(), "plan": found.facts, "troubles": named, **extra})
         return
     show_status(state.output, found, troubles)
     show_halt(state.output, found)
     if written is not None:
         state.output.say(f"{written:,} rows written to {csv}.", "bold")
+    if html is not None:
+        state.output.say(f"{html} is the report as a page.", "bold")
 
 
 def _dispatch(state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus]) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import UsageError
+from ..errors.answers import answer_code
 from ..errors.catalogue import SITUATIONS
 from ..errors.situation import Situation
 from .app import app, example, state_of
@@ -58,10 +59,8 @@ def _found(code: str) -> str:
     wanted = code.strip().lower()
     if wanted in SITUATIONS:
         return wanted
-    if re.fullmatch(r"[1-5]\d\d", wanted):
-        family = {"2": "200", "3": "3xx", "4": "400", "5": "5xx"}.get(wanted[0])
-        if family:
-            return family
+    if re.fullmatch(r"[2-5]\d\d", wanted):
+        return answer_code(int(wanted))
     close = get_close_matches(wanted, SITUATIONS, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
     raise UsageError(

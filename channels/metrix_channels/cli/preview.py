@@ -1,60 +1,33 @@
-"""`preview`: what a template will look like, in the terminal."""
+"""`preview`: what a template will look like, in the terminal or as a page."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import unescape
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from attrs import frozen
 from rich.panel import Panel
 from rich.text import Text
 
-from ..adapters import adapter_for, sms_length
-from ..config import Channel
-from ..errors import MetrixChannelsError
-from ..models import Caution, ChannelType
+from ..campaign.audience import Audience
+from ..errors import CampaignError
+from ..support.previews import Preview, preview_page, previews, variables
 from ..templating import Templates
 from .app import app, example, state_of
+from .new_files import new_file
 from .output import Output, nearby, visible
-from .values import read_context
-
-
-@frozen
-class Preview:
-    """One template in one channel and locale."""
-
-    channel: Channel
-    locale: str | None
-    path: Path
-    fields: Mapping[str, Any]
-    cautions: tuple[Caution, ...]
-    error: MetrixChannelsError | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        body = str(self.fields.get("body", ""))
-        is_sms = self.channel.type is ChannelType.SMS and self.error is None
-        return {
-            "channel": self.channel.name,
-            "locale": self.locale,
-            "path": str(self.path),
-            "message": self.fields,
-            "sms_parts": sms_length(body).parts if is_sms else None,
-            "cautions": [{"code": caution.code, "message": caution.message} for caution in self.cautions],
-            "error": self.error.problem.as_dict() if self.error else None,
-        }
+from .values import Language, language, read_context
 
 
 @app.command(
     epilog=example(
         "metrix-channels preview otp",
         "metrix-channels preview order_delivered --channel sms --locale en --set first_name=سارا",
+        "metrix-channels preview promotion --html preview.html --audience audience.csv --row 1 --row 7",
     )
 )
 def preview(
@@ -71,6 +44,26 @@ def preview(
         list[str] | None,
         typer.Option("--set", metavar="K=V", help="A value, instead of the sample's.", show_default=False),
     ] = None,
+    context_file: Annotated[
+        Path | None,
+        typer.Option("--context", metavar="FILE", help="Values, a JSON object.", show_default=False),
+    ] = None,
+    audience: Annotated[
+        Path | None,
+        typer.Option("--audience", metavar="FILE", help="Values from rows of an audience.", show_default=False),
+    ] = None,
+    id_column: Annotated[
+        str, typer.Option("--id", metavar="COLUMN", help="The audience's column of the customUserId.")
+    ] = "customUserId",
+    rows: Annotated[
+        list[int] | None,
+        typer.Option("--row", metavar="N", help="This row, from 1; may be repeated.  [default: 1]", min=1),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page, one file.", show_default=False),
+    ] = None,
+    lang: Language = "en",
 ) -> None:
     """Show what a template will look like.
 
@@ -81,44 +74,49 @@ def preview(
     config = state.config_file().current()
     templates = Templates(config.templates)
     try:
-        given = {**templates.sample(template), **read_context(None, values or [])}
+        given = {**templates.sample(template), **read_context(context_file, values or [])}
         chosen = [config.channel(name) for name in channels or []] or list(config.channels.values())
-        previews = [
-            _preview(templates, template, channel, each, given)
-            for channel in chosen
-            for each in _locales(templates, template, channel, locale)
-        ]
+        filled = [("", given)]
+        if audience is not None:
+            names = variables(templates, template, chosen)
+            filled = [(said, {**given, **row}) for said, row in _rows(audience, id_column, rows or [1], names)]
+        sets = [(said, previews(templates, template, chosen, locale, each)) for said, each in filled]
     finally:
         templates.close()
-    if not previews:
+    everything = [each for _, several in sets for each in several]
+    if not everything:
         templates.find(template, chosen[0].name, chosen[0].type, locale)  # explains what was looked for
-    if any(each.error for each in previews):
+    if any(each.error for each in everything):
         state.status = 2
+    if html is not None:
+        with new_file(html) as file:
+            file.write(preview_page(template, sets, language(lang)))
     if state.output.as_json:
-        state.output.document({"previews": [each.as_dict() for each in previews]})
-        return
-    for each in previews:
-        _show(state.output, each)
+        written = {} if html is None else {"html": str(html)}
+        state.output.document({"previews": [each.as_dict() for each in everything], **written})
+    elif html is not None:
+        state.output.say(f"{html} shows {len(everything)} previews.", "bold")
+    else:
+        for said, several in sets:
+            if said:
+                state.output.say(said, "bold")
+            for each in several:
+                _show(state.output, each)
 
 
-def _locales(templates: Templates, name: str, channel: Channel, wanted: str | None) -> list[str | None]:
-    if wanted is not None:
-        return [wanted]
-    return templates.locales(name, channel.name, channel.type)
-
-
-def _preview(
-    templates: Templates, name: str, channel: Channel, locale: str | None, given: Mapping[str, Any]
-) -> Preview:
-    path = templates.root / name
-    try:
-        template = templates.find(name, channel.name, channel.type, locale)
-        path = template.path
-        fields = template.render(given, datetime.now(UTC)).fields
-        message = adapter_for(channel.type).compose(fields)
-    except MetrixChannelsError as error:
-        return Preview(channel, locale, path, {}, (), error)
-    return Preview(channel, locale, path, message.fields, message.cautions)
+def _rows(
+    file: Path, id_column: str, numbers: Sequence[int], names: Collection[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give the values of some rows of an audience, and what is said of each."""
+    missing = set(numbers)
+    with Audience(file, id_column) as audience:
+        for number, who, values in audience.values(names):
+            if number in missing:
+                missing.remove(number)
+                yield f"{number} · {who}", values
+            if not missing:
+                return
+    raise CampaignError(f"The audience has no row {min(missing)} that can be sent to.", code="row_missing")
 
 
 def _show(output: Output, preview: Preview) -> None:
@@ -129,8 +127,7 @@ def _show(output: Output, preview: Preview) -> None:
         output.show(Panel(text, title=title, title_align="left", width=width))
         return
     panel = Panel(_drawn(preview), title=title, title_align="left", width=width)
-    if preview.channel.type is ChannelType.SMS:
-        length = sms_length(str(preview.fields["body"]))
+    if length := preview.sms:
         parts = "1 part" if length.parts == 1 else f"{length.parts} parts"
         panel.subtitle, panel.subtitle_align = f"{parts} · {length.units} {length.encoding} units", "left"
     output.show(panel)
@@ -141,7 +138,7 @@ def _drawn(preview: Preview) -> Text:
     text = Text()
     if "title" in preview.fields:
         text.append(f"{visible(str(preview.fields['title']))}\n", style="bold")
-    text.append(visible(html_as_text(body) if preview.path.name.endswith(".html.j2") else body))
+    text.append(visible(html_as_text(body) if preview.is_html else body))
     for name, value in preview.fields.items():
         if name not in ("title", "body"):
             plain = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

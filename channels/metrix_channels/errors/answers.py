@@ -284,3 +284,11 @@ QUESTIONS: Final[dict[str, Situation]] = {
         leads_to=("secret_literal",),
     ),
 }
+
+
+def answer_code(status: int | None) -> str:
+    """Return the entry of `ANSWERS` for an HTTP status; None stands for no answer."""
+    if status is None:
+        return "timeout"
+    families = {2: "200", 3: "3xx", 4: "400", 5: "5xx"}
+    return str(status) if str(status) in ANSWERS else families.get(status // 100, "400")

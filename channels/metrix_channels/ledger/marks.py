@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
 from typing import Final
@@ -130,3 +132,21 @@ def new_marks(count: int, *, flags: int = 0, attempts: int = 0) -> bytes:
 def has_sending(marks: bytes | bytearray) -> bool:
     """Tell whether a batch has an intent and no outcome."""
     return any(first & _STATE == BatchState.SENDING for first in set(marks[::SIZE]))
+
+
+def settled_at(marks: bytes) -> Iterator[tuple[BatchState, int]]:
+    """Give the state of each batch that has an outcome, and when it came, in seconds since 1970."""
+    for first, _, _, at in _LAYOUT.iter_unpack(marks):
+        state = BatchState(first & _STATE)
+        if BatchState.ACCEPTED <= state <= BatchState.UNKNOWN:
+            yield state, at
+
+
+def settled(marks: bytes) -> Counter[BatchState]:
+    """Count the batches that have an outcome; much faster than to look at each."""
+    counts: Counter[BatchState] = Counter()
+    for first, count in Counter(marks[::SIZE]).items():
+        state = BatchState(first & _STATE)
+        if BatchState.ACCEPTED <= state <= BatchState.UNKNOWN:
+            counts[state] += count
+    return counts

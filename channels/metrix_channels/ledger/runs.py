@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from ..errors import CampaignError, LedgerError
 from ..outcomes import Problem, iso_utc
 from .database import Database
-from .marks import Parcel
+from .marks import BatchState, Parcel, settled, settled_at
 from .owners import is_alive
 from .parcels import (
     add_drafts,
@@ -34,6 +35,8 @@ _SELECT: Final = (
     f"SELECT {', '.join(f'r.{name}' for name in _COLUMNS)}, r.checksum, t.tally, t.checksum"  # noqa: S608 - constants
     " FROM runs r JOIN tallies t ON t.run = r.id "
 )
+_MARKS_LOOKED_AT: Final = 400_000
+"""Bytes of marks of which each is looked at."""
 _TABLES: Final = ("tallies", "marks", "parcels", "skips", "troubles", "events")
 
 
@@ -91,6 +94,24 @@ class RunBook:
                 " GROUP BY disposition, status ORDER BY 4 DESC",
                 (run,),
             ).fetchall()
+
+        return await self._database.transact(work)
+
+    async def settlements(self, run: int) -> Counter[tuple[BatchState, int]]:
+        """Count the batches that have an outcome, by what it is and by when it came, in seconds since 1970.
+
+        Where there are very many, the time is that of the last change of the parcel that they are kept in.
+        """
+
+        def work(connection: sqlite3.Connection) -> Counter[tuple[BatchState, int]]:
+            [(size,)] = connection.execute("SELECT coalesce(sum(length(marks)), 0) FROM marks WHERE run = ?", (run,))
+            found: Counter[tuple[BatchState, int]] = Counter()
+            for changed, marks in connection.execute("SELECT changed, marks FROM marks WHERE run = ?", (run,)):
+                if size <= _MARKS_LOOKED_AT:
+                    found.update(settled_at(marks))
+                else:
+                    found.update({(state, changed): count for state, count in settled(marks).items()})
+            return found
 
         return await self._database.transact(work)
 

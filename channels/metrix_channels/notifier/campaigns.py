@@ -15,8 +15,10 @@ from ..campaign import (
     Campaigns,
     CampaignStatus,
     Confirm,
+    Overview,
     Watcher,
     campaign_name,
+    overview,
     rows_of,
 )
 from ..ledger import BatchState
@@ -161,6 +163,14 @@ class AsyncCampaigns:
         book = self._campaigns().book
         async for page in rows_of(book, await book.get(name)):
             yield page
+
+    async def overview(self, name: str) -> Overview:
+        """Return all that is worth seeing of a campaign: counts, how it went, what went wrong, what was done.
+
+        Raises:
+            CampaignError: run_missing.
+        """
+        return await overview(self._campaigns().book, name)
 
     async def troubles(self, name: str) -> list[tuple[str, int | None, str, int]]:
         """Return what attempts came to that were not accepted: disposition, status, an example, how many.

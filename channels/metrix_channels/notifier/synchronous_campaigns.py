@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
-from ..campaign import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Confirm, Watcher, campaign_name
+from ..campaign import (
+    CampaignPreview,
+    CampaignProgress,
+    CampaignRow,
+    CampaignStatus,
+    Confirm,
+    Overview,
+    Watcher,
+    campaign_name,
+)
 from ..outcomes import Receipt
 from .campaigns import AsyncCampaigns, Failed, Pathlike
 from .portal import Portal
@@ -79,6 +88,10 @@ class Campaigns:
 
         while (page := self._portal.call(following())) is not None:
             yield from page
+
+    def overview(self, name: str) -> Overview:
+        """Return all that is worth seeing of a campaign; see `AsyncCampaigns.overview`."""
+        return self._portal.call(self._campaigns.overview(name))
 
     def troubles(self, name: str) -> list[tuple[str, int | None, str, int]]:
         """Return what attempts came to that were not accepted: disposition, status, an example, how many."""

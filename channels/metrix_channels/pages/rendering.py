@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ..sms_text import sms_length
 from .words import LANGUAGES, Words
@@ -35,7 +37,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["as_json"] = _as_json
+        self._environment.filters.update(as_json=_as_json, codes=_codes)
         self._environment.globals.update(sms_length=sms_length, languages=LANGUAGES)
 
     def page(self, name: str, words: Words, **values: Any) -> str:
@@ -49,3 +51,8 @@ class Renderer:
 
 def _as_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _codes(text: str) -> Markup:
+    """Show what stands between backticks as code, the way our own remedies are written."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before

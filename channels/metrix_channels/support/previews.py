@@ -1,0 +1,125 @@
+"""What templates will look like, in every channel and locale: for the terminal, a page, and the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from ..adapters import adapter_for
+from ..config import Channel
+from ..errors import MetrixChannelsError
+from ..models import Caution, ChannelType
+from ..pages import Renderer, Words
+from ..sms_text import SmsLength, sms_length
+from ..templating import Templates
+
+
+@frozen
+class Preview:
+    """One template in one channel and locale, with some values.
+
+    Attributes:
+        channel: of the configuration; it need not be verified.
+        locale: None for the file without one.
+        path: of the template's file.
+        fields: of the message; empty where there is an error.
+        cautions: what its author should know.
+        error: why there is no message.
+    """
+
+    channel: Channel
+    locale: str | None
+    path: Path
+    fields: Mapping[str, Any]
+    cautions: tuple[Caution, ...]
+    error: MetrixChannelsError | None = None
+
+    @property
+    def sms(self) -> SmsLength | None:
+        """What it costs as an SMS; None where it is none."""
+        is_sms = self.channel.type is ChannelType.SMS and self.error is None
+        return sms_length(str(self.fields.get("body", ""))) if is_sms else None
+
+    @property
+    def is_html(self) -> bool:
+        """The body is HTML, of a mail."""
+        return self.path.name.endswith(".html.j2")
+
+    @property
+    def further(self) -> dict[str, Any]:
+        """Fields that no picture of it shows."""
+        shown = {"title", "body", "images", "buttons"}
+        if self.channel.type is ChannelType.WEB_PUSH:
+            shown |= {"url", "icon"}
+        return {name: value for name, value in self.fields.items() if name not in shown}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "channel": self.channel.name,
+            "locale": self.locale,
+            "path": str(self.path),
+            "message": self.fields,
+            "sms_parts": self.sms.parts if self.sms else None,
+            "cautions": [{"code": caution.code, "message": caution.message} for caution in self.cautions],
+            "error": self.error.problem.as_dict() if self.error else None,
+        }
+
+
+def previews(
+    templates: Templates, name: str, channels: Sequence[Channel], locale: str | None, values: Mapping[str, Any]
+) -> list[Preview]:
+    """Render a template for channels, in all its locales or in one; what fails says why.
+
+    Args:
+        templates: the folder.
+        name: of the template.
+        channels: of the configuration.
+        locale: this one alone; None for all that there are.
+        values: for the template.
+    """
+    return [
+        _preview(templates, name, channel, each, values)
+        for channel in channels
+        for each in ([locale] if locale is not None else templates.locales(name, channel.name, channel.type))
+    ]
+
+
+def variables(templates: Templates, name: str, channels: Sequence[Channel]) -> set[str]:
+    """Return the names that a template uses from its context, over all channels and locales."""
+    found: set[str] = set()
+    for channel in channels:
+        for locale in templates.locales(name, channel.name, channel.type):
+            with suppress(MetrixChannelsError):  # shown in its place among the previews
+                found |= templates.find(name, channel.name, channel.type, locale).variables
+    return found
+
+
+def preview_page(name: str, sets: Sequence[tuple[str, Sequence[Preview]]], words: Words) -> str:
+    """Return previews as one page that stands alone.
+
+    Args:
+        name: of the template.
+        sets: previews with the same values, and what is said of these.
+        words: of the page.
+    """
+    return Renderer("metrix_channels.support").file("preview.html.j2", words, template=name, sets=sets)
+
+
+def _preview(
+    templates: Templates, name: str, channel: Channel, locale: str | None, values: Mapping[str, Any]
+) -> Preview:
+    path = templates.root / name
+    try:
+        template = templates.find(name, channel.name, channel.type, locale)
+        path = template.path
+        fields = template.render(values, datetime.now(UTC)).fields
+        message = adapter_for(channel.type).compose(fields)
+    except MetrixChannelsError as error:
+        return Preview(channel, locale, path, {}, (), error)
+    return Preview(channel, locale, path, message.fields, message.cautions)
