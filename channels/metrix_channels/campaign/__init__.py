@@ -2,7 +2,7 @@
 
 from .definition import campaign_name, load_campaign
 from .overview import Overview, TroubleGroup, overview
-from .report_page import facts_of, report_page
+from .report_page import bars_of, facts_of, report_page
 from .results import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
 from .runner import Campaigns, Confirm
 
@@ -16,6 +16,7 @@ __all__ = [
     "Overview",
     "TroubleGroup",
     "Watcher",
+    "bars_of",
     "campaign_name",
     "facts_of",
     "load_campaign",

@@ -214,6 +214,7 @@ def state_of(context: typer.Context) -> State:
 from . import (  # noqa: E402 - the verbs register themselves
     campaign,  # noqa: F401
     channels,  # noqa: F401
+    dashboard,  # noqa: F401
     demo,  # noqa: F401
     doctor,  # noqa: F401
     explain,  # noqa: F401

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from ..adapters import adapter_for
-from ..config import Channel, Config, Verification, standing
+from ..config import Verification
 from ..config.editing import record_verification
-from ..errors import MetrixChannelsError, UsageError
+from ..errors import UsageError
+from ..support.standings import described
 from .app import app, example, state_of
 from .output import visible
 from .values import read_duration
@@ -30,7 +30,7 @@ def list_channels(context: typer.Context) -> None:
     """Show the channels and their verification."""
     state = state_of(context)
     config = state.config_file().current()
-    rows = [_described(config, channel) for channel in config.channels.values()]
+    rows = [described(config, channel) for channel in config.channels.values()]
     if state.output.as_json:
         state.output.document({"channels": rows})
         return
@@ -43,25 +43,6 @@ def list_channels(context: typer.Context) -> None:
         for caution in row["cautions"]:
             table.add_row("", "", "", Text(f"! {visible(caution)}", style="yellow"))
     state.output.show(table)
-
-
-def _described(config: Config, channel: Channel) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "name": channel.name,
-        "type": channel.type.value,
-        "metrix_channel": adapter_for(channel.type).metrix_name,
-    }
-    try:
-        found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
-    except MetrixChannelsError as error:
-        return row | {"verified": False, "code": error.code, "message": error.message, "age_days": None, "cautions": []}
-    return row | {
-        "verified": found.code is None,
-        "code": found.code,
-        "message": found.message,
-        "age_days": found.age.days if found.age is not None else None,
-        "cautions": list(found.cautions),
-    }
 
 
 @group.command(
@@ -99,6 +80,6 @@ def verify(
     )
     record_verification(file.path, name, verification)
     if state.output.as_json:
-        state.output.document({"channel": _described(file.current(), file.current().channel(name))})
+        state.output.document({"channel": described(file.current(), file.current().channel(name))})
     else:
         state.output.say(f"{name} is verified for application {verification.app_id}; see {file.path}.")

@@ -40,11 +40,11 @@ class Renderer:
         self._environment.filters.update(as_json=_as_json, codes=_codes)
         self._environment.globals.update(sms_length=sms_length, languages=LANGUAGES)
 
-    def page(self, name: str, words: Words, **values: Any) -> str:
+    def page(self, name: str, words: Words, /, **values: Any) -> str:
         """Render a page for a server, which serves its stylesheet and script too."""
         return self._environment.get_template(name).render(_=words, inline_style=None, **values)
 
-    def file(self, name: str, words: Words, **values: Any) -> str:
+    def file(self, name: str, words: Words, /, **values: Any) -> str:
         """Render a page that stands alone: one file, without any script."""
         return self._environment.get_template(name).render(_=words, inline_style=asset("style.css"), **values)
 

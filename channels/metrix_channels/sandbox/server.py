@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from ipaddress import ip_network
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -16,6 +15,7 @@ import uvicorn
 from starlette.types import Scope
 
 from ..errors import MetrixChannelsError, UsageError
+from ..pages.serving import listen, url_of
 from .app import App
 from .bodies import CHANNELS
 from .endpoint import Application
@@ -64,8 +64,7 @@ class Sandbox:
     @property
     def url(self) -> str:
         """Where it answers; a `base_url` for the client. Valid after `start()`."""
-        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://[{address}]:{self.port}" if ":" in address else f"http://{address}:{self.port}"
+        return url_of(self.host, self.port)
 
     def start(self) -> None:
         """Listen, and return when requests are answered; harmless when it runs. After `stop()` the port stays.
@@ -75,7 +74,7 @@ class Sandbox:
         """
         if self._thread is not None:
             return
-        listener = _listen(self.host, self.port)
+        listener = listen(self.host, self.port, "sandbox")
         self.port = listener.getsockname()[1]
         server = _Server(self._application, self._state, self.host)
         self._server = server
@@ -210,25 +209,6 @@ class _Server(uvicorn.Server):
             transport = _transport(connection)
             if (transport.get_extra_info("peername") or ())[:2] == scope["client"]:
                 transport.close() if flush else transport.abort()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, None, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )[0]
-        # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits 40 ms for an ACK.
-        with ExitStack() as until_it_listens:
-            listener = until_it_listens.enter_context(socket.socket(family, kind, protocol))
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address[0], port, *address[2:]))
-            listener.listen(2048)
-            until_it_listens.pop_all()
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise UsageError(
-            f"The sandbox cannot listen on {host!r}, port {port}: {error}.", code="port_unavailable"
-        ) from error
-    return listener
 
 
 def _transport(connection: Any) -> asyncio.Transport:

@@ -1,0 +1,75 @@
+"""Runs the dashboard in this process, until it is asked to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from ..config import ConfigFile
+from ..notifier import AsyncNotifier
+from ..pages.serving import listen, url_of
+from .access import Access, Token
+from .pages import Pages
+
+
+def serve(file: ConfigFile, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. Call it from the main thread.
+
+    Args:
+        file: the configuration.
+        host: the name or address to listen on.
+        port: 0 takes a free one.
+        on_ready: called once with the link, which carries the token.
+
+    Raises:
+        UsageError: port_unavailable.
+        ConfigError: of the file.
+    """
+    file.current()
+    listener = listen(host, port, "dashboard")
+    asyncio.run(_serve(file, host, listener, on_ready))
+
+
+async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
+    port = listener.getsockname()[1]
+    async with AsyncNotifier(file) as notifier:
+        token = Token()
+        pages = Pages(file, notifier, token)
+        config = uvicorn.Config(
+            Access(token, pages.routes(), host, port),
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.end)
+        on_ready(f"{url_of(host, port)}/?token={token.value}")
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            await pages.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without handlers of its own for signals: it would raise them once more at its end."""
+
+    def end(self) -> None:
+        """Answer what is being asked, and end; pages that wait for changes are cut off."""
+        self.should_exit = True
+        for connection in list(self.server_state.connections):
+            if (transport := getattr(connection, "transport", None)) is not None:
+                transport.close()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,58 @@
+"""Pause, resume and cancel from a page: begun at once, their end awaited in the background."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from ..campaign import CampaignStatus
+from ..errors import MetrixChannelsError
+from ..notifier import AsyncNotifier
+from ..outcomes import Problem
+
+_PATIENCE = 0.5
+"""Seconds in which an order that cannot be carried out usually says so."""
+
+
+class Steering:
+    """Carries out orders, and remembers why the last one for a campaign failed.
+
+    Args:
+        notifier: whose campaigns they are.
+    """
+
+    def __init__(self, notifier: AsyncNotifier) -> None:
+        self._notifier = notifier
+        self._tasks: set[asyncio.Task[CampaignStatus]] = set()
+        self.problems: dict[str, Problem] = {}
+
+    async def order(self, name: str, what: str) -> None:
+        """Pause, resume or cancel a campaign; what it comes to shows in the campaign's state."""
+        self.problems.pop(name, None)
+        campaigns = self._notifier.campaigns
+        orders: dict[str, Coroutine[Any, Any, CampaignStatus]] = {}
+        match what:
+            case "pause":
+                orders[what] = campaigns.pause(name)
+            case "resume":
+                orders[what] = campaigns.resume(name)
+            case "cancel":
+                orders[what] = campaigns.cancel(name)
+        if what not in orders:
+            return
+        task = asyncio.ensure_future(orders[what])
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(name, done))
+        await asyncio.wait([task], timeout=_PATIENCE)
+
+    async def stop(self) -> None:
+        """Let what this process sends end its requests in flight; the run can be taken up again."""
+        self._notifier.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _ended(self, name: str, task: asyncio.Task[CampaignStatus]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, MetrixChannelsError):
+            self.problems[name] = error.problem

@@ -1,0 +1,30 @@
+"""The channels as people and scripts see them: what each is, and what its verification is worth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ..adapters import adapter_for
+from ..config import Channel, Config, standing
+from ..errors import MetrixChannelsError
+
+
+def described(config: Config, channel: Channel) -> dict[str, Any]:
+    """Return a channel and what its verification is worth now."""
+    row: dict[str, Any] = {
+        "name": channel.name,
+        "type": channel.type.value,
+        "metrix_channel": adapter_for(channel.type).metrix_name,
+    }
+    try:
+        found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
+    except MetrixChannelsError as error:
+        return row | {"verified": False, "code": error.code, "message": error.message, "age_days": None, "cautions": []}
+    return row | {
+        "verified": found.code is None,
+        "code": found.code,
+        "message": found.message,
+        "age_days": found.age.days if found.age is not None else None,
+        "cautions": list(found.cautions),
+    }
