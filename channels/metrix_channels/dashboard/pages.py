@@ -56,7 +56,7 @@ class Pages:
         return Router(
             [
                 Route("/", self._shown(self._campaigns)),
-                Route("/campaigns/{name:path}", self._shown(self._campaign), methods=["GET"]),
+                Route("/campaigns/{name}", self._shown(self._campaign)),
                 Route("/orders", self._order, methods=["POST"]),
                 Route("/channels", self._shown(self._channels)),
                 Route("/templates", self._shown(self._template_names)),

@@ -1,0 +1,230 @@
+"""The dashboard over HTTP: who may come in, what is shown, and how fast it is."""
+
+import json
+import re
+import time
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from metrix_channels.config import ConfigFile
+from support.accounting_server import AccountingServer, Taken
+from support.campaigns import Project, people
+from support.dashboards import base_of, running_dashboard
+from support.pages import median_seconds
+
+FOLLOWING = {"trust_env": False, "follow_redirects": True, "timeout": 20}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A finished campaign with hostile names, one rejected and one unknown recipient."""
+    made = Project(tmp_path)
+    made.template("سلام {{ first_name }}")
+
+    def answer(recipients, _message, _body):
+        if recipients == ["u3"]:
+            return Taken(400, taken=False, body=b"no such <b>user</b>")
+        return Taken(0) if recipients == ["u4"] else Taken()
+
+    with AccountingServer(answer) as server:
+        made.configure(server.url, on_ambiguous="hold")
+        made.audience([(f"u{at}", f"<script>{at}</script>") for at in range(10)])
+        made.campaign("offer")
+        with made.notifier() as notifier:
+            notifier.run_campaign(made.folder / "offer.yaml")
+        yield made
+
+
+@pytest.fixture
+def client(project):
+    """A browser that opened the link."""
+    with dashboard_of(project) as client:
+        yield client
+
+
+@contextmanager
+def dashboard_of(project):
+    with running_dashboard(project.folder) as link, httpx.Client(base_url=base_of(link), **FOLLOWING) as client:
+        client.link = link
+        assert client.get(link).status_code == 200
+        yield client
+
+
+def key_of(page):
+    return re.search(r'name="key" value="(\w+)"', page)[1]
+
+
+def test_without_the_token_nothing_is_shown(client):
+    """No page, no stylesheet, no word of a change; a wrong token opens nothing."""
+    stranger = httpx.Client(base_url=base_of(client.link), trust_env=False)
+    for path in ("/", "/campaigns/offer", "/static/style.css", "/changes", "/?token=wrong", "/?token="):
+        answer = stranger.get(path)
+        assert answer.status_code == 401
+        assert "offer" not in answer.text
+    assert stranger.post("/orders", data={"what": "cancel", "name": "offer"}).status_code == 401
+    stranger.close()
+
+
+def test_the_token_leaves_the_address_at_once(client):
+    """It becomes a cookie that no script can read and no other site makes the browser send."""
+    with httpx.Client(trust_env=False) as fresh:
+        answer = fresh.get(client.link)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    assert "samesite=strict" in answer.headers["set-cookie"].lower()
+    elsewhere = client.link.replace("/?token", "//evil.example/?token")
+    with httpx.Client(trust_env=False) as fresh:
+        assert fresh.get(elsewhere).headers["location"] == "/evil.example/"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_web_page_elsewhere_is_refused(client, headers):
+    """Also with the cookie: DNS rebinding shows in Host, another site in Origin."""
+    assert client.get("/", headers=headers).status_code == 403
+
+
+def test_a_form_from_elsewhere_is_refused(client):
+    """It needs the key of the page, and the browser's word on where it stood."""
+    page = client.get("/campaigns/offer").text
+    assert "form" not in page or "key" in page
+    base = base_of(client.link)
+    form = {"what": "cancel", "name": "offer"}
+    assert client.post("/orders", data=form, headers={"Origin": base}).status_code == 403
+    assert client.post("/orders", data=form | {"key": "0" * 32}, headers={"Origin": base}).status_code == 403
+    assert client.post("/orders", data=form | {"key": "é"}, headers={"Origin": base}).status_code == 403
+    assert client.post("/orders", content=b"x" * 5000, headers={"Origin": base}).status_code == 413
+    assert client.get("/orders").status_code == 405
+
+
+def test_headers_allow_nothing_from_elsewhere(client):
+    """A strict policy on every page."""
+    for path in ("/", "/channels", "/templates", "/campaigns/nope"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'")
+        assert "unsafe" not in policy
+
+
+def test_a_campaign_is_shown_whole(client):
+    """Outcomes, what went wrong with its remedy, unknowns with what to do, plan and journal; hostile names as text."""
+    page = client.get("/campaigns/offer").text
+    assert "no such &lt;b&gt;user&lt;/b&gt;" in page
+    assert "<b>user</b>" not in page
+    for words in ("finished with errors", "1 may have it, or not", "campaign retry", "<code>400</code>", "planned"):
+        assert words in page, words
+    listed = client.get("/").text
+    assert "8 of 10 accepted" in listed
+    assert "1 unknown" in listed
+
+
+def test_channels_show_what_their_tests_are_worth(client, project):
+    """And what to do about one that nobody tested."""
+    assert "tested" in client.get("/channels").text
+    project.config.write_text(project.config.read_text().replace('"verified": true', '"verified": false'))
+    page = client.get("/channels").text
+    assert "nothing is sent" in page
+    assert "channels verify sms" in page
+
+
+def test_templates_are_previewed(client, project):
+    """With their sample; one that cannot be rendered says why."""
+    folder = project.folder / "templates" / "offer"
+    assert "template_undefined" in client.get("/templates/offer").text
+    (folder / "sample.yaml").write_text("first_name: <script>alert(1)</script>\n", encoding="utf-8")
+    page = client.get("/templates/offer").text
+    assert "سلام &lt;script&gt;" in page
+    assert "offer" in client.get("/templates").text
+    assert client.get("/templates/..%2f..").status_code in (404, 500)
+    assert "template_path_refused" in client.get("/templates/.hidden").text
+
+
+def test_what_cannot_be_shown_says_why(client, project):
+    """A campaign that there is none of; a configuration that was broken meanwhile; never a traceback."""
+    missing = client.get("/campaigns/nope")
+    assert (missing.status_code, "run_missing" in missing.text) == (404, True)
+    project.config.write_text("{")
+    broken = client.get("/channels")
+    assert broken.status_code == 500
+    assert "yaml_invalid" in broken.text
+
+
+def test_an_order_that_cannot_be_carried_out_says_why(project):
+    """A halted campaign whose template was edited: it is pinned."""
+    with AccountingServer(lambda *_: Taken(403, taken=False)) as server:
+        project.configure(server.url)
+        project.audience(people(5))
+        project.campaign("halts")
+        with project.notifier() as notifier:
+            assert notifier.run_campaign(project.folder / "halts.yaml").state == "halted"
+        project.template("سلام {{ first_name }}!")
+        with dashboard_of(project) as client:
+            origin = {"Origin": base_of(client.link)}
+            form = {"key": key_of(client.get("/campaigns/halts").text), "what": "resume", "name": "halts"}
+            answer = client.post("/orders", data=form, headers=origin)
+            assert answer.url.path == "/campaigns/halts"
+            assert "run_pinned" in answer.text
+            form["what"] = "dance"
+            assert "run_pinned" not in client.post("/orders", data=form, headers=origin).text
+
+
+def test_it_stays_quick_with_a_million_rows(tmp_path):
+    """Each page under 200 ms, though each row has a text of its own."""
+    made = Project(tmp_path)
+    made.template("سلام {{ first_name }}")
+    made.configure("http://127.0.0.1:9")
+    fill_ledger(ConfigFile(made.config).current().ledger_path, 1_000_000)
+    with dashboard_of(made) as client:
+        assert "1,000,000" in client.get("/campaigns/huge").text
+        for path in ("/", "/campaigns/huge", "/channels", "/templates"):
+            assert median_seconds(lambda path=path: client.get(path)) < 0.2, path
+
+
+def fill_ledger(path, rows):
+    """Write the run of a campaign that has sent half of its rows, one a batch."""
+    import asyncio
+
+    from metrix_channels.ledger import BatchState, Changes, Database, Draft, RunBook, Tally
+
+    async def write():
+        database = Database(path)
+        book = RunBook(database)
+        pins = {
+            "app_id": "app",
+            "base_url": "http://127.0.0.1:9",
+            "channel": {"name": "sms", "type": "sms"},
+            "template": {"name": "offer", "locale": None},
+            "context": {},
+            "audience": {},
+        }
+        record = await book.draft("huge", "huge.yaml", pins)
+        tally = Tally(rows=rows, pending=rows, batches=rows)
+        size = 1000
+        for start in range(0, rows, size * 50):
+            drafts = [
+                Draft(json.dumps([[{"first_name": f"n{at}"}, [f"u{at}"]] for at in range(first, first + size)]), size)
+                for first in range(start, start + size * 50, size)
+            ]
+            await book.add(record.id, drafts, [], tally)
+        await book.complete(record.id, pins, {"texts": rows, "batches": rows, "sms_parts": rows}, tally)
+        after = 0
+        for _ in range(rows // size // 2 // 20):
+            parcels = await book.parcels(record.id, after)
+            for parcel in parcels:
+                for batch in parcel.batches:
+                    batch.state, batch.at = BatchState.ACCEPTED, int(time.time())
+                    batch.save()
+            tally.pending -= size * len(parcels)
+            tally.accepted += size * len(parcels)
+            await book.commit(record.id, Changes(parcels=parcels), tally)
+            after = parcels[-1].id
+        await database.close()
+
+    asyncio.run(write())
