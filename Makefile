@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test long docs format clean
+.PHONY: help demo test long docs pictures format clean
 
 help:
 	@echo "make demo    show what metrix-channels does, against a Metrix of its own"
 	@echo "make test    lint, types, architecture, tests"
 	@echo "make long    the same, with the random tests repeated many times"
 	@echo "make docs    write the pages that are drawn from the code"
+	@echo "make pictures take pictures of all pages, into dist/pictures"
 	@echo "make format  lay out the code"
 
 demo: .venv/.demo
@@ -27,6 +28,9 @@ long: test
 
 docs: .venv/.dev
 	$(BIN)/python docs/write_situations.py
+
+pictures: .venv/.dev
+	$(BIN)/python docs/take_pictures.py
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

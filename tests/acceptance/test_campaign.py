@@ -497,13 +497,6 @@ def test_the_report_names_who_is_unknown_and_what_to_do(metrix, folder, metrix_s
     assert again.document["possible_duplicates"] == run.document["unknown"]
 
 
-def test_html_is_not_offered_yet(metrix, folder):
-    """The option is unknown, and said to be."""
-    metrix("campaign", "run", "eid.yaml")
-    result = metrix("campaign", "report", "eid", "--html", "out.html", "--json")
-    assert (result.status, result.document["error"]["code"]) == (2, "usage")
-
-
 # -- at a terminal
 
 

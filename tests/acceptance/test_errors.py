@@ -180,7 +180,7 @@ def test_a_fault_of_our_own_shows_no_value_and_no_traceback(metrix, config, monk
     def fail(*_):
         raise RuntimeError("the key is s3cret")
 
-    monkeypatch.setattr("metrix_channels.cli.channels.standing", fail)
+    monkeypatch.setattr("metrix_channels.support.standings.standing", fail)
     for more in ((), ("--json",), ("-vv",)):
         result = metrix("--config", config, "channels", "list", *more)
         assert "Traceback" not in result.err

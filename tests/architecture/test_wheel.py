@@ -44,7 +44,7 @@ def test_the_wheel_owns_one_name_and_it_is_not_that_of_django_channels(wheel):
 
 
 def test_the_wheel_carries_everything_that_is_read_at_run_time(wheel):
-    """Samples, schema of the ledger, JSON Schema, page of the inbox, the mark of a typed package."""
+    """Samples, schema of the ledger, JSON Schema, the pages, the mark of a typed package."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     for name in (
@@ -52,7 +52,14 @@ def test_the_wheel_carries_everything_that_is_read_at_run_time(wheel):
         "ledger/schema.sql",
         "config/channels.schema.json",
         "campaign/campaign.schema.json",
-        "sandbox/inbox.html.j2",
+        "sandbox/templates/inbox.html.j2",
+        "dashboard/templates/campaign.html.j2",
+        "campaign/templates/report.html.j2",
+        "support/templates/preview.html.j2",
+        "pages/templates/base.html.j2",
+        "pages/static/style.css",
+        "pages/static/live.js",
+        "pages/fa.json",
         "samples/channels.example.yaml",
         "samples/campaigns/welcome.yaml",
         "samples/campaigns/welcome.csv",

@@ -5,7 +5,8 @@ import pytest
 from support.chromium import MISSING, chromium, running_chromium
 
 
-@pytest.fixture(scope="session")
+# Of a module: as long as it runs, Playwright occupies the event loop of this thread, and other tests have their own.
+@pytest.fixture(scope="module")
 def browser():
     if chromium() is None:
         pytest.skip(MISSING)

@@ -15,10 +15,10 @@ def dashboard(
     port: Annotated[int, typer.Option("--port", metavar="N", help="0 takes a free one.", min=0, max=65535)] = 8026,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Watch and steer campaigns in the browser; see channels and templates.
+    """Watch and steer campaigns in the browser.
 
-    The link that it prints carries a token; without it nothing is shown. Ctrl-C ends it. A campaign that was resumed
-    from here is then left as interrupted, and can be resumed again.
+    Channels and templates too. The link that it prints carries a token; without it nothing is shown. Ctrl-C ends it; a
+    campaign that was resumed from here is then left as interrupted, and can be resumed again.
     """
     from ..dashboard import serve
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from html import unescape
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from ..campaign.audience import Audience
 from ..errors import CampaignError
 from ..support.previews import Preview, preview_page, previews, variables
 from ..templating import Templates
-from .app import app, example, state_of
+from .app import State, app, example, state_of
 from .new_files import new_file
 from .output import Output, nearby, visible
 from .values import Language, language, read_context
@@ -71,21 +71,10 @@ def preview(
     verified channel; nothing is sent.
     """
     state = state_of(context)
-    config = state.config_file().current()
-    templates = Templates(config.templates)
-    try:
-        given = {**templates.sample(template), **read_context(context_file, values or [])}
-        chosen = [config.channel(name) for name in channels or []] or list(config.channels.values())
-        filled = [("", given)]
-        if audience is not None:
-            names = variables(templates, template, chosen)
-            filled = [(said, {**given, **row}) for said, row in _rows(audience, id_column, rows or [1], names)]
-        sets = [(said, previews(templates, template, chosen, locale, each)) for said, each in filled]
-    finally:
-        templates.close()
+    given = read_context(context_file, values or [])
+    source = None if audience is None else (audience, id_column, rows or [1])
+    sets = _sets(state, template, channels or [], locale, given, source)
     everything = [each for _, several in sets for each in several]
-    if not everything:
-        templates.find(template, chosen[0].name, chosen[0].type, locale)  # explains what was looked for
     if any(each.error for each in everything):
         state.status = 2
     if html is not None:
@@ -97,11 +86,33 @@ def preview(
     elif html is not None:
         state.output.say(f"{html} shows {len(everything)} previews.", "bold")
     else:
-        for said, several in sets:
-            if said:
-                state.output.say(said, "bold")
-            for each in several:
-                _show(state.output, each)
+        _show_all(state.output, sets)
+
+
+def _sets(
+    state: State,
+    name: str,
+    channels: Sequence[str],
+    locale: str | None,
+    given: Mapping[str, Any],
+    audience: tuple[Path, str, Sequence[int]] | None,
+) -> list[tuple[str, list[Preview]]]:
+    """Return previews with the given values over the sample's, or with those of each row, and what is said of them."""
+    config = state.config_file().current()
+    templates = Templates(config.templates)
+    try:
+        base = {**templates.sample(name), **given}
+        chosen = [config.channel(each) for each in channels] or list(config.channels.values())
+        filled: Iterable[tuple[str, Mapping[str, Any]]] = [("", base)]
+        if audience is not None:
+            names = variables(templates, name, chosen)
+            filled = [(said, {**base, **row}) for said, row in _rows(*audience, names)]
+        sets = [(said, previews(templates, name, chosen, locale, each)) for said, each in filled]
+        if not any(several for _, several in sets):
+            templates.find(name, chosen[0].name, chosen[0].type, locale)  # explains what was looked for
+    finally:
+        templates.close()
+    return sets
 
 
 def _rows(
@@ -117,6 +128,14 @@ def _rows(
             if not missing:
                 return
     raise CampaignError(f"The audience has no row {min(missing)} that can be sent to.", code="row_missing")
+
+
+def _show_all(output: Output, sets: Sequence[tuple[str, Sequence[Preview]]]) -> None:
+    for said, several in sets:
+        if said:
+            output.say(said, "bold")
+        for each in several:
+            _show(output, each)
 
 
 def _show(output: Output, preview: Preview) -> None:
