@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import Project, document, people, started, under_way
-from support.chromium import violations
+from support.chromium import WAYS, violations
 from support.dashboards import base_of, running_dashboard
 
 
@@ -107,9 +107,7 @@ def test_without_the_link_there_is_nothing(project, open_page):
         expect(open_page(base_of(link)).locator("body")).to_contain_text("it carries the token")
 
 
-@pytest.mark.parametrize("locale", ["en-US", "fa-IR"])
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("phone", [False, True])
+@pytest.mark.parametrize(("phone", "dark", "locale"), WAYS)
 def test_nobody_is_left_out(project, open_page, locale, dark, phone):
     """axe-core finds nothing serious on any page, and nothing is wider than the window."""
     trouble = {"u1": Taken(400, taken=False), "u2": Taken(0)}

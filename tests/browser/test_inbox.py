@@ -4,7 +4,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from support.chromium import violations
+from support.chromium import WAYS, violations
 
 
 @pytest.fixture
@@ -113,9 +113,7 @@ def test_persian_runs_from_right_to_left(metrix_sandbox, open_page, full):
     assert english.evaluate("getComputedStyle(document.querySelector('.bubble')).direction") == "rtl"
 
 
-@pytest.mark.parametrize("locale", ["en-US", "fa-IR"])
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("phone", [False, True])
+@pytest.mark.parametrize(("phone", "dark", "locale"), WAYS)
 def test_nobody_is_left_out(metrix_sandbox, open_page, full, locale, dark, phone):
     """axe-core finds nothing serious, and nothing is wider than the window."""
     for path in ("/", "/?show=1", "/?show=2", "/?show=4", "/?show=5", "/?view=events", "/?view=requests"):

@@ -5,10 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
+import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, Page, sync_playwright
+
+WAYS = [
+    pytest.param(phone, dark, locale, marks=() if phone == dark == (locale == "fa-IR") else pytest.mark.long)
+    for phone, dark, locale in product((False, True), (False, True), ("en-US", "fa-IR"))
+]
+"""On a phone or not, dark or light, in which language; every submission tries the two that differ in everything."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "there is no Chromium, so no page was tried in a browser; on Debian: apt-get install chromium"
