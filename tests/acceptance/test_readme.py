@@ -55,6 +55,8 @@ def test_the_five_minutes_go_as_the_readme_says(metrix_sandbox, tmp_path):
         ("identify", 0),
         ("track", 0),
         ("track", 0),
+        ("preview", 0),
+        ("campaign", 0),
         ("explain", 0),
         ("support-bundle", 0),
     ]
