@@ -46,7 +46,9 @@ class Pages:
     def __init__(self, file: ConfigFile, notifier: AsyncNotifier, token: Token) -> None:
         self._file = file
         self._notifier = notifier
-        self._templates = Templates(file.current().templates)
+        config = file.current()
+        self._ledger = config.ledger_path
+        self._templates = Templates(config.templates)
         self._renderer = Renderer("metrix_channels.dashboard")
         self.steering = Steering(notifier)
         self._token = token
@@ -160,8 +162,8 @@ class Pages:
 
     def _version(self) -> str:
         """Change whenever the ledger's files do, and every few seconds."""
-        ledger = self._file.current().ledger_path
-        stamps = [_stamp(ledger), _stamp(ledger.with_name(ledger.name + "-wal")), time.monotonic() // _REFRESH]
+        log = self._ledger.with_name(self._ledger.name + "-wal")
+        stamps = [_stamp(self._ledger), _stamp(log), time.monotonic() // _REFRESH]
         return "-".join(map(str, stamps))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from metrix_channels.config import ConfigFile
 from support.accounting_server import AccountingServer, Taken
-from support.campaigns import Project, people
+from support.campaigns import Project, document, people, started, under_way
 from support.dashboards import base_of, running_dashboard
 from support.pages import median_seconds
 
@@ -153,6 +153,8 @@ def test_what_cannot_be_shown_says_why(client, project):
     project.config.write_text("{")
     broken = client.get("/channels")
     assert broken.status_code == 500
+    with client.stream("GET", "/changes") as stream:
+        assert next(stream.iter_lines()).startswith("data: ")
     assert "yaml_invalid" in broken.text
 
 
@@ -173,6 +175,29 @@ def test_an_order_that_cannot_be_carried_out_says_why(project):
             assert "run_pinned" in answer.text
             form["what"] = "dance"
             assert "run_pinned" not in client.post("/orders", data=form, headers=origin).text
+
+
+def test_a_campaign_that_was_resumed_here_is_left_resumable(project):
+    """When the dashboard ends: requests in flight end first, and nobody gets it twice."""
+    with AccountingServer(seconds=0.05) as server:
+        project.configure(server.url, batch_size=1, concurrency=2)
+        project.audience(people(200))
+        project.campaign("long")
+        process = started(project, "run", "long.yaml", "--yes")
+        under_way(server)
+        project.run("pause", "long")
+        assert document(process)[1]["state"] == "paused"
+        with dashboard_of(project) as client:
+            sent = len(server.requests)
+            form = {"key": key_of(client.get("/campaigns/long").text), "what": "resume", "name": "long"}
+            client.post("/orders", data=form, headers={"Origin": base_of(client.link)})
+            under_way(server, sent + 8)
+        left = json.loads(project.run("status", "long").out)
+        assert left["state"] == "interrupted"
+        assert left["accepted"] == len(server.account) < 200
+        assert project.run("resume", "long").status == 0
+        assert set(server.account.values()) == {1}
+        assert len(server.account) == 200
 
 
 def test_it_stays_quick_with_a_million_rows(tmp_path):
