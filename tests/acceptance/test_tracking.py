@@ -1,11 +1,13 @@
 """`identify` and `track`: users and events from the command line."""
 
 import json
+import signal
+import threading
 
 import pytest
 
-from support.command_line import run_command
-from support.fault_server import refusing_address
+from support.command_line import run_command, started_command
+from support.fault_server import Answer, FaultServer, refusing_address
 
 
 @pytest.fixture
@@ -147,6 +149,34 @@ def test_a_wrong_line_is_named_and_nothing_is_sent(metrix, config, metrix_sandbo
     assert result.status == 2
     assert result.document["error"]["location"] == f"{file}:2"
     assert metrix_sandbox.requests() == []
+
+
+def test_an_interrupted_file_is_sent_again_without_repetition(metrix_config, tmp_path):
+    """Ctrl-C ends it after the requests in flight; the second time goes what did not."""
+    began = threading.Event()
+
+    class Slow:
+        def play(self, conversation):
+            began.set()
+            conversation.stopping.wait(0.1)
+            return Answer().play(conversation)
+
+    events = [{"user": f"u{at}", "name": "x", "time": 1_795_000_000_000 + at} for at in range(100)]
+    file = tmp_path / "events.jsonl"
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    with FaultServer([Slow()]) as server:
+        config = metrix_config(metrix={"base_url": server.url, "concurrency": 2})
+        command = ("track", "--file", file, "--config", config)
+        with started_command(*command, "--json", cwd=tmp_path) as process:
+            assert began.wait(20)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=20)
+        first = json.loads(out)
+        assert (process.returncode, first["error"]["code"]) == (4, "interrupted")
+        assert 0 < first["accepted"] == len(server.requests) < 100
+        second = json.loads(run_command(*command, "--json", cwd=tmp_path).out)
+        assert (second["accepted"], second["repeated"]) == (100 - first["accepted"], first["accepted"])
+        assert len(server.requests) == 100
 
 
 def test_an_outage_is_said_to_be_one(metrix, metrix_config, tmp_path):

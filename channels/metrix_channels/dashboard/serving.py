@@ -12,7 +12,7 @@ import uvicorn
 
 from ..config import ConfigFile
 from ..notifier import AsyncNotifier
-from ..pages.serving import listen, url_of
+from ..pages.serving import listen, server_config, url_of
 from .access import Access, Token
 from .pages import Pages
 
@@ -40,17 +40,7 @@ async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready:
     async with AsyncNotifier(file) as notifier:
         token = Token()
         pages = Pages(file, notifier, token)
-        config = uvicorn.Config(
-            Access(token, pages.routes(), host, port),
-            lifespan="off",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = _Server(config)
+        server = _Server(server_config(Access(token, pages.routes(), host, port)))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.end)
         on_ready(f"{url_of(host, port)}/?token={token.value}")

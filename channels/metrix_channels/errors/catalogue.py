@@ -30,7 +30,11 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "port_unavailable": Situation(
         "The address cannot be listened on.", "Choose another port, or 0 for any that is free.", 2
     ),
-    "interrupted": Situation("It was interrupted.", "Run the same command again; with --key nothing goes twice.", 4),
+    "interrupted": Situation(
+        "It was interrupted.",
+        "Run the same command again. With --key, or with events that have their times, nothing goes twice.",
+        4,
+    ),
     "internal": Situation("A fault of metrix-channels itself.", "Please report it together with what -vv prints.", 1),
     # -- configuration
     "config_missing": Situation(

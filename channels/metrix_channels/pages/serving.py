@@ -5,7 +5,24 @@ from __future__ import annotations
 import socket
 from contextlib import ExitStack
 
+import uvicorn
+from starlette.types import ASGIApp
+
 from ..errors import UsageError
+
+
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    """Return how an application is served: quietly, by whom it was asked to, and ended within a second."""
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
 
 
 def url_of(host: str, port: int) -> str:

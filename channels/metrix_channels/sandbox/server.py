@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import Scope
 
 from ..errors import MetrixChannelsError, UsageError
-from ..pages.serving import listen, url_of
+from ..pages.serving import listen, server_config, url_of
 from .app import App
 from .bodies import CHANNELS
 from .endpoint import Application
@@ -182,17 +182,7 @@ class _Server(uvicorn.Server):
     """uvicorn, which tells when it is ready, and which ends connections on demand."""
 
     def __init__(self, application: Application, state: State, host: str) -> None:
-        config = uvicorn.Config(
-            App(application, state, host, self._cut),
-            lifespan="off",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        super().__init__(config)
+        super().__init__(server_config(App(application, state, host, self._cut)))
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
