@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from attrs import frozen
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -107,14 +108,12 @@ def identify(
         "attributes": _attributes(attributes),
         "time": parsed_time(time) if time is not None else None,
     }
-    given = {name: value for name, value in fields.items() if value is not None}
-    state = state_of(context)
-    if file is not None:
-        _require_alone(user, given)
-        _many(state, file, Notifier.identify_many)
-    else:
-        whom = _whom(user, metrix_user)
-        _one(state, lambda notifier: notifier.identify(whom, **ProfileFields(**given)))  # type: ignore[typeddict-item]
+    _tell(
+        state_of(context),
+        _Told(user, metrix_user, fields, file),
+        lambda notifier, whom, given: notifier.identify(whom, **ProfileFields(**given)),  # type: ignore[typeddict-item]
+        Notifier.identify_many,
+    )
 
 
 @app.command(
@@ -153,25 +152,40 @@ def track(
         "revenue": revenue,
         "time": parsed_time(time) if time is not None else None,
     }
-    given = {name: value for name, value in fields.items() if value is not None}
-    state = state_of(context)
-    if file is not None:
-        _require_alone(user, given)
-        _many(state, file, Notifier.track_many)
-    else:
-        whom = _whom(user, metrix_user)
-        _one(state, lambda notifier: notifier.track(whom, **EventFields(**given)))  # type: ignore[typeddict-item]
+    _tell(
+        state_of(context),
+        _Told(user, metrix_user, fields, file),
+        lambda notifier, whom, given: notifier.track(whom, **EventFields(**given)),  # type: ignore[typeddict-item]
+        Notifier.track_many,
+    )
 
 
-def _whom(user: str | None, metrix_user: bool) -> str | MetrixUser:
-    if user is None:
+@frozen
+class _Told:
+    """What the command line says: a user and what is told of it, or the file of many."""
+
+    user: str | None
+    is_metrix_user: bool
+    fields: dict[str, Any]
+    file: Path | None
+
+
+def _tell(
+    state: State,
+    told: _Told,
+    one: Callable[[Notifier, str | MetrixUser, dict[str, Any]], EventReceipt],
+    many: Callable[..., EventsReport],
+) -> None:
+    given = {name: value for name, value in told.fields.items() if value is not None}
+    if told.file is not None:
+        if told.user is not None or given:
+            raise UsageError("--file holds the users and all that is told of them.", code="usage")
+        _many(state, told.file, many)
+        return
+    if told.user is None:
         raise UsageError("Whom? USER is missing, or --file.", code="usage")
-    return MetrixUser(user) if metrix_user else user
-
-
-def _require_alone(user: str | None, given: dict[str, Any]) -> None:
-    if user is not None or given:
-        raise UsageError("--file holds the users and all that is told of them.", code="usage")
+    whom = MetrixUser(told.user) if told.is_metrix_user else told.user
+    _one(state, lambda notifier: one(notifier, whom, given))
 
 
 def _attributes(pairs: Sequence[str] | None) -> dict[str, Any] | None:
