@@ -38,7 +38,7 @@ from ..ledger import (
     BatchState,
     Committed,
     Draft,
-    RunBook,
+    Hold,
     RunRecord,
     RunState,
     Skip,
@@ -123,17 +123,17 @@ class Dispatch:
     """Sends what is pending of one run.
 
     Args:
-        record: the run, taken by this process.
-        book: the ledger's book of runs.
+        record: the run.
+        hold: what of it this process sends.
         wording: renders its messages.
         terms: limits.
         around: what it uses.
     """
 
-    def __init__(self, record: RunRecord, book: RunBook, wording: Wording, terms: Terms, around: Surroundings) -> None:
+    def __init__(self, record: RunRecord, hold: Hold, wording: Wording, terms: Terms, around: Surroundings) -> None:
         self._record = record
         self._tally = record.tally
-        self._book = book
+        self._hold = hold
         self._wording = wording
         self._terms = terms
         self._around = around
@@ -155,7 +155,7 @@ class Dispatch:
         self._last: tuple[dict[str, object], bytes] | None = None
         self._clock = asyncio.get_running_loop().time
         self._queue = BatchQueue(self._clock)
-        self._writer = Writer(book, record, self._committed, self._break, terms.concurrency)
+        self._writer = Writer(hold, record, self._committed, self._break, terms.concurrency)
 
     async def run(self) -> Ending:
         """Send until nothing is left, or something ends it.
@@ -218,7 +218,7 @@ class Dispatch:
     async def _fetch(self) -> None:
         self._fetching = True
         try:
-            found = await self._book.next_parcels(self._record.id, self._after, canary=self._canary, limit=_PARCELS)
+            found = await self._hold.next_parcels(self._after, canary=self._canary, limit=_PARCELS)
         except LedgerError as error:
             self._break(error)
             return
@@ -462,9 +462,9 @@ class Dispatch:
             try:
                 state = RunState.WAITING if self._around.quiet() > 0 else RunState.RUNNING
                 if state is not shown:
-                    await self._book.become(self._record.id, state)
+                    await self._hold.become(state)
                     shown = state
-                wish = await self._book.wished(self._record.id)
+                wish = await self._hold.wished()
             except LedgerError as error:
                 self._break(error)
                 return

@@ -24,11 +24,11 @@ from ..ledger import (
     BatchState,
     Database,
     Parcel,
-    RunBook,
     RunRecord,
     RunState,
     SendBook,
     SkipReason,
+    SoleRunBook,
     Tally,
     Wish,
     Witness,
@@ -93,7 +93,7 @@ class Campaigns:
         self._client = client
         self._witness = witness
         self._stop = stop
-        self.book = RunBook(database)
+        self.book = SoleRunBook(database)
 
     async def run(
         self,
@@ -166,13 +166,13 @@ class Campaigns:
         record = await self._taken(found, ready)
         count = record.tally.rejected if which is BatchState.REJECTED else record.tally.unknown
 
-        def back(parcel: Parcel) -> None:
+        def back(parcel: Parcel, tally: Tally) -> None:
             for batch in parcel.taken():
                 if batch.state is which:
                     batch.flags |= APPROVED
-                    _move(batch, BatchState.PENDING, record.tally)
+                    _move(batch, BatchState.PENDING, tally)
 
-        await self.book.settle_all(record.id, record.tally, back, every_parcel)
+        record = evolve(record, tally=await self.book.settle_all(record, back, every_parcel))
         await self.book.note(record.id, f"retry {which.name.lower()}", f"{count} recipients")
         return await self._dispatch(record, ready, watch)
 
@@ -262,13 +262,13 @@ class Campaigns:
         if record.tally.sending:
             after = BatchState.UNKNOWN if _on_ambiguous(ready) is OnAmbiguous.HOLD else BatchState.PENDING
 
-            def settle(parcel: Parcel) -> None:
+            def settle(parcel: Parcel, tally: Tally) -> None:
                 for batch in parcel.taken():
                     if batch.state is BatchState.SENDING:
                         batch.flags |= DOUBT
-                        _move(batch, after, record.tally)
+                        _move(batch, after, tally)
 
-            await self.book.settle_all(record.id, record.tally, settle, interrupted_parcels)
+            record = evolve(record, tally=await self.book.settle_all(record, settle, interrupted_parcels))
         return record
 
     async def _dispatch(self, record: RunRecord, ready: Ready, watch: Watcher | None) -> RunRecord:
@@ -329,7 +329,7 @@ class Campaigns:
         )
         most = campaign.limits.max_failures
         return await Dispatch(
-            record, self.book, wording, Terms(policy, settings.concurrency, most, most or 0), around
+            record, self.book.hold(record.id), wording, Terms(policy, settings.concurrency, most, most or 0), around
         ).run()
 
     async def _wait_for_schedule(self, record: RunRecord, campaign: Campaign) -> Ending | None:
@@ -342,7 +342,7 @@ class Campaigns:
             if not shown:
                 await self.book.become(record.id, RunState.WAITING)
                 shown = True
-            if (wish := await self.book.wished(record.id)) is not None:
+            if (wish := await self.book.hold(record.id).wished()) is not None:
                 return Ending(wish=wish)
             try:
                 async with asyncio.timeout(min(left, _POLL)):
@@ -355,16 +355,16 @@ class Campaigns:
         return None
 
     async def _cancel(self, record: RunRecord) -> None:
-        def cancel(parcel: Parcel) -> None:
+        def cancel(parcel: Parcel, tally: Tally) -> None:
             for batch in parcel.taken():
                 if batch.state is BatchState.SENDING:
                     batch.flags |= DOUBT
-                    _move(batch, BatchState.UNKNOWN, record.tally)
+                    _move(batch, BatchState.UNKNOWN, tally)
                 elif batch.state is BatchState.PENDING:
-                    _move(batch, BatchState.CANCELLED, record.tally)
+                    _move(batch, BatchState.CANCELLED, tally)
 
-        await self.book.settle_all(record.id, record.tally, cancel, open_parcels)
-        await self.book.leave(record.id, RunState.CANCELLED, record.tally)
+        tally = await self.book.settle_all(record, cancel, open_parcels)
+        await self.book.leave(record.id, RunState.CANCELLED, tally)
 
     async def _left(self, name: str) -> RunRecord:
         return await self.book.get(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..errors import LedgerError
-from ..ledger import Batch, Changes, Committed, Draft, Parcel, RunBook, RunRecord, Skip, Trouble
+from ..ledger import Batch, Changes, Committed, Draft, Hold, Parcel, RunRecord, Skip, Trouble
 
 _GATHER: Final = 0.005
 
@@ -16,7 +16,7 @@ class Writer:
     """Commits what changed, again and again, for as long as there is something.
 
     Args:
-        book: the ledger's book of runs.
+        hold: what is written to.
         record: the run; its tally is written with every commit.
         committed: called after each commit.
         failed: called once, when the ledger cannot be written.
@@ -28,13 +28,13 @@ class Writer:
 
     def __init__(
         self,
-        book: RunBook,
+        hold: Hold,
         record: RunRecord,
         committed: Callable[[Committed], None],
         failed: Callable[[LedgerError], None],
         lanes: int,
     ) -> None:
-        self._book = book
+        self._hold = hold
         self._record = record
         self._committed = committed
         self._failed = failed
@@ -105,7 +105,7 @@ class Writer:
             waiting, self._waiting = self._waiting, []
             self.commits += 1
             try:
-                committed = await self._book.commit(self._record.id, changes, self._record.tally)
+                committed = await self._hold.commit(changes, self._record.tally)
             except LedgerError as error:
                 self._give_up(error, waiting)
                 return

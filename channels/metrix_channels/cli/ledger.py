@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from attrs import asdict
 
-from ..ledger import Database, Purged, purge
+from ..ledger import Database, Purged, open_database, purge
 from ..outcomes import iso_utc
 from .app import app, example, state_of
 from .values import read_duration
@@ -33,7 +33,7 @@ def purge_ledger(
     """
     state = state_of(context)
     before = datetime.now(UTC) - read_duration("--older-than", older_than)
-    purged = asyncio.run(_purge(Database(state.config_file().current().ledger_path), before))
+    purged = asyncio.run(_purge(open_database(state.config_file().current()), before))
     if state.output.as_json:
         state.output.document({"before": iso_utc(before), **asdict(purged)})
         return

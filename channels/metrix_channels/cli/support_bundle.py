@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..config import Config
 from ..errors import UsageError
-from ..ledger import Database, Evidence, EvidenceBook
+from ..ledger import Evidence, EvidenceBook, open_database
 from ..outcomes import iso_utc
 from ..support.bundle import Application, discreet, write_bundle
 from .app import app, example, state_of
@@ -69,7 +69,7 @@ def support_bundle(
 
 
 async def _from_book(config: Config, ask: Callable[[EvidenceBook], Awaitable[T]]) -> T:
-    database = Database(config.ledger_path)
+    database = open_database(config)
     try:
         return await ask(EvidenceBook(database, days=config.keep_attempts.days, size=config.keep_attempts.size))
     finally:

@@ -206,9 +206,8 @@ def _version(value: JsonValue) -> int:
 
 
 def _ledger(text: str) -> str | None:
-    if text.startswith(("postgresql:", "postgres:")):
-        message = "a ledger in PostgreSQL is planned and not there yet; use sqlite:///./metrix-channels.db for now"
-        raise Refusal(message, confidential=True)
+    if text.startswith(("postgresql://", "postgres://")):
+        return text if text.isprintable() and " " not in text else None
     path = text.removeprefix("sqlite:///")
     whole_url = path != text and path.strip("/") and text.isprintable() and not path.endswith("/")
     return text if whole_url and path != ":memory:" else None
@@ -273,9 +272,9 @@ SIZE: Final = _text_kind("a size such as 500kB, 200MB or 1GB", _size, {"pattern"
 DATE: Final = _text_kind("a date such as 2026-11-20", _date, {"pattern": f"^{_DATE.pattern}$", "format": "date"})
 VERSION: Final = Kind(_version, {"const": 1})
 LEDGER: Final = _text_kind(
-    "sqlite:/// and the path of a file, such as sqlite:///./metrix-channels.db",
+    "sqlite:/// and the path of a file, such as sqlite:///./metrix-channels.db, or postgresql:// and a database",
     _ledger,
-    {"pattern": r"^sqlite:///(?!:memory:$).*[^/]$"},
+    {"pattern": r"^(sqlite:///(?!:memory:$).*[^/]|postgres(ql)?://\S+)$"},
     confidential=True,
 )
 APP_ID: Final = evolve(

@@ -299,8 +299,10 @@ class Config:
     )
 
     @property
-    def ledger_path(self) -> Path:
-        """The file of a ledger in SQLite."""
+    def ledger_path(self) -> Path | None:
+        """The file of a ledger in SQLite; None for one in PostgreSQL."""
+        if not self.ledger.startswith("sqlite:///"):
+            return None
         return self.path.parent / self.ledger.removeprefix("sqlite:///")
 
     def channel(self, name: str) -> Channel:

@@ -161,9 +161,10 @@ class Pages:
         return previews(self._templates, name, channels, None, self._templates.sample(name))
 
     def _version(self) -> str:
-        """Change whenever the ledger's files do, and every few seconds."""
-        log = self._ledger.with_name(self._ledger.name + "-wal")
-        stamps = [_stamp(self._ledger), _stamp(log), time.monotonic() // _REFRESH]
+        """Change whenever the ledger's files do, where it has any, and every few seconds."""
+        path = self._ledger
+        ledger_files = [] if path is None else [path, path.with_name(path.name + "-wal")]
+        stamps = [*map(_stamp, ledger_files), time.monotonic() // _REFRESH]
         return "-".join(map(str, stamps))
 
 

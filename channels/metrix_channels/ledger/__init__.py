@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .database import Database
+from .database import Connection, Database
 from .event_times import EventTimes, Wanted
 from .evidence import Evidence, EvidenceBook
+from .holds import Hold
 from .journal import SendJournal
 from .marks import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
+from .opening import open_database
 from .parcels import every_parcel, interrupted_parcels, open_parcels
 from .purge import Purged, purge
 from .records import Busy, Claim, Claimed, Entry, Finished
@@ -25,6 +27,8 @@ from .run_records import (
 )
 from .runs import RunBook
 from .sends import SendBook
+from .sole import SoleRunBook
+from .sqlite import SqliteDatabase
 from .takeover import Takeover, take_up
 from .witness import Attempt, Witness
 
@@ -41,6 +45,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Committed",
+    "Connection",
     "Database",
     "Draft",
     "Entry",
@@ -48,6 +53,7 @@ __all__ = [
     "Evidence",
     "EvidenceBook",
     "Finished",
+    "Hold",
     "Parcel",
     "Purged",
     "RunBook",
@@ -57,6 +63,8 @@ __all__ = [
     "SendJournal",
     "Skip",
     "SkipReason",
+    "SoleRunBook",
+    "SqliteDatabase",
     "Takeover",
     "Tally",
     "Trouble",
@@ -65,6 +73,7 @@ __all__ = [
     "Witness",
     "every_parcel",
     "interrupted_parcels",
+    "open_database",
     "open_parcels",
     "purge",
     "take_up",

@@ -1,214 +1,108 @@
-"""One SQLite file, one thread that talks to it, and transactions that are on disk when they return."""
+"""What the books need of a database: transactions that are durable when they return, and who of its users is alive."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sqlite3
-import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
-from pathlib import Path
-from typing import TypeVar
-
-from ..errors import LedgerError
-from .owners import Owner
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x4D545258  # "MTRX"
-BUSY_SECONDS = 5.0
-"""How long to wait for another process that writes."""
 
-_CODES = {
-    sqlite3.SQLITE_BUSY: "ledger_locked",
-    sqlite3.SQLITE_LOCKED: "ledger_locked",
-    sqlite3.SQLITE_CORRUPT: "ledger_corrupt",
-    sqlite3.SQLITE_NOTADB: "ledger_corrupt",
-}
-
-_TRANSACTION = threading.Lock()
-# A child inherits what SQLite knows of its files. With a transaction open it would find the ledger locked for ever, and
-# roll the parent's transaction back when the connection is thrown away; between transactions it does no harm.
-os.register_at_fork(
-    before=_TRANSACTION.acquire, after_in_parent=_TRANSACTION.release, after_in_child=_TRANSACTION.release
-)
-
-
-class Database:
-    """The ledger's file.
-
-    It opens at the first use, on a thread of its own, so that waiting for the disk or for another process never
-    holds up the requests in flight.
-
-    Args:
-        path: the file; made with mode 0600 when it is not there.
-    """
-
-    def __init__(self, path: Path) -> None:
-        # The locks of the owners lie beside the file itself, by whatever link it is reached.
-        self.path = Path(os.path.realpath(path))
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
-        self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-        self._owner: Owner | None = None
-        self._deferred: deque[Callable[[sqlite3.Connection], object]] = deque()
+class Cursor(Protocol):
+    """The rows that a statement found."""
 
     @property
-    def owner(self) -> Owner:
-        """Who writes here; known once the ledger was used."""
-        if self._owner is None:
-            raise AssertionError("the ledger was not opened yet")
-        return self._owner
+    def rowcount(self) -> int:
+        """Rows that the statement changed."""
 
-    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` as one durable transaction that no other process can interleave with.
+    def fetchone(self) -> Any:
+        """Return the next row; None when there is none."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the other rows."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """A transaction under way. Statements are in the SQL that SQLite and PostgreSQL share, with `?` for values."""
+
+    def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
+        """Run a statement."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor:
+        """Run a statement once for each row of values."""
+
+    def lock(self, what: str, *, shared: bool = False) -> None:
+        """Keep other transactions that lock the same out until this one ends.
+
+        Args:
+            what: a name.
+            shared: let those in that share it, too.
+        """
+
+    def next_ids(self, table: str, count: int) -> list[int]:
+        """Return ids for new rows, in ascending order."""
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Insert many rows."""
+
+    def clock(self) -> float:
+        """Return seconds of a clock that goes forward and that all processes of the ledger share."""
+
+    def time(self) -> float:
+        """Return seconds since 1970, by a clock that all processes of the ledger share."""
+
+    def overwrite_deleted(self) -> None:
+        """Leave nothing of what is deleted from here on in the file, where the database can do that."""
+
+    def need_not_last(self) -> None:
+        """Let this transaction be lost when the machine fails: for what is worth nothing then."""
+
+
+Work = Callable[[Connection], T]
+
+
+class Database(ABC):
+    """A ledger's database, as one process uses it.
+
+    It opens at the first use, and waits for the disk, the network and other processes on threads of its own, so that
+    they never hold up the requests in flight.
+    """
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What messages call it; without any secret."""
+
+    @property
+    @abstractmethod
+    def owner(self) -> str:
+        """The name under which this process works here; for use within a transaction.
+
+        Others find out by it whether this process is alive. It changes when they took it for dead.
+        """
+
+    @abstractmethod
+    def is_alive(self, connection: Connection, owner: str) -> bool:
+        """Tell whether the process of that name still works here."""
+
+    @abstractmethod
+    async def transact(self, work: Work[T]) -> T:
+        """Run `work` as one durable transaction.
+
+        It may run more than once, when the connection was lost in between, and takes effect once: so it changes
+        nothing but the database.
 
         Raises:
             LedgerError: ledger_unavailable, ledger_locked, ledger_corrupt, ledger_newer; nothing was written.
         """
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work))
 
-    def defer(self, work: Callable[[sqlite3.Connection], object]) -> None:
+    @abstractmethod
+    def defer(self, work: Work[object]) -> None:
         """Let `work` be part of the next transaction: for what need not be, or cannot be, durable before that one."""
-        self._deferred.append(work)
 
+    @abstractmethod
     async def close(self) -> None:
-        """Write what was deferred and close the file; it may be used again."""
-        try:
-            if self._deferred:
-                await self.transact(lambda _: None)
-        finally:
-            self._deferred.clear()
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-            self._thread.shutdown(wait=True)
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
-
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def whole(connection: sqlite3.Connection) -> T:
-            for earlier in deferred:
-                earlier(connection)
-            return work(connection)
-
-        deferred = list(self._deferred)
-        with _TRANSACTION:
-            try:
-                result = _in_transaction(self._open(), whole)
-            except (sqlite3.Error, OSError) as error:
-                raise self._explained(error) from error
-        for _ in deferred:
-            self._deferred.popleft()
-        return result
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is not None:
-            self._require_same_file()
-            return self._connection
-        self._create_file()
-        connection = sqlite3.connect(
-            f"{self.path.as_uri()}?mode=rw",  # SQLite itself would make a file that others may read
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_SECONDS,
-            check_same_thread=False,
-        )
-        try:
-            _set_up(connection, self.path)
-            found = self.path.stat()
-            self._file = (found.st_dev, found.st_ino)
-            self._owner = Owner.register(self.path)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
-
-    def _create_file(self) -> None:
-        try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
-        except FileExistsError:
-            return
-
-    def _require_same_file(self) -> None:
-        """Writes to a deleted file succeed, and nobody ever reads them."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            found = None
-        if found is None or (found.st_dev, found.st_ino) != self._file:
-            raise LedgerError(
-                f"The ledger {str(self.path)!r} was deleted or replaced while it was in use.",
-                code="ledger_unavailable",
-                remedy="Put the file back, then start the process again.",
-            )
-
-    def _explained(self, error: sqlite3.Error | OSError) -> LedgerError:
-        code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
-        return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {error}.", code=code)
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._owner is not None:
-            self._owner.leave()
-            self._owner = None
-
-
-def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    # A read that turns into a write fails at once when another process wrote in between: begin as a writer.
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        result = work(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return result
-
-
-def _set_up(connection: sqlite3.Connection, path: Path) -> None:
-    journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute(f"PRAGMA journal_mode = {journal}")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute("PRAGMA foreign_keys = ON")
-    _in_transaction(connection, lambda _: _migrate(connection, path))
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-    if application != APPLICATION_ID and not empty:
-        raise LedgerError(f"{str(path)!r} is a database of something else, not a ledger.", code="ledger_corrupt")
-    if version > SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger {str(path)!r} has schema {version}; this version knows {SCHEMA_VERSION}.", code="ledger_newer"
-        )
-    if empty:
-        script = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-        for statement in _statements(script):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _statements(script: str) -> list[str]:
-    """Divide a script: `executescript` would commit the transaction around it."""
-    lines = [line for line in script.splitlines() if not line.startswith("--")]
-    return [statement for statement in "\n".join(lines).split(";\n") if statement.strip()]
-
-
-def durable_settings(version: tuple[int, int, int]) -> tuple[str, str]:
-    """Return journal_mode and synchronous for a SQLite version.
-
-    Write-ahead logging can lose commits of two connections in versions from 3.7.0 on, until the WAL-reset fix of
-    3.51.3, 3.50.7 and 3.44.6; there a rollback journal is used, with every commit synced including its folder.
-    """
-    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
-    return ("WAL", "FULL") if fixed else ("TRUNCATE", "EXTRA")
+        """Write what was deferred and let go of it; it may be used again."""

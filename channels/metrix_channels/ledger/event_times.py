@@ -6,15 +6,13 @@ belongs to one event from before its request leaves, and is free again only when
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from attrs import frozen
 
-from .database import Database
-from .owners import is_alive
+from .database import Connection, Database
 from .records import fingerprint
 
 _DIGEST: Final = 16
@@ -60,11 +58,11 @@ class EventTimes:
             LedgerError: the ledger cannot be used.
         """
 
-        def work(connection: sqlite3.Connection) -> list[list[int | None]] | None:
+        def work(connection: Connection) -> list[list[int | None]] | None:
             now = time.time_ns() // 1_000_000
             rows: list[tuple[bytes, int, str]] = []
             found = []
-            owner = self._database.owner.name
+            owner = self._database.owner
             for each in wanted:
                 user = _digest(connection, each.user)
                 given = self._given(connection, user, each.times)
@@ -77,8 +75,8 @@ class EventTimes:
                 rows += [(user, moment, owner) for moment in taken if moment is not None]
                 found.append(taken)
             connection.executemany(
-                "INSERT INTO event_times (user, time, owner) VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET owner = excluded.owner",
+                'INSERT INTO event_times ("user", time, owner) VALUES (?, ?, ?)'
+                ' ON CONFLICT ("user", time) DO UPDATE SET owner = excluded.owner',
                 rows,
             )
             return found
@@ -103,18 +101,18 @@ class EventTimes:
         """
         groups = [tuple(taken), tuple(doubtful), tuple(freed)]
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             taken, doubtful, freed = (_rows(connection, group) for group in groups)
-            connection.executemany("UPDATE event_times SET owner = NULL WHERE user = ? AND time = ?", taken)
-            connection.executemany("UPDATE event_times SET owner = '' WHERE user = ? AND time = ?", doubtful)
-            connection.executemany("DELETE FROM event_times WHERE user = ? AND time = ?", freed)
+            connection.executemany('UPDATE event_times SET owner = NULL WHERE "user" = ? AND time = ?', taken)
+            connection.executemany("UPDATE event_times SET owner = '' WHERE \"user\" = ? AND time = ?", doubtful)
+            connection.executemany('DELETE FROM event_times WHERE "user" = ? AND time = ?', freed)
 
         if groups[1] or groups[2]:
             await self._database.transact(work)
         else:
             self._database.defer(work)
 
-    def _given(self, connection: sqlite3.Connection, user: bytes, asked: Sequence[int | None]) -> list[int | None]:
+    def _given(self, connection: Connection, user: bytes, asked: Sequence[int | None]) -> list[int | None]:
         """Return the explicit times, None in place of those that the user has, or that come twice."""
         times: list[int | None] = []
         seen: set[int] = set()
@@ -125,21 +123,19 @@ class EventTimes:
             seen.add(moment)
         return times
 
-    def _is_taken(self, connection: sqlite3.Connection, user: bytes, moment: int) -> bool:
+    def _is_taken(self, connection: Connection, user: bytes, moment: int) -> bool:
         found = connection.execute(
-            "SELECT owner FROM event_times WHERE user = ? AND time = ?", (user, moment)
+            'SELECT owner FROM event_times WHERE "user" = ? AND time = ?', (user, moment)
         ).fetchone()
         if found is None or found[0] == _DOUBTFUL:
             return False
-        return found[0] is None or is_alive(self._database.path, found[0])
+        return found[0] is None or self._database.is_alive(connection, found[0])
 
-    def _free(
-        self, connection: sqlite3.Connection, user: bytes, now: int, count: int, given: set[int]
-    ) -> list[int] | None:
+    def _free(self, connection: Connection, user: bytes, now: int, count: int, given: set[int]) -> list[int] | None:
         """Return so many free times, in their order: from the later of now and the last one on."""
         limit = now + self._ahead
         last = connection.execute(
-            "SELECT max(time) FROM event_times WHERE user = ? AND time <= ?", (user, limit)
+            'SELECT max(time) FROM event_times WHERE "user" = ? AND time <= ?', (user, limit)
         ).fetchone()[0]
         last = max([moment for moment in (last, *given) if moment is not None and moment <= limit], default=now - 1)
         start = max(now, last + 1)
@@ -147,15 +143,15 @@ class EventTimes:
             return list(range(start, start + count))
         # Near the limit: after a burst, or since the clock went back. There may be room between those taken.
         taken = connection.execute(
-            "SELECT time FROM event_times WHERE user = ? AND time BETWEEN ? AND ?", (user, now, limit)
+            'SELECT time FROM event_times WHERE "user" = ? AND time BETWEEN ? AND ?', (user, now, limit)
         )
         room = sorted(set(range(now, limit + 1)) - {row[0] for row in taken} - given)
         return room[:count] if len(room) >= count else None
 
 
-def _digest(connection: sqlite3.Connection, user: str) -> bytes:
+def _digest(connection: Connection, user: str) -> bytes:
     return fingerprint(connection, user.encode("utf-8", "backslashreplace"), _DIGEST)
 
 
-def _rows(connection: sqlite3.Connection, events: Iterable[EventTime]) -> list[tuple[bytes, int]]:
+def _rows(connection: Connection, events: Iterable[EventTime]) -> list[tuple[bytes, int]]:
     return [(_digest(connection, user), moment) for user, moment in events]

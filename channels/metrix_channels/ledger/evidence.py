@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,7 +11,7 @@ from attrs import frozen
 
 from ..errors import UsageError
 from ..outcomes import iso_utc
-from .database import Database
+from .database import Connection, Database
 
 _PRUNE_EVERY: Final = 64
 _LISTED: Final = 50
@@ -79,11 +78,11 @@ class EvidenceBook:
             UsageError: attempt_missing.
         """
 
-        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        def work(connection: Connection) -> list[tuple[Any, ...]]:
+            which, values = ("", ()) if name is None else ("WHERE id = ? OR reference = ?", (name, name))
             return connection.execute(
-                f"SELECT {_COLUMNS} FROM evidence WHERE ?1 IS NULL OR id = ?1 OR reference = ?1"  # noqa: S608 - constants
-                " ORDER BY number DESC LIMIT 1",
-                (name,),
+                f"SELECT {_COLUMNS} FROM evidence {which} ORDER BY number DESC LIMIT 1",  # noqa: S608 - constants
+                values,
             ).fetchall()
 
         rows = await self._database.transact(work)
@@ -95,7 +94,7 @@ class EvidenceBook:
     async def recent(self) -> list[Evidence]:
         """Return the last failed attempts, the newest first."""
 
-        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        def work(connection: Connection) -> list[tuple[Any, ...]]:
             return connection.execute(
                 f"SELECT {_COLUMNS} FROM evidence ORDER BY number DESC LIMIT ?",  # noqa: S608 - constants
                 (_LISTED,),
@@ -103,7 +102,7 @@ class EvidenceBook:
 
         return [_loaded(row) for row in await self._database.transact(work)]
 
-    def _keep(self, connection: sqlite3.Connection, evidence: Evidence) -> None:
+    def _keep(self, connection: Connection, evidence: Evidence) -> None:
         request = zlib.compress(evidence.request.encode())
         lines = zlib.compress(json.dumps(evidence.lines, ensure_ascii=False).encode())
         size = len(request) + len(lines) + len(evidence.answer or "")
@@ -119,12 +118,13 @@ class EvidenceBook:
             self._prune(connection)
             self._until_pruned = _PRUNE_EVERY
 
-    def _prune(self, connection: sqlite3.Connection) -> None:
+    def _prune(self, connection: Connection) -> None:
         oldest = iso_utc(datetime.now(UTC) - timedelta(days=self._days))
         connection.execute("DELETE FROM evidence WHERE began_at < ?", (oldest,))
         connection.execute(
             "DELETE FROM evidence WHERE number IN (SELECT number FROM ("
-            "SELECT number, sum(size) OVER (ORDER BY number DESC) AS together FROM evidence) WHERE together > ?)",
+            "SELECT number, sum(size) OVER (ORDER BY number DESC) AS together FROM evidence) AS counted"
+            " WHERE together > ?)",
             (self._size,),
         )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from json import JSONEncoder
 from typing import Final
 
 from ..errors import LedgerError
+from .database import Connection
 from .marks import Parcel, has_sending, new_marks
 from .run_records import Draft, Skip, SkipReason, Trouble
 
@@ -22,23 +21,20 @@ _PARCELS: Final = (
 )
 
 
-def add_drafts(connection: sqlite3.Connection, run: int, drafts: Iterable[Draft]) -> list[tuple[int, Draft]]:
+def add_drafts(connection: Connection, run: int, drafts: Sequence[Draft]) -> list[tuple[int, Draft]]:
     """Add parcels; return each with its id."""
-    added = []
-    now = int(time.time())
-    for draft in drafts:
+    if not drafts:
+        return []
+    now = int(connection.time())
+    added = list(zip(connection.next_ids("parcels", len(drafts)), drafts, strict=True))
+    parcels, marks = [], []
+    for parcel, draft in added:
         batches = zlib.compress(draft.batches.encode(), _QUICKLY)
-        cursor = connection.execute(
-            "INSERT INTO parcels (run, canary, batches, checksum) VALUES (?, ?, ?, ?)",
-            (run, draft.canary, batches, _sum(run, batches)),
-        )
-        parcel = int(cursor.lastrowid or 0)
-        marks = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
-        connection.execute(
-            "INSERT INTO marks (parcel, run, canary, open, changed, marks, checksum) VALUES (?, ?, ?, 1, ?, ?, ?)",
-            (parcel, run, draft.canary, now, marks, _sum(parcel, marks)),
-        )
-        added.append((parcel, draft))
+        parcels.append((parcel, run, int(draft.canary), batches, _sum(run, batches)))
+        new = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
+        marks.append((parcel, run, int(draft.canary), 1, now, new, _sum(parcel, new)))
+    connection.load("parcels", ("id", "run", "canary", "batches", "checksum"), parcels)
+    connection.load("marks", ("parcel", "run", "canary", "open", "changed", "marks", "checksum"), marks)
     return added
 
 
@@ -48,26 +44,25 @@ def opened(parcel: int, draft: Draft) -> Parcel:
     return Parcel.opened(parcel, draft.canary, json.loads(draft.batches), marks)
 
 
-def write_marks(connection: sqlite3.Connection, parcels: Sequence[tuple[int, bool, bytes]]) -> None:
+def write_marks(connection: Connection, parcels: Sequence[tuple[int, bool, bytes]]) -> None:
     """Write what became of the batches of some parcels: their ids, whether they are open, and their marks."""
-    now = int(time.time())
+    now = int(connection.time())
     connection.executemany(
         "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ? WHERE parcel = ?",
-        [(is_open, now, marks, _sum(parcel, marks), parcel) for parcel, is_open, marks in parcels],
+        [(int(is_open), now, marks, _sum(parcel, marks), parcel) for parcel, is_open, marks in parcels],
     )
 
 
-def add_skips(connection: sqlite3.Connection, run: int, skips: Iterable[Skip]) -> None:
+def add_skips(connection: Connection, run: int, skips: Sequence[Skip]) -> None:
     """Add rows that are sent nothing."""
-    for skip in skips:
-        rows = _ENCODE(skip.rows)
-        connection.execute(
-            "INSERT INTO skips (run, reason, rows, checksum) VALUES (?, ?, ?, ?)",
-            (run, skip.reason.value, rows, _sum(run, rows.encode())),
-        )
+    if not skips:
+        return
+    texts = [(skip.reason.value, _ENCODE(skip.rows)) for skip in skips]
+    rows = [(run, reason, text, _sum(run, text.encode())) for reason, text in texts]
+    connection.load("skips", ("run", "reason", "rows", "checksum"), rows)
 
 
-def add_troubles(connection: sqlite3.Connection, run: int, troubles: Sequence[Trouble]) -> None:
+def add_troubles(connection: Connection, run: int, troubles: Sequence[Trouble]) -> None:
     """Add attempts that were not simply accepted."""
     connection.executemany(
         "INSERT INTO troubles (run, parcel, slot, at, disposition, status, explanation, answer)"
@@ -79,16 +74,16 @@ def add_troubles(connection: sqlite3.Connection, run: int, troubles: Sequence[Tr
     )
 
 
-def read_open(connection: sqlite3.Connection, run: int, after: int, limit: int, *, canary: bool) -> list[Parcel]:
+def read_open(connection: Connection, run: int, after: int, limit: int, *, canary: bool) -> list[Parcel]:
     """Return the next parcels that have a batch without an outcome."""
     rows = connection.execute(
         _PARCELS + "WHERE m.run = ? AND m.open = 1 AND m.canary = ? AND m.parcel > ? ORDER BY m.parcel LIMIT ?",
-        (run, canary, after, limit),
+        (run, int(canary), after, limit),
     ).fetchall()
     return [_parcel(row, run) for row in rows]
 
 
-def read_all(connection: sqlite3.Connection, run: int, after: int, limit: int, since: int = 0) -> list[Parcel]:
+def read_all(connection: Connection, run: int, after: int, limit: int, since: int = 0) -> list[Parcel]:
     """Return the next parcels of a run, whatever their state, that changed at `since` or later."""
     rows = connection.execute(
         _PARCELS + "WHERE m.run = ? AND m.parcel > ? AND m.changed >= ? ORDER BY m.parcel LIMIT ?",
@@ -97,22 +92,22 @@ def read_all(connection: sqlite3.Connection, run: int, after: int, limit: int, s
     return [_parcel(row, run) for row in rows]
 
 
-def interrupted_parcels(connection: sqlite3.Connection, run: int) -> Iterator[Parcel]:
+def interrupted_parcels(connection: Connection, run: int) -> Iterator[Parcel]:
     """Give the parcels with a batch whose intent is written down and whose outcome is not."""
     return (parcel for parcel in open_parcels(connection, run) if has_sending(parcel.marks))
 
 
-def open_parcels(connection: sqlite3.Connection, run: int) -> Iterator[Parcel]:
+def open_parcels(connection: Connection, run: int) -> Iterator[Parcel]:
     """Give the parcels with a batch that has no outcome yet."""
     return _in_turn(connection, run, "AND m.open = 1")
 
 
-def every_parcel(connection: sqlite3.Connection, run: int) -> Iterator[Parcel]:
+def every_parcel(connection: Connection, run: int) -> Iterator[Parcel]:
     """Give all parcels of a run."""
     return _in_turn(connection, run, "")
 
 
-def _in_turn(connection: sqlite3.Connection, run: int, condition: str) -> Iterator[Parcel]:
+def _in_turn(connection: Connection, run: int, condition: str) -> Iterator[Parcel]:
     after = 0
     while row := connection.execute(
         _PARCELS + f"WHERE m.run = ? {condition} AND m.parcel > ? ORDER BY m.parcel LIMIT 1", (run, after)
@@ -121,7 +116,7 @@ def _in_turn(connection: sqlite3.Connection, run: int, condition: str) -> Iterat
         after = row[0]
 
 
-def read_skips(connection: sqlite3.Connection, run: int, after: int, limit: int) -> list[tuple[int, Skip]]:
+def read_skips(connection: Connection, run: int, after: int, limit: int) -> list[tuple[int, Skip]]:
     """Return the next rows that are sent nothing, with the place to go on from."""
     rows = connection.execute(
         "SELECT id, reason, rows, checksum FROM skips WHERE run = ? AND id > ? ORDER BY id LIMIT ?", (run, after, limit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from attrs import define
 
 from ..outcomes import iso_utc
-from .database import Database
+from .database import Connection, Database
 from .records import checksum, require_checksum
 from .run_records import FORGOTTEN, OVER
 from .runs import seal_run, sealed_run
@@ -53,7 +52,7 @@ async def purge(database: Database, before: datetime) -> Purged:
     """
     limit = iso_utc(before)
     purged = Purged()
-    await database.transact(_overwriting)
+    await database.transact(lambda connection: connection.overwrite_deleted())
     while count := await database.transact(lambda connection: _forget_sends(connection, limit)):
         purged.sends += count
     for run in await database.transact(lambda connection: _runs_over(connection, limit)):
@@ -69,11 +68,7 @@ async def purge(database: Database, before: datetime) -> Purged:
     return purged
 
 
-def _overwriting(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA secure_delete = ON")
-
-
-def _forget_sends(connection: sqlite3.Connection, limit: str) -> int:
+def _forget_sends(connection: Connection, limit: str) -> int:
     rows = connection.execute(
         f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE state = 'settled' AND created_at < ?"  # noqa: S608 - constants
         " AND recipients NOT LIKE ? LIMIT ?",
@@ -100,7 +95,7 @@ def _said(receipt: dict[str, Any]) -> dict[str, Any]:
     return {"error": error and error | {"message": f"[{error['code']}] {_SOMEBODY}"}}
 
 
-def _forget_attempts(connection: sqlite3.Connection, send: str) -> None:
+def _forget_attempts(connection: Connection, send: str) -> None:
     rows = connection.execute(
         "SELECT id, recipients, disposition, checksum FROM attempts WHERE send = ?", (send,)
     ).fetchall()
@@ -113,7 +108,7 @@ def _forget_attempts(connection: sqlite3.Connection, send: str) -> None:
         )
 
 
-def _runs_over(connection: sqlite3.Connection, limit: str) -> list[int]:
+def _runs_over(connection: Connection, limit: str) -> list[int]:
     over = ", ".join(f"'{state.value}'" for state in OVER)
     rows = connection.execute(
         f"SELECT id FROM runs WHERE state IN ({over}) AND finished_at < ? ORDER BY id",  # noqa: S608 - constants
@@ -122,7 +117,7 @@ def _runs_over(connection: sqlite3.Connection, limit: str) -> list[int]:
     return [run for (run,) in rows]
 
 
-def _forget_run(connection: sqlite3.Connection, run: int) -> int:
+def _forget_run(connection: Connection, run: int) -> int:
     row = sealed_run(connection, run)
     found = json.loads(row["facts"])
     if FORGOTTEN in found:
@@ -135,7 +130,7 @@ def _forget_run(connection: sqlite3.Connection, run: int) -> int:
     return 1
 
 
-def _delete_recipients(connection: sqlite3.Connection, run: int) -> int:
+def _delete_recipients(connection: Connection, run: int) -> int:
     parcels = connection.execute("SELECT parcel FROM marks WHERE run = ? LIMIT ?", (run, _AT_ONCE)).fetchall()
     connection.executemany("DELETE FROM marks WHERE parcel = ?", parcels)
     connection.executemany("DELETE FROM parcels WHERE id = ?", parcels)
@@ -144,20 +139,20 @@ def _delete_recipients(connection: sqlite3.Connection, run: int) -> int:
     return len(parcels) + len(skips)
 
 
-def _delete_evidence(connection: sqlite3.Connection, limit: str) -> int:
+def _delete_evidence(connection: Connection, limit: str) -> int:
     which = "SELECT number FROM evidence WHERE began_at < ? LIMIT ?"
     return connection.execute(f"DELETE FROM evidence WHERE number IN ({which})", (limit, _AT_ONCE)).rowcount  # noqa: S608
 
 
-def _delete_event_times(connection: sqlite3.Connection, moment: int) -> int:
+def _delete_event_times(connection: Connection, moment: int) -> int:
     rows = connection.execute(
-        "SELECT user, time FROM event_times WHERE time < ? LIMIT ?", (moment, _AT_ONCE * 20)
+        'SELECT "user", time FROM event_times WHERE time < ? LIMIT ?', (moment, _AT_ONCE * 20)
     ).fetchall()
-    connection.executemany("DELETE FROM event_times WHERE user = ? AND time = ?", rows)
+    connection.executemany('DELETE FROM event_times WHERE "user" = ? AND time = ?', rows)
     return len(rows)
 
 
-def _unfinished(connection: sqlite3.Connection, limit: str) -> int:
+def _unfinished(connection: Connection, limit: str) -> int:
     over = ", ".join(f"'{state.value}'" for state in OVER)
     [(sends,)] = connection.execute(
         "SELECT count(*) FROM sends WHERE state = 'open' AND created_at < ?", (limit,)

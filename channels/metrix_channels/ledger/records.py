@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ from attrs import frozen
 
 from ..errors import LedgerError
 from ..outcomes import Outcome, Problem, Receipt
+from .database import Connection
 
 
 @frozen
@@ -132,7 +132,7 @@ def require_checksum(expected: int, values: Iterable[object], what: str) -> None
         raise LedgerError(f"The ledger's record of {what} is damaged.", code="ledger_corrupt")
 
 
-def fingerprint(connection: sqlite3.Connection, content: bytes, size: int = 32) -> bytes:
+def fingerprint(connection: Connection, content: bytes, size: int = 32) -> bytes:
     """Return a digest that means nothing outside this ledger.
 
     Args:

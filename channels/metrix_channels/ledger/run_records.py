@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from attrs import asdict, define, field, frozen
+from attrs import asdict, define, field, fields_dict, frozen
 
 from ..errors import CampaignError
 from ..outcomes import Problem
@@ -107,6 +107,15 @@ class Tally:
         """What the outcomes are short of the rows: 0, or the books are wrong."""
         settled = self.accepted + self.rejected + self.unknown + self.pending + self.cancelled
         return self.rows - settled - sum(self.skipped.values())
+
+    def plus(self, other: Tally, sign: int = 1) -> Tally:
+        """Return the counts of both together; with a sign of -1, what they differ by."""
+        names = [name for name in fields_dict(Tally) if name != "skipped"]
+        reasons = dict.fromkeys([*self.skipped, *other.skipped])
+        return Tally(
+            **{name: getattr(self, name) + sign * getattr(other, name) for name in names},
+            skipped={why: self.skipped.get(why, 0) + sign * other.skipped.get(why, 0) for why in reasons},
+        )
 
     def dump(self) -> str:
         """Return the JSON form."""

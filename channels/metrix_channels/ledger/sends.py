@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -14,8 +12,7 @@ from attrs import evolve
 from ..api import Disposition
 from ..errors import LedgerError
 from ..outcomes import Outcome, Receipt, iso_utc
-from .database import Database
-from .owners import is_alive
+from .database import Connection, Database
 from .records import (
     Busy,
     Claim,
@@ -72,14 +69,14 @@ class SendBook:
             LedgerError: key_busy, when another process took this one for dead; or the ledger cannot be used.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Connection) -> int:
             self._own(connection, send)
             named = json.dumps(recipients)
-            cursor = connection.execute(
-                "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?)",
+            [(number,)] = connection.execute(
+                "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?) RETURNING id",
                 (send, named, _now(), checksum((send, named, None))),
-            )
-            return int(cursor.lastrowid or 0)
+            ).fetchall()
+            return int(number)
 
         number = await self._database.transact(work)
         self._unwritten.pop(send, None)
@@ -93,7 +90,7 @@ class SendBook:
         An acceptance may come with what follows it at once: the next intent or the receipt.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             found = connection.execute(
                 "SELECT send, recipients, disposition, checksum FROM attempts WHERE id = ?", (attempt,)
             ).fetchone()
@@ -119,7 +116,7 @@ class SendBook:
             LedgerError: it could not be written down; as long as this process lives, it still will be.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             row = self._own(connection, send)
             outcomes = {receipt.outcome for receipt in receipts}
             if outcomes == {Outcome.NOT_SENT}:
@@ -139,25 +136,32 @@ class SendBook:
         if self._unwritten.pop(send, None) is None:
             await self._last(send, lambda connection: _store(connection, self._own(connection, send) | {"owner": None}))
 
-    async def pace(self, rate: float, patience: float) -> float | None:
+    async def pace(self, rate: float, patience: float, run: int = 0) -> float | None:
         """Book the next place under a rate limit that all processes of this ledger share.
 
         Args:
             rate: requests a second.
             patience: seconds; a place later than that is not booked.
+            run: whose limit it is; 0 for that of the configuration.
 
         Returns:
             Seconds to wait before the request; None when there is no place.
         """
+        limit = 1 + run
 
-        def work(connection: sqlite3.Connection) -> float | None:
-            now = time.monotonic()
-            booked: float = connection.execute("SELECT next FROM pace").fetchone()[0]
+        def work(connection: Connection) -> float | None:
+            connection.need_not_last()
+            connection.lock(f"pace {limit}")
+            now = connection.clock()
+            found = connection.execute("SELECT next FROM pace WHERE id = ?", (limit,)).fetchone()
+            if found is None:
+                connection.execute("INSERT INTO pace (id, next) VALUES (?, ?)", (limit, now))
+            booked: float = found[0] if found else now
             # Nobody books further ahead than this: the clock began anew when the machine did.
             place = booked if now < booked <= now + patience + 1 / rate else now
             if place > now + patience:
                 return None
-            connection.execute("UPDATE pace SET next = ?", (place + 1 / rate,))
+            connection.execute("UPDATE pace SET next = ? WHERE id = ?", (place + 1 / rate, limit))
             return place - now
 
         return await self._database.transact(work)
@@ -170,7 +174,7 @@ class SendBook:
         """
         await self._database.transact(lambda connection: connection.execute("UPDATE pace SET next = next"))
 
-    async def _last(self, send: str, work: Callable[[sqlite3.Connection], None]) -> None:
+    async def _last(self, send: str, work: Callable[[Connection], None]) -> None:
         """Make the last entry of a send; when it fails now, it comes with whatever is written next."""
         try:
             await self._database.transact(work)
@@ -181,20 +185,26 @@ class SendBook:
         finally:
             self._unwritten.pop(send, None)
 
-    def _own(self, connection: sqlite3.Connection, send: str) -> Row:
+    def _own(self, connection: Connection, send: str) -> Row:
         """Return the row of a send that this process works on.
 
         A process whose lock is gone, such as one that is just ending, is taken for dead, and another takes its sends
         up: then it must not go on.
         """
+        connection.lock(f"send {send}")
         entry = self._unwritten.get(send)
         row = self._insert(connection, entry) if entry else _row(connection, "id = ?", (send,))
-        if row["owner"] != self._database.owner.name:
+        if row["owner"] != self._database.owner:
             raise LedgerError("Another process took this send up, taking this process for dead.", code="key_busy")
         return row
 
-    def _claim(self, connection: sqlite3.Connection, entry: Entry) -> Claim:
-        found = _row_or_none(connection, "app_id = ? AND key = ?", (entry.app_id, str(entry.key)))
+    def _claim(self, connection: Connection, entry: Entry) -> Claim:
+        connection.lock(f"key {entry.app_id} {entry.key}")
+        where, values = "app_id = ? AND key = ?", (entry.app_id, str(entry.key))
+        found = _row_or_none(connection, where, values)
+        if found is not None:
+            connection.lock(f"send {found['id']!s}")
+            found = _row_or_none(connection, where, values)  # as its owner left it, who may have just written
         if found is None:
             self._insert(connection, entry)
             return Claimed(entry.id)
@@ -204,15 +214,15 @@ class SendBook:
             )
         if found["state"] == "settled":
             return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
-        if found["owner"] is not None and is_alive(self._database.path, str(found["owner"])):
+        if found["owner"] is not None and self._database.is_alive(connection, str(found["owner"])):
             return Busy()
-        _store(connection, found | {"owner": self._database.owner.name})
+        _store(connection, found | {"owner": self._database.owner})
         send = str(found["id"])
         receipts = load_receipts(str(found["receipts"])) if found["receipts"] is not None else ()
         settled = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
         return Claimed(send, _past_attempts(connection, send), settled)
 
-    def _insert(self, connection: sqlite3.Connection, entry: Entry) -> Row:
+    def _insert(self, connection: Connection, entry: Entry) -> Row:
         row: Row = {
             "id": entry.id,
             "app_id": entry.app_id,
@@ -224,7 +234,7 @@ class SendBook:
             "message": entry.message,
             "created_at": _now(),
             "state": "open",
-            "owner": self._database.owner.name,
+            "owner": self._database.owner,
             "receipts": None,
         }
         _store(connection, row)
@@ -250,7 +260,7 @@ def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Recei
     return (evolve(receipts[0], recipients=entry.recipients),) if len(receipts) == 1 else receipts
 
 
-def _row_or_none(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row | None:
+def _row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> Row | None:
     found = connection.execute(_SELECT + where, values).fetchone()
     if found is None:
         return None
@@ -259,19 +269,19 @@ def _row_or_none(connection: sqlite3.Connection, where: str, values: tuple[str, 
     return dict(zip(COLUMNS, columns, strict=True))
 
 
-def _row(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Row:
+def _row(connection: Connection, where: str, values: tuple[str, ...]) -> Row:
     row = _row_or_none(connection, where, values)
     if row is None:
         raise LedgerError("A send vanished from the ledger while it was under way.", code="ledger_corrupt")
     return row
 
 
-def _store(connection: sqlite3.Connection, row: Row) -> None:
+def _store(connection: Connection, row: Row) -> None:
     columns = [row[name] for name in COLUMNS]
     connection.execute(_REPLACE, (*columns, checksum(columns)))
 
 
-def _past_attempts(connection: sqlite3.Connection, send: str) -> tuple[PastAttempt, ...]:
+def _past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
     rows = connection.execute(
         "SELECT recipients, disposition, explanation, status, ended_at, checksum FROM attempts WHERE send = ?"
         " ORDER BY id",

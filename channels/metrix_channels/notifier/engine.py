@@ -33,12 +33,12 @@ from ..ledger import (
     Attempt,
     Busy,
     Claimed,
-    Database,
     EvidenceBook,
     Finished,
     SendBook,
     SendJournal,
     Witness,
+    open_database,
     take_up,
 )
 from ..outcomes import Problem, Receipt
@@ -71,7 +71,7 @@ class Engine:
         self._file = file
         self._config: Config = file.current()
         self.templates = Templates(self._config.templates)
-        self.book_file = Database(self._config.ledger_path)
+        self.book_file = open_database(self._config)
         self.book = SendBook(self.book_file)
         kept = self._config.keep_attempts
         self.evidence = EvidenceBook(self.book_file, days=kept.days, size=kept.size)

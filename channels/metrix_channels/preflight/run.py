@@ -13,7 +13,7 @@ from ..checks import Check, Status
 from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError
 from ..errors.catalogue import CATALOGUE
-from ..ledger import Database, SendBook
+from ..ledger import SendBook, open_database
 from ..templating import Templates
 from .result import Preflight
 
@@ -125,15 +125,16 @@ def _check_template(templates: Templates, name: str, channel: Channel) -> Iterat
 
 async def check_ledger(config: Config) -> list[Check]:
     """Check that the ledger can be written, and that it is private."""
-    database = Database(config.ledger_path)
-    subject = str(config.ledger_path)
+    database = open_database(config)
+    subject = database.label
     try:
         await SendBook(database).check_writable()
     except MetrixChannelsError as error:
         return [Check.failed("ledger.writable", subject, error)]
     finally:
         await database.close()
-    return [Check("ledger.writable", subject, Status.PASS, "It can be written."), check_private(config.ledger_path)]
+    writable = Check("ledger.writable", subject, Status.PASS, "It can be written.")
+    return [writable] if config.ledger_path is None else [writable, check_private(config.ledger_path)]
 
 
 async def check_connection(config: Config, *, offline: bool) -> Check:

@@ -216,10 +216,10 @@ def fill_ledger(path, rows):
     """Write the run of a campaign that has sent half of its rows, one a batch."""
     import asyncio
 
-    from metrix_channels.ledger import BatchState, Changes, Database, Draft, RunBook, Tally
+    from metrix_channels.ledger import BatchState, Changes, Draft, RunBook, SqliteDatabase, Tally
 
     async def write():
-        database = Database(path)
+        database = SqliteDatabase(path)
         book = RunBook(database)
         pins = {
             "app_id": "app",

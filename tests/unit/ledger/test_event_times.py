@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from metrix_channels.ledger import Database, EventTimes, Wanted
+from metrix_channels.ledger import EventTimes, SqliteDatabase, Wanted
 
 AHEAD = 60_000
 OLD = 1_700_000_000_000
@@ -17,7 +17,7 @@ def run(path, steps, ahead=AHEAD):
     """Run `steps(times)` over a ledger of its own opening."""
 
     async def opened():
-        database = Database(path)
+        database = SqliteDatabase(path)
         try:
             return await steps(EventTimes(database, ahead))
         finally:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from metrix_channels.errors import UsageError
-from metrix_channels.ledger import Database, Evidence, EvidenceBook
+from metrix_channels.ledger import Evidence, EvidenceBook, SqliteDatabase
 
 
 def evidence(name="a1", *, reference="send-1", at=None, request='{"recipients":["u1"]}'):
@@ -29,7 +29,7 @@ def kept(path, *some, days=30, size=1_000_000):
     """Keep some, and return the ids of those that are left, the newest first."""
 
     async def run():
-        database = Database(path)
+        database = SqliteDatabase(path)
         book = EvidenceBook(database, days=days, size=size)
         for each in some:
             book.keep(each)
@@ -42,7 +42,7 @@ def kept(path, *some, days=30, size=1_000_000):
 
 def found(path, name):
     async def run():
-        database = Database(path)
+        database = SqliteDatabase(path)
         try:
             return await EvidenceBook(database, days=30, size=1_000_000).find(name)
         finally:

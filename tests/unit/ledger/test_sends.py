@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from metrix_channels.errors import LedgerError, problem
-from metrix_channels.ledger import Busy, Claimed, Database, Entry, Finished, SendBook
+from metrix_channels.ledger import Busy, Claimed, Entry, Finished, SendBook, SqliteDatabase
 from metrix_channels.outcomes import Outcome, Receipt
 
 NOW = datetime(2026, 3, 20, 6, 30, tzinfo=UTC)
@@ -26,7 +26,7 @@ def path(tmp_path):
 @asynccontextmanager
 async def opened(path):
     """A book as a process of its own would hold it."""
-    database = Database(path)
+    database = SqliteDatabase(path)
     try:
         yield SendBook(database)
     finally:
@@ -121,9 +121,9 @@ def test_what_a_dead_process_left_is_taken_up_with_its_attempts(path):
     """The intent without an end among them."""
     script = (
         "import asyncio, os, sys; from pathlib import Path\n"
-        "from metrix_channels.ledger import Database, Entry, SendBook\n"
+        "from metrix_channels.ledger import SqliteDatabase, Entry, SendBook\n"
         "async def main():\n"
-        "    book = SendBook(Database(Path(sys.argv[1])))\n"
+        "    book = SendBook(SqliteDatabase(Path(sys.argv[1])))\n"
         "    await book.claim(Entry('s1', 'a', 'k', b'text', 'sms', 'otp', ('u1',), None))\n"
         "    await book.intend('s1', ('u1',))\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -344,9 +344,9 @@ def test_a_rate_is_shared_by_all_processes(path):
     """Places are booked one after the other, whoever asks."""
     script = (
         "import asyncio, sys; from pathlib import Path\n"
-        "from metrix_channels.ledger import Database, SendBook\n"
+        "from metrix_channels.ledger import SqliteDatabase, SendBook\n"
         "async def main():\n"
-        "    book = SendBook(Database(Path(sys.argv[1])))\n"
+        "    book = SendBook(SqliteDatabase(Path(sys.argv[1])))\n"
         "    print([await book.pace(2.0, 60.0) for _ in range(4)][-1])\n"
         "asyncio.run(main())\n"
     )

@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import Database, database
-from metrix_channels.ledger.database import durable_settings
+from metrix_channels.ledger import SqliteDatabase, sqlite
+from metrix_channels.ledger.sqlite import durable_settings
 
 WAL, ROLLBACK = ("WAL", "FULL"), ("TRUNCATE", "EXTRA")
 
@@ -22,7 +22,7 @@ def in_ledger(path, *works):
     """Run each of `works` as a transaction of its own; return what the last came to."""
 
     async def run():
-        ledger, result = Database(path), None
+        ledger, result = SqliteDatabase(path), None
         try:
             for work in works:
                 result = await ledger.transact(work)
@@ -115,10 +115,10 @@ def test_many_processes_make_one_schema(tmp_path):
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from metrix_channels.ledger import Database\n"
+        "from metrix_channels.ledger import SqliteDatabase\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "work = lambda c: c.execute('SELECT hex(value) FROM salt').fetchone()[0]\n"
-        "print(asyncio.run(Database(Path(sys.argv[1])).transact(work)))\n"
+        "print(asyncio.run(SqliteDatabase(Path(sys.argv[1])).transact(work)))\n"
     )
     path = tmp_path / "l.db"
     children = [
@@ -192,7 +192,7 @@ def test_an_owner_that_cannot_register_gets_no_ledger(tmp_path):
 
 def test_a_ledger_that_stays_locked_is_named_so(tmp_path, monkeypatch):
     """Another process that holds the ledger for too long gives ledger_locked, after the patience and not before."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     path = tmp_path / "l.db"
     in_ledger(path, statement("SELECT 1"))
     script = (
@@ -205,7 +205,7 @@ def test_a_ledger_that_stays_locked_is_named_so(tmp_path, monkeypatch):
     ) as holder:
         holder.stdout.readline()
         assert refusal(path).code == "ledger_locked"
-        monkeypatch.setattr(database, "BUSY_SECONDS", 5.0)
+        monkeypatch.setattr(sqlite, "BUSY_SECONDS", 5.0)
         threading.Timer(0.2, holder.stdin.close).start()
         in_ledger(path, statement("SELECT 1"))
 
@@ -246,7 +246,7 @@ def test_deferred_work_comes_with_the_next_transaction_in_order(tmp_path):
     path = tmp_path / "l.db"
 
     async def run():
-        ledger = Database(path)
+        ledger = SqliteDatabase(path)
         for number in (1, 2):
             ledger.defer(statement(f"UPDATE pace SET next = next * 10 + {number}"))
         assert not path.exists()
@@ -264,7 +264,7 @@ def test_deferred_work_survives_a_transaction_that_fails(tmp_path):
     """It is part of whichever transaction succeeds first."""
 
     async def run():
-        ledger = Database(tmp_path / "l.db")
+        ledger = SqliteDatabase(tmp_path / "l.db")
         ledger.defer(statement("UPDATE pace SET next = 3"))
         with pytest.raises(LedgerError):
             await ledger.transact(statement("SELECT * FROM nothing"))
@@ -279,7 +279,7 @@ def test_closing_lets_go_even_when_the_last_words_cannot_be_written(tmp_path):
     """The error is told, the owner's lock is given up, and the object may be used again."""
 
     async def run():
-        ledger = Database(tmp_path / "l.db")
+        ledger = SqliteDatabase(tmp_path / "l.db")
         await ledger.transact(statement("SELECT 1"))
         ledger.defer(statement("SELECT * FROM nothing"))
         with pytest.raises(LedgerError):
@@ -294,9 +294,9 @@ def test_closing_lets_go_even_when_the_last_words_cannot_be_written(tmp_path):
 FORK_IN_A_TRANSACTION = """
 import asyncio, os, signal, sys, threading, time
 from pathlib import Path
-from metrix_channels.ledger import Database
+from metrix_channels.ledger import SqliteDatabase
 path, begun = Path(sys.argv[1]), threading.Event()
-ledger = Database(path)
+ledger = SqliteDatabase(path)
 
 def slow(connection):
     connection.execute("UPDATE pace SET next = next + 1")
@@ -309,7 +309,7 @@ begun.wait()
 child = os.fork()
 if child == 0:
     signal.alarm(10)
-    ledger = Database(path)  # the parent's is thrown away here
+    ledger = SqliteDatabase(path)  # the parent's is thrown away here
     asyncio.run(ledger.transact(lambda c: c.execute("UPDATE pace SET next = next + 10")))
     os._exit(0)
 status = os.waitpid(child, 0)[1]

@@ -1,0 +1,361 @@
+"""A ledger in PostgreSQL, for processes on any number of machines: each transaction takes effect once or not at all.
+
+A connection may be lost at any moment, also while the database commits. Each one therefore numbers its transactions in a
+table: who lost it looks there whether the last one was made, and otherwise runs it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from ..errors import LedgerError
+from .database import Connection, Cursor, Database, Work
+from .leases import LEASE_SECONDS, Lease
+from .postgres_schema import SCHEMA, prepare_schema
+
+T = TypeVar("T")
+
+PATIENCE: Final = 20.0
+"""Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
+_CONNECTIONS: Final = 4
+_PAUSE: Final = 0.1
+_IDLE: Final = 600.0
+_KEEPALIVE: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""A half-open connection is found out within seconds, instead of after the two hours of the kernel."""
+_SETTINGS: Final = (
+    f"SET search_path = {SCHEMA}; SET lock_timeout = '5s'; SET statement_timeout = '60s';"
+    # A process that was frozen within a transaction must not hold its locks for longer.
+    " SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning"
+)
+
+
+class PostgresConnection:
+    """A transaction under way, in the terms of `Connection`."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.raw = connection
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> Cursor:
+        """See `Connection`."""
+        return self.raw.execute(_translated(sql), _plain(values) if values else None)  # type: ignore[call-overload, no-any-return]
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> Cursor:
+        """See `Connection`."""
+        cursor = self.raw.cursor()
+        cursor.executemany(_translated(sql), [_plain(row) for row in rows])  # type: ignore[arg-type]
+        return cursor
+
+    def lock(self, what: str, *, shared: bool = False) -> None:
+        """See `Connection`."""
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        self.raw.execute(f"SELECT {function}(hashtextextended(%s, 0))", (f"{SCHEMA} {what}",))  # type: ignore[arg-type]  # noqa: S608
+
+    def next_ids(self, table: str, count: int) -> list[int]:
+        """See `Connection`."""
+        rows = self.raw.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", (table, count)
+        )
+        return sorted(number for (number,) in rows)
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """See `Connection`."""
+        copy = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with self.raw.cursor() as cursor, cursor.copy(copy) as into:  # type: ignore[arg-type]
+            for row in rows:
+                into.write_row(_plain(row))
+
+    def clock(self) -> float:
+        """Return the database's clock: it is the same for all machines."""
+        [(seconds,)] = self.raw.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return float(seconds)
+
+    def time(self) -> float:
+        """See `Connection`."""
+        return self.clock()
+
+    def overwrite_deleted(self) -> None:
+        """Do nothing: PostgreSQL's vacuum takes the place of what is deleted."""
+
+    def need_not_last(self) -> None:
+        """See `Connection`."""
+        self.raw.execute("SET LOCAL synchronous_commit = off")
+
+
+class PostgresDatabase(Database):
+    """A ledger in PostgreSQL.
+
+    Args:
+        url: of the database, as libpq understands it.
+        lease: seconds after its last sign of life in which this process counts as alive.
+    """
+
+    def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
+        self._url = url
+        self._lease_seconds = lease
+        self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
+        self._lock = threading.RLock()
+        self._idle: list[_Session] = []
+        self._deferred: deque[Work[object]] = deque()
+        self._lease: Lease | None = None
+        self._was_open = False
+
+    @property
+    def label(self) -> str:
+        """Host and name of the database."""
+        return label_of(self._url)
+
+    @property
+    def owner(self) -> str:
+        """See `Database`: known by a lease, on the database's own clock."""
+        return self.lease.name
+
+    @property
+    def lease(self) -> Lease:
+        """The sign of life of this process; a new one after others took it for dead."""
+        with self._lock:
+            if self._lease is None or self._lease.is_lost:
+                self._lease = Lease(self.connect, self._lease_seconds)
+            return self._lease
+
+    def is_alive(self, connection: Connection, owner: str) -> bool:
+        """See `Database`."""
+        found = connection.execute(
+            "SELECT 1 FROM owners WHERE name = ? AND lease_until > clock_timestamp()", (owner,)
+        ).fetchone()
+        return found is not None
+
+    async def transact(self, work: Work[T]) -> T:
+        """See `Database`."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work))
+
+    def defer(self, work: Work[object]) -> None:
+        """See `Database`."""
+        self._deferred.append(work)
+
+    async def close(self) -> None:
+        """See `Database`."""
+        try:
+            if self._deferred:
+                await self.transact(lambda _: None)
+        finally:
+            self._deferred.clear()
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
+            self._threads.shutdown(wait=True)
+            self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """Open a connection of its own, outside of any transaction.
+
+        Raises:
+            psycopg.Error: it cannot be reached.
+            LedgerError: ledger_newer, ledger_unavailable.
+        """
+        connection = psycopg.connect(self._url, autocommit=True, **_KEEPALIVE)
+        try:
+            if not self._was_open:
+                prepare_schema(connection, self.label)
+            connection.execute(_SETTINGS)
+        except BaseException:
+            connection.close()
+            raise
+        self._was_open = True
+        return connection
+
+    def _transact(self, work: Work[T]) -> T:
+        with self._lock:
+            deferred, self._deferred = self._deferred, deque()
+
+        def whole(connection: Connection) -> T:
+            for earlier in deferred:
+                earlier(connection)
+            return work(connection)
+
+        try:
+            return self._until_done(whole)
+        except BaseException:
+            with self._lock:
+                self._deferred.extendleft(reversed(deferred))
+            raise
+
+    def _until_done(self, work: Work[T]) -> T:
+        ends = time.monotonic() + PATIENCE
+        lost: tuple[_Session, T] | None = None
+        while True:
+            try:
+                if lost is not None:  # before anything else: the last attempt may have been made
+                    session, result = lost
+                    if session.was_committed(self.connect):
+                        return result
+                    lost = None
+                session = self._session()
+                try:
+                    result = session.run(work)
+                    session.commit()
+                except BaseException as error:
+                    if session.is_committing and session.is_broken:
+                        lost = session, result
+                    if not session.discard_if_broken() and not isinstance(error, _Again):
+                        self._give_back(session)
+                    raise
+                self._give_back(session)
+                return result
+            except _Again:
+                if time.monotonic() > ends:
+                    raise LedgerError(f"{self.label} is busy.", code="ledger_locked") from None
+            except psycopg.OperationalError as error:
+                if not _is_loss(error) or not self._was_open or time.monotonic() > ends:
+                    raise self._explained(error) from error
+            except psycopg.Error as error:
+                raise self._explained(error) from error
+            time.sleep(_PAUSE)
+
+    def _session(self) -> _Session:
+        with self._lock:
+            session = self._idle.pop() if self._idle else None
+        if session is not None and time.monotonic() - session.used_at > _IDLE:
+            session.close()  # others may have forgotten it
+            session = None
+        return session or _Session(self.connect())
+
+    def _give_back(self, session: _Session) -> None:
+        with self._lock:
+            self._idle.append(session)
+
+    def _explained(self, error: psycopg.Error) -> LedgerError:
+        locked = isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled))
+        code = "ledger_locked" if locked else "ledger_unavailable"
+        said = " ".join(str(error).split())
+        for secret in secrets_of(self._url):
+            said = said.replace(secret, "***")
+        return LedgerError(f"The ledger {self.label} cannot be used: {said}", code=code)
+
+    def _close(self) -> None:
+        with self._lock:
+            lease, self._lease = self._lease, None
+            sessions, self._idle = self._idle, []
+        if lease is not None:
+            lease.leave()
+        for session in sessions:
+            session.close()
+
+
+class _Again(Exception):  # noqa: N818 - no error: it is tried again
+    """The database undid a transaction for the sake of another one."""
+
+
+class _Session:
+    """One connection and the number of its last transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._name = uuid.uuid4().hex
+        self._serial = 0
+        self._process = os.getpid()
+        self.is_committing = False
+        self.used_at = time.monotonic()
+        connection.execute("INSERT INTO commits (connection, serial) VALUES (%s, 0)", (self._name,))
+
+    @property
+    def is_broken(self) -> bool:
+        return self._connection.closed
+
+    def run(self, work: Work[T]) -> T:
+        """Begin a transaction and do everything but commit it."""
+        self.is_committing = False
+        try:
+            self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            return work(PostgresConnection(self._connection))
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
+            raise _Again from error
+
+    def commit(self) -> None:
+        """Commit it: in one round trip with its number, which only a transaction that wrote something needs."""
+        self._serial += 1
+        self.is_committing = True
+        self._connection.execute(f"SELECT committed('{self._name}', {self._serial}); COMMIT")  # type: ignore[call-overload]  # noqa: S608 - own
+        self.is_committing = False
+        self.used_at = time.monotonic()
+
+    def was_committed(self, connect: Any) -> bool:
+        """Find out whether the last transaction was made; if it was not, it never will be."""
+        with connect() as connection:
+            # Removed: should the lost connection's commit still be under way, it finds its row gone and fails.
+            found = connection.execute(
+                "DELETE FROM commits WHERE connection = %s RETURNING serial", (self._name,)
+            ).fetchone()
+        return found is not None and found[0] == self._serial
+
+    def discard_if_broken(self) -> bool:
+        """Undo what is under way; True when the connection cannot be used any more."""
+        if not self.is_broken:
+            try:
+                self._connection.execute("ROLLBACK")
+            except psycopg.Error:
+                self._connection.close()
+        return self.is_broken
+
+    def close(self) -> None:
+        if self._process == os.getpid():
+            with contextlib.suppress(psycopg.Error):
+                self._connection.execute("DELETE FROM commits WHERE connection = %s", (self._name,))
+            self._connection.close()
+
+
+def label_of(url: str) -> str:
+    """Return what may be shown of a database's URL: host and name."""
+    try:
+        known = conninfo_to_dict(url)
+    except psycopg.Error:
+        return "postgresql"
+    return f"postgresql://{known.get('host') or ''}/{known.get('dbname') or ''}"
+
+
+def secrets_of(url: str) -> list[str]:
+    """Return what of a database's URL may not be shown."""
+    try:
+        password = conninfo_to_dict(url).get("password")
+    except psycopg.Error:
+        return [url]
+    return [str(password), url] if password else []
+
+
+def _is_loss(error: psycopg.OperationalError) -> bool:
+    """Tell whether the connection is gone, or none could be made, and the next one may do better."""
+    state = error.sqlstate
+    return state is None or state.startswith(("08", "57P")) or state in ("53300", "25P03")
+
+
+@lru_cache(maxsize=512)
+def _translated(sql: str) -> bytes:
+    return sql.replace("%", "%%").replace("?", "%s").encode() if "?" in sql else sql.encode()
+
+
+def _plain(values: Sequence[object]) -> list[object]:
+    """Return values as the tables hold them: numbers for truth, and no text that PostgreSQL refuses."""
+    return [
+        int(value)
+        if isinstance(value, bool)
+        else value.replace("\0", "␀")
+        if isinstance(value, str) and "\0" in value
+        else value
+        for value in values
+    ]

@@ -1,0 +1,149 @@
+"""Runs on SQLite: one process works on each, known to be alive by an OS lock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import CampaignError
+from ..outcomes import Problem, iso_utc
+from .database import Connection, Database
+from .holds import Hold
+from .marks import Parcel
+from .parcels import add_drafts, add_skips, add_troubles, opened, read_open, write_marks
+from .run_records import OVER, Changes, Committed, RunRecord, RunState, Tally, Wish
+from .runs import RunBook, count, note, require_own, seal_run
+
+Settle = Callable[[Parcel, Tally], None]
+"""Changes the batches of a parcel, and the counts with them."""
+Which = Callable[[Connection, int], Iterator[Parcel]]
+"""Gives parcels of a run."""
+
+
+class SoleRunBook(RunBook):
+    """Runs that one process at a time works on."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._working: set[int] = set()
+
+    async def draft(self, name: str, file: str, pins: Mapping[str, Any]) -> RunRecord:
+        """See `RunBook`."""
+        record = await super().draft(name, file, pins)
+        self._working.add(record.id)
+        return record
+
+    async def discard(self, run: int) -> None:
+        """See `RunBook`."""
+        await super().discard(run)
+        self._working.discard(run)
+
+    async def take(self, name: str) -> RunRecord:
+        """Become the one process that works on a run.
+
+        Raises:
+            CampaignError: run_missing; run_busy, beside a live process.
+        """
+
+        def work(connection: Connection) -> RunRecord:
+            record = self._locked(connection, name)
+            if record.live or record.id in self._working:
+                raise CampaignError(f"Another process works on the campaign {name!r}.", code="run_busy")
+            state, owner = RunState.RUNNING.value, self._database.owner
+            seal_run(connection, record.id, state=state, owner=owner, wish=None, halted_by=None, finished_at=None)
+            note(connection, record.id, "taken up", f"it was {record.state}")
+            return self._require(connection, record.id)
+
+        record = await self._database.transact(work)
+        self._working.add(record.id)
+        return record
+
+    async def leave(self, run: int, state: RunState, tally: Tally, halted_by: Problem | None = None) -> None:
+        """Let go of a run, in the state in which it is left."""
+
+        def work(connection: Connection) -> None:
+            over = iso_utc(datetime.now(UTC)) if state in OVER else None
+            why = json.dumps(halted_by.as_dict()) if halted_by else None
+            changes = {"state": state.value, "owner": None, "wish": None, "halted_by": why, "finished_at": over}
+            seal_run(connection, run, **changes)
+            count(connection, run, text)
+            note(connection, run, state.value, halted_by.message if halted_by else "")
+
+        text = tally.dump()
+        try:
+            await self._database.transact(work)
+        finally:
+            self._working.discard(run)
+
+    async def settle_all(self, record: RunRecord, settle: Settle, which: Which) -> Tally:
+        """Change the marks of many parcels in one transaction, such as those of a process that died.
+
+        Args:
+            record: the run, taken by this process.
+            settle: changes the batches of one parcel.
+            which: parcels to look at.
+
+        Returns:
+            The counts as they are afterwards.
+        """
+        run = record.id
+
+        def work(connection: Connection) -> Tally:
+            require_own(connection, self._database, run)
+            tally = record.tally.plus(Tally())
+            for parcel in which(connection, run):
+                settle(parcel, tally)
+                write_marks(connection, [(parcel.id, parcel.is_open, bytes(parcel.marks))])
+            count(connection, run, tally.dump())
+            return tally
+
+        return await self._database.transact(work)
+
+    def hold(self, run: int) -> WholeRun:
+        """Return what a dispatch works with, of a run that this process took."""
+        return WholeRun(self, self._database, run)
+
+    def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
+        return owner is not None and self._database.is_alive(connection, owner)
+
+
+class WholeRun(Hold):
+    """A run that this process took."""
+
+    def __init__(self, book: SoleRunBook, database: Database, run: int) -> None:
+        self._book = book
+        self._database = database
+        self._run = run
+
+    async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
+        """See `Hold`."""
+        return await self._database.transact(
+            lambda connection: read_open(connection, self._run, after, limit, canary=canary)
+        )
+
+    async def commit(self, changes: Changes, tally: Tally) -> Committed:
+        """See `Hold`."""
+        # As they are now: the dispatch goes on while the disk is waited for.
+        marks = [(parcel.id, parcel.is_open, bytes(parcel.marks)) for parcel in changes.parcels]
+        text = tally.dump()
+
+        def work(connection: Connection) -> Committed:
+            wish = require_own(connection, self._database, self._run)
+            write_marks(connection, marks)
+            added = add_drafts(connection, self._run, changes.drafts)
+            add_skips(connection, self._run, changes.skips)
+            add_troubles(connection, self._run, changes.troubles)
+            count(connection, self._run, text)
+            return Committed([opened(*each) for each in added], wish)
+
+        return await self._database.transact(work)
+
+    async def become(self, state: RunState) -> None:
+        """See `Hold`."""
+        await self._book.become(self._run, state)
+
+    async def wished(self) -> Wish | None:
+        """See `Hold`."""
+        return await self._book.wished(self._run)

