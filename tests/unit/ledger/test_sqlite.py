@@ -212,7 +212,7 @@ def test_a_ledger_that_stays_locked_is_named_so(tmp_path, monkeypatch):
 
 def test_five_seconds_are_waited_for_another_process():
     """Long enough for any commit, short enough to be told."""
-    assert database.BUSY_SECONDS == 5.0
+    assert sqlite.BUSY_SECONDS == 5.0
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
