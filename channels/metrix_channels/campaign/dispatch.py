@@ -7,7 +7,6 @@ pure functions as a single send; what the run as a whole decides stands in `brea
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,7 +36,6 @@ from ..ledger import (
     Batch,
     BatchState,
     Committed,
-    Draft,
     Hold,
     RunRecord,
     RunState,
@@ -45,10 +43,11 @@ from ..ledger import (
     SkipReason,
     Trouble,
     Wish,
+    draft_of,
 )
 from ..models import OnAmbiguous
 from ..outcomes import Outcome, Problem, iso_utc
-from .batch_queue import BatchQueue
+from .batch_queue import BatchQueue, Holdback
 from .breaker import Breaker
 from .posting import Post
 from .wording import Wording, request_body
@@ -57,6 +56,7 @@ from .writer import Writer
 _PARCELS: Final = 16
 _IDLE: Final = 0.5
 _ANSWER: Final = 2_000
+_LATE: Final = 0.03
 _STATES: Final = {
     Outcome.ACCEPTED: BatchState.ACCEPTED,
     Outcome.REJECTED: BatchState.REJECTED,
@@ -88,20 +88,28 @@ class Surroundings:
     Attributes:
         push: makes one attempt.
         admit: says why no request may be made now, such as a withdrawn verification; None when it may.
-        turn: waits for the next place under the rate limits.
+        turn: books the next place under the rate limits and returns the seconds until then.
+        is_paced: there is such a limit.
         quiet: seconds until requests may be made again; 0 for now.
         screen: says which recipients are to be sent nothing after all; None when nothing changed since the plan.
         observe: told after each commit.
         stop: when set, no further attempt is begun.
+        places: as many as this process may have requests under way.
+        breaker: follows all attempts of this process on the run.
+        holdback: holds all of them back when Metrix asks to wait.
     """
 
     push: Post
     admit: Callable[[], Problem | None]
     turn: Callable[[], Awaitable[float]]
+    is_paced: bool
     quiet: Callable[[], float]
     screen: Callable[[Sequence[str]], Awaitable[dict[str, SkipReason]]] | None
     observe: Callable[[], None]
     stop: asyncio.Event
+    places: asyncio.Semaphore
+    breaker: Breaker
+    holdback: Holdback
 
 
 @frozen
@@ -137,7 +145,7 @@ class Dispatch:
         self._wording = wording
         self._terms = terms
         self._around = around
-        self._breaker = Breaker()
+        self._breaker = around.breaker
         self._rng = random.Random()
         self._after = 0
         self._children: set[int] = set()
@@ -154,7 +162,7 @@ class Dispatch:
         self._ended = asyncio.Event()
         self._last: tuple[dict[str, object], bytes] | None = None
         self._clock = asyncio.get_running_loop().time
-        self._queue = BatchQueue(self._clock)
+        self._queue = BatchQueue(self._clock, around.holdback)
         self._writer = Writer(hold, record, self._committed, self._break, terms.concurrency)
 
     async def run(self) -> Ending:
@@ -184,17 +192,18 @@ class Dispatch:
         while (batch := await self._next()) is not None:
             self._busy += 1
             try:
-                await self._handle(batch)
+                async with self._around.places:
+                    await self._handle(batch)
             except Exception as error:  # noqa: BLE001 - what the other lanes have under way ends first
                 self._break(error)
             finally:
                 self._busy -= 1
-                self._queue.done(batch)
+                self._around.holdback.done(batch)
                 self._news.set()
 
     async def _next(self) -> Batch | None:
         while self._ending is None:
-            wait = max(self._queue.held_back(), self._around.quiet())
+            wait = max(self._around.holdback.seconds(), self._around.quiet())
             if wait <= 0:
                 if self._queue.ready < self._terms.concurrency and not self._exhausted and not self._fetching:
                     await self._fetch()
@@ -273,7 +282,7 @@ class Dispatch:
 
     async def _intend(self, batch: Batch) -> bool:
         """Write down that a request is about to leave; tells whether it may."""
-        await self._pause(await self._around.turn())
+        place = await self._turn()
         refusal = self._refusal() or (None if self._ending else self._breaker.began(again=batch.tries > 0))
         if refusal is not None:
             self._halt(refusal)
@@ -286,11 +295,20 @@ class Dispatch:
         self._tally.requests += 1
         self._move(batch, BatchState.SENDING)
         await self._writer.on_disk()
+        while self._around.is_paced and self._clock() - place > _LATE and not self._ending:
+            place = await self._turn()  # the disk took so long that others have begun to use this moment
         if self._ending:  # while the disk was waited for, something else ended the run
             self._take_back(batch)
             return False
         batch.flags &= ~APPROVED
         return True
+
+    async def _turn(self) -> float:
+        """Wait for the next place under the rate limits and return its moment."""
+        wait = await self._around.turn()
+        place = self._clock() + wait
+        await self._pause(wait)
+        return place
 
     def _refusal(self) -> Problem | None:
         """Look whether requests may still be made: once for all claims that become one commit."""
@@ -336,7 +354,7 @@ class Dispatch:
         if verdict.disposition not in (Disposition.NOT_TAKEN, Disposition.AMBIGUOUS):
             return self._breaker.answered(verdict)
         asked = _asked_to_wait(exchange)
-        if asked is not None and not self._queue.pause(asked, began):
+        if asked is not None and not self._around.holdback.pause(asked, began):
             return None
         return self._breaker.failed(verdict)
 
@@ -389,9 +407,8 @@ class Dispatch:
         batch.at = int(time.time())
         self._tally.batches += len(parts) - 1
         if parts:
-            text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
             self._dividing += 1
-            self._writer.add(Draft(text, len(parts), batch.parcel.canary, batch.flags, batch.attempts))
+            self._writer.add(draft_of(batch, parts))
         self._writer.mark(batch)
 
     def _said(self, batch: Batch) -> bytes | None:

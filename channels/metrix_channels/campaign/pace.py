@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 
 class Pace:
@@ -11,14 +11,19 @@ class Pace:
 
     Args:
         rate: requests a second of this run; None: no limit of its own.
-        shared: waits for a place under the limit that all processes of a ledger share, and returns the seconds until
-            then; None: there is none.
+        shared: each books a place under a limit that all processes of a ledger share, and returns the seconds until
+            then.
     """
 
-    def __init__(self, rate: float | None, shared: Callable[[], Awaitable[float]] | None) -> None:
+    def __init__(self, rate: float | None, shared: Sequence[Callable[[], Awaitable[float]]] = ()) -> None:
         self._rate = rate
         self._shared = shared
         self._next = 0.0
+
+    @property
+    def is_limited(self) -> bool:
+        """There is a limit, so that a place is a moment rather than now."""
+        return self._rate is not None or bool(self._shared)
 
     async def turn(self) -> float:
         """Book the next place and return the seconds until then."""
@@ -28,6 +33,6 @@ class Pace:
             place = max(self._next, now)
             self._next = place + 1 / self._rate
             wait = place - now
-        if self._shared is not None:
-            wait = max(wait, await self._shared())
+        for book in self._shared:
+            wait = max(wait, await book())
         return wait

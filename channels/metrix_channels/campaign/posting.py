@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from attrs import evolve
 
@@ -11,22 +11,21 @@ from ..api import PUSH, Disposition, Exchange, MetrixClient, Reply, Verdict, jud
 from ..ledger import Attempt, Batch, RunRecord, Witness
 from ..redact import Redactor, Secret
 from ..templating import fa_digits
-from .planning import Ready
 
 Post = Callable[[Batch, bytes, float], Awaitable[tuple[Exchange, Verdict]]]
 """Makes one attempt for a batch, with a body, within some seconds; returns what came back, and what it means."""
 
 
-def posting(client: MetrixClient, witness: Witness, record: RunRecord, ready: Ready) -> Post:
+def posting(client: MetrixClient, witness: Witness, record: RunRecord, sensitive: Iterable[str]) -> Post:
     """Return what makes the attempts of a run.
 
     Args:
         client: carries them.
         witness: takes note of those that fail; of the others when somebody listens.
         record: the run.
-        ready: its campaign.
+        sensitive: names of the values that nobody may see.
     """
-    sensitive, context = ready.template.sensitive, record.pins["context"]
+    context, channel = record.pins["context"], record.pins["channel"]["name"]
 
     def redactor(batch: Batch) -> Redactor:
         hidden = {**context, **batch.values}
@@ -46,7 +45,7 @@ def posting(client: MetrixClient, witness: Witness, record: RunRecord, ready: Re
                 body=body,
                 recipients=len(batch.recipients),
                 reference=record.name,
-                channel=ready.channel.name,
+                channel=channel,
                 campaign=record.name,
                 batch=batch.name,
                 began=began,

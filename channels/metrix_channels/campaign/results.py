@@ -126,6 +126,7 @@ class CampaignProgress:
         accepted, rejected, unknown, pending, skipped: recipients.
         requests: made so far.
         possible_duplicates: recipients who may have it twice.
+        workers: that are alive; None where this process sends.
     """
 
     planning: bool
@@ -138,9 +139,12 @@ class CampaignProgress:
     skipped: int
     requests: int
     possible_duplicates: int
+    workers: int | None = None
 
     @classmethod
-    def of(cls, tally: Tally, share_read: float | None, *, planning: bool) -> CampaignProgress:
+    def of(
+        cls, tally: Tally, share_read: float | None, *, planning: bool, workers: int | None = None
+    ) -> CampaignProgress:
         """Return what is told of counts."""
         settled = tally.accepted + tally.rejected + tally.unknown + tally.cancelled
         everybody = settled + tally.pending
@@ -155,6 +159,7 @@ class CampaignProgress:
             skipped=sum(tally.skipped.values()),
             requests=tally.requests,
             possible_duplicates=tally.possible_duplicates,
+            workers=workers,
         )
 
 

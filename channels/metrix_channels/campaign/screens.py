@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from ..errors import CampaignError
 from ..ledger import OVER, BatchState, Parcel, RunBook, SkipReason
@@ -15,6 +16,8 @@ from .suppression import listed
 
 _REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING)
 """Whom a batch reached or may have reached."""
+_UNDER_WAY: Final = 10
+"""Seconds that a commit may have been under way, with its time on it already."""
 
 
 class Screens:
@@ -58,12 +61,13 @@ class Screens:
         """Follow what other campaigns reached since the last look."""
         if self._cap is None:
             return
-        now = int(time.time())
-        since = max(self._looked - 1, now - int(self._cap.window.total_seconds()))
+        now = int(await self._book.now())
+        begins = now - int(self._cap.window.total_seconds())
+        since = max(self._looked - _UNDER_WAY, begins)
         others = [record for record in await self._book.all() if record.id != run]
         for record in others:
             if self._looked == 0 or record.live or record.id in self._live:
-                await self._follow(record.id, since)
+                await self._follow(record.id, since, begins)
         self._looked, self._live = now, {record.id for record in others if record.live}
 
     def barred(self, recipients: Sequence[str]) -> dict[str, SkipReason]:
@@ -83,10 +87,10 @@ class Screens:
         """Remove what was written to disk."""
         self._barred.close()
 
-    async def _follow(self, run: int, since: int) -> None:
+    async def _follow(self, run: int, since: int, begins: int) -> None:
         after = 0
         while parcels := await self._book.parcels(run, after, since=since):
-            self._barred.reach(run, (each for parcel in parcels for each in _reached(parcel, since)))
+            self._barred.reach(run, (each for parcel in parcels for each in _reached(parcel, begins)))
             after = parcels[-1].id
 
     async def _except(self, name: str) -> None:

@@ -27,6 +27,7 @@ from .run_records import (
 )
 from .runs import RunBook
 from .sends import SendBook
+from .settling import Back, Mark, cancelled, draft_of, interrupted, move
 from .sole import SoleRunBook
 from .sqlite import SqliteDatabase
 from .takeover import Takeover, take_up
@@ -38,6 +39,7 @@ __all__ = [
     "OVER",
     "REPEATED",
     "Attempt",
+    "Back",
     "Batch",
     "BatchState",
     "Busy",
@@ -54,6 +56,7 @@ __all__ = [
     "EvidenceBook",
     "Finished",
     "Hold",
+    "Mark",
     "Parcel",
     "Purged",
     "RunBook",
@@ -71,8 +74,12 @@ __all__ = [
     "Wanted",
     "Wish",
     "Witness",
+    "cancelled",
+    "draft_of",
     "every_parcel",
+    "interrupted",
     "interrupted_parcels",
+    "move",
     "open_database",
     "open_parcels",
     "purge",

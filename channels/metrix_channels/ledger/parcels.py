@@ -30,9 +30,9 @@ def add_drafts(connection: Connection, run: int, drafts: Sequence[Draft]) -> lis
     parcels, marks = [], []
     for parcel, draft in added:
         batches = zlib.compress(draft.batches.encode(), _QUICKLY)
-        parcels.append((parcel, run, int(draft.canary), batches, _sum(run, batches)))
+        parcels.append((parcel, run, int(draft.canary), batches, sum_of(run, batches)))
         new = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
-        marks.append((parcel, run, int(draft.canary), 1, now, new, _sum(parcel, new)))
+        marks.append((parcel, run, int(draft.canary), 1, now, new, sum_of(parcel, new)))
     connection.load("parcels", ("id", "run", "canary", "batches", "checksum"), parcels)
     connection.load("marks", ("parcel", "run", "canary", "open", "changed", "marks", "checksum"), marks)
     return added
@@ -49,7 +49,7 @@ def write_marks(connection: Connection, parcels: Sequence[tuple[int, bool, bytes
     now = int(connection.time())
     connection.executemany(
         "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ? WHERE parcel = ?",
-        [(int(is_open), now, marks, _sum(parcel, marks), parcel) for parcel, is_open, marks in parcels],
+        [(int(is_open), now, marks, sum_of(parcel, marks), parcel) for parcel, is_open, marks in parcels],
     )
 
 
@@ -58,7 +58,7 @@ def add_skips(connection: Connection, run: int, skips: Sequence[Skip]) -> None:
     if not skips:
         return
     texts = [(skip.reason.value, _ENCODE(skip.rows)) for skip in skips]
-    rows = [(run, reason, text, _sum(run, text.encode())) for reason, text in texts]
+    rows = [(run, reason, text, sum_of(run, text.encode())) for reason, text in texts]
     connection.load("skips", ("run", "reason", "rows", "checksum"), rows)
 
 
@@ -80,7 +80,7 @@ def read_open(connection: Connection, run: int, after: int, limit: int, *, canar
         _PARCELS + "WHERE m.run = ? AND m.open = 1 AND m.canary = ? AND m.parcel > ? ORDER BY m.parcel LIMIT ?",
         (run, int(canary), after, limit),
     ).fetchall()
-    return [_parcel(row, run) for row in rows]
+    return [parcel_of(row, run) for row in rows]
 
 
 def read_all(connection: Connection, run: int, after: int, limit: int, since: int = 0) -> list[Parcel]:
@@ -89,7 +89,7 @@ def read_all(connection: Connection, run: int, after: int, limit: int, since: in
         _PARCELS + "WHERE m.run = ? AND m.parcel > ? AND m.changed >= ? ORDER BY m.parcel LIMIT ?",
         (run, after, since, limit),
     ).fetchall()
-    return [_parcel(row, run) for row in rows]
+    return [parcel_of(row, run) for row in rows]
 
 
 def interrupted_parcels(connection: Connection, run: int) -> Iterator[Parcel]:
@@ -99,20 +99,21 @@ def interrupted_parcels(connection: Connection, run: int) -> Iterator[Parcel]:
 
 def open_parcels(connection: Connection, run: int) -> Iterator[Parcel]:
     """Give the parcels with a batch that has no outcome yet."""
-    return _in_turn(connection, run, "AND m.open = 1")
+    return in_turn(connection, run, "AND m.open = 1")
 
 
 def every_parcel(connection: Connection, run: int) -> Iterator[Parcel]:
     """Give all parcels of a run."""
-    return _in_turn(connection, run, "")
+    return in_turn(connection, run, "")
 
 
-def _in_turn(connection: Connection, run: int, condition: str) -> Iterator[Parcel]:
+def in_turn(connection: Connection, run: int, condition: str) -> Iterator[Parcel]:
+    """Give the parcels of a run that meet a condition in SQL, one at a time."""
     after = 0
     while row := connection.execute(
         _PARCELS + f"WHERE m.run = ? {condition} AND m.parcel > ? ORDER BY m.parcel LIMIT 1", (run, after)
     ).fetchone():
-        yield _parcel(row, run)
+        yield parcel_of(row, run)
         after = row[0]
 
 
@@ -123,20 +124,26 @@ def read_skips(connection: Connection, run: int, after: int, limit: int) -> list
     ).fetchall()
     found = []
     for number, reason, text, expected in rows:
-        _require(expected == _sum(run, text.encode()), f"skipped rows of the run {run}")
+        _require(expected == sum_of(run, text.encode()), f"skipped rows of the run {run}")
         found.append((int(number), Skip(SkipReason(reason), [(row, recipient) for row, recipient in json.loads(text)])))
     return found
 
 
-def _parcel(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Parcel:
+def parcel_of(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Parcel:
+    """Return a parcel of its row.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
     parcel, canary, batches, expected, marks, expected_of_marks = row
-    _require(expected == _sum(run, batches), f"parcel {parcel}")
-    _require(expected_of_marks == _sum(parcel, marks), f"what became of parcel {parcel}")
+    _require(expected == sum_of(run, batches), f"parcel {parcel}")
+    _require(expected_of_marks == sum_of(parcel, marks), f"what became of parcel {parcel}")
     contents: list[tuple[dict[str, object], list[str]]] = json.loads(zlib.decompress(batches))
     return Parcel.opened(parcel, bool(canary), contents, marks)
 
 
-def _sum(owner: int, content: bytes) -> int:
+def sum_of(owner: int, content: bytes) -> int:
+    """Return the checksum of what belongs to a row."""
     return zlib.crc32(content, owner & 0xFFFFFFFF)
 
 

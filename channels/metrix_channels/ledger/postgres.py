@@ -49,10 +49,16 @@ _SETTINGS: Final = (
 
 
 class PostgresConnection:
-    """A transaction under way, in the terms of `Connection`."""
+    """A transaction under way, in the terms of `Connection`.
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    Args:
+        connection: it is made on.
+        name: of that connection, unlike that of any other.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
         self.raw = connection
+        self.name = name
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Cursor:
         """See `Connection`."""
@@ -306,7 +312,7 @@ class _Session:
         """Begin a transaction and do everything but commit it."""
         try:
             self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            return work(PostgresConnection(self._connection))
+            return work(PostgresConnection(self._connection, self._name))
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
             raise _Again from error
 

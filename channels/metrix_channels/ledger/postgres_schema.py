@@ -64,6 +64,8 @@ def _migrate_procrastinate(connection: psycopg.Connection[Any], last: str) -> No
     """Bring the tables of the job queue up to the installed version, which carries its own migrations."""
     if not last:
         _run(connection, SchemaManager.get_schema())
+        # To tell whether a run has any job left, among those of all others.
+        _run(connection, "CREATE INDEX jobs_by_run ON procrastinate_jobs ((args->>'run')) WHERE status = 'todo'")
         return
     for name in _migrations():
         if name > last:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..errors import CampaignError, LedgerError
 from ..outcomes import Problem, iso_utc
@@ -39,6 +39,9 @@ class RunBook(ABC):
         database: the ledger's.
     """
 
+    planned: ClassVar[RunState] = RunState.RUNNING
+    """The state of a run whose plan is whole."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -67,6 +70,10 @@ class RunBook(ABC):
             return [record for row in rows if (record := self._run(connection, row))]
 
         return await self._database.transact(work)
+
+    async def now(self) -> float:
+        """Return seconds since 1970, by the clock that the changes of parcels are marked with."""
+        return await self._database.transact(lambda connection: connection.time())
 
     async def parcels(self, run: int, after: int = 0, *, limit: int = 20, since: int = 0) -> list[Parcel]:
         """Return the next parcels of a run that changed since a time, in seconds since 1970."""
@@ -162,7 +169,7 @@ class RunBook(ABC):
 
         def work(connection: Connection) -> RunRecord:
             written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
-            seal_run(connection, run, state=RunState.RUNNING.value, **written)
+            seal_run(connection, run, state=self.planned.value, **written)
             count(connection, run, text)
             note(connection, run, "planned", f"{tally.pending} recipients in {tally.batches} batches")
             return self._require(connection, run)

@@ -15,9 +15,8 @@ from .marks import Parcel
 from .parcels import add_drafts, add_skips, add_troubles, opened, read_open, write_marks
 from .run_records import OVER, Changes, Committed, RunRecord, RunState, Tally, Wish
 from .runs import RunBook, count, note, require_own, seal_run
+from .settling import Mark
 
-Settle = Callable[[Parcel, Tally], None]
-"""Changes the batches of a parcel, and the counts with them."""
 Which = Callable[[Connection, int], Iterator[Parcel]]
 """Gives parcels of a run."""
 
@@ -77,7 +76,7 @@ class SoleRunBook(RunBook):
         finally:
             self._working.discard(run)
 
-    async def settle_all(self, record: RunRecord, settle: Settle, which: Which) -> Tally:
+    async def settle_all(self, record: RunRecord, settle: Mark, which: Which) -> Tally:
         """Change the marks of many parcels in one transaction, such as those of a process that died.
 
         Args:

@@ -50,7 +50,7 @@ from .prepared import Call, Prepared, entry, prepare
 from .tracking import Tracker
 
 if TYPE_CHECKING:
-    from ..campaign import Campaigns
+    from ..campaign import Campaigns, Office
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
 
@@ -115,14 +115,21 @@ class Engine:
     @property
     def campaigns(self) -> Campaigns:
         """What plans and dispatches campaigns, with what this engine holds open."""
-        from ..campaign import Campaigns  # when it is needed: it is a third of the whole library
+        from ..campaign import Campaigns, execution_on  # when it is needed: it is a third of the whole library
 
         self._follow_loop()
         if self._campaigns is None:
-            self._campaigns = Campaigns(
-                self._file, self.templates, self.book_file, self.client_for_many, self.witness, self._stop
-            )
+            self._campaigns = Campaigns(office := self.office(), execution_on(self.book_file, office))
         return self._campaigns
+
+    def office(self) -> Office:
+        """Return what campaigns are sent with."""
+        from ..campaign import Office
+
+        self._follow_loop()
+        return Office(
+            self._file, self.templates, self.book, self.client_for_many, self.witness, self._stop, self._places
+        )
 
     def prepare(self, call: Call) -> Prepared:
         """Pass the gate, render and check; no network, no ledger."""

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from metrix_channels import LedgerError
-from metrix_channels.ledger import database
+from metrix_channels.ledger import sqlite
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import balance, document, people, started, under_way
 from support.damage import (
@@ -70,7 +70,7 @@ def test_a_ledger_that_cannot_be_trusted_sends_nothing(small, damage, code):
 
 def test_a_locked_ledger_sends_nothing(small, monkeypatch):
     """Once it is free, the campaign runs."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     project, server = small
     with project.notifier() as notifier:
         notifier.campaigns.all()
@@ -83,7 +83,7 @@ def test_a_locked_ledger_sends_nothing(small, monkeypatch):
 @pytest.mark.parametrize(("on_ambiguous", "duplicates"), [("hold", 0), ("retry", 2)])
 def test_a_ledger_that_is_locked_in_the_middle_stops_it(small, monkeypatch, on_ambiguous, duplicates):
     """What was in flight is in doubt; no further request is made; then it goes on."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     project, server = small
     project.configure(server.url, batch_size=1, concurrency=2, on_ambiguous=on_ambiguous)
     locks, lock = [], threading.Lock()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrix_channels.campaign.batch_queue import BatchQueue
+from metrix_channels.campaign.batch_queue import BatchQueue, Holdback
 from metrix_channels.ledger import Batch, Parcel
 
 
@@ -22,8 +22,13 @@ def clock():
 
 
 @pytest.fixture
-def queue(clock):
-    return BatchQueue(clock)
+def holdback(clock):
+    return Holdback(clock)
+
+
+@pytest.fixture
+def queue(clock, holdback):
+    return BatchQueue(clock, holdback)
 
 
 def batches(count):
@@ -51,26 +56,26 @@ def test_a_batch_to_be_repeated_waits_for_its_time(queue, clock):
     assert [queue.take(), queue.take()] == [again, other]
 
 
-def test_a_pause_holds_everything_back_and_then_one_goes_alone(queue, clock):
+def test_a_pause_holds_everything_back_and_then_one_goes_alone(queue, holdback, clock):
     """Its answer tells whether the pause was long enough."""
     one, two = batches(2)
     queue.add([one, two])
-    assert queue.pause(5.0, began=clock.now)
-    assert (queue.take(), queue.held_back()) == (None, 5.0)
+    assert holdback.pause(5.0, began=clock.now)
+    assert (queue.take(), holdback.seconds()) == (None, 5.0)
     clock.now += 5.0
     assert queue.take() is one
     assert queue.take() is None
-    queue.done(one)
+    holdback.done(one)
     assert queue.take() is two
 
 
-def test_requests_that_were_under_way_together_fail_once(queue, clock):
+def test_requests_that_were_under_way_together_fail_once(queue, holdback, clock):
     """A wave of answers that ask to wait is one failure; a later one is another."""
     began = clock.now - 1
-    assert [queue.pause(1.0, began=clock.now), queue.pause(1.0, began=began), queue.pause(1.0, began=began)] == [
+    assert [holdback.pause(1.0, began=clock.now), holdback.pause(1.0, began=began), holdback.pause(1.0, began=began)] == [
         True,
         False,
         False,
     ]
     clock.now += 3
-    assert queue.pause(1.0, began=clock.now)
+    assert holdback.pause(1.0, began=clock.now)

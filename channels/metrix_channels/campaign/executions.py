@@ -1,0 +1,18 @@
+"""Which way of sending runs belongs to which ledger."""
+
+from __future__ import annotations
+
+from ..ledger import Database, SoleRunBook, SqliteDatabase
+from .execution import Execution
+from .here import Here
+from .sending import Office
+
+
+def execution_on(database: Database, office: Office) -> Execution:
+    """Return what sends the runs of a ledger: this process for a file, workers for PostgreSQL."""
+    if isinstance(database, SqliteDatabase):
+        return Here(office, SoleRunBook(database))
+    from ..ledger.cluster import ClusterRunBook  # on demand, with its driver
+    from .elsewhere import Elsewhere
+
+    return Elsewhere(office, ClusterRunBook(database))

@@ -1,0 +1,62 @@
+"""The jobs that carry work to the workers: rows of Procrastinate's queue, in the same transactions as the books.
+
+Only its functions of a fixed version are called here; what fetches the jobs and runs them is the package `worker`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .database import Connection
+
+QUEUE: Final = "metrix_channels"
+SHARE: Final = "metrix_channels.share"
+"""The task that sends a share of a run."""
+POST: Final = "metrix_channels.post"
+"""The task that sends a message that somebody put into the ledger."""
+_STALLED: Final = "60 seconds"
+_KEPT: Final = "1 day"
+
+
+def defer_jobs(connection: Connection, run: int, count: int) -> None:
+    """Let workers look after a run so many times."""
+    connection.execute(
+        "SELECT count(procrastinate_defer_jobs_v1(ARRAY("
+        " SELECT ROW(?, ?, 0, NULL, NULL, jsonb_build_object('run', ?::bigint), NULL)::procrastinate_job_to_defer_v1"
+        " FROM generate_series(1, ?))))",
+        (QUEUE, SHARE, run, count),
+    )
+
+
+def waiting_jobs(connection: Connection, run: int) -> int:
+    """Count the jobs of a run that nobody has begun."""
+    [(found,)] = connection.execute(
+        "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND args->>'run' = ?", (str(run),)
+    ).fetchall()
+    return int(found)
+
+
+def defer_post(connection: Connection, send: str, seconds: float) -> None:
+    """Let a worker look after a message, after so many seconds."""
+    connection.execute(
+        "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(?, ?, 0, NULL, NULL, jsonb_build_object('send', ?::text),"
+        " now() + make_interval(secs => ?))::procrastinate_job_to_defer_v1])",
+        (QUEUE, POST, send, seconds),
+    )
+
+
+def fail_stalled_jobs(connection: Connection) -> None:
+    """End the jobs of workers that are gone: the ledger's own sweep defers what is left of their work.
+
+    Retried as they are, a worker that is slow and not dead would do the same once more.
+    """
+    connection.execute(
+        "SELECT procrastinate_finish_job_v1(job.id, 'failed', false) FROM procrastinate_jobs job"
+        " LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id"
+        " WHERE job.status = 'doing'"
+        f" AND (worker.id IS NULL OR worker.last_heartbeat < now() - interval '{_STALLED}')"
+    )
+    connection.execute(
+        "DELETE FROM procrastinate_jobs job WHERE status IN ('failed', 'aborted', 'cancelled') AND NOT EXISTS"
+        f" (SELECT 1 FROM procrastinate_events WHERE job_id = job.id AND at > now() - interval '{_KEPT}')"
+    )

@@ -1,0 +1,157 @@
+"""What one worker holds of a run: a parcel at a time, and the parts that it divides it into."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attrs import frozen
+
+from ..errors import LedgerError
+from .database import Connection, Database
+from .holds import Hold
+from .marks import Parcel
+from .parcels import add_drafts, add_skips, add_troubles, opened, parcel_of, sum_of
+from .postgres import PostgresConnection
+from .records import checksum, require_checksum
+from .run_records import Changes, Committed, RunRecord, RunState, Tally, Wish
+
+CONTENTS: Final = "p.id, p.canary, p.batches, p.checksum, m.marks, m.checksum"
+
+
+@frozen
+class Claim:
+    """A parcel that a worker claimed.
+
+    Attributes:
+        record: the run, with its counts at that moment.
+        owner: the worker.
+        parcel: what it claimed.
+        epoch: how often the parcel has been claimed by now.
+        orders: how the run is to be sent.
+    """
+
+    record: RunRecord
+    owner: str
+    parcel: Parcel
+    epoch: int
+    orders: str
+
+
+class Share(Hold):
+    """A claim and what becomes of it. What it writes counts only while nobody else has claimed the parcel.
+
+    Args:
+        database: the ledger's.
+        claim: the parcel.
+    """
+
+    def __init__(self, database: Database, claim: Claim) -> None:
+        self.record = claim.record
+        self.owner = claim.owner
+        self.orders = claim.orders
+        self.canary = claim.parcel.canary
+        self.batches = len(claim.parcel.batches)
+        self.epochs = {claim.parcel.id: claim.epoch}
+        self.is_quiet = False
+        self._database = database
+        self._parcel: Parcel | None = claim.parcel
+        self._counted = claim.record.tally.plus(Tally())
+
+    async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
+        """See `Hold`."""
+        if self._parcel is None or canary != self.canary:
+            return []
+        parcel, self._parcel = self._parcel, None
+        return [parcel]
+
+    async def commit(self, changes: Changes, tally: Tally) -> Committed:
+        """See `Hold`."""
+        run = self.record.id
+        # As they are now: the dispatch goes on while the disk is waited for.
+        marks = [(parcel.id, parcel.is_open, bytes(parcel.marks)) for parcel in changes.parcels]
+        now = tally.plus(Tally())
+        change = now.plus(self._counted, -1)
+
+        def work(connection: Connection) -> tuple[list[Any], Wish | None]:
+            self._mark(connection, marks)
+            added = add_drafts(connection, run, changes.drafts)
+            connection.executemany(
+                "UPDATE marks SET owner = ?, epoch = 1 WHERE parcel = ?", [(self.owner, parcel) for parcel, _ in added]
+            )
+            add_skips(connection, run, changes.skips)
+            add_troubles(connection, run, changes.troubles)
+            add_to_tally(connection, run, change)
+            return added, wish_of(connection, run)
+
+        added, wish = await self._database.transact(work)
+        self._counted = now
+        self.epochs |= dict.fromkeys((parcel for parcel, _ in added), 1)
+        for parcel, is_open, _ in marks:
+            if not is_open:
+                self.epochs.pop(parcel)
+        return Committed([opened(*each) for each in added], wish)
+
+    async def become(self, state: RunState) -> None:
+        """Remember that it is quiet now: a worker does not wait for hours, it hands back."""
+        self.is_quiet = state is RunState.WAITING
+
+    async def wished(self) -> Wish | None:
+        """See `Hold`."""
+        if self.is_quiet:
+            return Wish.PAUSE
+        return await self._database.transact(lambda connection: wish_of(connection, self.record.id))
+
+    def _mark(self, connection: Connection, marks: list[tuple[int, bool, bytes]]) -> None:
+        now = int(connection.time())
+        rows = [
+            (int(is_open), now, blob, sum_of(parcel, blob), is_open, parcel, self.owner, self.epochs.get(parcel, -1))
+            for parcel, is_open, blob in marks
+        ]
+        changed = connection.executemany(
+            "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ?,"
+            " owner = CASE WHEN ? = 1 THEN owner END WHERE parcel = ? AND owner = ? AND epoch = ?",
+            rows,
+        )
+        if marks and changed.rowcount != len(marks):
+            raise LedgerError("Another worker took over what this one was sending.", code="run_lost")
+
+
+def wish_of(connection: Connection, run: int) -> Wish | None:
+    """Return what somebody asks of a run: workers leave one that does not go on as they leave one that is to rest."""
+    row = connection.execute("SELECT state, wish FROM runs WHERE id = ?", (run,)).fetchone()
+    if row is None or row[0] != RunState.RUNNING:
+        return Wish.PAUSE
+    return Wish(row[1]) if row[1] else None
+
+
+def free(connection: Connection, share: Share) -> list[Parcel]:
+    """Let others claim what is left of a share; return it, as it was left."""
+    left = []
+    for parcel, epoch in sorted(share.epochs.items()):
+        found = connection.execute(
+            f"SELECT {CONTENTS} FROM marks m JOIN parcels p ON p.id = m.parcel"  # noqa: S608 - constants
+            " WHERE m.parcel = ? AND m.owner = ? AND m.epoch = ? AND m.open = 1 FOR UPDATE OF m",
+            (parcel, share.owner, epoch),
+        ).fetchone()
+        if found is not None:
+            connection.execute("UPDATE marks SET owner = NULL WHERE parcel = ?", (parcel,))
+            left.append(parcel_of(found, share.record.id))
+    return left
+
+
+def add_to_tally(connection: Connection, run: int, change: Tally) -> None:
+    """Add to the counts of a run, in the part that only this connection writes: nobody waits for anybody."""
+    if change == Tally():
+        return
+    part = connection.name if isinstance(connection, PostgresConnection) else ""
+    found = connection.execute("SELECT tally, checksum FROM tallies WHERE run = ? AND part = ?", (run, part)).fetchone()
+    before = Tally()
+    if found is not None:
+        require_checksum(found[1], (run, found[0]), f"the counts of the run {run}")
+        before = Tally.load(found[0])
+    text = before.plus(change).dump()
+    connection.execute(
+        "INSERT INTO tallies (run, part, tally, checksum) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (run, part) DO UPDATE SET tally = excluded.tally, checksum = excluded.checksum",
+        (run, part, text, checksum((run, text))),
+    )
