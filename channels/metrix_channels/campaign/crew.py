@@ -131,7 +131,7 @@ class Crew:
 
     async def _dismiss(self, run: int) -> None:
         post = self._posts.pop(run)
-        while post.users:  # of earlier orders, whose shares are about to end
+        while post.users:  # noqa: ASYNC110 - of earlier orders, whose shares are about to end
             await asyncio.sleep(0.05)
         await post.sender.close()
 

@@ -31,6 +31,8 @@ class Elsewhere(Execution):
         book: the ledger's book of runs.
     """
 
+    is_elsewhere = True
+
     def __init__(self, office: Office, book: ClusterRunBook) -> None:
         self.book: ClusterRunBook = book
         self._office = office

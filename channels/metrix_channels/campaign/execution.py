@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from ..errors import CampaignError
 from ..ledger import Back, RunBook, RunRecord
@@ -18,9 +19,11 @@ class Execution(ABC):
 
     Attributes:
         book: the ledger's book of runs.
+        is_elsewhere: others send, so that this process may leave.
     """
 
     book: RunBook
+    is_elsewhere: ClassVar[bool] = False
 
     @abstractmethod
     async def begin(
@@ -33,10 +36,7 @@ class Execution(ABC):
             campaign: its file.
             lists: of recipients who are sent nothing.
             watch: told how far it has come.
-            detach: return as soon as others send it.
-
-        Raises:
-            UsageError: nobody else would.
+            detach: return as soon as others send it; only where they do.
         """
 
     @abstractmethod

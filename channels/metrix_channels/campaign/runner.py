@@ -13,7 +13,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from ..config import require_verified
-from ..errors import CampaignError
+from ..errors import CampaignError, ConfigError
 from ..ledger import (
     APPROVED,
     OVER,
@@ -71,6 +71,7 @@ class Campaigns:
         canary: int | None = None,
         watch: Watcher | None = None,
         confirm: Confirm | None = None,
+        detach: bool = False,
     ) -> RunRecord:
         """Plan a campaign and dispatch it, or take up its halted or interrupted run.
 
@@ -80,6 +81,7 @@ class Campaigns:
             canary: in place of the file's own.
             confirm: shown a new plan; when it says no, nothing of it is left.
             watch: told how far the run has come.
+            detach: return as soon as workers have it.
 
         Returns:
             The run as it is left: finished, finished_with_errors, halted, paused, cancelled or interrupted.
@@ -91,6 +93,7 @@ class Campaigns:
                 run_paused, run_pinned, schedule_missed, interrupted.
             LedgerError: the books cannot be kept.
         """
+        self._require_detachable(detach)
         campaign = _named(load_campaign(path), name, canary)
         found = await self.book.find(campaign.name)
         if found is None:
@@ -100,17 +103,18 @@ class Campaigns:
             if confirm is not None and not await asyncio.to_thread(confirm, CampaignStatus.of(record)):
                 await self.book.discard(record.id)
                 raise CampaignError("Not confirmed; nothing was sent.", code="interrupted")
-            return await self._execution.begin(record, campaign, self._lists(ready), watch)
+            return await self._execution.begin(record, campaign, self._lists(ready), watch, detach=detach)
         _require_resumable(found)
         if found.state is RunState.PAUSED:
             raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused")
-        return await self._go_on(found, campaign, watch)
+        return await self._go_on(found, campaign, watch, detach=detach)
 
-    async def resume(self, name: str, *, watch: Watcher | None = None) -> RunRecord:
+    async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> RunRecord:
         """Go on with a paused, halted or interrupted run; see `run`."""
+        self._require_detachable(detach)
         found = await self.book.get(name)
         _require_resumable(found)
-        return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch)
+        return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, detach=detach)
 
     async def retry(self, name: str, which: BatchState, *, watch: Watcher | None = None) -> RunRecord:
         """Move what was rejected, or is unknown, back to pending, and dispatch.
@@ -212,16 +216,28 @@ class Campaigns:
         return record
 
     async def _go_on(
-        self, found: RunRecord, campaign: Campaign, watch: Watcher | None, back: Back | None = None
+        self,
+        found: RunRecord,
+        campaign: Campaign,
+        watch: Watcher | None,
+        back: Back | None = None,
+        *,
+        detach: bool = False,
     ) -> RunRecord:
         """Send what is left of a run, after a look at what it is pinned to."""
         ready = self._ready(campaign)
+        if found.live and not self._execution.is_elsewhere:
+            raise CampaignError(f"Another process works on the campaign {found.name!r}.", code="run_busy")
         if found.state is RunState.PLANNING:
             raise CampaignError(f"Another process plans the campaign {found.name!r}.", code="run_busy")
         file = campaign.audience.file
         digest = found.pins["audience"]["digest"] if file == STDIN else await asyncio.to_thread(audience_digest, file)
         require_unchanged(found, pins_of(campaign, ready.config, ready.channel, ready.template, digest))
-        return await self._execution.go_on(found, campaign, self._lists(ready), watch, back)
+        return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)
+
+    def _require_detachable(self, detach: bool) -> None:
+        if detach and not self._execution.is_elsewhere:
+            raise ConfigError("Only workers could send it without this process.", code="ledger_not_shared")
 
     def _lists(self, ready: Ready) -> list[Path]:
         return [*ready.config.suppress, *ready.campaign.suppress]

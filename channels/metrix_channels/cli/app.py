@@ -226,4 +226,5 @@ from . import (  # noqa: E402 - the verbs register themselves
     send,  # noqa: F401
     support_bundle,  # noqa: F401
     tracking,  # noqa: F401
+    worker,  # noqa: F401
 )

@@ -31,11 +31,17 @@ campaign = typer.Typer(
 app.add_typer(campaign, name="campaign")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A campaign file.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="With a ledger in PostgreSQL: leave as soon as the workers have it.")
+]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A campaign's name.")]
 _EXITS = {"finished": 0, "finished_with_errors": 1, "cancelled": 1}
+_GOING_ON = ("waiting", "running")
+_WITHOUT = "The workers go on without this command. `campaign status` shows how far, `campaign pause` stops them."
 _RESTING = {
     "interrupted": ("interrupted", "The campaign was interrupted; it goes on where it stopped."),
     "paused": ("run_paused", "The campaign was paused."),
+    **dict.fromkeys(_GOING_ON, ("interrupted", _WITHOUT)),
 }
 
 
@@ -55,6 +61,7 @@ def run(
         typer.Option("--canary", metavar="N", min=1, help="So many go first, alone.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
+    detach: Detach = False,
 ) -> None:
     """Plan a campaign whole, then send it; or go on with its halted or interrupted run.
 
@@ -73,8 +80,14 @@ def run(
             state,
             notifier,
             lambda shown: notifier.campaigns.run(
-                file, name=name, canary=canary, watch=shown.watch, confirm=shown.confirm if asks else None
+                file,
+                name=name,
+                canary=canary,
+                watch=shown.watch,
+                confirm=shown.confirm if asks else None,
+                detach=detach,
             ),
+            detach=detach,
         )
 
 
@@ -132,11 +145,16 @@ def pause(context: typer.Context, name: Name) -> None:
 
 
 @campaign.command(epilog=example("metrix-channels campaign resume nowruz-sale"))
-def resume(context: typer.Context, name: Name) -> None:
+def resume(context: typer.Context, name: Name, detach: Detach = False) -> None:
     """Go on with a paused, halted or interrupted campaign."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
-        _dispatch(state, notifier, lambda shown: notifier.campaigns.resume(name, watch=shown.watch))
+        _dispatch(
+            state,
+            notifier,
+            lambda shown: notifier.campaigns.resume(name, watch=shown.watch, detach=detach),
+            detach=detach,
+        )
 
 
 @campaign.command(epilog=example("metrix-channels campaign cancel nowruz-sale"))
@@ -213,14 +231,16 @@ def report(
         state.output.say(f"{html} is the report as a page.", "bold")
 
 
-def _dispatch(state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus]) -> None:
+def _dispatch(
+    state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus], *, detach: bool = False
+) -> None:
     with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
         found = work(shown)
     why = found.halted_by
-    if why is None and found.state in _RESTING:
+    if why is None and found.state in _RESTING and not detach:
         code, message = _RESTING[found.state]
         why = problem(code, message)
-    state.status = _EXITS.get(found.state, 4)
+    state.status = 0 if detach and found.state in _GOING_ON else _EXITS.get(found.state, 4)
     if why is not None:
         state.output.error(_as_error(why), found.as_dict())
     elif state.output.as_json:

@@ -55,7 +55,10 @@ class Live:
             return
         if self._sending is None:
             self._sending = Bar(self.bars, "Sending", progress.accepted)
-        self._sending.move(progress.share, self._sending.counted(progress))
+        counts = self._sending.counted(progress)
+        if progress.workers is not None:
+            counts += f" · {progress.workers} workers" if progress.workers else " · no worker is running"
+        self._sending.move(progress.share, counts)
 
     def confirm(self, planned: CampaignStatus) -> bool:
         """Show a plan and ask whether to send it; a signal or the end of input means no."""

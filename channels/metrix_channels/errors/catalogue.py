@@ -269,6 +269,11 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Make room or repair the ledger first. Look in Metrix's dashboard before sending again.",
         1,
     ),
+    "ledger_not_shared": Situation(
+        "The ledger is a file of one machine, and this needs one that machines share.",
+        "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` wherever there is room.",
+        2,
+    ),
     "ledger_locked": Situation(
         "The ledger stayed locked by another process.",
         "Try again; see which process holds it for so long.",

@@ -1,8 +1,8 @@
 """Runs on PostgreSQL: any number of workers send each, a parcel at a time, and what a dead one left has a name.
 
 Jobs carry the work, and the ledger decides. A job says only that a run has something to send. Its worker claims a
-parcel: that raises the parcel's epoch, and what the worker writes counts only under this epoch. Whoever no longer renews
-its lease is taken for dead by the sweep, which makes ambiguous what was under way and lets others claim the rest.
+parcel: that raises the parcel's epoch, and what the worker writes counts only under this epoch. Whoever no longer
+renews its lease is taken for dead by the sweep, which makes ambiguous what was under way and frees the rest.
 """
 
 from __future__ import annotations

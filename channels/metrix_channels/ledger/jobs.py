@@ -54,9 +54,11 @@ def fail_stalled_jobs(connection: Connection) -> None:
         "SELECT procrastinate_finish_job_v1(job.id, 'failed', false) FROM procrastinate_jobs job"
         " LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id"
         " WHERE job.status = 'doing'"
-        f" AND (worker.id IS NULL OR worker.last_heartbeat < now() - interval '{_STALLED}')"
+        " AND (worker.id IS NULL OR worker.last_heartbeat < now() - ?::interval)",
+        (_STALLED,),
     )
     connection.execute(
         "DELETE FROM procrastinate_jobs job WHERE status IN ('failed', 'aborted', 'cancelled') AND NOT EXISTS"
-        f" (SELECT 1 FROM procrastinate_events WHERE job_id = job.id AND at > now() - interval '{_KEPT}')"
+        " (SELECT 1 FROM procrastinate_events WHERE job_id = job.id AND at > now() - ?::interval)",
+        (_KEPT,),
     )

@@ -66,6 +66,11 @@ class Lease:
             self._connection.execute("DELETE FROM owners WHERE name = %s", (self.name,))
         self._connection.close()
 
+    def expire(self) -> None:
+        """Renew no more: whatever is under this name is others' to settle, as if this process had died."""
+        self._gone = True
+        self._left.set()
+
     def _renew(self) -> None:
         while not self._left.wait(self._seconds * _SHARE):
             began = time.monotonic()

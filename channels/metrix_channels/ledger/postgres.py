@@ -33,7 +33,7 @@ PATIENCE: Final = 20.0
 _CONNECTIONS: Final = 4
 _PAUSE: Final = 0.1
 _IDLE: Final = 600.0
-_KEEPALIVE: Final[dict[str, Any]] = {
+KEEPALIVE: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -112,11 +112,15 @@ class PostgresDatabase(Database):
     Args:
         url: of the database, as libpq understands it.
         lease: seconds after its last sign of life in which this process counts as alive.
+
+    Attributes:
+        url: with its password.
+        lease_seconds: for the next name that this process takes.
     """
 
     def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
-        self._url = url
-        self._lease_seconds = lease
+        self.url = url
+        self.lease_seconds = lease
         self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
         self._lock = threading.RLock()
         self._idle: list[_Session] = []
@@ -127,7 +131,7 @@ class PostgresDatabase(Database):
     @property
     def label(self) -> str:
         """Host and name of the database."""
-        return label_of(self._url)
+        return label_of(self.url)
 
     @property
     def owner(self) -> str:
@@ -139,8 +143,20 @@ class PostgresDatabase(Database):
         """The sign of life of this process; a new one after others took it for dead."""
         with self._lock:
             if self._lease is None or self._lease.is_lost:
-                self._lease = Lease(self.connect, self._lease_seconds)
+                self._lease = Lease(self.connect, self.lease_seconds)
             return self._lease
+
+    @property
+    def lease_holds(self) -> bool:
+        """Nobody may have taken this process for dead."""
+        return self._lease is not None and self._lease.holds
+
+    def give_up_name(self) -> None:
+        """Let others take over what this process has under its name, once its lease has run out."""
+        with self._lock:
+            if self._lease is not None:
+                self._lease.expire()
+                self._lease = None
 
     def is_alive(self, connection: Connection, owner: str) -> bool:
         """See `Database`."""
@@ -175,7 +191,7 @@ class PostgresDatabase(Database):
             psycopg.Error: it cannot be reached.
             LedgerError: ledger_newer, ledger_unavailable.
         """
-        connection = psycopg.connect(make_conninfo(self._url, **_KEEPALIVE), autocommit=True)
+        connection = psycopg.connect(make_conninfo(self.url, **KEEPALIVE), autocommit=True)
         try:
             if not self._was_open:
                 prepare_schema(connection, self.label)
@@ -236,7 +252,7 @@ class PostgresDatabase(Database):
         locked = isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled))
         code = "ledger_locked" if locked else "ledger_unavailable"
         said = " ".join(str(error).split())
-        for secret in secrets_of(self._url):
+        for secret in secrets_of(self.url):
             said = said.replace(secret, "***")
         return LedgerError(f"The ledger {self.label} cannot be used: {said}", code=code)
 

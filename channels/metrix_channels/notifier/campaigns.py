@@ -50,6 +50,7 @@ class AsyncCampaigns:
         canary: int | None = None,
         watch: Watcher | None = None,
         confirm: Confirm | None = None,
+        detach: bool = False,
     ) -> CampaignStatus:
         """Plan a campaign whole and send it; or go on with its halted or interrupted run.
 
@@ -59,6 +60,7 @@ class AsyncCampaigns:
             canary: so many go first, alone; in place of the file's own.
             watch: told, about ten times a second, how far it has come.
             confirm: shown a new plan; when it returns False, nothing is sent and nothing of the plan is left.
+            detach: with a ledger in PostgreSQL: return as soon as the workers have it.
 
         Returns:
             The run as it was left. Look at `.state`: finished, finished_with_errors, halted (`.halted_by` says why;
@@ -70,7 +72,9 @@ class AsyncCampaigns:
                 run_paused, run_pinned, run_finished, run_cancelled: the run is as it was.
             LedgerError: the books cannot be kept.
         """
-        record = await self._campaigns().run(Path(path), name=name, canary=canary, watch=watch, confirm=confirm)
+        record = await self._campaigns().run(
+            Path(path), name=name, canary=canary, watch=watch, confirm=confirm, detach=detach
+        )
         return CampaignStatus.of(record)
 
     def start(self, path: Pathlike, *, name: str | None = None, canary: int | None = None) -> AsyncCampaignHandle:
@@ -128,9 +132,9 @@ class AsyncCampaigns:
         """
         return CampaignStatus.of(await self._campaigns().pause(name))
 
-    async def resume(self, name: str, *, watch: Watcher | None = None) -> CampaignStatus:
+    async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> CampaignStatus:
         """Go on with a paused, halted or interrupted campaign; see `run`."""
-        return CampaignStatus.of(await self._campaigns().resume(name, watch=watch))
+        return CampaignStatus.of(await self._campaigns().resume(name, watch=watch, detach=detach))
 
     async def cancel(self, name: str) -> CampaignStatus:
         """End a campaign for good: whoever is pending is sent nothing. A live one is asked to.

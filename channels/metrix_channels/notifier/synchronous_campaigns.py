@@ -37,9 +37,12 @@ class Campaigns:
         canary: int | None = None,
         watch: Watcher | None = None,
         confirm: Confirm | None = None,
+        detach: bool = False,
     ) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; `watch` is called in another thread."""
-        return self._portal.call(self._campaigns.run(path, name=name, canary=canary, watch=watch, confirm=confirm))
+        return self._portal.call(
+            self._campaigns.run(path, name=name, canary=canary, watch=watch, confirm=confirm, detach=detach)
+        )
 
     def start(self, path: Pathlike, *, name: str | None = None, canary: int | None = None) -> CampaignHandle:
         """Begin `run` in the background and return a handle on it."""
@@ -67,9 +70,9 @@ class Campaigns:
         """Let a campaign rest until `resume`."""
         return self._portal.call(self._campaigns.pause(name))
 
-    def resume(self, name: str, *, watch: Watcher | None = None) -> CampaignStatus:
+    def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> CampaignStatus:
         """Go on with a paused, halted or interrupted campaign."""
-        return self._portal.call(self._campaigns.resume(name, watch=watch))
+        return self._portal.call(self._campaigns.resume(name, watch=watch, detach=detach))
 
     def cancel(self, name: str) -> CampaignStatus:
         """End a campaign for good."""

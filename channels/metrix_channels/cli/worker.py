@@ -1,0 +1,58 @@
+"""`worker`: takes batches from a ledger in PostgreSQL until it is stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from .app import app, example, state_of
+from .values import read_duration
+
+
+@app.command(epilog=example("metrix-channels worker", "metrix-channels worker --concurrency 16 --health 8027"))
+def worker(
+    context: typer.Context,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Shares of campaigns at one time.")
+    ] = 8,
+    lease: Annotated[
+        str,
+        typer.Option("--lease", metavar="TIME", help="So long after its last sign of life others take over its work."),
+    ] = "30s",
+    health: Annotated[
+        int | None,
+        typer.Option(
+            "--health", metavar="PORT", min=0, max=65535, help="Serve /health and /metrics there.", show_default=False
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address of --health.")] = "127.0.0.1",
+) -> None:
+    """Send what the ledger in PostgreSQL has to send, beside any number of other workers, until it is stopped.
+
+    Start it wherever there is room. SIGTERM lets the requests under way end and gives back the rest: exit status 0. A
+    worker that was killed or frozen is taken for dead after its lease, and what it had under way is in doubt: resent or
+    held, as on_ambiguous says.
+    """
+    from ..worker import work
+
+    state = state_of(context)
+    seconds = read_duration("--lease", lease).total_seconds()
+    if seconds < 1:
+        raise UsageError("--lease must be a second or more.", code="usage")
+    listener = None
+    if health is not None:
+        from ..pages.serving import listen, url_of
+
+        listener = listen(host, health, "health endpoint")
+        state.output.hint(f"{url_of(host, listener.getsockname()[1])}/health")
+
+    def ready(name: str) -> None:
+        if state.output.as_json:
+            state.output.document({"worker": name})
+            return
+        state.output.say(f"Worker {name[:8]} takes work. Ctrl-C ends it.")
+
+    orderly = work(state.config_file(), concurrency=concurrency, lease=seconds, health=listener, on_ready=ready)
+    state.status = 0 if orderly else 4

@@ -1,0 +1,64 @@
+"""The job queue as a worker sees it: which tasks there are, and how they are fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import psycopg
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ProcrastinateException
+from psycopg.conninfo import make_conninfo
+
+from ..ledger.jobs import QUEUE, SHARE
+from ..ledger.postgres import KEEPALIVE
+from ..ledger.postgres_schema import SCHEMA
+from ..logs import say
+
+_POLL: Final = 1.0
+_HEARTBEAT: Final = 5.0
+_AGAIN: Final = 1.0
+
+Task = Callable[[int], Awaitable[None]]
+"""Does what a job asks for."""
+
+
+async def fetch_jobs(url: str, concurrency: int, share: Task) -> None:
+    """Fetch jobs and do them, until this is cancelled; then end those that were begun.
+
+    Procrastinate stops by design when it loses the database: so it is started again, for as long as this goes on.
+
+    Args:
+        url: of the database.
+        concurrency: jobs at one time.
+        share: sends a share of a run, named by its number.
+    """
+    while True:
+        app = _app(url, concurrency, share)
+        try:
+            async with app.open_async():
+                await app.run_worker_async(
+                    queues=[QUEUE],
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=_POLL,
+                    update_heartbeat_interval=_HEARTBEAT,
+                    delete_jobs="successful",
+                )
+        except (ProcrastinateException, psycopg.Error, OSError) as error:
+            say(logging.WARNING, f"The job queue was lost, and is looked for again: {type(error).__name__}")
+        await asyncio.sleep(_AGAIN)
+
+
+def _app(url: str, concurrency: int, share: Task) -> App:
+    conninfo = make_conninfo(url, options=f"-c search_path={SCHEMA}", **KEEPALIVE)
+    connector = PsycopgConnector(conninfo=conninfo, min_size=1, max_size=min(concurrency, 4) + 1, timeout=5.0)
+    app = App(connector=connector)
+
+    @app.task(name=SHARE, queue=QUEUE)
+    async def work_on(run: int, **_: Any) -> None:
+        await share(run)
+
+    return app

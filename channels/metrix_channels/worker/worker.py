@@ -1,0 +1,128 @@
+"""One worker process: it fetches jobs, shows that it lives, looks after what others left, and ends in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from ..campaign.crew import Crew
+from ..config import ConfigFile
+from ..errors import ConfigError, LedgerError, MetrixChannelsError
+from ..ledger.cluster import ClusterRunBook
+from ..ledger.leases import LEASE_SECONDS
+from ..ledger.postgres import PostgresDatabase
+from ..logs import say
+from ..notifier import AsyncNotifier
+from .health import serve_health
+from .jobs import fetch_jobs
+
+_SWEEP: Final = 2.0
+_ORDERLY: Final = 0.9
+
+Told = Callable[[str], None]
+"""Is told the worker's name once it takes work."""
+
+
+def work(
+    file: ConfigFile,
+    *,
+    concurrency: int,
+    lease: float = LEASE_SECONDS,
+    health: socket.socket | None = None,
+    on_ready: Told,
+) -> bool:
+    """Take work until SIGINT or SIGTERM. Call it from the main thread.
+
+    Args:
+        file: the configuration, whose ledger is in PostgreSQL.
+        concurrency: shares of runs at one time; requests are bounded by the configuration.
+        lease: seconds after its last sign of life in which others leave alone what this worker has claimed.
+        health: a listening socket, on which it tells how it is; None for nowhere.
+        on_ready: called once it takes work.
+
+    Returns:
+        Whether it ended in good order: everything that it had claimed has an outcome or is free.
+
+    Raises:
+        ConfigError: of the file; the ledger is no cluster's.
+        LedgerError: the ledger cannot be reached.
+    """
+    return asyncio.run(_Worker(file, concurrency, lease).run(health, on_ready))
+
+
+class _Worker:
+    def __init__(self, file: ConfigFile, concurrency: int, lease: float) -> None:
+        self._notifier = AsyncNotifier(file)
+        self._concurrency = concurrency
+        self._lease = lease
+        engine = self._notifier.engine()
+        if not isinstance(engine.book_file, PostgresDatabase):
+            raise ConfigError(
+                "Workers need a ledger in PostgreSQL; this one is a file, which `campaign run` sends from by itself.",
+                code="ledger_not_shared",
+            )
+        self._database = engine.book_file
+        self._database.lease_seconds = lease
+        self._book = ClusterRunBook(self._database)
+
+    async def run(self, health: socket.socket | None, on_ready: Told) -> bool:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with self._notifier:
+            crew = Crew(self._notifier.engine().office(), self._book)
+            await self._book.work_here()
+            on_ready(self._database.owner)
+            tasks = [
+                asyncio.create_task(fetch_jobs(self._database.url, self._concurrency, self._guarded(crew.work_on))),
+                asyncio.create_task(self._look_after()),
+            ]
+            if health is not None:
+                tasks.append(asyncio.create_task(serve_health(health, crew, self._database)))
+            ended = asyncio.create_task(stop.wait())
+            await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            self._notifier.stop()
+            orderly = await self._end(tasks)
+            await crew.close()
+        return orderly
+
+    async def _end(self, tasks: list[asyncio.Task[Any]]) -> bool:
+        """Let what is under way end, within the lease: later than that others take it over."""
+        for task in tasks:
+            task.cancel()
+        _, late = await asyncio.wait(tasks, timeout=self._lease * _ORDERLY)
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
+        return not late
+
+    def _guarded(self, job: Callable[[int], Awaitable[None]]) -> Callable[[int], Awaitable[None]]:
+        """Let no error of a job reach the queue: what it left is the sweep's, and its reason is logged."""
+
+        async def guarded(number: int) -> None:
+            try:
+                await job(number)
+            except LedgerError as error:
+                # What this process has claimed cannot be settled now: by another name it begins anew, and the sweep
+                # settles what is under the old one.
+                self._database.give_up_name()
+                say(logging.ERROR, error.message, code=error.code)
+            except MetrixChannelsError as error:
+                say(logging.ERROR, error.message, code=error.code)
+
+        return guarded
+
+    async def _look_after(self) -> None:
+        """Show that this is a worker, and sweep now and then."""
+        while True:
+            with contextlib.suppress(LedgerError):
+                await self._book.work_here()
+                await self._book.sweep()
+            await asyncio.sleep(min(_SWEEP, self._lease / 5))
