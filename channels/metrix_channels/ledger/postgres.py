@@ -116,11 +116,13 @@ class PostgresDatabase(Database):
     Attributes:
         url: with its password.
         lease_seconds: for the next name that this process takes.
+        is_patient: wait for a database that cannot be reached yet, as for one that no longer can.
     """
 
     def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
         self.url = url
         self.lease_seconds = lease
+        self.is_patient = False
         self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
         self._lock = threading.RLock()
         self._idle: list[_Session] = []
@@ -228,7 +230,7 @@ class PostgresDatabase(Database):
                 if time.monotonic() > ends:
                     raise LedgerError(f"{self.label} is busy.", code="ledger_locked") from None
             except psycopg.OperationalError as error:
-                if not _is_loss(error) or not self._was_open or time.monotonic() > ends:
+                if not _is_loss(error) or not (self._was_open or self.is_patient) or time.monotonic() > ends:
                     raise self._explained(error) from error
             except psycopg.Error as error:
                 raise self._explained(error) from error

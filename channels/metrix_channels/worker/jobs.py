@@ -35,6 +35,9 @@ async def fetch_jobs(url: str, concurrency: int, share: Task) -> None:
         concurrency: jobs at one time.
         share: sends a share of a run, named by its number.
     """
+    for library in ("procrastinate", "psycopg.pool"):
+        # Each loss of the database would be a page of traceback; what it means is said here, in a line.
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     while True:
         app = _app(url, concurrency, share)
         try:

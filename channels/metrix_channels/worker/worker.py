@@ -68,6 +68,7 @@ class _Worker:
             )
         self._database = engine.book_file
         self._database.lease_seconds = lease
+        self._database.is_patient = True
         self._book = ClusterRunBook(self._database)
 
     async def run(self, health: socket.socket | None, on_ready: Told) -> bool:

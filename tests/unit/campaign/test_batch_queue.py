@@ -72,7 +72,11 @@ def test_a_pause_holds_everything_back_and_then_one_goes_alone(queue, holdback, 
 def test_requests_that_were_under_way_together_fail_once(queue, holdback, clock):
     """A wave of answers that ask to wait is one failure; a later one is another."""
     began = clock.now - 1
-    assert [holdback.pause(1.0, began=clock.now), holdback.pause(1.0, began=began), holdback.pause(1.0, began=began)] == [
+    assert [
+        holdback.pause(1.0, began=clock.now),
+        holdback.pause(1.0, began=began),
+        holdback.pause(1.0, began=began),
+    ] == [
         True,
         False,
         False,
