@@ -20,7 +20,7 @@ from .jobs import defer_jobs, fail_stalled_jobs, waiting_jobs
 from .marks import Parcel
 from .parcels import add_drafts, add_skips, in_turn, parcel_of, write_marks
 from .run_records import LIVE, RunRecord, RunState, Tally, Wish
-from .runs import RunBook, counted, note, seal_run
+from .runs import RunBook, counted, note, require_own, seal_run
 from .settling import Back, Bar, Mark, cancelled, interrupted, without
 from .shares import CONTENTS, Claim, Share, add_to_tally, free
 
@@ -45,9 +45,13 @@ class ClusterRunBook(RunBook):
             run: its id in the ledger.
             orders: how it is to be sent.
             begins: when; None for now.
+
+        Raises:
+            LedgerError: run_lost, when others took this process for dead, and its plan for void.
         """
 
         def work(connection: Connection) -> RunRecord:
+            require_own(connection, self._database, run)
             self._open(connection, run, orders, begins)
             return self._require(connection, run)
 

@@ -157,6 +157,7 @@ class RunBook(ABC):
         """Write down a part of the plan."""
 
         def work(connection: Connection) -> None:
+            require_own(connection, self._database, run)
             add_drafts(connection, run, drafts)
             add_skips(connection, run, skips)
             count(connection, run, text)
@@ -168,6 +169,7 @@ class RunBook(ABC):
         """End the plan: from here on the run is there, whatever happens to this process."""
 
         def work(connection: Connection) -> RunRecord:
+            require_own(connection, self._database, run)
             written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
             seal_run(connection, run, state=self.planned.value, **written)
             count(connection, run, text)
