@@ -269,6 +269,21 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Make room or repair the ledger first. Look in Metrix's dashboard before sending again.",
         1,
     ),
+    "ledger_foreign": Situation(
+        "The transaction is one of another database than the ledger's, so that both cannot commit together.",
+        "Pass a connection to the database that `ledger` in channels.yaml names.",
+        2,
+    ),
+    "connection_unknown": Situation(
+        "The connection is of a kind that a message cannot be put into.",
+        "Pass one of psycopg, Django or SQLAlchemy, or a DB-API connection whose values are written %s.",
+        2,
+    ),
+    "send_missing": Situation(
+        "The ledger does not know the message.",
+        "Pass what `enqueue` returned, and only after its transaction was committed.",
+        2,
+    ),
     "ledger_not_shared": Situation(
         "The ledger is a file of one machine, and this needs one that machines share.",
         "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` wherever there is room.",

@@ -36,13 +36,9 @@ def waiting_jobs(connection: Connection, run: int) -> int:
     return int(found)
 
 
-def defer_post(connection: Connection, send: str, seconds: float) -> None:
-    """Let a worker look after a message, after so many seconds."""
-    connection.execute(
-        "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(?, ?, 0, NULL, NULL, jsonb_build_object('send', ?::text),"
-        " now() + make_interval(secs => ?))::procrastinate_job_to_defer_v1])",
-        (QUEUE, POST, send, seconds),
-    )
+def defer_post(connection: Connection, send: str, seconds: float, tries: int) -> None:
+    """Let a worker look after a message once more, after so many seconds."""
+    connection.execute("SELECT post(?, ?, ?)", (send, seconds, tries))
 
 
 def fail_stalled_jobs(connection: Connection) -> None:

@@ -140,5 +140,14 @@ def fingerprint(connection: Connection, content: bytes, size: int = 32) -> bytes
         content: of any length.
         size: of the digest, in bytes.
     """
-    salt: bytes = connection.execute("SELECT value FROM salt").fetchone()[0]
+    return digest(salt_of(connection), content, size)
+
+
+def salt_of(connection: Connection) -> bytes:
+    """Return the ledger's salt."""
+    return bytes(connection.execute("SELECT value FROM salt").fetchone()[0])
+
+
+def digest(salt: bytes, content: bytes, size: int = 32) -> bytes:
+    """Return the digest of a content in the ledger with that salt."""
     return hashlib.blake2b(content, key=salt, digest_size=size).digest()

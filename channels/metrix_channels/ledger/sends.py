@@ -201,10 +201,10 @@ class SendBook:
     def _claim(self, connection: Connection, entry: Entry) -> Claim:
         connection.lock(f"key {entry.app_id} {entry.key}")
         where, values = "app_id = ? AND key = ?", (entry.app_id, str(entry.key))
-        found = _row_or_none(connection, where, values)
+        found = row_or_none(connection, where, values)
         if found is not None:
             connection.lock(f"send {found['id']!s}")
-            found = _row_or_none(connection, where, values)  # as its owner left it, who may have just written
+            found = row_or_none(connection, where, values)  # as its owner left it, who may have just written
         if found is None:
             self._insert(connection, entry)
             return Claimed(entry.id)
@@ -214,29 +214,10 @@ class SendBook:
             )
         if found["state"] == "settled":
             return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
-        if found["owner"] is not None and self._database.is_alive(connection, str(found["owner"])):
-            return Busy()
-        _store(connection, found | {"owner": self._database.owner})
-        send = str(found["id"])
-        receipts = load_receipts(str(found["receipts"])) if found["receipts"] is not None else ()
-        settled = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
-        return Claimed(send, _past_attempts(connection, send), settled)
+        return claim_row(self._database, connection, found)
 
     def _insert(self, connection: Connection, entry: Entry) -> Row:
-        row: Row = {
-            "id": entry.id,
-            "app_id": entry.app_id,
-            "key": entry.key,
-            "fingerprint": fingerprint(connection, entry.content),
-            "channel": entry.channel,
-            "template": entry.template,
-            "recipients": json.dumps(entry.recipients),
-            "message": entry.message,
-            "created_at": _now(),
-            "state": "open",
-            "owner": self._database.owner,
-            "receipts": None,
-        }
+        row = row_of(entry, fingerprint(connection, entry.content), self._database.owner)
         _store(connection, row)
         return row
 
@@ -255,12 +236,46 @@ _REPLACE = (
 )
 
 
+def row_of(entry: Entry, digest: bytes, owner: str | None) -> Row:
+    """Return the row of a send that has just been asked for."""
+    return {
+        "id": entry.id,
+        "app_id": entry.app_id,
+        "key": entry.key,
+        "fingerprint": digest,
+        "channel": entry.channel,
+        "template": entry.template,
+        "recipients": json.dumps(entry.recipients),
+        "message": entry.message,
+        "created_at": _now(),
+        "state": "open",
+        "owner": owner,
+        "receipts": None,
+    }
+
+
+def claim_row(database: Database, connection: Connection, row: Row) -> Claimed | Busy:
+    """Claim a send that has no outcome yet, unless somebody alive works on it; its lock is held."""
+    if row["owner"] is not None and database.is_alive(connection, str(row["owner"])):
+        return Busy()
+    _store(connection, row | {"owner": database.owner})
+    send = str(row["id"])
+    receipts = load_receipts(str(row["receipts"])) if row["receipts"] is not None else ()
+    settled = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
+    return Claimed(send, _past_attempts(connection, send), settled)
+
+
 def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Receipt, ...]:
     """Name the recipients again where a purge forgot them: the caller has just given them."""
     return (evolve(receipts[0], recipients=entry.recipients),) if len(receipts) == 1 else receipts
 
 
-def _row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> Row | None:
+def row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> Row | None:
+    """Return the row of a send; None when there is none.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
     found = connection.execute(_SELECT + where, values).fetchone()
     if found is None:
         return None
@@ -270,7 +285,7 @@ def _row_or_none(connection: Connection, where: str, values: tuple[str, ...]) ->
 
 
 def _row(connection: Connection, where: str, values: tuple[str, ...]) -> Row:
-    row = _row_or_none(connection, where, values)
+    row = row_or_none(connection, where, values)
     if row is None:
         raise LedgerError("A send vanished from the ledger while it was under way.", code="ledger_corrupt")
     return row

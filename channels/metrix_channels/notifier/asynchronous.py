@@ -23,6 +23,7 @@ from .prepared import Call, Context, Several
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
+    from ..ledger.queued import Steps
     from .campaigns import AsyncCampaigns, Pathlike
 
 _INHERITED: list[Engine] = []
@@ -127,6 +128,62 @@ class AsyncNotifier:
         raise_unless_accepted(receipts)
         return receipts[0] if single else receipts
 
+    async def enqueue(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        connection: object,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Put a message into the ledger within a transaction of your own: both commit or vanish together.
+
+        Workers send it once the transaction is committed, however this process ends; what cannot be sent for now they
+        try again for a day. It needs a ledger in PostgreSQL, in the same database as the transaction.
+
+        Args:
+            channel: a channel's name in the configuration.
+            to: one customUserId, or several that get the same text.
+            template: a template's name.
+            context: values for the template, which is rendered now.
+            connection: an open transaction: of psycopg, of SQLAlchemy (connection or session), or Django's
+                `django.db.connection`.
+            locale: such as `fa`.
+            key: as in `send`; a second message of one key and content is none.
+
+        Returns:
+            The message's id, for `receipts`.
+
+        Raises:
+            ChannelUnverified, ConfigError, TemplateError, MessageInvalid: nothing was written.
+            LedgerError: key_reused, ledger_foreign, or the ledger cannot be used. Your transaction goes on.
+            UsageError: connection_unknown.
+        """
+        from .queueing import carry_out, carry_out_async, is_asynchronous
+
+        steps = await self.steps_to_enqueue(Call(channel, _several(to), template, context or {}, locale, key))
+        if is_asynchronous(connection):
+            return await carry_out_async(steps, connection)
+        return carry_out(steps, connection)
+
+    async def steps_to_enqueue(self, call: Call) -> Steps:
+        """Return the statements that put a message into the ledger; for `enqueue` alone."""
+        return await self.engine().queueing.steps(call)
+
+    async def receipts(self, message: str) -> tuple[Receipt, ...] | None:
+        """Return what became of a message that was put into the ledger; None as long as that is not known.
+
+        Args:
+            message: what `enqueue` returned.
+
+        Raises:
+            LedgerError: send_missing.
+        """
+        return await self.engine().queueing.receipts(message)
+
     async def dry_run(
         self,
         channel: str,
@@ -141,7 +198,7 @@ class AsyncNotifier:
         Raises:
             The same as `send` before its first request, an unverified channel included.
         """
-        call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale)
+        call = Call(channel, _several(to), template, context or {}, locale)
         return self.engine().shown_requests(call)
 
     async def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
@@ -260,6 +317,10 @@ class AsyncNotifier:
         if self._engine is None:
             self._engine, self._process = Engine(self._file), os.getpid()
         return self._engine
+
+
+def _several(to: str | Several) -> str | Several:
+    return to if isinstance(to, str) else tuple(to)
 
 
 def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:

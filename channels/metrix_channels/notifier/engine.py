@@ -41,7 +41,7 @@ from ..ledger import (
     open_database,
     take_up,
 )
-from ..outcomes import Problem, Receipt
+from ..outcomes import Outcome, Problem, Receipt
 from ..redact import Redactor, Secret
 from ..templating import Templates
 from ..version import __version__
@@ -51,6 +51,8 @@ from .tracking import Tracker
 
 if TYPE_CHECKING:
     from ..campaign import Campaigns, Office
+    from ..ledger.queued import Queued
+    from .queueing import Queueing
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
 
@@ -84,6 +86,7 @@ class Engine:
         self._rng = random.Random()
         self._campaigns: Campaigns | None = None
         self.tracker = Tracker(self)
+        self._queueing: Queueing | None = None
 
     def stop(self) -> None:
         """Begin no further attempt."""
@@ -122,6 +125,20 @@ class Engine:
             self._campaigns = Campaigns(office := self.office(), execution_on(self.book_file, office))
         return self._campaigns
 
+    @property
+    def queueing(self) -> Queueing:
+        """What puts messages into the ledger within transactions of the caller's own.
+
+        Raises:
+            ConfigError: ledger_not_shared.
+        """
+        from .queueing import Queueing  # most programs send at once
+
+        self._follow_loop()
+        if self._queueing is None:
+            self._queueing = Queueing(self)
+        return self._queueing
+
     def office(self) -> Office:
         """Return what campaigns are sent with."""
         from ..campaign import Office
@@ -154,16 +171,35 @@ class Engine:
         claim = await self._claim(call, prepared, app_id)
         if isinstance(claim, Finished):
             return claim.receipts
+        receipts = await self._delivered(call.channel, prepared, claim, client)
+        await self._finish(claim.id, receipts)
+        return receipts
+
+    async def deliver_queued(self, queued: Queued, prepared: Prepared) -> tuple[Receipt, ...]:
+        """Send a message that this process claimed; what was not sent for now stays open.
+
+        Raises:
+            LedgerError: the books cannot be kept.
+        """
+        claim = queued.claim
+        receipts = await self._delivered(queued.channel, prepared, claim, self.client())
+        if {receipt.outcome for receipt in receipts} == {Outcome.NOT_SENT}:
+            await self.book.abandon(claim.id)
+        else:
+            await self._finish(claim.id, receipts)
+        return receipts
+
+    async def _delivered(
+        self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient
+    ) -> tuple[Receipt, ...]:
         try:
-            results = await self._deliver(call, prepared, claim, client)
+            results = await self._deliver(channel, prepared, claim, client)
         except BaseException:
             # Cancelled, or the ledger failed: whoever calls next with this key takes up what is left.
             with suppress(LedgerError):
                 await self.book.abandon(claim.id)
             raise
-        receipts = (*claim.settled, *receipts_of(results, claim.id, call.channel, datetime.now(UTC)))
-        await self._finish(claim.id, receipts)
-        return receipts
+        return (*claim.settled, *receipts_of(results, claim.id, channel, datetime.now(UTC)))
 
     async def _claim(self, call: Call, prepared: Prepared, app_id: str) -> Claimed | Finished:
         asked = entry(call, prepared, app_id)
@@ -191,14 +227,12 @@ class Engine:
             self._stop.set()
         self._campaigns = None
 
-    async def _deliver(self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
+    async def _deliver(self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
         redactor = prepared.redactor
 
         async def post(recipients: tuple[str, ...], seconds: float) -> Exchange:
             body = encode(prepared.message.body(recipients))
-            attempt = Attempt(
-                path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=call.channel
-            )
+            attempt = Attempt(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
             exchange = await client.push(body, seconds)
             if isinstance(exchange, Reply):  # its end may be a cut: that of the answer, or of what is read
                 exchange = evolve(exchange, body=redactor.clean_cut(exchange.body))
@@ -206,7 +240,7 @@ class Engine:
             return exchange
 
         takeover = take_up(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
-        delivery = self.delivery(post, SendJournal(self.book, claim.id), call.channel)
+        delivery = self.delivery(post, SendJournal(self.book, claim.id), channel)
         parts = [small for part in takeover.parts for small in _divided(part, self._config.metrix.batch_size)]
         return [*takeover.settled, *await delivery.run(parts)]
 

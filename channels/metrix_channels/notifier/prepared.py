@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -54,12 +54,14 @@ class Prepared:
         message: checked for the channel.
         shown_message: the message as the ledger may keep it, its sensitive values masked; None when masking fails.
         redactor: cleans what is shown of the values that nothing may show.
+        hidden: those values, as text.
     """
 
     recipients: tuple[str, ...]
     message: Message
     shown_message: str | None
     redactor: Redactor
+    hidden: tuple[str, ...] = ()
 
 
 def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> Prepared:
@@ -74,9 +76,11 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
     recipients = checked_recipients(call.to)
     template = templates.find(call.template, channel.name, channel.type, call.locale)
     sensitive = {name: call.context[name] for name in template.sensitive if name in call.context}
-    redactor = _redactor(sensitive)
+    hidden = tuple({str(value) for value in _plain_values(list(sensitive.values()))})
+    redactor = redactor_of(hidden)
     message = _compose_discreetly(template, channel, call.context, now, redactor)
-    return Prepared(recipients, message, _shown(template, channel, call.context, now, message, sensitive), redactor)
+    shown = _shown(template, channel, call.context, now, message, sensitive)
+    return Prepared(recipients, message, shown, redactor, hidden)
 
 
 def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
@@ -109,9 +113,9 @@ def _compose(template: Template, channel: Channel, context: Context, now: dateti
         raise
 
 
-def _redactor(sensitive: Context) -> Redactor:
-    values = {str(value) for value in _plain_values(list(sensitive.values()))}
-    return Redactor(*(Secret(form) for value in values for form in (value, fa_digits(value))))
+def redactor_of(hidden: Iterable[str]) -> Redactor:
+    """Return what masks some values, also where their digits are written in Persian."""
+    return Redactor(*(Secret(form) for value in hidden for form in (value, fa_digits(value))))
 
 
 def _plain_values(value: object) -> Iterator[object]:

@@ -15,7 +15,7 @@ from .asynchronous import AsyncNotifier
 from .event_sources import Source
 from .events_report import EventsReport, WatchEvents
 from .portal import Portal
-from .prepared import Context, Several
+from .prepared import Call, Context, Several
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
@@ -89,6 +89,28 @@ class Notifier:
     ) -> Receipt | tuple[Receipt, ...]:
         """Send one message now; see `AsyncNotifier.send`."""
         return self._portal.call(self._notifier.send(channel, to, template, context, locale=locale, key=key))
+
+    def enqueue(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str,
+        context: Context | None = None,
+        *,
+        connection: object,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Put a message into the ledger within a transaction of your own; see `AsyncNotifier.enqueue`."""
+        from .queueing import carry_out
+
+        call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale, key)
+        # The statements in the caller's own thread: the connection is that thread's.
+        return carry_out(self._portal.call(self._notifier.steps_to_enqueue(call)), connection)
+
+    def receipts(self, message: str) -> tuple[Receipt, ...] | None:
+        """Return what became of a message that was put into the ledger; see `AsyncNotifier.receipts`."""
+        return self._portal.call(self._notifier.receipts(message))
 
     def dry_run(
         self,

@@ -12,7 +12,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
 from psycopg.conninfo import make_conninfo
 
-from ..ledger.jobs import QUEUE, SHARE
+from ..ledger.jobs import POST, QUEUE, SHARE
 from ..ledger.postgres import KEEPALIVE
 from ..ledger.postgres_schema import SCHEMA
 from ..logs import say
@@ -21,11 +21,13 @@ _POLL: Final = 1.0
 _HEARTBEAT: Final = 5.0
 _AGAIN: Final = 1.0
 
-Task = Callable[[int], Awaitable[None]]
-"""Does what a job asks for."""
+Share = Callable[[int], Awaitable[None]]
+"""Sends a share of a run, named by its number."""
+Post = Callable[[str, int], Awaitable[None]]
+"""Sends a message, named by its id, that was tried so many times before."""
 
 
-async def fetch_jobs(url: str, concurrency: int, share: Task) -> None:
+async def fetch_jobs(url: str, concurrency: int, share: Share, post: Post) -> None:
     """Fetch jobs and do them, until this is cancelled; then end those that were begun.
 
     Procrastinate stops by design when it loses the database: so it is started again, for as long as this goes on.
@@ -33,13 +35,14 @@ async def fetch_jobs(url: str, concurrency: int, share: Task) -> None:
     Args:
         url: of the database.
         concurrency: jobs at one time.
-        share: sends a share of a run, named by its number.
+        share: sends a share of a run.
+        post: sends a message.
     """
     for library in ("procrastinate", "psycopg.pool"):
         # Each loss of the database would be a page of traceback; what it means is said here, in a line.
         logging.getLogger(library).setLevel(logging.CRITICAL)
     while True:
-        app = _app(url, concurrency, share)
+        app = _app(url, concurrency, share, post)
         try:
             async with app.open_async():
                 await app.run_worker_async(
@@ -55,7 +58,7 @@ async def fetch_jobs(url: str, concurrency: int, share: Task) -> None:
         await asyncio.sleep(_AGAIN)
 
 
-def _app(url: str, concurrency: int, share: Task) -> App:
+def _app(url: str, concurrency: int, share: Share, post: Post) -> App:
     conninfo = make_conninfo(url, options=f"-c search_path={SCHEMA}", **KEEPALIVE)
     connector = PsycopgConnector(conninfo=conninfo, min_size=1, max_size=min(concurrency, 4) + 1, timeout=5.0)
     app = App(connector=connector)
@@ -63,5 +66,9 @@ def _app(url: str, concurrency: int, share: Task) -> App:
     @app.task(name=SHARE, queue=QUEUE)
     async def work_on(run: int, **_: Any) -> None:
         await share(run)
+
+    @app.task(name=POST, queue=QUEUE)
+    async def send(send: str, tries: int, **_: Any) -> None:
+        await post(send, tries)
 
     return app

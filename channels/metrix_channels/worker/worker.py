@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, ParamSpec
 
 from ..campaign.crew import Crew
 from ..config import ConfigFile
@@ -20,6 +20,8 @@ from ..logs import say
 from ..notifier import AsyncNotifier
 from .health import serve_health
 from .jobs import fetch_jobs
+
+P = ParamSpec("P")
 
 _SWEEP: Final = 2.0
 _ORDERLY: Final = 0.9
@@ -78,10 +80,15 @@ class _Worker:
             loop.add_signal_handler(number, stop.set)
         async with self._notifier:
             crew = Crew(self._notifier.engine().office(), self._book)
+            queueing = self._notifier.engine().queueing
             await self._book.work_here()
             on_ready(self._database.owner)
             tasks = [
-                asyncio.create_task(fetch_jobs(self._database.url, self._concurrency, self._guarded(crew.work_on))),
+                asyncio.create_task(
+                    fetch_jobs(
+                        self._database.url, self._concurrency, self._guarded(crew.work_on), self._guarded(queueing.post)
+                    )
+                ),
                 asyncio.create_task(self._look_after()),
             ]
             if health is not None:
@@ -104,12 +111,12 @@ class _Worker:
                 raise error
         return not late
 
-    def _guarded(self, job: Callable[[int], Awaitable[None]]) -> Callable[[int], Awaitable[None]]:
+    def _guarded(self, job: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
         """Let no error of a job reach the queue: what it left is the sweep's, and its reason is logged."""
 
-        async def guarded(number: int) -> None:
+        async def guarded(*arguments: P.args, **named: P.kwargs) -> None:
             try:
-                await job(number)
+                await job(*arguments, **named)
             except LedgerError as error:
                 # What this process has claimed cannot be settled now: by another name it begins anew, and the sweep
                 # settles what is under the old one.

@@ -1,6 +1,7 @@
 -- The ledger on PostgreSQL. The same books as in sqlite.sql, which explains the tables that are not explained here; what
 -- is added is there because many machines work on them.
 
+-- `outgoing` is a message that waits for a worker, whole; it is forgotten once it has its outcome.
 CREATE TABLE sends (
     id          TEXT PRIMARY KEY,
     app_id      TEXT NOT NULL,
@@ -14,6 +15,7 @@ CREATE TABLE sends (
     state       TEXT NOT NULL CHECK (state IN ('open', 'settled')),
     owner       TEXT,
     receipts    TEXT,
+    outgoing    TEXT,
     checksum    BIGINT NOT NULL
 );
 
@@ -191,5 +193,16 @@ BEGIN
             RAISE 'this connection was given up';
         END IF;
     END IF;
+END;
+$$;
+
+-- Lets a worker look after a message. It is called within transactions of other programs, whatever their search path.
+CREATE FUNCTION post(_send TEXT, _seconds DOUBLE PRECISION DEFAULT 0, _tries INT DEFAULT 0) RETURNS void
+LANGUAGE plpgsql SET search_path = metrix_channels, pg_temp AS $$
+BEGIN
+    PERFORM procrastinate_defer_jobs_v1(ARRAY[
+        ROW('metrix_channels', 'metrix_channels.post', 0, NULL, NULL,
+            jsonb_build_object('send', _send, 'tries', _tries),
+            CASE WHEN _seconds > 0 THEN now() + make_interval(secs => _seconds) END)::procrastinate_job_to_defer_v1]);
 END;
 $$;
