@@ -300,6 +300,8 @@ class Dispatch:
         if self._ending:  # while the disk was waited for, something else ended the run
             self._take_back(batch)
             return False
+        if not self._hold.is_held:  # a machine that slept meanwhile: others may be sending this by now
+            raise LedgerError("Others took this process for dead while it slept.", code="run_lost")
         batch.flags &= ~APPROVED
         return True
 

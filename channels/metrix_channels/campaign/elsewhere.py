@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ..ledger import Back, RunRecord, SkipReason, Wish
+from ..ledger import Back, RunRecord, Wish
 from ..ledger.cluster import ClusterRunBook
 from ..logs import say
 from .definition import Campaign
@@ -80,10 +79,8 @@ class Elsewhere(Execution):
             begins = _begins(orders)
         screens = await Screens.built(campaign, lists, self.book, found.id)
 
-        def barred(recipients: Sequence[str]) -> dict[str, SkipReason]:
-            return screens.barred(recipients) if screens.bar_anybody else {}
-
         try:
+            barred = screens.barred if screens.bar_anybody else None
             await self.book.reopen(found.name, orders.dump(), begins, barred, back)
         finally:
             screens.close()

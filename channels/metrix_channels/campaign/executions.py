@@ -13,6 +13,8 @@ def execution_on(database: Database, office: Office) -> Execution:
     if isinstance(database, SqliteDatabase):
         return Here(office, SoleRunBook(database))
     from ..ledger.cluster import ClusterRunBook  # on demand, with its driver
+    from ..ledger.postgres import PostgresDatabase
     from .elsewhere import Elsewhere
 
+    assert isinstance(database, PostgresDatabase)  # noqa: S101 - there are these two
     return Elsewhere(office, ClusterRunBook(database))

@@ -16,9 +16,10 @@ from ..errors import CampaignError
 from ..models import OnAmbiguous
 from ..outcomes import Problem, iso_utc
 from .database import Connection
-from .jobs import defer_jobs, fail_stalled_jobs, waiting_jobs
+from .jobs import defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
 from .marks import Parcel
 from .parcels import add_drafts, add_skips, in_turn, parcel_of, write_marks
+from .postgres import PostgresDatabase
 from .run_records import LIVE, RunRecord, RunState, Tally, Wish
 from .runs import RunBook, counted, note, require_own, seal_run
 from .settling import Back, Bar, Mark, cancelled, interrupted, without
@@ -36,6 +37,10 @@ class ClusterRunBook(RunBook):
     planned = RunState.PLANNING
     """Until it is launched, a plan goes with the process that made it."""
 
+    def __init__(self, database: PostgresDatabase) -> None:
+        super().__init__(database)
+        self._database: PostgresDatabase = database
+
     # -- steering, from anywhere
 
     async def launch(self, run: int, orders: str, begins: datetime | None) -> RunRecord:
@@ -52,6 +57,9 @@ class ClusterRunBook(RunBook):
 
         def work(connection: Connection) -> RunRecord:
             require_own(connection, self._database, run)
+            # What the database believes of tables that have just grown: it would look for parcels in all of them.
+            connection.execute("ANALYZE marks")
+            connection.execute("ANALYZE parcels")
             self._open(connection, run, orders, begins)
             return self._require(connection, run)
 
@@ -60,7 +68,7 @@ class ClusterRunBook(RunBook):
         return record
 
     async def reopen(
-        self, name: str, orders: str, begins: datetime | None, barred: Bar, back: Back | None = None
+        self, name: str, orders: str, begins: datetime | None, barred: Bar | None = None, back: Back | None = None
     ) -> RunRecord:
         """Let workers go on with a run that rests.
 
@@ -68,7 +76,7 @@ class ClusterRunBook(RunBook):
             name: the campaign's.
             orders: how it is to be sent.
             begins: when; None for now.
-            barred: says who is sent nothing after all.
+            barred: says who is sent nothing after all; None when nobody is.
             back: batches that are pending again.
 
         Raises:
@@ -82,8 +90,9 @@ class ClusterRunBook(RunBook):
             if back is not None:
                 self._change(connection, record.id, back.mark, "")
                 note(connection, record.id, back.what, back.detail)
-            for parcel in in_turn(connection, record.id, "AND m.open = 1"):
-                self._drop(connection, record.id, parcel, barred)
+            if barred is not None:
+                for parcel in in_turn(connection, record.id, "AND m.open = 1"):
+                    self._drop(connection, record.id, parcel, barred)
             note(connection, record.id, "taken up", f"it was {record.state}")
             self._open(connection, record.id, orders, begins)
             return self._require(connection, record.id)
@@ -136,11 +145,13 @@ class ClusterRunBook(RunBook):
                 return None
             owner = self._database.owner
             found = connection.execute(
-                "UPDATE marks SET owner = ?, epoch = epoch + 1 FROM ("
+                # Materialized: as a part of the join it might be run for every row, and claim them all.
+                "WITH next AS MATERIALIZED ("
                 " SELECT parcel FROM marks WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?"
                 " ORDER BY parcel LIMIT 1 FOR UPDATE SKIP LOCKED"
-                ") AS next WHERE marks.parcel = next.parcel RETURNING marks.parcel, epoch",
-                (owner, run, _phase(connection, run)),
+                ") UPDATE marks SET owner = ?, epoch = epoch + 1 FROM next WHERE marks.parcel = next.parcel"
+                " RETURNING marks.parcel, epoch",
+                (run, _phase(connection, run), owner),
             ).fetchone()
             if found is None:
                 return None
@@ -200,7 +211,6 @@ class ClusterRunBook(RunBook):
 
         for run in await self._database.transact(work):
             await self._look_after(run)
-            await self._fill(run)
 
     # -- steps
 
@@ -319,7 +329,7 @@ class ClusterRunBook(RunBook):
                 self._leave(connection, run, _RESTS[Wish(wish)])
         elif live and freed:
             defer_jobs(connection, run, freed)
-        elif live:
+        elif live and not has_jobs(connection, run):
             self._defer_missing(connection, run)
 
     def _leave(self, connection: Connection, run: int, state: RunState, halted_by: Problem | None = None) -> None:

@@ -63,8 +63,10 @@ class EventTimes:
             rows: list[tuple[bytes, int, str]] = []
             found = []
             owner = self._database.owner
-            for each in wanted:
-                user = _digest(connection, each.user)
+            users = [_digest(connection, each.user) for each in wanted]
+            for user in sorted(set(users)):  # in one order, so that no two wait for each other
+                connection.lock(f"times of {user.hex()}")
+            for user, each in zip(users, wanted, strict=True):
                 given = self._given(connection, user, each.times)
                 count = sum(1 for asked in each.times if asked is None)
                 free = self._free(connection, user, now, count, {moment for moment in given if moment is not None})

@@ -11,6 +11,11 @@ from .run_records import Changes, Committed, RunState, Tally, Wish
 class Hold(ABC):
     """The part of a run that nobody else sends now."""
 
+    @property
+    @abstractmethod
+    def is_held(self) -> bool:
+        """Nobody may have taken this process for dead yet, as far as that can be told without asking."""
+
     @abstractmethod
     async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
         """Return the next parcels that have a batch without an outcome.

@@ -36,6 +36,14 @@ def waiting_jobs(connection: Connection, run: int) -> int:
     return int(found)
 
 
+def has_jobs(connection: Connection, run: int) -> bool:
+    """Tell whether a run has a job that nobody has begun."""
+    rows = connection.execute(
+        "SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND args->>'run' = ? LIMIT 1", (str(run),)
+    )
+    return bool(rows.fetchall())
+
+
 def defer_post(connection: Connection, send: str, seconds: float, tries: int) -> None:
     """Let a worker look after a message once more, after so many seconds."""
     connection.execute("SELECT post(?, ?, ?)", (send, seconds, tries))

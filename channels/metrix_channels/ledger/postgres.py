@@ -125,6 +125,7 @@ class PostgresDatabase(Database):
         self.is_patient = False
         self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
         self._lock = threading.RLock()
+        self._deferring = threading.Lock()  # apart: nobody holds it while waiting for the database
         self._idle: list[_Session] = []
         self._deferred: deque[Work[object]] = deque()
         self._lease: Lease | None = None
@@ -153,6 +154,11 @@ class PostgresDatabase(Database):
         """Nobody may have taken this process for dead."""
         return self._lease is not None and self._lease.holds
 
+    def holds(self, owner: str) -> bool:
+        """Tell whether this process still is whom that name was given to, and nobody may have taken it for dead."""
+        lease = self._lease
+        return lease is not None and lease.name == owner and lease.holds
+
     def give_up_name(self) -> None:
         """Let others take over what this process has under its name, once its lease has run out."""
         with self._lock:
@@ -173,7 +179,8 @@ class PostgresDatabase(Database):
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""
-        self._deferred.append(work)
+        with self._deferring:
+            self._deferred.append(work)
 
     async def close(self) -> None:
         """See `Database`."""
@@ -205,7 +212,7 @@ class PostgresDatabase(Database):
         return connection
 
     def _transact(self, work: Work[T]) -> T:
-        with self._lock:
+        with self._deferring:
             deferred, self._deferred = self._deferred, deque()
 
         def whole(connection: Connection) -> T:
@@ -216,7 +223,7 @@ class PostgresDatabase(Database):
         try:
             return self._until_done(whole)
         except BaseException:
-            with self._lock:
+            with self._deferring:
                 self._deferred.extendleft(reversed(deferred))
             raise
 
@@ -251,7 +258,7 @@ class PostgresDatabase(Database):
             self._idle.append(session)
 
     def _explained(self, error: psycopg.Error) -> LedgerError:
-        locked = isinstance(error, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled))
+        locked = isinstance(error, psycopg.errors.QueryCanceled)
         code = "ledger_locked" if locked else "ledger_unavailable"
         said = " ".join(str(error).split())
         for secret in secrets_of(self.url):
@@ -307,6 +314,13 @@ class _Once(Generic[T]):
             raise
 
 
+_PASSING: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,  # somebody was frozen who held it; the database ends that soon
+)
+
+
 class _Again(Exception):
     """The database undid a transaction for the sake of another one."""
 
@@ -331,7 +345,7 @@ class _Session:
         try:
             self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             return work(PostgresConnection(self._connection, self._name))
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
+        except _PASSING as error:
             raise _Again from error
 
     def commit(self) -> None:

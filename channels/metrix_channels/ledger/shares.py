@@ -7,11 +7,11 @@ from typing import Any, Final
 from attrs import frozen
 
 from ..errors import LedgerError
-from .database import Connection, Database
+from .database import Connection
 from .holds import Hold
 from .marks import Parcel
 from .parcels import add_drafts, add_skips, add_troubles, opened, parcel_of, sum_of
-from .postgres import PostgresConnection
+from .postgres import PostgresConnection, PostgresDatabase
 from .records import checksum, require_checksum
 from .run_records import Changes, Committed, RunRecord, RunState, Tally, Wish
 
@@ -45,7 +45,7 @@ class Share(Hold):
         claim: the parcel.
     """
 
-    def __init__(self, database: Database, claim: Claim) -> None:
+    def __init__(self, database: PostgresDatabase, claim: Claim) -> None:
         self.record = claim.record
         self.owner = claim.owner
         self.orders = claim.orders
@@ -56,6 +56,11 @@ class Share(Hold):
         self._database = database
         self._parcel: Parcel | None = claim.parcel
         self._counted = claim.record.tally.plus(Tally())
+
+    @property
+    def is_held(self) -> bool:
+        """See `Hold`: as long as the lease that the parcel was claimed under."""
+        return self._database.holds(self.owner)
 
     async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
         """See `Hold`."""

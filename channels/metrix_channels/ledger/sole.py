@@ -116,6 +116,11 @@ class WholeRun(Hold):
         self._database = database
         self._run = run
 
+    @property
+    def is_held(self) -> bool:
+        """See `Hold`: the lock goes with the process, and not before."""
+        return True
+
     async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
         """See `Hold`."""
         return await self._database.transact(

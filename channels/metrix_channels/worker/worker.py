@@ -7,7 +7,9 @@ import contextlib
 import logging
 import signal
 import socket
+import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final, ParamSpec
 
 from ..campaign.crew import Crew
@@ -117,15 +119,22 @@ class _Worker:
         async def guarded(*arguments: P.args, **named: P.kwargs) -> None:
             try:
                 await job(*arguments, **named)
-            except LedgerError as error:
-                # What this process has claimed cannot be settled now: by another name it begins anew, and the sweep
-                # settles what is under the old one.
-                self._database.give_up_name()
-                say(logging.ERROR, error.message, code=error.code)
             except MetrixChannelsError as error:
-                say(logging.ERROR, error.message, code=error.code)
+                self._start_anew(error.message, error.code)
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not go under in the queue's own log
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{Path(place.filename).name}:{place.lineno}"
+                self._start_anew(f"A job ended in {type(error).__name__} at {where}.", "internal")
 
         return guarded
+
+    def _start_anew(self, message: str, code: str) -> None:
+        """Drop what this process holds, of which it no longer knows all; by another name it goes on.
+
+        The sweep settles what is under the old one.
+        """
+        self._database.give_up_name()
+        say(logging.ERROR, message, code=code)
 
     async def _look_after(self) -> None:
         """Show that this is a worker, and sweep now and then."""
