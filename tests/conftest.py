@@ -1,5 +1,8 @@
 """What all tests may use: one PostgreSQL for the whole session, started when the first test asks for it."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
 from support.ledgers import Ledger
@@ -7,9 +10,12 @@ from support.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    """A real server, with its data and sockets in a folder of its own."""
-    with Postgres(tmp_path_factory.mktemp("pg")) as server:
+def postgres():
+    """A real server, with its data and sockets in a folder of its own.
+
+    Not in one of pytest's: those are closed to other users, and as root the server runs as another one.
+    """
+    with TemporaryDirectory(prefix="mc-pg-") as folder, Postgres(Path(folder)) as server:
         yield server
 
 

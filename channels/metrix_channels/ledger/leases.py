@@ -72,6 +72,11 @@ class Lease:
         self._left.set()
 
     def _renew(self) -> None:
+        self._keep_renewing()
+        if self._gone:
+            self._connection.close()
+
+    def _keep_renewing(self) -> None:
         while not self._left.wait(self._seconds * _SHARE):
             began = time.monotonic()
             try:
