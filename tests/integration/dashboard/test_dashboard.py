@@ -216,11 +216,11 @@ def fill_ledger(path, rows):
     """Write the run of a campaign that has sent half of its rows, one a batch."""
     import asyncio
 
-    from metrix_channels.ledger import BatchState, Changes, Draft, RunBook, SqliteDatabase, Tally
+    from metrix_channels.ledger import BatchState, Changes, Draft, SoleRunBook, SqliteDatabase, Tally
 
     async def write():
         database = SqliteDatabase(path)
-        book = RunBook(database)
+        book = SoleRunBook(database)
         pins = {
             "app_id": "app",
             "base_url": "http://127.0.0.1:9",
@@ -248,7 +248,7 @@ def fill_ledger(path, rows):
                     batch.save()
             tally.pending -= size * len(parcels)
             tally.accepted += size * len(parcels)
-            await book.commit(record.id, Changes(parcels=parcels), tally)
+            await book.hold(record.id).commit(Changes(parcels=parcels), tally)
             after = parcels[-1].id
         await database.close()
 

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from metrix_channels import Notifier
-from metrix_channels.ledger import database
+from metrix_channels.ledger import sqlite
 from support.damage import cut_short, fill_disk, hold_lock, make_directory, make_garbage, make_newer, prlimit
 from support.fault_server import Answer, FaultServer
 from support.sending import call, sender
@@ -71,7 +71,7 @@ def test_a_ledger_that_goes_away_under_a_running_process_stops_it(replaced, key,
 @pytest.mark.parametrize("key", ["k", None])
 def test_a_locked_ledger_sends_nothing(key, configure, monkeypatch):
     """After some patience: ledger_locked; once it is free, the same process sends."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     with FaultServer() as server:
         config = configure(server.url)
         with Notifier.from_config(config) as notifier:
@@ -84,7 +84,7 @@ def test_a_locked_ledger_sends_nothing(key, configure, monkeypatch):
 
 def test_an_outcome_that_could_not_be_written_is_written_when_the_ledger_is_free(configure, monkeypatch):
     """The caller hears outcome_unrecorded and has the receipts; the next call with the key sends nothing."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     locks = []
 
     def lock(_):

@@ -97,7 +97,7 @@ def test_what_the_loader_takes(text: str) -> None:
         BASE.replace("app_id: a", "app_id: a, rate_limit: 5"),
         BASE.replace("app_id: a", "app_id: a, base_url: 'http://example.com'"),
         BASE.replace("app_id: a", "app_id: a, base_url: 'https://u:p@example.com'"),
-        BASE + "ledger: postgresql://h/d",
+        BASE + "ledger: postgresql:h/d",
         BASE + "ledger: 'sqlite:///:memory:'",
         BASE + "templates: ${X}",
         BASE + "templates: ''",
