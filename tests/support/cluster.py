@@ -15,7 +15,7 @@ from attrs import define, field
 from support.campaigns import Project
 from support.command_line import COMMAND, environment
 
-LEASE = 2.0
+LEASE = 3.0
 """Seconds: short, so that the dead are found out while a test waits."""
 OVER = ("finished", "finished_with_errors", "cancelled")
 
