@@ -31,9 +31,9 @@ def worker(
 ) -> None:
     """Send what waits in a ledger in PostgreSQL.
 
-    Start it wherever there is room, beside any number of others; it goes on until it is stopped. SIGTERM lets the requests under way end and gives back the rest: exit status 0. A
-    worker that was killed or frozen is taken for dead after its lease, and what it had under way is in doubt: resent or
-    held, as on_ambiguous says.
+    Start it wherever there is room, beside any number of others; it goes on until it is stopped. SIGTERM lets the
+    requests under way end and gives back the rest: exit status 0. A worker that was killed or frozen is taken for dead
+    after its lease, and what it had under way is in doubt: sent again or held, as on_ambiguous says.
     """
     from ..worker import work
 
