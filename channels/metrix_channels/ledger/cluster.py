@@ -264,11 +264,15 @@ class ClusterRunBook(RunBook):
         await self._database.transact(work)
 
     def _bury(self, connection: Connection) -> None:
-        """Take for dead whoever no longer renews its lease, and free what it had claimed."""
+        """Take for dead whoever no longer renews its lease, or has left, and free what it had claimed."""
         dead = connection.execute(
             "SELECT name, host, process FROM owners WHERE lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED"
         ).fetchall()
-        for owner, host, process in dead:
+        gone = connection.execute(
+            "SELECT DISTINCT m.owner, '(gone)', 0 FROM marks m LEFT JOIN owners o ON o.name = m.owner"
+            " WHERE m.owner IS NOT NULL AND o.name IS NULL"
+        ).fetchall()
+        for owner, host, process in [*dead, *gone]:
             runs = connection.execute(
                 "SELECT DISTINCT run FROM marks WHERE owner = ? ORDER BY run", (owner,)
             ).fetchall()

@@ -297,6 +297,19 @@ def test_the_plan_of_a_process_that_died_is_no_run(project, cluster, postgres_ur
         assert project.run("run", "offer.yaml", "--yes").status == 0
 
 
+def test_what_a_worker_left_without_its_name_is_freed_too(project, cluster, postgres_url):
+    """One that had to end before its requests did has taken its name back already."""
+    with AccountingServer() as server, cluster(server) as workers:
+        project.audience(people(50, names=("سارا",)))
+        project.campaign()
+        launched(project)
+        execute(postgres_url, "UPDATE marks SET owner = 'nobody', epoch = 1")
+        execute(postgres_url, "DELETE FROM procrastinate_jobs")
+        workers.start()
+        until(project, "offer", over)
+    assert (len(server.account), server.twice) == (50, set())
+
+
 def test_retry_sends_to_the_rejected_once_more(project, cluster):
     """After the mistake was mended at Metrix."""
     with AccountingServer(always(Taken(400, taken=False))) as server, cluster(server, batch_size=1) as workers:
