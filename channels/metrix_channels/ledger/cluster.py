@@ -192,6 +192,8 @@ class ClusterRunBook(RunBook):
                 )
                 note(connection, run, "quiet", f"until {iso_utc(rest_until)}")
             self._advance(connection, run, len(left))
+            if share.canary:  # the last of those who go first makes way for the others
+                self._defer_missing(connection, run)
 
         await self._database.transact(work)
 
