@@ -7,19 +7,28 @@ import time
 import pytest
 
 from support.accounting_server import AccountingServer, Taken
-from support.campaigns import people
+from support.campaigns import Project, people
 from support.cluster import Workers, on_postgres
 from support.command_line import run_command
 from support.postgres import execute
 
 
-@pytest.fixture
-def sent(project, postgres_url):
+@pytest.fixture(scope="module")
+def postgres_url(postgres):
+    """One ledger for all that only looks."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory, postgres_url):
     """A campaign of which one recipient was refused, and its ledger."""
 
     def refuses(recipients, _message, _body):
         return Taken(400, taken=False) if "u3" in recipients else Taken()
 
+    project = Project(tmp_path_factory.mktemp("sent"))
+    project.template("سلام {{ first_name }}")
     with AccountingServer(refuses) as server:
         project.configure(server.url, batch_size=10)
         on_postgres(project, postgres_url)
@@ -61,6 +70,13 @@ def test_a_failed_attempt_is_kept_for_support(sent):
     assert metrix(sent, "support-bundle", "-o", "support.zip", "--attempt", attempt["id"]).status == 0
 
 
+def test_preflight_looks_at_the_database(sent):
+    """It is named without a password, and can be written."""
+    checks = json.loads(metrix(sent, "preflight", "sms", "--offline").out)["checks"]
+    [ledger] = [check for check in checks if check["id"] == "ledger.writable"]
+    assert (ledger["status"], ledger["subject"].startswith("postgresql://")) == ("pass", True)
+
+
 def test_what_is_over_can_be_forgotten(sent, postgres_url):
     """Recipients and values go, counts stay."""
     time.sleep(1.1)
@@ -69,10 +85,3 @@ def test_what_is_over_can_be_forgotten(sent, postgres_url):
     assert execute(postgres_url, "SELECT count(*) FROM parcels") == [(0,)]
     assert sent.run("status", "offer").document["accepted"] == 39
     assert sent.run("report", "offer", "--csv", "rows.csv").document["error"]["code"] == "run_purged"
-
-
-def test_preflight_looks_at_the_database(sent):
-    """It is named without a password, and can be written."""
-    checks = json.loads(metrix(sent, "preflight", "sms", "--offline").out)["checks"]
-    [ledger] = [check for check in checks if check["id"] == "ledger.writable"]
-    assert (ledger["status"], ledger["subject"].startswith("postgresql://")) == ("pass", True)
