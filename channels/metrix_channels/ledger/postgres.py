@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 PATIENCE: Final = 20.0
 """Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
+_REMEDY: Final = (
+    "See whether the database runs and has room, and check host, port, name, role and password under `ledger`."
+)
 _CONNECTIONS: Final = 4
 _PAUSE: Final = 0.1
 _IDLE: Final = 600.0
@@ -263,7 +266,8 @@ class PostgresDatabase(Database):
         said = " ".join(str(error).split())
         for secret in secrets_of(self.url):
             said = said.replace(secret, "***")
-        return LedgerError(f"The ledger {self.label} cannot be used: {said}", code=code)
+        remedy = None if code == "ledger_locked" else _REMEDY
+        return LedgerError(f"The ledger {self.label} cannot be used: {said}", code=code, remedy=remedy)
 
     def _close(self) -> None:
         with self._lock:
