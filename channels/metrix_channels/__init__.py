@@ -1,9 +1,11 @@
 """Send Push, SMS and Email through Metrix: refuses untested channels, renders templates, explains every failure.
 
-from metrix_channels import Notifier
+One message, from a program:
 
-with Notifier.from_config("channels.yaml") as notifier:
-notifier.send("sms", to="user-42", template="otp", context={"code": "1234"}, key="login-42-1")
+    from metrix_channels import Notifier
+
+    with Notifier.from_config("channels.yaml") as notifier:
+        notifier.send("sms", to="user-42", template="otp", context={"code": "1234"}, key="login-42-1")
 """
 
 from __future__ import annotations
@@ -115,3 +117,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,9 @@
 """A pytest plugin: fixtures that give your own tests a Metrix of their own.
 
-It is loaded wherever metrix-channels is installed; `pip install 'metrix-channels[sandbox]'` makes it work:
+pytest loads it wherever metrix-channels is installed; it needs `pip install 'metrix-channels[sandbox]'`. `Sandbox` and
+`MetrixConfig` are the types of the fixtures, for annotations:
 
-    def test_order_is_confirmed(metrix_sandbox, metrix_config):
+    def test_order_is_confirmed(metrix_sandbox: Sandbox, metrix_config: MetrixConfig) -> None:
         metrix_sandbox.test_channel("SMS")
         with Notifier.from_config(metrix_config(templates="templates")) as notifier:
             confirm_order(notifier, "user-42")
@@ -22,7 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from .sandbox import Sandbox
 
-__all__ = ["MetrixConfig", "metrix_config", "metrix_sandbox"]
+__all__ = ["MetrixConfig", "Sandbox", "metrix_config", "metrix_sandbox"]
 
 _CHANNELS = {
     "sms": {"type": "sms", "verified": True},
@@ -92,3 +93,12 @@ def metrix_config(metrix_sandbox: Sandbox, tmp_path: Path) -> MetrixConfig:
         return path
 
     return write
+
+
+def __getattr__(name: str) -> Any:
+    # On demand: pytest loads this module in every run, and the sandbox brings a web server.
+    if name == "Sandbox":
+        from .sandbox import Sandbox
+
+        return Sandbox
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,8 +37,6 @@ from .sending import Office
 from .wording import Wording, request_body
 
 _SHOWN: Final = 20
-_POLL: Final = 0.5
-_TELL: Final = 0.1
 _ENDED: Final = {
     RunState.FINISHED: "run_finished",
     RunState.FINISHED_WITH_ERRORS: "run_finished",

@@ -15,8 +15,6 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
 from ..api import (
     PUSH,
     Endpoint,
@@ -81,15 +79,6 @@ _STRANGER: Final = (
     "Something else answers in Metrix's place: a proxy, a captive portal, or a wrong base_url. Look at it with"
     " `curl -v {url}/`."
 )
-
-
-@frozen
-class _Answers:
-    """What came of the two requests, and when the first was under way."""
-
-    without: Exchange
-    sent_at: datetime
-    answered_at: datetime
 
 
 async def diagnose(config: Config) -> Findings:
