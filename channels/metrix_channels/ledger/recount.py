@@ -186,9 +186,7 @@ class _Recount:
                 states = states_of(marks)
                 _add(tally, states, sizes)
                 if (min(states) < BatchState.ACCEPTED) != bool(is_open):
-                    damaged.append(
-                        f"Parcel {parcel} has {'no ' if is_open else ''}batches to send, and is not kept so."
-                    )
+                    damaged.append(f"Parcel {parcel} is wrongly marked as {'open' if is_open else 'done'}.")
         damaged += [f"What became of parcel {parcel} is missing in the ledger." for parcel in self._sizes]
         tally.rows = -tally.balance
         self._found.recounted = None if damaged else tally
