@@ -58,10 +58,9 @@ def require_match(
     Raises:
         LedgerError: counts_wrong.
     """
-    moved: Counter[BatchState] = Counter()
+    moved = [0] * len(BatchState)
     for each in marked:
-        for state in BatchState:
-            moved[state] += each.after[state] - each.before[state]
+        moved = [count + after - before for count, before, after in zip(moved, each.before, each.after, strict=True)]
     new = sum(draft.count for draft in drafts)
     skipped: Counter[str] = Counter()
     for skip in skips:

