@@ -1,4 +1,4 @@
-"""`ledger purge`: recipients and values go, counts and keys stay."""
+"""`ledger purge`: recipients and values go, counts and keys stay; `ledger check` and `ledger adopt`."""
 
 import json
 import sqlite3
@@ -136,3 +136,75 @@ def test_a_duration_is_asked_for(metrix, config, text):
     """Nothing is forgotten by mistake."""
     result = metrix("--config", config, "ledger", "purge", f"--older-than={text}", "--json")
     assert (result.status, result.document["error"]["code"]) == (2, "usage")
+
+
+def change(folder, *statements):
+    with closing(sqlite3.connect(folder / "metrix-channels.db")) as ledger, ledger:
+        for statement in statements:
+            ledger.execute(*statement)
+
+
+def test_a_ledger_that_is_right_is_called_so(metrix, old):
+    """Every campaign is counted anew; after a purge only the counts are left to look at."""
+    result = metrix("ledger", "check", "--json")
+    [run] = result.document["runs"]
+    assert (result.status, result.document["ok"], result.document["damaged"]) == (0, True, [])
+    assert (run["campaign"], run["ok"], run["differs"], run["adds_up"]) == ("eid", True, [], True)
+    assert run["counts"] == run["recounted"]
+    assert (run["counts"]["audience"], run["counts"]["accepted"]) == (4, 2)
+    assert run["counts"]["skipped"] == {"invalid": 1, "duplicate": 1}
+    assert "1 of 1 campaigns are right" in metrix("ledger", "check").out
+    time.sleep(1.1)
+    metrix("ledger", "purge", "--older-than", "1s")
+    result = metrix("ledger", "check", "--json")
+    assert (result.status, result.document["runs"][0]["recounted"]) == (0, None)
+
+
+def test_what_differs_is_told_with_both_numbers(metrix, old):
+    """In one document, or a line each; the status says that a check failed."""
+    folder, _, _ = old
+    with closing(sqlite3.connect(folder / "metrix-channels.db")) as ledger:
+        [(run, text)] = ledger.execute("SELECT run, tally FROM tallies").fetchall()
+    wrong = json.dumps(json.loads(text) | {"accepted": 22, "pending": -20})
+    change(folder, ("UPDATE tallies SET tally = ?, checksum = ?", (wrong, zlib.crc32(repr((run, wrong)).encode()))))
+    result = metrix("ledger", "check", "--json")
+    [run] = result.document["runs"]
+    assert (result.status, result.document["ok"], run["ok"], run["adds_up"]) == (1, False, False, False)
+    assert run["differs"] == ["accepted", "pending"]
+    assert (run["counts"]["pending"], run["recounted"]["pending"]) == (-20, 0)
+    result = metrix("ledger", "check")
+    assert result.status == 1
+    assert "eid: accepted is 22 in the counts, 2 recounted." in result.out
+    assert "0 of 1 campaigns are right" in result.out
+
+
+def test_what_is_damaged_is_told(metrix, old):
+    """Of campaigns and of single messages."""
+    folder, _, _ = old
+    change(
+        folder,
+        ("UPDATE skips SET rows = '[]' WHERE reason = 'invalid'",),
+        ("UPDATE sends SET template = 'x' WHERE key = 'k1'",),
+    )
+    result = metrix("ledger", "check", "--json")
+    assert (result.status, result.document["ok"]) == (1, False)
+    assert "skipped rows" in result.document["runs"][0]["damaged"][0]
+    assert "the send" in result.document["damaged"][0]
+
+
+def test_a_copy_is_adopted(metrix, old):
+    """Before, nothing is sent from it; afterwards all is as it was."""
+    folder, send, server = old
+    ledger = folder / "metrix-channels.db"
+    assert metrix("ledger", "adopt", "--json").document["adopted"] is False
+    content = ledger.read_bytes()
+    ledger.rename(folder / "original.db")
+    ledger.write_bytes(content)
+    requests = len(server.requests)
+    result = metrix(*send, "recipient-5", "--json")
+    assert (result.status, result.document["error"]["code"]) == (2, "ledger_copied")
+    assert metrix("campaign", "status", "eid").status == 0
+    assert len(server.requests) == requests
+    assert "Adopted" in metrix("ledger", "adopt").out
+    assert metrix(*send, "recipient-5").status == 0
+    assert len(server.requests) == requests + 1

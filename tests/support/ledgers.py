@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +12,7 @@ from typing import Any, Final
 import psycopg
 from attrs import frozen
 
-from metrix_channels.ledger import Database, SqliteDatabase
+from metrix_channels.ledger import Database, SqliteDatabase, owners
 from metrix_channels.ledger.postgres import PostgresDatabase
 from support.postgres import execute
 
@@ -53,9 +52,11 @@ class Ledger:
             return connection.execute(sql).fetchall()
 
     def take_everybody_for_dead(self) -> None:
-        """Let every process look dead, whether it is or not."""
+        """Let every process look dead, whether it is or not; with a file: every owner in this process."""
         if self.is_file:
-            shutil.rmtree(self.place + "-owners")
+            for file in list(owners._FILES.values()):
+                for name in list(file.names):
+                    owners.Owner(file, name).leave()
         else:
             self.execute("UPDATE owners SET lease_until = now() - interval '1 second'")
 

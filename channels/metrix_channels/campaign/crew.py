@@ -71,7 +71,7 @@ class Crew:
         if share is None:
             return
         self.busy += 1
-        before = share.record.tally.plus(Tally())
+        before = share.record.tally.copy()
         try:
             await self._send(share)
         finally:

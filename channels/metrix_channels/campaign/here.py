@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve
 
-from ..errors import CampaignError
+from ..errors import CampaignError, LedgerError
 from ..ledger import (
     Back,
     RunRecord,
@@ -68,15 +69,14 @@ class Here(Execution):
         """See `Execution`."""
         record = await self._taken(found, self._orders(campaign).on_ambiguous)
         if back is not None:
-            record = evolve(record, tally=await self.book.settle_all(record, back.mark, every_parcel))
-            await self.book.note(record.id, back.what, back.detail)
+            record = evolve(record, tally=await self.book.settle_all(record.id, back.mark, every_parcel, back))
         return await self._dispatch(record, campaign, lists, watch)
 
     async def pause(self, found: RunRecord) -> None:
         """See `Execution`."""
         if not (await self.book.wish(found.name, Wish.PAUSE)).live:
             record = await self.book.take(found.name)
-            await self.book.leave(record.id, RunState.PAUSED, record.tally)
+            await self.book.leave(record.id, RunState.PAUSED)
 
     async def cancel(self, found: RunRecord) -> None:
         """See `Execution`."""
@@ -91,7 +91,7 @@ class Here(Execution):
         record = await self.book.take(found.name)
         if not record.tally.sending:
             return record
-        tally = await self.book.settle_all(record, interrupted(on_ambiguous), interrupted_parcels)
+        tally = await self.book.settle_all(record.id, interrupted(on_ambiguous), interrupted_parcels)
         return evolve(record, tally=tally)
 
     async def _dispatch(
@@ -107,10 +107,11 @@ class Here(Execution):
                 say(logging.INFO, "campaign dispatched", campaign=record.name, recipients=record.tally.pending)
                 ending = await sender.send(record, self.book.hold(record.id), watch=watch)
         except CampaignError as error:
-            await self.book.leave(record.id, RunState.HALTED, record.tally, error.problem)
+            await self.book.leave(record.id, RunState.HALTED, error.problem)
             raise
         except BaseException:
-            await asyncio.shield(self.book.leave(record.id, RunState.INTERRUPTED, record.tally))
+            with suppress(LedgerError):  # what went wrong says more
+                await asyncio.shield(self.book.leave(record.id, RunState.INTERRUPTED))
             raise
         finally:
             if sender is not None:
@@ -118,7 +119,7 @@ class Here(Execution):
         if ending.wish is Wish.CANCEL:
             await self._cancel(record)
         else:
-            await self.book.leave(record.id, _state(ending, record.tally), record.tally, ending.problem)
+            await self.book.leave(record.id, _state(ending, record.tally), ending.problem)
         left = await self.book.get(record.name)
         code = None if left.halted_by is None else left.halted_by.code
         level = logging.WARNING if code else logging.INFO
@@ -148,8 +149,8 @@ class Here(Execution):
         return None
 
     async def _cancel(self, record: RunRecord) -> None:
-        tally = await self.book.settle_all(record, cancelled, open_parcels)
-        await self.book.leave(record.id, RunState.CANCELLED, tally)
+        await self.book.settle_all(record.id, cancelled, open_parcels)
+        await self.book.leave(record.id, RunState.CANCELLED)
 
 
 def _state(ending: Ending, tally: Tally) -> RunState:

@@ -300,6 +300,27 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "ledger_newer": Situation("The ledger was written by a newer version.", "Upgrade metrix-channels.", 2),
+    "ledger_older": Situation(
+        "The ledger was written by an earlier version, and this version cannot read it.",
+        "Finish its campaigns with the version that wrote it, or name another file under `ledger` in channels.yaml.",
+        2,
+    ),
+    "ledger_copied": Situation(
+        "The ledger is a copy of another file. Both could send the same messages, so nothing is sent from the copy.",
+        "Use the original. If the copy takes its place for good, run `metrix-channels ledger adopt`. It does not know"
+        " what was sent from the original since: cancel the campaigns that went on there.",
+        2,
+        reasons=(
+            "A backup was restored.",
+            "The file was moved to another disk or machine.",
+            "The file system gives its files new inode numbers whenever it is mounted.",
+        ),
+    ),
+    "counts_wrong": Situation(
+        "The counts of a campaign would not have added up. They were not written, and nothing more was sent.",
+        "Run `metrix-channels ledger check` to see what differs, and report it.",
+        4,
+    ),
     **DELIVERY,
 }
 """What an error of this library can carry."""

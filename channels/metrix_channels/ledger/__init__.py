@@ -12,6 +12,7 @@ from .opening import open_database
 from .parcels import every_parcel, interrupted_parcels, open_parcels
 from .purge import Purged, purge
 from .records import Busy, Claim, Claimed, Entry, Finished
+from .recount import LedgerCheck, RunCheck, check_ledger
 from .run_records import (
     OVER,
     Changes,
@@ -56,10 +57,12 @@ __all__ = [
     "EvidenceBook",
     "Finished",
     "Hold",
+    "LedgerCheck",
     "Mark",
     "Parcel",
     "Purged",
     "RunBook",
+    "RunCheck",
     "RunRecord",
     "RunState",
     "SendBook",
@@ -75,6 +78,7 @@ __all__ = [
     "Wish",
     "Witness",
     "cancelled",
+    "check_ledger",
     "draft_of",
     "every_parcel",
     "interrupted",

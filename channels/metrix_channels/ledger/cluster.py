@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..errors import CampaignError
+from ..errors import CampaignError, LedgerError
 from ..models import OnAmbiguous
 from ..outcomes import Problem, iso_utc
+from .balance import require_over
 from .database import Connection
 from .jobs import defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
-from .marks import Parcel
-from .parcels import add_drafts, add_skips, in_turn, parcel_of, write_marks
+from .marks import Marked, Parcel
+from .parcels import add_drafts, add_skips, in_turn, parcel_of, settle, write_marks
 from .postgres import PostgresDatabase
 from .run_records import LIVE, RunRecord, RunState, Tally, Wish
-from .runs import RunBook, counted, note, require_own, seal_run
+from .runs import RunBook, counted, is_open, note, require_own, seal_run
 from .settling import Back, Bar, Mark, cancelled, interrupted, without
 from .shares import CONTENTS, Claim, Share, add_to_tally, free
 
@@ -80,13 +81,14 @@ class ClusterRunBook(RunBook):
             back: batches that are pending again.
 
         Raises:
-            CampaignError: run_busy, while workers send it, or end the requests that they have under way.
+            CampaignError: run_busy, while workers send it, or end the requests that they have under way; run_purged.
         """
 
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or _is_held(connection, record.id):
                 raise CampaignError(f"Workers still have requests of the campaign {name!r} under way.", code="run_busy")
+            record.require_recipients()
             if back is not None:
                 self._change(connection, record.id, back.mark, "")
                 note(connection, record.id, back.what, back.detail)
@@ -301,21 +303,17 @@ class ClusterRunBook(RunBook):
 
     def _settle(self, connection: Connection, run: int, parcels: Any, mark: Mark) -> None:
         change = Tally()
-        for parcel in parcels:
-            before = bytes(parcel.marks)
-            mark(parcel, change)
-            if parcel.marks != before:
-                write_marks(connection, [(parcel.id, parcel.is_open, bytes(parcel.marks))])
-        add_to_tally(connection, run, change)
+        add_to_tally(connection, run, change, settle(connection, parcels, mark, change))
 
     def _drop(self, connection: Connection, run: int, parcel: Parcel, barred: Bar) -> None:
         change = Tally()
         drafts, skips = without(parcel, change, barred)
         if skips:
-            write_marks(connection, [(parcel.id, parcel.is_open, bytes(parcel.marks))])
+            marked = [Marked.of(parcel)]
+            write_marks(connection, marked)
             add_drafts(connection, run, drafts)
             add_skips(connection, run, skips)
-            add_to_tally(connection, run, change)
+            add_to_tally(connection, run, change, marked, drafts, skips)
 
     def _change(self, connection: Connection, run: int, mark: Mark, condition: str) -> None:
         self._settle(connection, run, in_turn(connection, run, condition), mark)
@@ -324,10 +322,8 @@ class ClusterRunBook(RunBook):
         """Bring a locked run on: to its end, to the rest that somebody asked for, or to further jobs."""
         state, wish = connection.execute("SELECT state, wish FROM runs WHERE id = ?", (run,)).fetchone()
         live = state in (RunState.RUNNING, RunState.WAITING)
-        if live and not _is_open(connection, run):
-            tally = counted(connection, run)
-            failed = tally.rejected + tally.unknown
-            self._leave(connection, run, RunState.FINISHED_WITH_ERRORS if failed else RunState.FINISHED)
+        if live and not is_open(connection, run):
+            self._finish(connection, run)
         elif wish is not None:
             if not _is_held(connection, run):
                 if wish == Wish.CANCEL:
@@ -337,6 +333,16 @@ class ClusterRunBook(RunBook):
             defer_jobs(connection, run, freed)
         elif live and not has_jobs(connection, run):
             self._defer_missing(connection, run)
+
+    def _finish(self, connection: Connection, run: int) -> None:
+        tally = counted(connection, run)
+        try:
+            require_over(tally, is_open=False)
+        except LedgerError as error:  # each worker that came here would fail, and the next one too
+            self._leave(connection, run, RunState.HALTED, error.problem)
+            return
+        failed = tally.rejected + tally.unknown
+        self._leave(connection, run, RunState.FINISHED_WITH_ERRORS if failed else RunState.FINISHED)
 
     def _leave(self, connection: Connection, run: int, state: RunState, halted_by: Problem | None = None) -> None:
         over = iso_utc(datetime.now(UTC)) if state not in (RunState.PAUSED, RunState.HALTED) else None
@@ -348,18 +354,13 @@ class ClusterRunBook(RunBook):
 def wish_or_end(connection: Connection, run: int) -> bool:
     """Tell whether a run is to be brought on: somebody wishes something, or nothing of it is open."""
     row = connection.execute("SELECT wish FROM runs WHERE id = ?", (run,)).fetchone()
-    return row is not None and (row[0] is not None or not _is_open(connection, run))
+    return row is not None and (row[0] is not None or not is_open(connection, run))
 
 
 def _phase(connection: Connection, run: int) -> int:
     """Return which parcels are to be sent now: 1 for those who go first, 0 for the others."""
     rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND open = 1 AND canary = 1 LIMIT 1", (run,))
     return len(rows.fetchall())
-
-
-def _is_open(connection: Connection, run: int) -> bool:
-    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND open = 1 LIMIT 1", (run,))
-    return bool(rows.fetchall())
 
 
 def _is_held(connection: Connection, run: int) -> bool:

@@ -42,6 +42,9 @@ class Connection(Protocol):
             shared: let those in that share it, too.
         """
 
+    def snapshot(self) -> None:
+        """Let all statements from here on see one moment; the first of a transaction calls it."""
+
     def next_ids(self, table: str, count: int) -> list[int]:
         """Return ids for new rows, in ascending order."""
 
@@ -82,11 +85,21 @@ class Database(ABC):
         """The name under which this process works here; for use within a transaction.
 
         Others find out by it whether this process is alive. It changes when they took it for dead.
+
+        Raises:
+            LedgerError: ledger_copied.
         """
 
     @abstractmethod
     def is_alive(self, connection: Connection, owner: str) -> bool:
         """Tell whether the process of that name still works here."""
+
+    async def adopt(self) -> bool:
+        """Let processes work here from now on, although the ledger is a copy; False when it was none.
+
+        Where a database cannot tell whether it is a copy, it is none.
+        """
+        return False
 
     @abstractmethod
     async def transact(self, work: Work[T]) -> T:

@@ -8,7 +8,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 _LAYOUT: Final = Struct("<BBHI")  # state and flags, attempts, HTTP status, seconds since 1970
 SIZE: Final = _LAYOUT.size
@@ -22,6 +22,10 @@ APPROVED: Final = 0x40
 """Somebody decided to send it again in spite of the doubt."""
 
 _MOST_ATTEMPTS: Final = 255
+_STATES: Final = bytes(first & _STATE for first in range(256))
+
+Standing = tuple[int, ...]
+"""How many batches are in each state."""
 
 
 class BatchState(IntEnum):
@@ -92,17 +96,19 @@ class Parcel:
         canary: they go first, alone.
         batches: in their slots.
         marks: eight bytes a batch.
+        written: how its batches stand in the ledger, as long as nobody else changes them.
     """
 
     id: int
     canary: bool
     marks: bytearray
+    written: Standing
     batches: list[Batch] = field(factory=list)
 
     @classmethod
     def opened(cls, id: int, canary: bool, contents: list[tuple[dict[str, object], list[str]]], marks: bytes) -> Parcel:  # noqa: A002
         """Put together what the ledger keeps apart."""
-        parcel = cls(id, canary, bytearray(marks))
+        parcel = cls(id, canary, bytearray(marks), standing(marks))
         for slot, (values, recipients) in enumerate(contents):
             first, attempts, status, at = _LAYOUT.unpack_from(marks, slot * SIZE)
             state, flags = BatchState(first & _STATE), first & ~_STATE
@@ -122,6 +128,41 @@ class Parcel:
     def is_open(self) -> bool:
         """Some batch has no outcome yet."""
         return any(first & _STATE < BatchState.ACCEPTED for first in set(self.marks[::SIZE]))
+
+
+@frozen
+class Marked:
+    """The marks of a parcel at one moment, to be written down.
+
+    Attributes:
+        parcel: its id.
+        is_open: some batch has no outcome yet.
+        marks: eight bytes a batch.
+        before: how its batches stand in the ledger until then.
+        after: how they stand then.
+    """
+
+    parcel: int
+    is_open: bool
+    marks: bytes
+    before: Standing
+    after: Standing
+
+    @classmethod
+    def of(cls, parcel: Parcel) -> Marked:
+        """Take the marks as they are now: a dispatch goes on while the disk is waited for."""
+        return cls(parcel.id, parcel.is_open, bytes(parcel.marks), parcel.written, standing(parcel.marks))
+
+
+def standing(marks: bytes | bytearray) -> Standing:
+    """Count the batches in each state."""
+    states = states_of(marks)
+    return tuple(states.count(state) for state in BatchState)
+
+
+def states_of(marks: bytes | bytearray) -> bytes:
+    """Return the state of each batch, a byte each."""
+    return bytes(marks[::SIZE].translate(_STATES))
 
 
 def new_marks(count: int, *, flags: int = 0, attempts: int = 0) -> bytes:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from json import JSONEncoder
 from typing import Final
 
 from ..errors import LedgerError
 from .database import Connection
-from .marks import Parcel, has_sending, new_marks
-from .run_records import Draft, Skip, SkipReason, Trouble
+from .marks import Marked, Parcel, has_sending, new_marks
+from .run_records import Draft, Skip, SkipReason, Tally, Trouble
+from .settling import Mark
 
 _QUICKLY: Final = 1
 _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -44,13 +45,32 @@ def opened(parcel: int, draft: Draft) -> Parcel:
     return Parcel.opened(parcel, draft.canary, json.loads(draft.batches), marks)
 
 
-def write_marks(connection: Connection, parcels: Sequence[tuple[int, bool, bytes]]) -> None:
-    """Write what became of the batches of some parcels: their ids, whether they are open, and their marks."""
+def write_marks(connection: Connection, marked: Sequence[Marked]) -> None:
+    """Write what became of the batches of some parcels."""
     now = int(connection.time())
     connection.executemany(
         "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ? WHERE parcel = ?",
-        [(int(is_open), now, marks, sum_of(parcel, marks), parcel) for parcel, is_open, marks in parcels],
+        [(int(each.is_open), now, each.marks, sum_of(each.parcel, each.marks), each.parcel) for each in marked],
     )
+
+
+def settle(connection: Connection, parcels: Iterable[Parcel], mark: Mark, tally: Tally) -> list[Marked]:
+    """Bring batches that nobody sends into another state; return those parcels of which any changed.
+
+    Args:
+        connection: a transaction.
+        parcels: to look at.
+        mark: changes the batches of one parcel.
+        tally: counts, which change with them.
+    """
+    changed = []
+    for parcel in parcels:
+        before = bytes(parcel.marks)
+        mark(parcel, tally)
+        if parcel.marks != before:
+            changed.append(Marked.of(parcel))
+            write_marks(connection, changed[-1:])
+    return changed
 
 
 def add_skips(connection: Connection, run: int, skips: Sequence[Skip]) -> None:

@@ -78,6 +78,10 @@ class PostgresConnection:
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         self.raw.execute(f"SELECT {function}(hashtextextended(%s, 0))", (f"{SCHEMA} {what}",))
 
+    def snapshot(self) -> None:
+        """See `Connection`."""
+        self.raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
     def next_ids(self, table: str, count: int) -> list[int]:
         """See `Connection`."""
         rows = self.raw.execute(

@@ -56,7 +56,10 @@ async def purge(database: Database, before: datetime) -> Purged:
     while count := await database.transact(lambda connection: _forget_sends(connection, limit)):
         purged.sends += count
     for run in await database.transact(lambda connection: _runs_over(connection, limit)):
-        purged.campaigns += await database.transact(partial(_forget_run, run=run))
+        forgotten = await database.transact(partial(_forget_run, run=run))
+        if forgotten is None:
+            continue
+        purged.campaigns += forgotten
         while await database.transact(partial(_delete_recipients, run=run)):
             pass
     while count := await database.transact(lambda connection: _delete_evidence(connection, limit)):
@@ -117,8 +120,12 @@ def _runs_over(connection: Connection, limit: str) -> list[int]:
     return [run for (run,) in rows]
 
 
-def _forget_run(connection: Connection, run: int) -> int:
+def _forget_run(connection: Connection, run: int) -> int | None:
+    """Write down that a run's recipients are forgotten: 1, or 0 when they were; None when it is not over any more."""
+    connection.lock(f"run {run}")
     row = sealed_run(connection, run)
+    if row["state"] not in OVER:
+        return None
     found = json.loads(row["facts"])
     if FORGOTTEN in found:
         return 0

@@ -39,7 +39,7 @@ OVER = (RunState.CANCELLED, RunState.FINISHED, RunState.FINISHED_WITH_ERRORS)
 """It does not go on by itself."""
 
 
-_COUNTED: Final = {
+COUNTED: Final = {
     BatchState.PENDING: "pending",
     BatchState.SENDING: "pending",
     BatchState.ACCEPTED: "accepted",
@@ -48,6 +48,7 @@ _COUNTED: Final = {
     BatchState.CANCELLED: "cancelled",
     BatchState.REPLACED: None,
 }
+"""By which count the recipients of a batch are counted."""
 
 
 class SkipReason(StrEnum):
@@ -93,7 +94,7 @@ class Tally:
     def move(self, count: int, before: BatchState, after: BatchState) -> None:
         """Count `count` recipients, a batch of which went from one state to another."""
         for state, sign in ((before, -1), (after, 1)):
-            if (name := _COUNTED[state]) is not None:
+            if (name := COUNTED[state]) is not None:
                 setattr(self, name, getattr(self, name) + sign * count)
             if state is BatchState.SENDING:
                 self.sending += sign
@@ -110,12 +111,15 @@ class Tally:
 
     def plus(self, other: Tally, sign: int = 1) -> Tally:
         """Return the counts of both together; with a sign of -1, what they differ by."""
-        names = [name for name in fields_dict(Tally) if name != "skipped"]
         reasons = dict.fromkeys([*self.skipped, *other.skipped])
         return Tally(
-            **{name: getattr(self, name) + sign * getattr(other, name) for name in names},
+            **{name: getattr(self, name) + sign * getattr(other, name) for name in NUMBERS},
             skipped={why: self.skipped.get(why, 0) + sign * other.skipped.get(why, 0) for why in reasons},
         )
+
+    def copy(self) -> Tally:
+        """Return the counts as they are now."""
+        return self.plus(Tally())
 
     def dump(self) -> str:
         """Return the JSON form."""
@@ -125,6 +129,10 @@ class Tally:
     def load(cls, text: str) -> Tally:
         """Read what `dump` wrote."""
         return cls(**json.loads(text))
+
+
+NUMBERS: Final[tuple[str, ...]] = tuple(name for name in fields_dict(Tally) if name != "skipped")
+"""The counts that are single numbers."""
 
 
 @frozen

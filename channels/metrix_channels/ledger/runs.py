@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Final
 
 from ..errors import CampaignError, LedgerError
 from ..outcomes import Problem, iso_utc
+from .balance import require_sound
 from .database import Connection, Database
-from .marks import BatchState, Parcel, settled, settled_at
+from .marks import SIZE, BatchState, Parcel, settled, settled_at
 from .parcels import (
     add_drafts,
     add_skips,
@@ -148,7 +149,7 @@ class RunBook(ABC):
                 raise CampaignError(f"Another process plans the campaign {name!r}.", code="run_busy")
             [(run,)] = added
             seal_run(connection, run)
-            count(connection, run, Tally().dump())
+            count(connection, run, Tally())
             return self._require(connection, run)
 
         return await self._database.transact(work)
@@ -160,9 +161,9 @@ class RunBook(ABC):
             require_own(connection, self._database, run)
             add_drafts(connection, run, drafts)
             add_skips(connection, run, skips)
-            count(connection, run, text)
+            count(connection, run, counts)
 
-        text = tally.dump()
+        counts = tally.copy()
         await self._database.transact(work)
 
     async def complete(self, run: int, pins: Mapping[str, Any], facts: Mapping[str, Any], tally: Tally) -> RunRecord:
@@ -172,26 +173,23 @@ class RunBook(ABC):
             require_own(connection, self._database, run)
             written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
             seal_run(connection, run, state=self.planned.value, **written)
-            count(connection, run, text)
+            _require_batches(connection, run, tally)
+            count(connection, run, tally)
             note(connection, run, "planned", f"{tally.pending} recipients in {tally.batches} batches")
             return self._require(connection, run)
 
-        text = tally.dump()
         return await self._database.transact(work)
 
     async def discard(self, run: int) -> None:
-        """Remove a plan that is not to be."""
-        await self._database.transact(lambda connection: _remove(connection, run))
+        """Remove a plan that is not to be, unless others took this process for dead, and did so."""
+
+        def work(connection: Connection) -> None:
+            if _owner_of(connection, run) == self._database.owner:
+                _remove(connection, run)
+
+        await self._database.transact(work)
 
     # -- steering
-
-    async def become(self, run: int, state: RunState) -> None:
-        """Show a state in which a live run is: waiting or running."""
-        await self._database.transact(lambda connection: seal_run(connection, run, state=state.value))
-
-    async def note(self, run: int, what: str, detail: str) -> None:
-        """Write down what was done with a run."""
-        await self._database.transact(lambda connection: note(connection, run, what, detail))
 
     async def wish(self, name: str, wish: Wish) -> RunRecord:
         """Ask those who work on a run for something; where nobody does, the caller does it itself."""
@@ -279,10 +277,15 @@ def require_own(connection: Connection, database: Database, run: int) -> Wish | 
     Raises:
         LedgerError: run_lost.
     """
-    row = connection.execute("SELECT owner, wish FROM runs WHERE id = ?", (run,)).fetchone()
-    if row is None or row[0] != database.owner:
+    if _owner_of(connection, run) != database.owner:
         raise LedgerError("Another process took this campaign's run over.", code="run_lost")
-    return Wish(row[1]) if row[1] else None
+    [(wish,)] = connection.execute("SELECT wish FROM runs WHERE id = ?", (run,)).fetchall()
+    return Wish(wish) if wish else None
+
+
+def _owner_of(connection: Connection, run: int) -> str | None:
+    row = connection.execute("SELECT owner FROM runs WHERE id = ?", (run,)).fetchone()
+    return str(row[0]) if row and row[0] else None
 
 
 def sealed_run(connection: Connection, run: int) -> dict[str, Any]:
@@ -334,13 +337,30 @@ def counted(connection: Connection, run: int) -> Tally:
     return together
 
 
-def count(connection: Connection, run: int, tally: str) -> None:
-    """Write the counts of a run that one process works on."""
-    sealed = checksum((run, tally))
-    if not connection.execute(
-        "UPDATE tallies SET tally = ?, checksum = ? WHERE run = ?", (tally, sealed, run)
-    ).rowcount:
-        connection.execute("INSERT INTO tallies (run, tally, checksum) VALUES (?, ?, ?)", (run, tally, sealed))
+def count(connection: Connection, run: int, tally: Tally) -> None:
+    """Write the counts of a run that one process works on.
+
+    Raises:
+        LedgerError: counts_wrong, when they do not add up.
+    """
+    require_sound(tally)
+    text = tally.dump()
+    sealed = checksum((run, text))
+    if not connection.execute("UPDATE tallies SET tally = ?, checksum = ? WHERE run = ?", (text, sealed, run)).rowcount:
+        connection.execute("INSERT INTO tallies (run, tally, checksum) VALUES (?, ?, ?)", (run, text, sealed))
+
+
+def is_open(connection: Connection, run: int) -> bool:
+    """Tell whether a batch of a run has no outcome yet."""
+    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND open = 1 LIMIT 1", (run,))
+    return bool(rows.fetchall())
+
+
+def _require_batches(connection: Connection, run: int, tally: Tally) -> None:
+    """Refuse a plan whose counts are not those of the batches that were written down."""
+    [(size,)] = connection.execute("SELECT coalesce(sum(length(marks)), 0) FROM marks WHERE run = ?", (run,)).fetchall()
+    if size != tally.batches * SIZE:
+        raise LedgerError(f"A plan of {tally.batches} batches has {size // SIZE} in the ledger.", code="counts_wrong")
 
 
 def _remove(connection: Connection, run: int) -> None:

@@ -167,12 +167,17 @@ class SendBook:
         return await self._database.transact(work)
 
     async def check_writable(self) -> None:
-        """Open the ledger and write to it.
+        """Open the ledger and write to it, as whoever sends does.
 
         Raises:
             LedgerError: it cannot be used, and why.
         """
-        await self._database.transact(lambda connection: connection.execute("UPDATE pace SET next = next"))
+
+        def work(connection: Connection) -> None:
+            connection.execute("UPDATE pace SET next = next")
+            _ = self._database.owner  # nobody has a name in a copy
+
+        await self._database.transact(work)
 
     async def _last(self, send: str, work: Callable[[Connection], None]) -> None:
         """Make the last entry of a send; when it fails now, it comes with whatever is written next."""

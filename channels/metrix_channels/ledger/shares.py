@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from attrs import frozen
 
 from ..errors import LedgerError
+from .balance import require_match
 from .database import Connection
 from .holds import Hold
-from .marks import Parcel
+from .marks import Marked, Parcel
 from .parcels import add_drafts, add_skips, add_troubles, opened, parcel_of, sum_of
 from .postgres import PostgresConnection, PostgresDatabase
 from .records import checksum, require_checksum
-from .run_records import Changes, Committed, RunRecord, RunState, Tally, Wish
+from .run_records import Changes, Committed, Draft, RunRecord, RunState, Skip, Tally, Wish
 
 CONTENTS: Final = "p.id, p.canary, p.batches, p.checksum, m.marks, m.checksum"
 
@@ -55,7 +57,7 @@ class Share(Hold):
         self.is_quiet = False
         self._database = database
         self._parcel: Parcel | None = claim.parcel
-        self._counted = claim.record.tally.plus(Tally())
+        self._counted = claim.record.tally.copy()
 
     @property
     def is_held(self) -> bool:
@@ -72,28 +74,28 @@ class Share(Hold):
     async def commit(self, changes: Changes, tally: Tally) -> Committed:
         """See `Hold`."""
         run = self.record.id
-        # As they are now: the dispatch goes on while the disk is waited for.
-        marks = [(parcel.id, parcel.is_open, bytes(parcel.marks)) for parcel in changes.parcels]
-        now = tally.plus(Tally())
+        marked = [Marked.of(parcel) for parcel in changes.parcels]
+        now = tally.copy()
         change = now.plus(self._counted, -1)
 
         def work(connection: Connection) -> tuple[list[Any], Wish | None]:
-            self._mark(connection, marks)
+            self._mark(connection, marked)
             added = add_drafts(connection, run, changes.drafts)
             connection.executemany(
                 "UPDATE marks SET owner = ?, epoch = 1 WHERE parcel = ?", [(self.owner, parcel) for parcel, _ in added]
             )
             add_skips(connection, run, changes.skips)
             add_troubles(connection, run, changes.troubles)
-            add_to_tally(connection, run, change)
+            add_to_tally(connection, run, change, marked, changes.drafts, changes.skips)
             return added, wish_of(connection, run)
 
         added, wish = await self._database.transact(work)
         self._counted = now
         self.epochs |= dict.fromkeys((parcel for parcel, _ in added), 1)
-        for parcel, is_open, _ in marks:
-            if not is_open:
-                self.epochs.pop(parcel)
+        for parcel, written in zip(changes.parcels, marked, strict=True):
+            parcel.written = written.after
+            if not written.is_open:
+                self.epochs.pop(parcel.id)
         return Committed([opened(*each) for each in added], wish)
 
     async def become(self, state: RunState) -> None:
@@ -106,18 +108,19 @@ class Share(Hold):
             return Wish.PAUSE
         return await self._database.transact(lambda connection: wish_of(connection, self.record.id))
 
-    def _mark(self, connection: Connection, marks: list[tuple[int, bool, bytes]]) -> None:
+    def _mark(self, connection: Connection, marked: list[Marked]) -> None:
         now = int(connection.time())
         rows = [
-            (int(is_open), now, blob, sum_of(parcel, blob), is_open, parcel, self.owner, self.epochs.get(parcel, -1))
-            for parcel, is_open, blob in marks
-        ]
+            (int(each.is_open), now, each.marks, sum_of(each.parcel, each.marks), each.is_open, each.parcel, self.owner,
+             self.epochs.get(each.parcel, -1))
+            for each in marked
+        ]  # fmt: skip
         changed = connection.executemany(
             "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ?,"
             " owner = CASE WHEN ? = 1 THEN owner END WHERE parcel = ? AND owner = ? AND epoch = ?",
             rows,
         )
-        if marks and changed.rowcount != len(marks):
+        if marked and changed.rowcount != len(marked):
             raise LedgerError("Another worker took over what this one was sending.", code="run_lost")
 
 
@@ -144,8 +147,28 @@ def free(connection: Connection, share: Share) -> list[Parcel]:
     return left
 
 
-def add_to_tally(connection: Connection, run: int, change: Tally) -> None:
-    """Add to the counts of a run, in the part that only this connection writes: nobody waits for anybody."""
+def add_to_tally(
+    connection: Connection,
+    run: int,
+    change: Tally,
+    marked: Sequence[Marked],
+    drafts: Sequence[Draft] = (),
+    skips: Sequence[Skip] = (),
+) -> None:
+    """Add to the counts of a run, in the part that only this connection writes: nobody waits for anybody.
+
+    Args:
+        connection: a transaction, in which the batches are written too.
+        run: whose counts.
+        change: what is added.
+        marked: the batches that changed.
+        drafts: new batches.
+        skips: rows that are sent nothing after all.
+
+    Raises:
+        LedgerError: counts_wrong, when the counts would change otherwise than the batches.
+    """
+    require_match(change, marked, drafts, skips)
     if change == Tally():
         return
     part = connection.name if isinstance(connection, PostgresConnection) else ""

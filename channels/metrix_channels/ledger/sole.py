@@ -9,13 +9,14 @@ from typing import Any
 
 from ..errors import CampaignError
 from ..outcomes import Problem, iso_utc
+from .balance import require_match, require_over
 from .database import Connection, Database
 from .holds import Hold
-from .marks import Parcel
-from .parcels import add_drafts, add_skips, add_troubles, opened, read_open, write_marks
+from .marks import Marked, Parcel
+from .parcels import add_drafts, add_skips, add_troubles, opened, read_open, settle, write_marks
 from .run_records import OVER, Changes, Committed, RunRecord, RunState, Tally, Wish
-from .runs import RunBook, count, note, require_own, seal_run
-from .settling import Mark
+from .runs import RunBook, count, counted, is_open, note, require_own, seal_run
+from .settling import Back, Mark
 
 Which = Callable[[Connection, int], Iterator[Parcel]]
 """Gives parcels of a run."""
@@ -43,13 +44,14 @@ class SoleRunBook(RunBook):
         """Become the one process that works on a run.
 
         Raises:
-            CampaignError: run_missing; run_busy, beside a live process.
+            CampaignError: run_missing; run_busy, beside a live process; run_purged.
         """
 
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or record.id in self._working:
                 raise CampaignError(f"Another process works on the campaign {name!r}.", code="run_busy")
+            record.require_recipients()
             state, owner = RunState.RUNNING.value, self._database.owner
             seal_run(connection, record.id, state=state, owner=owner, wish=None, halted_by=None, finished_at=None)
             note(connection, record.id, "taken up", f"it was {record.state}")
@@ -59,43 +61,58 @@ class SoleRunBook(RunBook):
         self._working.add(record.id)
         return record
 
-    async def leave(self, run: int, state: RunState, tally: Tally, halted_by: Problem | None = None) -> None:
-        """Let go of a run, in the state in which it is left."""
+    async def become(self, run: int, state: RunState) -> None:
+        """Show a state in which a run that this process works on is: waiting or running."""
 
         def work(connection: Connection) -> None:
+            require_own(connection, self._database, run)
+            seal_run(connection, run, state=state.value)
+
+        await self._database.transact(work)
+
+    async def leave(self, run: int, state: RunState, halted_by: Problem | None = None) -> None:
+        """Let go of a run, in the state in which it is left; its counts are those of its last commit.
+
+        Raises:
+            LedgerError: run_lost; counts_wrong, when it is not over and would be called finished.
+        """
+
+        def work(connection: Connection) -> None:
+            require_own(connection, self._database, run)
+            if state in (RunState.FINISHED, RunState.FINISHED_WITH_ERRORS):
+                require_over(counted(connection, run), is_open=is_open(connection, run))
             over = iso_utc(datetime.now(UTC)) if state in OVER else None
             why = json.dumps(halted_by.as_dict()) if halted_by else None
-            changes = {"state": state.value, "owner": None, "wish": None, "halted_by": why, "finished_at": over}
-            seal_run(connection, run, **changes)
-            count(connection, run, text)
+            seal_run(connection, run, state=state.value, owner=None, wish=None, halted_by=why, finished_at=over)
             note(connection, run, state.value, halted_by.message if halted_by else "")
 
-        text = tally.dump()
         try:
             await self._database.transact(work)
         finally:
             self._working.discard(run)
 
-    async def settle_all(self, record: RunRecord, settle: Mark, which: Which) -> Tally:
+    async def settle_all(self, run: int, mark: Mark, which: Which, back: Back | None = None) -> Tally:
         """Change the marks of many parcels in one transaction, such as those of a process that died.
 
         Args:
-            record: the run, taken by this process.
-            settle: changes the batches of one parcel.
+            run: taken by this process.
+            mark: changes the batches of one parcel.
             which: parcels to look at.
+            back: what the journal says of it; None for nothing.
 
         Returns:
             The counts as they are afterwards.
         """
-        run = record.id
 
         def work(connection: Connection) -> Tally:
             require_own(connection, self._database, run)
-            tally = record.tally.plus(Tally())
-            for parcel in which(connection, run):
-                settle(parcel, tally)
-                write_marks(connection, [(parcel.id, parcel.is_open, bytes(parcel.marks))])
-            count(connection, run, tally.dump())
+            before = counted(connection, run)
+            tally = before.copy()
+            changed = settle(connection, which(connection, run), mark, tally)
+            require_match(tally.plus(before, -1), changed)
+            count(connection, run, tally)
+            if back is not None:
+                note(connection, run, back.what, back.detail)
             return tally
 
         return await self._database.transact(work)
@@ -129,20 +146,23 @@ class WholeRun(Hold):
 
     async def commit(self, changes: Changes, tally: Tally) -> Committed:
         """See `Hold`."""
-        # As they are now: the dispatch goes on while the disk is waited for.
-        marks = [(parcel.id, parcel.is_open, bytes(parcel.marks)) for parcel in changes.parcels]
-        text = tally.dump()
+        marked = [Marked.of(parcel) for parcel in changes.parcels]
+        counts = tally.copy()
 
         def work(connection: Connection) -> Committed:
             wish = require_own(connection, self._database, self._run)
-            write_marks(connection, marks)
+            require_match(counts.plus(counted(connection, self._run), -1), marked, changes.drafts, changes.skips)
+            write_marks(connection, marked)
             added = add_drafts(connection, self._run, changes.drafts)
             add_skips(connection, self._run, changes.skips)
             add_troubles(connection, self._run, changes.troubles)
-            count(connection, self._run, text)
+            count(connection, self._run, counts)
             return Committed([opened(*each) for each in added], wish)
 
-        return await self._database.transact(work)
+        committed = await self._database.transact(work)
+        for parcel, written in zip(changes.parcels, marked, strict=True):
+            parcel.written = written.after
+        return committed
 
     async def become(self, state: RunState) -> None:
         """See `Hold`."""

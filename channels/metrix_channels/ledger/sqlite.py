@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from ..errors import LedgerError
 from .database import Connection, Database, Work
-from .owners import Owner, is_alive
+from .owners import Owner, is_same_file
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x4D545258  # "MTRX"
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
@@ -44,6 +44,9 @@ class SqliteConnection(sqlite3.Connection):
     """A connection; SQLite lets only one process at a time write, so that its transactions need no further locks."""
 
     def lock(self, what: str, *, shared: bool = False) -> None:
+        """Do nothing: the transaction has everything to itself."""
+
+    def snapshot(self) -> None:
         """Do nothing: the transaction has everything to itself."""
 
     def next_ids(self, table: str, count: int) -> list[int]:
@@ -81,12 +84,12 @@ class SqliteDatabase(Database):
     """
 
     def __init__(self, path: Path) -> None:
-        # The locks of the owners lie beside the file itself, by whatever link it is reached.
         self.path = Path(os.path.realpath(path))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
         self._connection: SqliteConnection | None = None
-        self._file: tuple[int, int] | None = None
         self._owner: Owner | None = None
+        self._is_copy = False
+        self._changes = 0
         self._deferred: deque[Work[object]] = deque()
 
     @property
@@ -96,14 +99,30 @@ class SqliteDatabase(Database):
 
     @property
     def owner(self) -> str:
-        """See `Database`: known by a lock on a file, which goes with the process."""
-        if self._owner is None:
-            raise AssertionError("the ledger was not opened yet")
-        return self._owner.name
+        """See `Database`: known by a lock on the file, which goes with the process.
+
+        Raises:
+            LedgerError: ledger_copied: nobody works on a copy, so that nothing is sent from it.
+        """
+        if self._is_copy:
+            raise LedgerError(
+                f"The ledger {str(self.path)!r} is a copy of another file: both could send the same messages.",
+                code="ledger_copied",
+            )
+        return self._registered.name
 
     def is_alive(self, connection: Connection, owner: str) -> bool:
         """See `Database`."""
-        return is_alive(self.path, owner)
+        return self._registered.is_alive(owner)
+
+    async def adopt(self) -> bool:
+        """See `Database`."""
+
+        def work(connection: Connection) -> bool:
+            connection.execute("UPDATE file SET identity = ?", (self._registered.file.identity,))
+            return self._is_copy
+
+        return await self.transact(work)
 
     async def transact(self, work: Work[T]) -> T:
         """See `Database`."""
@@ -126,6 +145,7 @@ class SqliteDatabase(Database):
 
     def _transact(self, work: Work[T]) -> T:
         def whole(connection: Connection) -> T:
+            self._look_at_content(connection)
             for earlier in deferred:
                 earlier(connection)
             return work(connection)
@@ -133,7 +153,10 @@ class SqliteDatabase(Database):
         deferred = list(self._deferred)
         with _TRANSACTION:
             try:
-                result = _in_transaction(self._open(), whole)
+                connection = self._open()
+                self._require_same_file()
+                result = _in_transaction(connection, whole)
+                self._require_same_file()  # before anything is sent on the strength of it
             except (sqlite3.Error, OSError) as error:
                 raise self._explained(error) from error
         for _ in deferred:
@@ -142,26 +165,28 @@ class SqliteDatabase(Database):
 
     def _open(self) -> SqliteConnection:
         if self._connection is not None:
-            self._require_same_file()
             return self._connection
         self._create_file()
-        connection = sqlite3.connect(
-            f"{self.path.as_uri()}?mode=rw",  # SQLite itself would make a file that others may read
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_SECONDS,
-            check_same_thread=False,
-            factory=SqliteConnection,
-        )
+        self._owner = Owner.register(self.path)
         try:
-            _set_up(connection, self.path)
-            found = self.path.stat()
-            self._file = (found.st_dev, found.st_ino)
-            self._owner = Owner.register(self.path)
+            connection = sqlite3.connect(
+                f"{self.path.as_uri()}?mode=rw",  # SQLite itself would make a file that others may read
+                uri=True,
+                isolation_level=None,
+                timeout=BUSY_SECONDS,
+                check_same_thread=False,
+                factory=SqliteConnection,
+            )
+            try:
+                _set_up(connection, self.path, self._owner.file.identity)
+            except BaseException:
+                connection.close()
+                raise
         except BaseException:
-            connection.close()
+            self._leave()
             raise
         self._connection = connection
+        self._changes = 0
         return connection
 
     def _create_file(self) -> None:
@@ -170,27 +195,52 @@ class SqliteDatabase(Database):
         except FileExistsError:
             return
 
+    @property
+    def _registered(self) -> Owner:
+        if self._owner is None:
+            raise AssertionError("the ledger was not opened yet")
+        return self._owner
+
     def _require_same_file(self) -> None:
         """Writes to a deleted file succeed, and nobody ever reads them."""
         try:
             found = self.path.stat()
         except OSError:
             found = None
-        if found is None or (found.st_dev, found.st_ino) != self._file:
-            raise LedgerError(
-                f"The ledger {str(self.path)!r} was deleted or replaced while it was in use.",
-                code="ledger_unavailable",
-                remedy="Put the file back, then start the process again.",
-            )
+        if found is None or (found.st_dev, found.st_ino) != self._registered.file.place:
+            raise self._replaced()
+
+    def _look_at_content(self, connection: Connection) -> None:
+        """Notice an older state that was written over the file, which knows nothing of what was sent since, and a copy.
+
+        Within the transaction: else another process may be just writing, or undoing what it wrote.
+        """
+        changes = self._registered.file.change_counter()
+        if changes < self._changes:
+            raise self._replaced()
+        self._changes = changes
+        [(recorded,)] = connection.execute("SELECT identity FROM file").fetchall()
+        self._is_copy = not is_same_file(recorded, self._registered.file.identity)
+
+    def _replaced(self) -> LedgerError:
+        return LedgerError(
+            f"The ledger {str(self.path)!r} was deleted or replaced while it was in use.",
+            code="ledger_unavailable",
+            remedy="Put the file back, then start the process again.",
+        )
 
     def _explained(self, error: sqlite3.Error | OSError) -> LedgerError:
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
         return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {error}.", code=code)
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with _TRANSACTION:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._leave()
+
+    def _leave(self) -> None:
         if self._owner is not None:
             self._owner.leave()
             self._owner = None
@@ -209,29 +259,32 @@ def _in_transaction(connection: SqliteConnection, work: Work[T]) -> T:
     return result
 
 
-def _set_up(connection: SqliteConnection, path: Path) -> None:
+def _set_up(connection: SqliteConnection, path: Path, identity: str) -> None:
     journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute(f"PRAGMA journal_mode = {journal}")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
-    _in_transaction(connection, lambda _: _migrate(connection, path))
+    _in_transaction(connection, lambda _: _prepare(connection, path, identity))
 
 
-def _migrate(connection: SqliteConnection, path: Path) -> None:
+def _prepare(connection: SqliteConnection, path: Path, identity: str) -> None:
+    """Make the tables of a new ledger; refuse what is none that this version knows."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if application != APPLICATION_ID and not empty:
         raise LedgerError(f"{str(path)!r} is a database of something else, not a ledger.", code="ledger_corrupt")
-    if version > SCHEMA_VERSION:
+    if not empty and version != SCHEMA_VERSION:
         raise LedgerError(
-            f"The ledger {str(path)!r} has schema {version}; this version knows {SCHEMA_VERSION}.", code="ledger_newer"
+            f"The ledger {str(path)!r} has schema {version}; this version knows {SCHEMA_VERSION}.",
+            code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
         )
     if empty:
         script = files(__package__).joinpath("sqlite.sql").read_text(encoding="utf-8")
         for statement in _statements(script):
             connection.execute(statement)
+        connection.execute("INSERT INTO file VALUES (1, ?)", (identity,))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

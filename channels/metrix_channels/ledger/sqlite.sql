@@ -1,3 +1,9 @@
+-- Which file this is, by inode and generation: a copy has others, and nothing is sent from it until it is adopted.
+CREATE TABLE file (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    identity TEXT NOT NULL
+) STRICT;
+
 -- One row a call of `send`. `state` is `open` while recipients are without an outcome; `owner` names the process
 -- that works on it and is NULL when none does. `checksum` covers what a wrong bit must not change.
 CREATE TABLE sends (

@@ -1,5 +1,7 @@
 """A campaign on a ledger that fails: nothing leaves without an intent on disk, and what was in flight is in doubt."""
 
+import shutil
+import signal
 import sqlite3
 import threading
 from contextlib import closing
@@ -9,7 +11,8 @@ import pytest
 from metrix_channels import LedgerError
 from metrix_channels.ledger import sqlite
 from support.accounting_server import AccountingServer, Taken
-from support.campaigns import balance, document, people, started, under_way
+from support.campaigns import Project, balance, document, people, started, under_way
+from support.command_line import run_command
 from support.damage import (
     cut_short,
     fill_disk,
@@ -183,3 +186,61 @@ def test_a_wrong_bit_is_found_out(small, table):
         connection.execute(change[table])
     refused(project, "ledger_corrupt")
     assert server.requests == []
+
+
+def test_a_wrong_bit_in_the_skipped_rows_is_found_out(small):
+    """A report names nobody on the strength of it."""
+    project, _ = small
+    project.audience([*people(3), *people(2)])
+    assert finished(project)["skipped"] == {"duplicate": 2}
+    with closing(sqlite3.connect(ledger_of(project))) as connection, connection:
+        connection.execute("UPDATE skips SET rows = replace(rows, 'u1', 'u7')")
+    with project.notifier() as notifier, pytest.raises(LedgerError) as caught:
+        list(notifier.campaigns.rows("offer"))
+    assert caught.value.code == "ledger_corrupt"
+
+
+@pytest.mark.parametrize("beside", [1, 2])
+def test_whatever_is_deleted_beside_the_ledger_one_process_sends(slow, beside):
+    """A cleaner of temporary files, a restored folder: no other process takes a live one for dead."""
+    project, server = slow
+    with started(project, "run", "offer.yaml", "--yes") as process:
+        under_way(server)
+        for each in project.folder.glob("metrix-channels.db?*"):
+            if each.is_dir():
+                shutil.rmtree(each)
+        for _ in range(beside):
+            ended = project.run("run", "offer.yaml", "--yes")
+            assert (ended.status, ended.document["error"]["code"]) == (4, "run_busy")
+        status, found = document(process)
+    assert (status, found["state"], found["accepted"], balance(found)) == (0, "finished", 400, 0)
+    assert server.twice == set()
+
+
+def test_a_ledger_that_was_copied_in_the_middle_sends_nothing(slow):
+    """Not from the copy, in a folder of its own; it can be looked at, and once adopted it goes on."""
+    project, server = slow
+    with started(project, "run", "offer.yaml", "--yes") as process:
+        under_way(server)
+        process.send_signal(signal.SIGTERM)
+        document(process)
+    copy = Project(project.folder / "copy")
+    shutil.copytree(project.folder, copy.folder)
+    before = len(server.requests)
+    for verb in (("run", "offer.yaml", "--yes"), ("resume", "offer"), ("retry", "offer", "--unknown")):
+        ended = copy.run(*verb)
+        assert (ended.status, ended.document["error"]["code"]) == (2, "ledger_copied")
+    with copy.notifier() as notifier:
+        for key in ("k", None):
+            with pytest.raises(LedgerError) as caught:
+                notifier.send("sms", to="u1", template="offer", context={"first_name": "سارا"}, key=key)
+            assert caught.value.code == "ledger_copied"
+
+        assert notifier.campaigns.status("offer").state == "interrupted"
+        assert len(list(notifier.campaigns.rows("offer"))) == 400
+    assert len(server.requests) == before
+    adopted = run_command("ledger", "adopt", "--json", cwd=copy.folder)
+    assert (adopted.status, adopted.document["adopted"]) == (0, True)
+    server.seconds = 0
+    assert finished(copy)["accepted"] == 400
+    assert server.twice == set()

@@ -10,6 +10,7 @@ from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import BatchState, Changes, Draft, RunState, Tally, Wish
 from metrix_channels.ledger.cluster import ClusterRunBook
 from metrix_channels.ledger.postgres import PostgresDatabase
+from metrix_channels.ledger.records import checksum
 from support.postgres import execute
 
 PEOPLE = 4
@@ -194,5 +195,79 @@ def test_jobs_of_dead_workers_are_failed_and_never_tried_again(postgres_url):
             await book.sweep()
             found = execute(postgres_url, "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1 ORDER BY 1")
             assert found == [("failed", 1), ("todo", 1)]
+
+    asyncio.run(run())
+
+
+async def plan_again(book, run):
+    await book.add(run, [], [], Tally())
+
+
+async def complete_again(book, run):
+    await book.complete(run, {}, {}, Tally(rows=2 * PEOPLE, pending=2 * PEOPLE, batches=2))
+
+
+@pytest.mark.parametrize("write", [plan_again, complete_again])
+def test_a_plan_that_workers_have_is_written_to_no_more(write, postgres_url):
+    """It has no owner; whoever planned it, and was taken for dead meanwhile, may be the last to know."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book)
+            with pytest.raises(LedgerError) as caught:
+                await write(book, run)
+            assert caught.value.code == "run_lost"
+            await book.discard(run)
+            record = await book.get("offer")
+            assert (record.state, record.tally.pending) == (RunState.RUNNING, 2 * PEOPLE)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"accepted": 1},
+        {"accepted": PEOPLE, "pending": -PEOPLE},
+        {"sending": 1},
+        {"batches": 1},
+        {"rows": 1, "pending": 1},
+    ],
+)
+@pytest.mark.parametrize("marked", [False, True])
+def test_counts_change_as_their_batches_do(wrong, marked, postgres_url):
+    """Or nothing of the commit is written: the parts of the counts add up as long as each change does."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, parcels=1)
+            share = await book.claim(run)
+            tally = share.record.tally
+            for name, count in wrong.items():
+                setattr(tally, name, getattr(tally, name) + count)
+            with pytest.raises(LedgerError) as caught:
+                await (step(share, BatchState.SENDING) if marked else share.commit(Changes(), tally))
+            assert caught.value.code == "counts_wrong"
+            assert (await book.get("offer")).tally == Tally(rows=PEOPLE, pending=PEOPLE, batches=1)
+
+    asyncio.run(run())
+
+
+def test_a_run_whose_counts_are_wrong_halts_instead_of_finishing(postgres_url):
+    """Whoever goes on with it is told again; no worker fails of it, and none turns in a circle."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, parcels=1)
+            earlier = Tally(rows=PEOPLE, pending=PEOPLE + 20, batches=1).dump()
+            seal = checksum((run, earlier))
+            execute(postgres_url, f"UPDATE tallies SET tally = '{earlier}', checksum = {seal}")
+            share = await book.claim(run)
+            await step(share, BatchState.ACCEPTED)
+            await book.hand_back(share)
+            record = await book.get("offer")
+            assert (record.state, record.halted_by.code) == (RunState.HALTED, "counts_wrong")
+            await book.sweep()
+            assert (await book.get("offer")).state is RunState.HALTED
 
     asyncio.run(run())

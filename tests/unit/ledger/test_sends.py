@@ -1,6 +1,7 @@
 """The book of sends: who may send under a key, what is on record, and a rate that processes share."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 import time
@@ -394,3 +395,25 @@ def test_receipts_are_kept_as_they_were(ledger):
             return await book.claim(entry("s2"))
 
     assert asyncio.run(run()) == Finished((kept,))
+
+
+def test_a_copy_of_a_ledger_cannot_be_written_to(file_ledger):
+    """Who looks whether it can send is told at once, as is who sends: with a key or without."""
+
+    async def refused(call):
+        with pytest.raises(LedgerError) as caught:
+            await call
+        assert caught.value.code == "ledger_copied"
+
+    async def run():
+        async with opened(file_ledger) as book:
+            await book.check_writable()
+        copy = Ledger(shutil.copy(file_ledger.place, file_ledger.place + ".copy"))
+        async with opened(copy) as book:
+            await refused(book.check_writable())
+            await refused(book.claim(entry("s1")))
+            await book.claim(evolve(entry("s2"), key=None))
+            await refused(book.intend("s2", ("u1",)))
+
+    asyncio.run(run())
+    assert file_ledger.execute("SELECT 1 FROM sends") == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -90,7 +91,7 @@ def test_the_settings_are_in_force(version, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("version", [(3, 40, 1), (3, 51, 3)])
 def test_everything_that_belongs_to_the_ledger_is_private(version, tmp_path, monkeypatch):
-    """Ledger, journal and write-ahead log are 0600, the folder of the owners 0700, whatever the umask says."""
+    """Ledger, journal and write-ahead log are 0600, whatever the umask says."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
     path = tmp_path / "l.db"
     before = os.umask(0)
@@ -105,7 +106,6 @@ def test_everything_that_belongs_to_the_ledger_is_private(version, tmp_path, mon
         )[1]
     finally:
         os.umask(before)
-    assert seen.pop("l.db-owners") == 0o700
     assert set(seen.values()) == {0o600}
     assert len(seen) >= 2
 
@@ -184,12 +184,6 @@ def test_a_read_only_ledger_is_refused(which, tmp_path):
         (tmp_path / which).chmod(0o700)
 
 
-def test_an_owner_that_cannot_register_gets_no_ledger(tmp_path):
-    """Without a lock of its own a process could not be told from a dead one."""
-    (tmp_path / "l.db-owners").touch()
-    assert refusal(tmp_path / "l.db").code == "ledger_unavailable"
-
-
 def test_a_ledger_that_stays_locked_is_named_so(tmp_path, monkeypatch):
     """Another process that holds the ledger for too long gives ledger_locked, after the patience and not before."""
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
@@ -215,9 +209,17 @@ def test_five_seconds_are_waited_for_another_process():
     assert sqlite.BUSY_SECONDS == 5.0
 
 
+def test_an_older_schema_is_refused(tmp_path):
+    """What an earlier version wrote is left as it is, with a word on what to do."""
+    path = tmp_path / "l.db"
+    in_ledger(path, statement("SELECT 1"))
+    in_sqlite(path, "PRAGMA user_version = 1")
+    assert refusal(path).code == "ledger_older"
+
+
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
 def test_a_ledger_that_goes_away_while_in_use_is_noticed(how, tmp_path):
-    """Nobody would ever read what is written to the old file."""
+    """By the very transaction: nobody would ever read what is written to the old file."""
     path = tmp_path / "l.db"
 
     def vanish(connection):
@@ -225,8 +227,96 @@ def test_a_ledger_that_goes_away_while_in_use_is_noticed(how, tmp_path):
         if how == "replaced":
             path.write_bytes((tmp_path / "elsewhere.db").read_bytes())
 
-    error = refusal(path, statement("SELECT 1"), vanish, statement("SELECT 1"))
+    error = refusal(path, statement("SELECT 1"), vanish)
     assert (error.code, "deleted or replaced" in error.message) == ("ledger_unavailable", True)
+
+
+@pytest.mark.parametrize("by", ["link", "folder"])
+def test_a_ledger_that_went_away_between_two_transactions_is_noticed(by, tmp_path):
+    """Also when the folder around it was moved."""
+    (tmp_path / "here").mkdir()
+    path = tmp_path / "here" / "l.db"
+
+    async def run():
+        ledger = SqliteDatabase(path)
+        await ledger.transact(statement("SELECT 1"))
+        if by == "folder":
+            path.parent.rename(tmp_path / "there")
+        else:
+            path.rename(tmp_path / "real.db")
+            path.symlink_to("/dev/null")
+        with pytest.raises(LedgerError, match="deleted or replaced"):
+            await ledger.transact(statement("UPDATE pace SET next = 1"))
+        await ledger.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("version", [(3, 40, 1), (3, 51, 3)])
+def test_an_older_state_that_is_written_over_the_file_is_noticed(version, tmp_path, monkeypatch):
+    """It is the same file, by all that the file system says, and does not know what was sent since."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    path = tmp_path / "l.db"
+
+    def write(connection):
+        connection.execute("UPDATE pace SET next = next + 1")
+
+    async def run():
+        ledger = SqliteDatabase(path)
+        await ledger.transact(write)
+        before = path.read_bytes()
+        for _ in range(3):
+            await ledger.transact(write)
+        if durable_settings(version) == WAL:
+            in_sqlite(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+            await ledger.transact(write)
+        with path.open("r+b") as file:
+            file.write(before)
+            file.truncate()
+        with pytest.raises(LedgerError) as caught:
+            await ledger.transact(write)
+        await ledger.close()
+        return caught.value.code
+
+    assert asyncio.run(run()) in ("ledger_unavailable", "ledger_corrupt")
+
+
+def test_nobody_has_a_name_in_a_copy_until_it_is_adopted(tmp_path):
+    """So nothing is sent from it; it can be looked at, and the original is none the worse."""
+    path, copy = tmp_path / "l.db", tmp_path / "copy.db"
+    in_ledger(path, statement("UPDATE pace SET next = 4"))
+    shutil.copy(path, copy)
+
+    async def run():
+        ledger, other = SqliteDatabase(copy), SqliteDatabase(copy)
+        try:
+            assert await ledger.transact(statement("SELECT next FROM pace")) == [(4.0,)]
+            with pytest.raises(LedgerError) as caught:
+                await ledger.transact(lambda _: ledger.owner)
+            assert await other.adopt()
+            await ledger.transact(lambda _: ledger.owner)
+            assert not await other.adopt()
+        finally:
+            await ledger.close()
+            await other.close()
+        return caught.value
+
+    error = asyncio.run(run())
+    assert (error.code, error.exit_status, "ledger adopt" in error.remedy) == ("ledger_copied", 2, True)
+    in_ledger(copy, statement("SELECT 1"))
+    assert not asyncio.run(SqliteDatabase(path).adopt())
+
+
+def test_a_ledger_that_moves_is_no_copy(tmp_path):
+    """Under whatever name, as long as it is the same file."""
+    path = tmp_path / "l.db"
+    in_ledger(path, statement("SELECT 1"))
+    (tmp_path / "folder").mkdir()
+    moved = path.rename(tmp_path / "folder" / "moved.db")
+    (tmp_path / "hard.db").hardlink_to(moved)
+    for each in (moved, tmp_path / "hard.db"):
+        ledger = SqliteDatabase(each)
+        assert asyncio.run(ledger.transact(lambda _, ledger=ledger: ledger.owner))
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path):
@@ -276,16 +366,15 @@ def test_deferred_work_survives_a_transaction_that_fails(tmp_path):
 
 
 def test_closing_lets_go_even_when_the_last_words_cannot_be_written(tmp_path):
-    """The error is told, the owner's lock is given up, and the object may be used again."""
+    """The error is told, the owner's name is given up, and the object may be used again."""
 
     async def run():
         ledger = SqliteDatabase(tmp_path / "l.db")
-        await ledger.transact(statement("SELECT 1"))
+        name = await ledger.transact(lambda _: ledger.owner)
         ledger.defer(statement("SELECT * FROM nothing"))
         with pytest.raises(LedgerError):
             await ledger.close()
-        assert list((tmp_path / "l.db-owners").iterdir()) == []
-        await ledger.transact(statement("SELECT 1"))
+        assert not await ledger.transact(lambda connection: ledger.is_alive(connection, name))
         await ledger.close()
 
     asyncio.run(run())
@@ -331,13 +420,12 @@ def test_a_fork_waits_for_the_transaction_under_way(tmp_path):
 
 
 def test_a_link_leads_to_one_ledger(tmp_path):
-    """Reached by two names, it has one folder of owners, beside the file itself, and is private all the same."""
+    """Reached by two names, it is the same file, and private all the same."""
     (tmp_path / "volume").mkdir()
     (tmp_path / "l.db").symlink_to(tmp_path / "volume/real.db")
     in_ledger(tmp_path / "l.db", statement("UPDATE pace SET next = 4"))
     assert in_ledger(tmp_path / "volume/real.db", statement("SELECT next FROM pace")) == [(4.0,)]
     assert mode(tmp_path / "volume/real.db") == 0o600
-    assert [each.name for each in tmp_path.iterdir() if each.name.endswith("-owners")] == []
 
 
 def test_any_name_will_do_for_the_file(tmp_path):

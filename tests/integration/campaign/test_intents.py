@@ -1,0 +1,129 @@
+"""Between the intent and the request: whatever ends the run while the disk is waited for, nothing leaves any more."""
+
+import asyncio
+import threading
+
+import pytest
+
+from metrix_channels.campaign.definition import load_campaign
+from metrix_channels.campaign.orders import Orders
+from metrix_channels.campaign.screens import Screens
+from metrix_channels.campaign.sending import Sender
+from metrix_channels.config import ConfigFile
+from metrix_channels.errors import LedgerError
+from metrix_channels.ledger import Hold, RunState, Tally
+from metrix_channels.notifier.engine import Engine
+from support.accounting_server import AccountingServer, Taken
+from support.campaigns import balance, people
+
+
+class SlowDisk(Hold):
+    """A run whose intents are long on their way to the disk: what is to happen meanwhile happens.
+
+    Args:
+        hold: the run.
+        meanwhile: called when an intent is on disk and nobody knows it yet.
+    """
+
+    def __init__(self, hold, meanwhile):
+        self._hold = hold
+        self._meanwhile = meanwhile
+        self.may_be_lost = False
+
+    @property
+    def is_held(self):
+        return self._hold.is_held and not self.may_be_lost
+
+    async def next_parcels(self, after, *, canary, limit):
+        return await self._hold.next_parcels(after, canary=canary, limit=limit)
+
+    async def commit(self, changes, tally):
+        sending = tally.sending
+        committed = await self._hold.commit(changes, tally)
+        if sending:
+            await self._meanwhile(self)
+        return committed
+
+    async def become(self, state):
+        await self._hold.become(state)
+
+    async def wished(self):
+        return await self._hold.wished()
+
+
+@pytest.fixture
+def server(project):
+    """Twenty recipients with a request each."""
+    with AccountingServer() as server:
+        project.configure(server.url, batch_size=1, concurrency=4)
+        project.audience(people(20))
+        project.campaign()
+        yield server
+
+
+async def sent(project, meanwhile):
+    """Plan a campaign and send it over a slow disk; return how that ended, and the counts in the ledger."""
+    engine = Engine(ConfigFile(project.config))
+    campaigns = engine.campaigns
+    campaign = load_campaign(project.folder / "offer.yaml")
+    record = await campaigns._plan(campaigns._ready(campaign), None)
+    office = engine.office()
+    screens = await Screens.built(campaign, [], campaigns.book, record.id)
+    sender = Sender(office, record, Orders.of(campaign, engine.config), screens)
+    try:
+        hold = SlowDisk(campaigns.book.hold(record.id), lambda hold: meanwhile(office, hold))
+        ending = await sender.send(record, hold)
+        await campaigns.book.leave(record.id, RunState.INTERRUPTED)
+        return ending, (await campaigns.book.get("offer")).tally
+    finally:
+        await sender.close()
+        await engine.close()
+
+
+def test_a_run_that_is_stopped_while_the_disk_is_waited_for_sends_nothing_more(project, server):
+    """The intents are taken back: nobody is in doubt."""
+
+    async def stop(office, _hold):
+        office.stop.set()
+        await asyncio.sleep(0.05)  # the other tasks learn of it before the intent's own
+
+    ending, tally = asyncio.run(sent(project, stop))
+    assert ending.interrupted
+    assert server.requests == []
+    assert tally == Tally(rows=20, pending=20, batches=20)
+
+
+def test_a_process_that_may_have_been_taken_for_dead_meanwhile_sends_nothing_more(project, server):
+    """As after a machine slept between the intent and the request: others may be sending it by now."""
+
+    async def sleep(_office, hold):
+        hold.may_be_lost = True
+
+    with pytest.raises(LedgerError) as caught:
+        asyncio.run(sent(project, sleep))
+    assert caught.value.code == "run_lost"
+    assert server.requests == []
+
+
+def test_the_parts_of_a_divided_batch_inherit_its_doubt(project):
+    """Taken or not, the whole was lost on its way: a part that is refused afterwards is unknown, not rejected."""
+    first = threading.Event()
+
+    def script(recipients, _message, _body):
+        if len(recipients) > 1:
+            if first.is_set():
+                return Taken(413, taken=False)
+            first.set()
+            return Taken(0)
+        return Taken(400, taken=False) if recipients == ["u2"] else Taken()
+
+    with AccountingServer(script) as server:
+        project.configure(server.url, batch_size=4)
+        project.audience(people(4, names=("سارا",)))
+        project.campaign()
+        with project.notifier() as notifier:
+            found = notifier.campaigns.run(project.folder / "offer.yaml").as_dict()
+    assert balance(found) == 0
+    assert (found["accepted"], found["unknown"], found["rejected"]) == (3, 1, 0)
+    assert found["possible_duplicates"] == 4
+    assert server.twice == {"u0", "u1", "u3"}

@@ -1,0 +1,255 @@
+"""Runs in a file: whoever was taken for dead changes nothing of a run that another process took."""
+
+import asyncio
+import json
+import sqlite3
+from contextlib import asynccontextmanager, closing
+
+import pytest
+
+from metrix_channels.errors import CampaignError, LedgerError
+from metrix_channels.ledger import (
+    DOUBT,
+    REPEATED,
+    BatchState,
+    Changes,
+    Draft,
+    RunState,
+    Skip,
+    SkipReason,
+    SoleRunBook,
+    Tally,
+    cancelled,
+    draft_of,
+    open_parcels,
+)
+
+PEOPLE = 4
+
+
+@asynccontextmanager
+async def opened(ledger):
+    """A book as a process of its own would hold it."""
+    database = ledger.open()
+    try:
+        yield SoleRunBook(database)
+    finally:
+        await database.close()
+
+
+async def planned(book, batches=3):
+    """Plan a run of one parcel; return its record."""
+    record = await book.draft("offer", "offer.yaml", {})
+    contents = [[{}, [f"u{at}-{person}" for person in range(PEOPLE)]] for at in range(batches)]
+    tally = Tally(rows=batches * PEOPLE, pending=batches * PEOPLE, batches=batches)
+    await book.add(record.id, [Draft(json.dumps(contents), batches)], [], tally)
+    return await book.complete(record.id, {}, {"canary": 0}, tally)
+
+
+async def parcel_of(hold):
+    [parcel] = await hold.next_parcels(0, canary=False, limit=16)
+    return parcel
+
+
+def everything(ledger):
+    """All rows of the ledger."""
+    with closing(sqlite3.connect(ledger.place)) as connection:
+        return list(connection.iterdump())
+
+
+async def commit(book, run):
+    """Accept the first batch, as a dispatch would."""
+    hold, tally = book.hold(run), (await book.get("offer")).tally
+    parcel = await parcel_of(hold)
+    tally.move(PEOPLE, BatchState.PENDING, BatchState.ACCEPTED)
+    parcel.batches[0].state = BatchState.ACCEPTED
+    parcel.batches[0].save()
+    await hold.commit(Changes(parcels=[parcel]), tally)
+
+
+WRITES = {
+    "add": lambda book, run: book.add(run, [], [], Tally()),
+    "complete": lambda book, run: book.complete(run, {}, {}, Tally(rows=12, pending=12, batches=3)),
+    "become": lambda book, run: book.become(run, RunState.WAITING),
+    "become, as a dispatch": lambda book, run: book.hold(run).become(RunState.WAITING),
+    "leave": lambda book, run: book.leave(run, RunState.INTERRUPTED),
+    "settle_all": lambda book, run: book.settle_all(run, cancelled, open_parcels),
+    "commit": commit,
+    "commit of nothing": lambda book, run: book.hold(run).commit(
+        Changes(), Tally(rows=12, pending=12, batches=3, requests=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_what_another_process_took_is_not_written_to(write, file_ledger):
+    """Each write for a run looks at its owner within its own transaction."""
+
+    async def run():
+        async with opened(file_ledger) as mine, opened(file_ledger) as theirs:
+            record = await planned(mine)
+            file_ledger.take_everybody_for_dead()
+            await theirs.take("offer")
+            before = everything(file_ledger)
+            with pytest.raises(LedgerError) as caught:
+                await write(mine, record.id)
+            assert caught.value.code == "run_lost"
+            assert everything(file_ledger) == before
+
+    asyncio.run(run())
+
+
+def test_nobody_discards_what_another_process_took(file_ledger):
+    """A plan that was taken up is a run."""
+
+    async def run():
+        async with opened(file_ledger) as mine, opened(file_ledger) as theirs:
+            record = await planned(mine)
+            file_ledger.take_everybody_for_dead()
+            await theirs.take("offer")
+            await mine.discard(record.id)
+            assert (await theirs.get("offer")).tally.pending == 3 * PEOPLE
+            await theirs.discard(record.id)
+            assert await theirs.find("offer") is None
+
+    asyncio.run(run())
+
+
+def test_a_live_run_is_not_taken(file_ledger):
+    """Neither by another process nor by the one that works on it."""
+
+    async def run():
+        async with opened(file_ledger) as mine, opened(file_ledger) as theirs:
+            await planned(mine)
+            for book in (mine, theirs):
+                with pytest.raises(CampaignError) as caught:
+                    await book.take("offer")
+                assert caught.value.code == "run_busy"
+
+    asyncio.run(run())
+
+
+def test_a_run_is_left_with_the_counts_of_its_last_commit(file_ledger):
+    """What could not be committed is in no count, as it is in no batch: the two always say the same."""
+
+    async def run():
+        async with opened(file_ledger) as book:
+            record = await planned(book)
+            await commit(book, record.id)
+            record.tally.move(PEOPLE, BatchState.PENDING, BatchState.REJECTED)  # its commit failed
+            await book.leave(record.id, RunState.INTERRUPTED)
+            tally = (await book.get("offer")).tally
+            assert (tally.accepted, tally.rejected, tally.pending) == (PEOPLE, 0, 2 * PEOPLE)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("state", [RunState.FINISHED, RunState.FINISHED_WITH_ERRORS])
+def test_a_run_with_pending_batches_does_not_finish(state, file_ledger):
+    """It may rest, or be interrupted."""
+
+    async def run():
+        async with opened(file_ledger) as book:
+            record = await planned(book)
+            with pytest.raises(LedgerError) as caught:
+                await book.leave(record.id, state)
+            assert caught.value.code == "counts_wrong"
+
+    asyncio.run(run())
+
+
+def wrong(**counts):
+    """Return what changes counts without a batch that changes."""
+
+    async def write(book, run):
+        tally = (await book.get("offer")).tally
+        for name, count in counts.items():
+            setattr(tally, name, getattr(tally, name) + count)
+        await book.hold(run).commit(Changes(), tally)
+
+    return write
+
+
+async def forget_the_count(book, run):
+    """Write a batch without its count."""
+    hold = book.hold(run)
+    parcel = await parcel_of(hold)
+    parcel.batches[0].state = BatchState.ACCEPTED
+    parcel.batches[0].save()
+    await hold.commit(Changes(parcels=[parcel]), (await book.get("offer")).tally)
+
+
+async def count_twice(book, run):
+    """Accept a batch that is accepted already."""
+    await commit(book, run)
+    await commit(book, run)
+
+
+WRONG = {
+    "negative": wrong(pending=-3 * PEOPLE - 1, accepted=3 * PEOPLE + 1),
+    "recipients from nowhere": wrong(accepted=1),
+    "recipients who vanish": wrong(pending=-1),
+    "an outcome without a batch": wrong(pending=-PEOPLE, accepted=PEOPLE),
+    "an intent without a batch": wrong(sending=1),
+    "a batch without a parcel": wrong(batches=1),
+    "more rows": wrong(rows=1, pending=1),
+    "a batch without its count": forget_the_count,
+    "a batch twice": count_twice,
+}
+
+
+@pytest.mark.parametrize("write", WRONG.values(), ids=WRONG)
+def test_counts_that_do_not_add_up_are_never_written(write, file_ledger):
+    """The whole commit is undone."""
+
+    async def run():
+        async with opened(file_ledger) as book:
+            record = await planned(book)
+            with pytest.raises(LedgerError) as caught:
+                await write(book, record.id)
+            assert caught.value.code == "counts_wrong"
+            tally = (await book.get("offer")).tally
+            assert (tally.balance, tally.pending + tally.accepted) == (0, 3 * PEOPLE)
+
+    asyncio.run(run())
+
+
+def test_counts_of_a_plan_are_those_of_its_batches(file_ledger):
+    """A plan of which a part was not written down is no run."""
+
+    async def run():
+        async with opened(file_ledger) as book:
+            record = await book.draft("offer", "offer.yaml", {})
+            with pytest.raises(LedgerError) as caught:
+                await book.complete(record.id, {}, {}, Tally(rows=4, pending=4, batches=1))
+            assert caught.value.code == "counts_wrong"
+
+    asyncio.run(run())
+
+
+def test_a_divided_batch_and_skipped_recipients_are_counted(file_ledger):
+    """New batches and skipped rows come with their counts in one commit; the doubt and the attempts are inherited."""
+
+    async def run():
+        async with opened(file_ledger) as book:
+            record = await planned(book)
+            hold, tally = book.hold(record.id), record.tally
+            parcel = await parcel_of(hold)
+            batch = parcel.batches[0]
+            batch.state, batch.flags, batch.attempts = BatchState.REPLACED, DOUBT | REPEATED, 2
+            batch.save()
+            tally.skip(1, SkipReason.SUPPRESSED)
+            tally.pending -= 1
+            draft = draft_of(batch, [batch.recipients[1:]])
+            skip = Skip(SkipReason.SUPPRESSED, [(0, batch.recipients[0])])
+            committed = await hold.commit(Changes([parcel], [draft], [skip]), tally)
+            [child] = committed.drafted
+            [written] = await hold.next_parcels(parcel.id, canary=False, limit=16)
+            for each in (child, written):
+                [part] = each.batches
+                assert part.recipients == batch.recipients[1:]
+                assert (part.state, part.flags, part.attempts) == (BatchState.PENDING, DOUBT | REPEATED, 2)
+            found = (await book.get("offer")).tally
+            assert (found.skipped, found.batches, found.balance) == ({"suppressed": 1}, 3, 0)
+
+    asyncio.run(run())
