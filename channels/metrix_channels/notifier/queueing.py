@@ -105,13 +105,14 @@ class Queueing:
         if queued is None:
             return
         try:
+            self._engine.look_again()
             if queued.app_id == self._engine.app_id and not self._engine.refusal(queued.channel):
                 results = await self._engine.deliver_queued(queued, _prepared(queued))
                 await self._conclude(queued, results, tries)
                 return
         except ConfigError as error:
             say(logging.WARNING, error.message, code=error.code)
-        # The file changed since this process looked which messages it can send.
+        # The file changed since the worker looked which messages it can send.
         await self.sends.put_back(send, _SOON, tries)
 
     async def _conclude(self, queued: Queued, results: list[Result], tries: int) -> None:
