@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
+from ..outcomes import Problem
 from .app import app, example, state_of
 from .values import read_duration
 
@@ -54,5 +55,16 @@ def worker(
             return
         state.output.say(f"Worker {name[:8]} takes work. Ctrl-C ends it.")
 
-    orderly = work(state.config_file(), concurrency=concurrency, lease=seconds, health=listener, on_ready=ready)
+    def tell(problem: Problem) -> None:
+        where = f"{problem.location}: " if problem.location else ""
+        state.output.hint(f"{where}{problem.message} [{problem.code}]\n{problem.remedy}")
+
+    orderly = work(
+        state.config_file(),
+        concurrency=concurrency,
+        lease=seconds,
+        health=listener,
+        on_ready=ready,
+        on_problem=tell,
+    )
     state.status = 0 if orderly else 4

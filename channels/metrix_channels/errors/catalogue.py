@@ -284,6 +284,11 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Pass what `enqueue` returned, and only after its transaction was committed.",
         2,
     ),
+    "message_foreign": Situation(
+        "Messages of another application wait for a worker.",
+        "Start a worker whose channels.yaml has that app_id. If it is this worker's application, correct app_id.",
+        2,
+    ),
     "ledger_not_shared": Situation(
         "The ledger is a file of one machine, and this needs one that machines share.",
         "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` wherever there is room.",

@@ -17,7 +17,7 @@ from ..models import OnAmbiguous
 from ..outcomes import Problem, iso_utc
 from .balance import require_over
 from .database import Connection
-from .jobs import defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
+from .jobs import JOBS_AT_ONCE, defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
 from .marks import Marked, Parcel
 from .parcels import add_drafts, add_skips, in_turn, parcel_of, settle, write_marks
 from .postgres import PostgresDatabase
@@ -25,9 +25,6 @@ from .run_records import LIVE, RunRecord, RunState, Tally, Wish
 from .runs import RunBook, counted, is_open, note, require_own, seal_run
 from .settling import Back, Bar, Mark, cancelled, interrupted, without
 from .shares import CONTENTS, Claim, Share, add_to_tally, free
-
-JOBS_AT_ONCE: Final = 5_000
-"""Jobs a transaction: all other commits wait while the listening workers are told of them."""
 
 _RESTS: Final = {Wish.PAUSE: RunState.PAUSED, Wish.CANCEL: RunState.CANCELLED}
 

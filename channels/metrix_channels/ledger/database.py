@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -72,7 +72,12 @@ class Database(ABC):
 
     It opens at the first use, and waits for the disk, the network and other processes on threads of its own, so that
     they never hold up the requests in flight.
+
+    Attributes:
+        has_outbox: it can hold messages that workers send.
     """
+
+    has_outbox: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -100,6 +105,13 @@ class Database(ABC):
         Where a database cannot tell whether it is a copy, it is none.
         """
         return False
+
+    def holds(self, owner: str) -> bool:
+        """Tell whether nobody may have taken this process, by that name of its own, for dead.
+
+        True where a name needs no renewal.
+        """
+        return True
 
     @abstractmethod
     async def transact(self, work: Work[T]) -> T:

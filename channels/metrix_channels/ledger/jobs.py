@@ -5,15 +5,19 @@ Only its functions of a fixed version are called here; what fetches the jobs and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from .database import Connection
 
 QUEUE: Final = "metrix_channels"
+"""The queue of the shares; that of a message is `queue_of` its application and channel."""
 SHARE: Final = "metrix_channels.share"
 """The task that sends a share of a run."""
 POST: Final = "metrix_channels.post"
 """The task that sends a message that somebody put into the ledger."""
+JOBS_AT_ONCE: Final = 5_000
+"""Jobs a transaction: all other commits wait while the listening workers are told of them."""
 _STALLED: Final = "60 seconds"
 _KEPT: Final = "1 day"
 
@@ -45,8 +49,27 @@ def has_jobs(connection: Connection, run: int) -> bool:
 
 
 def defer_post(connection: Connection, send: str, seconds: float, tries: int) -> None:
-    """Let a worker look after a message once more, after so many seconds."""
+    """Let a worker look after a message once more, after so many seconds; nothing, if a job for it waits already."""
     connection.execute("SELECT post(?, ?, ?)", (send, seconds, tries))
+
+
+def defer_missing_posts(connection: Connection) -> None:
+    """Let workers look after the messages that no worker has claimed and that no job waits for.
+
+    One whose worker has fetched the job and not yet claimed the message gets a job too many, which finds nothing to do.
+    """
+    connection.execute(
+        "SELECT count(post(id)) FROM ("
+        " SELECT s.id FROM sends s WHERE s.state = 'open' AND s.outgoing IS NOT NULL AND s.owner IS NULL AND NOT EXISTS"
+        "  (SELECT 1 FROM procrastinate_jobs j WHERE j.status = 'todo' AND j.queueing_lock = s.id) LIMIT ?) missing",
+        (JOBS_AT_ONCE,),
+    )
+
+
+def queues_of(connection: Connection, app_id: str, channels: Iterable[str]) -> list[str]:
+    """Return the queues of the messages of an application's channels."""
+    rows = connection.execute("SELECT queue_of(?, name) FROM unnest(?::text[]) name", (app_id, list(channels)))
+    return [queue for (queue,) in rows]
 
 
 def fail_stalled_jobs(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -126,6 +126,8 @@ class PostgresDatabase(Database):
         is_patient: wait for a database that cannot be reached yet, as for one that no longer can.
     """
 
+    has_outbox: ClassVar[bool] = True
+
     def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
         self.url = url
         self.lease_seconds = lease
@@ -162,7 +164,7 @@ class PostgresDatabase(Database):
         return self._lease is not None and self._lease.holds
 
     def holds(self, owner: str) -> bool:
-        """Tell whether this process still is whom that name was given to, and nobody may have taken it for dead."""
+        """See `Database`: by this machine's own clock, without a look into the database."""
         lease = self._lease
         return lease is not None and lease.name == owner and lease.holds
 

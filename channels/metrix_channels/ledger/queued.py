@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from datetime import datetime
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
 
 from ..errors import LedgerError
-from ..outcomes import Outcome, Receipt
-from .database import Connection, Database
-from .jobs import defer_post
-from .records import Claimed, Entry, checksum, digest, load_receipts, salt_of
-from .sends import COLUMNS, claim_row, row_of, row_or_none
+from ..outcomes import Receipt
+from .database import Connection
+from .jobs import JOBS_AT_ONCE, defer_missing_posts, defer_post, queues_of
+from .records import Claimed, Entry, checksum, digest, dump_receipts, load_receipts, salt_of
+from .sends import COLUMNS, SendBook, claim_row, concluded, row_of, row_or_none, store
 
 _SCHEMA: Final = "metrix_channels"
 
@@ -28,6 +29,7 @@ class Queued:
 
     Attributes:
         claim: what this process is to send, and what earlier tries came to.
+        app_id: the application that it is sent for.
         channel: its name in the configuration.
         recipients: customUserIds.
         outgoing: the message itself, as it was given to `enqueueing`.
@@ -35,21 +37,34 @@ class Queued:
     """
 
     claim: Claimed
+    app_id: str
     channel: str
     recipients: tuple[str, ...]
     outgoing: dict[str, Any]
     since: datetime
 
 
-class QueuedSends:
+@frozen
+class Waiting:
+    """Messages of one application and channel that no worker has claimed.
+
+    Attributes:
+        app_id: the application that they are sent for.
+        channel: its name in the configuration.
+        seconds: since the oldest of them was put into the ledger.
+    """
+
+    app_id: str
+    channel: str
+    seconds: float
+
+
+class QueuedSends(SendBook):
     """The messages of one ledger that wait for a worker.
 
     Args:
         database: in PostgreSQL.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def salt(self) -> bytes:
         """Return the ledger's salt; its tables are there afterwards.
@@ -68,11 +83,14 @@ class QueuedSends:
             if row is None or row["state"] == "settled":
                 return None
             [(outgoing,)] = connection.execute("SELECT outgoing FROM sends WHERE id = ?", (send,)).fetchall()
+            if outgoing is None:
+                return None
             claim = claim_row(self._database, connection, row)
-            if outgoing is None or not isinstance(claim, Claimed):
+            if not isinstance(claim, Claimed):
                 return None
             return Queued(
                 claim,
+                str(row["app_id"]),
                 str(row["channel"]),
                 tuple(json.loads(str(row["recipients"]))),
                 json.loads(outgoing),
@@ -81,15 +99,66 @@ class QueuedSends:
 
         return await self._database.transact(work)
 
-    async def again(self, send: str, seconds: float, tries: int) -> None:
-        """Let a worker try a message once more, after so many seconds."""
+    async def put_back(self, send: str, seconds: float, tries: int, settled: Sequence[Receipt] = ()) -> None:
+        """Give a message back, if this process has it, and let a worker try it once more.
+
+        Args:
+            send: its id.
+            seconds: until the next try.
+            tries: made so far.
+            settled: receipts of the recipients that need no further try.
+        """
+
+        def work(connection: Connection) -> None:
+            connection.lock(f"send {send}")
+            row = row_or_none(connection, "id = ?", (send,))
+            if row is not None and row["owner"] == self._database.owner:
+                receipts = dump_receipts(settled) if settled else row["receipts"]
+                store(connection, row | {"owner": None, "receipts": receipts})
+            defer_post(connection, send, seconds, tries)
+
+        await self._database.transact(work)
+
+    async def defer(self, send: str, seconds: float, tries: int) -> None:
+        """Let a worker try a message that this process has not claimed, after so many seconds."""
         await self._database.transact(lambda connection: defer_post(connection, send, seconds, tries))
 
-    async def forget(self, send: str) -> None:
-        """Forget the text of a message that has its outcome."""
-        await self._database.transact(
-            lambda connection: connection.execute("UPDATE sends SET outgoing = NULL WHERE id = ?", (send,))
-        )
+    async def give_up(self, send: str, receipts: Sequence[Receipt]) -> None:
+        """Write down the outcome of a message that is not tried any more.
+
+        Raises:
+            LedgerError: key_busy, when another process took it up; or the ledger cannot be used.
+        """
+
+        def work(connection: Connection) -> None:
+            row = self._own(connection, send)
+            connection.execute("UPDATE sends SET outgoing = NULL WHERE id = ?", (send,))
+            store(connection, concluded(row, receipts))
+
+        await self._database.transact(work)
+
+    async def sweep(self) -> None:
+        """Free what was claimed by processes that are gone, and let workers look after what nobody does.
+
+        It follows the sweep of the runs, which finds out who is gone.
+        """
+        for send, owner in await self._database.transact(_left_behind):
+            await self._database.transact(partial(_free, send=send, owner=owner))
+        await self._database.transact(defer_missing_posts)
+
+    async def waiting(self) -> list[Waiting]:
+        """Return whose messages wait for a worker."""
+
+        def work(connection: Connection) -> list[Waiting]:
+            now = datetime.fromtimestamp(connection.time(), UTC)
+            rows = connection.execute(_WAITING).fetchall()
+            return [Waiting(app, name, (now - datetime.fromisoformat(at)).total_seconds()) for app, name, at in rows]
+
+        return await self._database.transact(work)
+
+    async def queues(self, app_id: str, channels: Sequence[str]) -> list[str]:
+        """Return the queues with the jobs for the messages of an application's channels."""
+        return await self._database.transact(lambda connection: queues_of(connection, app_id, channels))
 
     async def receipts(self, send: str) -> tuple[Receipt, ...] | None:
         """Return what became of a message; None as long as that is not known.
@@ -102,11 +171,45 @@ class QueuedSends:
             row = row_or_none(connection, "id = ?", (send,))
             if row is None:
                 raise LedgerError(f"The ledger has no message {send!r}.", code="send_missing")
-            found = load_receipts(str(row["receipts"])) if row["receipts"] is not None else ()
-            settled = row["state"] == "settled" and all(each.outcome in Outcome for each in found)
-            return found if settled else None
+            under_way = row["state"] == "open" and (row["owner"] is not None or self._is_outgoing(connection, send))
+            return None if under_way or row["receipts"] is None else load_receipts(str(row["receipts"]))
 
         return await self._database.transact(work)
+
+
+_WAITING: Final = """
+    WITH RECURSIVE oldest AS (
+        (SELECT app_id, channel, created_at FROM sends
+         WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NULL
+         ORDER BY app_id, channel, created_at LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM oldest, LATERAL (
+            SELECT app_id, channel, created_at FROM sends
+            WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NULL
+                AND (app_id, channel) > (oldest.app_id, oldest.channel)
+            ORDER BY app_id, channel, created_at LIMIT 1) next
+    ) SELECT app_id, channel, created_at FROM oldest"""
+"""A look into the index for each application and channel, however many messages wait."""
+
+
+def _left_behind(connection: Connection) -> list[tuple[str, str]]:
+    """Find the claims of processes that the sweep of the runs took for dead, or that have left."""
+    return connection.execute(
+        "SELECT id, owner FROM sends WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM owners WHERE name = owner) LIMIT ?",
+        (JOBS_AT_ONCE,),
+    ).fetchall()
+
+
+def _free(connection: Connection, send: str, owner: str) -> None:
+    connection.lock(f"send {send}")
+    try:
+        row = row_or_none(connection, "id = ?", (send,))
+    except LedgerError:
+        return  # damaged: whoever asks for its receipts is told, and the others are not held up
+    if row is not None and row["owner"] == owner:
+        store(connection, row | {"owner": None})
+        defer_post(connection, send, 0, 0)
 
 
 def enqueueing(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
@@ -128,17 +231,30 @@ def enqueueing(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
         f" WHERE EXISTS (SELECT 1 FROM {_SCHEMA}.salt WHERE value = %s)"
         " ON CONFLICT (app_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING id"
     )
-    added = yield insert, (*columns, checksum(columns), json.dumps(outgoing), salt)
-    if added:
-        yield f"SELECT {_SCHEMA}.post(%s)", (entry.id,)
-        return entry.id
-    found = yield (
-        f"SELECT id, fingerprint, created_at FROM {_SCHEMA}.sends WHERE app_id = %s AND key = %s",  # noqa: S608
-        (entry.app_id, entry.key),
+    take_up = (
+        f"UPDATE {_SCHEMA}.sends SET outgoing = %s WHERE app_id = %s AND key = %s AND fingerprint = %s"  # noqa: S608
+        " AND state = 'open' AND outgoing IS NULL RETURNING id"
     )
-    if not found:
-        raise LedgerError("The connection leads to another database than the ledger's.", code="ledger_foreign")
-    earlier, fingerprint, at = found[0]
-    if bytes(fingerprint) != digest(salt, entry.content):
-        raise LedgerError(f"The key {entry.key!r} was used on {at} for another content.", code="key_reused")
-    return str(earlier)
+    for _ in range(2):  # a key that is used and freed in between is there for neither statement
+        added = yield insert, (*columns, checksum(columns), json.dumps(outgoing), salt)
+        if added:
+            yield f"SELECT {_SCHEMA}.post(%s)", (entry.id,)
+            return entry.id
+        # What a `send` with this key left open is the workers' from now on: nobody else might ever ask for it again.
+        taken_up = yield (
+            take_up,
+            (json.dumps(outgoing), entry.app_id, entry.key, digest(salt, entry.content)),
+        )
+        if taken_up:
+            yield f"SELECT {_SCHEMA}.post(%s)", (taken_up[0][0],)
+            return str(taken_up[0][0])
+        found = yield (
+            f"SELECT id, fingerprint, created_at FROM {_SCHEMA}.sends WHERE app_id = %s AND key = %s",  # noqa: S608
+            (entry.app_id, entry.key),
+        )
+        if found:
+            earlier, fingerprint, at = found[0]
+            if bytes(fingerprint) != digest(salt, entry.content):
+                raise LedgerError(f"The key {entry.key!r} was used on {at} for another content.", code="key_reused")
+            return str(earlier)
+    raise LedgerError("The connection leads to another database than the ledger's.", code="ledger_foreign")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from attrs import evolve
 
@@ -66,20 +67,23 @@ class SendBook:
         """Write down that a request is about to leave; return the attempt's number once that is on disk.
 
         Raises:
-            LedgerError: key_busy, when another process took this one for dead; or the ledger cannot be used.
+            LedgerError: key_busy, when another process took this one for dead, or may have, so that the request must
+                not leave; or the ledger cannot be used.
         """
 
-        def work(connection: Connection) -> int:
-            self._own(connection, send)
+        def work(connection: Connection) -> tuple[int, str]:
+            owner = str(self._own(connection, send)["owner"])
             named = json.dumps(recipients)
             [(number,)] = connection.execute(
                 "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?) RETURNING id",
                 (send, named, _now(), checksum((send, named, None))),
             ).fetchall()
-            return int(number)
+            return int(number), owner
 
-        number = await self._database.transact(work)
+        number, owner = await self._database.transact(work)
         self._unwritten.pop(send, None)
+        if not self._database.holds(owner):  # frozen since: another process may send by now
+            raise _taken_up()
         return number
 
     async def settle(
@@ -112,18 +116,19 @@ class SendBook:
     async def finish(self, send: str, receipts: Sequence[Receipt]) -> None:
         """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key.
 
+        A message that waits for a worker besides goes on waiting for what was not sent.
+
         Raises:
             LedgerError: it could not be written down; as long as this process lives, it still will be.
         """
 
         def work(connection: Connection) -> None:
             row = self._own(connection, send)
-            outcomes = {receipt.outcome for receipt in receipts}
-            if outcomes == {Outcome.NOT_SENT}:
-                row |= {"key": None, "state": "settled"}
+            not_sent = any(receipt.outcome is Outcome.NOT_SENT for receipt in receipts)
+            if not_sent and self._is_outgoing(connection, send):
+                store(connection, row | {"owner": None, "receipts": dump_receipts(receipts)})
             else:
-                row["state"] = "open" if Outcome.NOT_SENT in outcomes else "settled"
-            _store(connection, row | {"owner": None, "receipts": dump_receipts(receipts)})
+                store(connection, concluded(row, receipts))
 
         await self._last(send, work)
 
@@ -134,7 +139,7 @@ class SendBook:
             LedgerError: as `finish`.
         """
         if self._unwritten.pop(send, None) is None:
-            await self._last(send, lambda connection: _store(connection, self._own(connection, send) | {"owner": None}))
+            await self._last(send, lambda connection: store(connection, self._own(connection, send) | {"owner": None}))
 
     async def pace(self, rate: float, patience: float, run: int = 0) -> float | None:
         """Book the next place under a rate limit that all processes of this ledger share.
@@ -185,7 +190,7 @@ class SendBook:
             await self._database.transact(work)
         except LedgerError as error:
             if error.code in ("ledger_unavailable", "ledger_locked") and send not in self._unwritten:
-                self._database.defer(work)
+                self._database.defer(partial(_unless_taken_up, work))
             raise
         finally:
             self._unwritten.pop(send, None)
@@ -200,7 +205,7 @@ class SendBook:
         entry = self._unwritten.get(send)
         row = self._insert(connection, entry) if entry else _row(connection, "id = ?", (send,))
         if row["owner"] != self._database.owner:
-            raise LedgerError("Another process took this send up, taking this process for dead.", code="key_busy")
+            raise _taken_up()
         return row
 
     def _claim(self, connection: Connection, entry: Entry) -> Claim:
@@ -219,11 +224,20 @@ class SendBook:
             )
         if found["state"] == "settled":
             return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
+        if self._is_outgoing(connection, str(found["id"])):
+            return Busy()  # workers send it
         return claim_row(self._database, connection, found)
+
+    def _is_outgoing(self, connection: Connection, send: str) -> bool:
+        """Tell whether workers are to send it."""
+        if not self._database.has_outbox:
+            return False
+        rows = connection.execute("SELECT 1 FROM sends WHERE id = ? AND outgoing IS NOT NULL", (send,))
+        return bool(rows.fetchall())
 
     def _insert(self, connection: Connection, entry: Entry) -> Row:
         row = row_of(entry, fingerprint(connection, entry.content), self._database.owner)
-        _store(connection, row)
+        store(connection, row)
         return row
 
 
@@ -259,11 +273,19 @@ def row_of(entry: Entry, digest: bytes, owner: str | None) -> Row:
     }
 
 
+def concluded(row: Row, receipts: Sequence[Receipt]) -> Row:
+    """Return the row of a send with its outcome: what was not sent is free for the next call with its key."""
+    outcomes = {receipt.outcome for receipt in receipts}
+    key = None if outcomes == {Outcome.NOT_SENT} else row["key"]
+    state = "open" if Outcome.NOT_SENT in outcomes and key is not None else "settled"
+    return row | {"key": key, "state": state, "owner": None, "receipts": dump_receipts(receipts)}
+
+
 def claim_row(database: Database, connection: Connection, row: Row) -> Claimed | Busy:
     """Claim a send that has no outcome yet, unless somebody alive works on it; its lock is held."""
     if row["owner"] is not None and database.is_alive(connection, str(row["owner"])):
         return Busy()
-    _store(connection, row | {"owner": database.owner})
+    store(connection, row | {"owner": database.owner})
     send = str(row["id"])
     receipts = load_receipts(str(row["receipts"])) if row["receipts"] is not None else ()
     settled = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
@@ -296,7 +318,8 @@ def _row(connection: Connection, where: str, values: tuple[str, ...]) -> Row:
     return row
 
 
-def _store(connection: Connection, row: Row) -> None:
+def store(connection: Connection, row: Row) -> None:
+    """Write the row of a send."""
     columns = [row[name] for name in COLUMNS]
     connection.execute(_REPLACE, (*columns, checksum(columns)))
 
@@ -320,6 +343,19 @@ def _past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]
             )
         )
     return tuple(past)
+
+
+def _taken_up() -> LedgerError:
+    return LedgerError("Another process took this send up, taking this process for dead.", code="key_busy")
+
+
+def _unless_taken_up(work: Callable[[Connection], None], connection: Connection) -> None:
+    """Make a late last entry; whoever took the send up in the meantime makes its own."""
+    try:
+        work(connection)
+    except LedgerError as error:
+        if error.code != "key_busy":
+            raise
 
 
 def _now() -> str:

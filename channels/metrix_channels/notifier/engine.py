@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -41,7 +42,7 @@ from ..ledger import (
     open_database,
     take_up,
 )
-from ..outcomes import Outcome, Problem, Receipt
+from ..outcomes import Problem, Receipt
 from ..redact import Redactor, Secret
 from ..templating import Templates
 from ..version import __version__
@@ -62,8 +63,8 @@ class Engine:
 
     It serves one event loop at a time; connections, places and waits are made anew for the next.
 
-    Settings under `metrix`, the templates' folder and the ledger are those of the first look at the file; channels
-    and their verification are looked at again before each send.
+    Settings under `metrix`, the templates' folder and the ledger are those of the first look at the file, unless
+    `look_again` is called; channels and their verification are looked at again before each send.
 
     Args:
         file: the configuration.
@@ -80,6 +81,8 @@ class Engine:
         self.witness = Witness(self.evidence)
         self._stopped = False
         self._client: MetrixClient | None = None
+        self._retired: list[MetrixClient] = []
+        self._used: object = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._places = asyncio.Semaphore(self._config.metrix.concurrency)
@@ -100,8 +103,8 @@ class Engine:
 
     async def close(self) -> None:
         """Let go of connections, the ledger and the templates' child processes."""
-        if self._client is not None:
-            await self._client.close()
+        for client in [*self._retired, *([self._client] if self._client else [])]:
+            await client.close()
         self.templates.close()
         await self.book_file.close()
 
@@ -114,6 +117,26 @@ class Engine:
     def app_id(self) -> str:
         """The application that is spoken for."""
         return self._config.metrix.resolve_app_id()
+
+    def look_again(self) -> Config:
+        """Follow the file, and what it names, as they are now: a worker runs for longer than its settings last.
+
+        Returns:
+            The configuration, with which this process can send.
+
+        Raises:
+            ConfigError: it can send nothing: the file, the credentials or `ca_file` cannot be used.
+        """
+        current = self._file.current()
+        self._config = evolve(self._config, metrix=current.metrix)
+        metrix = current.metrix
+        used = metrix.credentials(), metrix.base_url, metrix.proxy, metrix.ca_file, _stamp(metrix.ca_file)
+        if used != self._used:
+            client = self._new_client(used[0].api_key)
+            if self._client is not None:
+                self._retired.append(self._client)  # requests may be under way in it
+            self._client, self._used = client, used
+        return current
 
     @property
     def campaigns(self) -> Campaigns:
@@ -171,35 +194,28 @@ class Engine:
         claim = await self._claim(call, prepared, app_id)
         if isinstance(claim, Finished):
             return claim.receipts
-        receipts = await self._delivered(call.channel, prepared, claim, client)
-        await self._finish(claim.id, receipts)
+        results = await self._delivered(call.channel, prepared, claim, client)
+        receipts = (*claim.settled, *receipts_of(results, claim.id, call.channel, datetime.now(UTC)))
+        await self.finish(claim.id, receipts)
         return receipts
 
-    async def deliver_queued(self, queued: Queued, prepared: Prepared) -> tuple[Receipt, ...]:
-        """Send a message that this process claimed; what was not sent for now stays open.
+    async def deliver_queued(self, queued: Queued, prepared: Prepared) -> list[Result]:
+        """Send a message that this process claimed, and return what became of each recipient.
 
         Raises:
+            ConfigError: this process can send nothing; nothing was sent.
             LedgerError: the books cannot be kept.
         """
-        claim = queued.claim
-        receipts = await self._delivered(queued.channel, prepared, claim, self.client())
-        if {receipt.outcome for receipt in receipts} == {Outcome.NOT_SENT}:
-            await self.book.abandon(claim.id)
-        else:
-            await self._finish(claim.id, receipts)
-        return receipts
+        return await self._delivered(queued.channel, prepared, queued.claim, self.client())
 
-    async def _delivered(
-        self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient
-    ) -> tuple[Receipt, ...]:
+    async def _delivered(self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
         try:
-            results = await self._deliver(channel, prepared, claim, client)
+            return await self._deliver(channel, prepared, claim, client)
         except BaseException:
             # Cancelled, or the ledger failed: whoever calls next with this key takes up what is left.
             with suppress(LedgerError):
                 await self.book.abandon(claim.id)
             raise
-        return (*claim.settled, *receipts_of(results, claim.id, channel, datetime.now(UTC)))
 
     async def _claim(self, call: Call, prepared: Prepared, app_id: str) -> Claimed | Finished:
         asked = entry(call, prepared, app_id)
@@ -269,7 +285,12 @@ class Engine:
             rng=self._rng,
         )
 
-    async def _finish(self, send: str, receipts: tuple[Receipt, ...]) -> None:
+    async def finish(self, send: str, receipts: tuple[Receipt, ...]) -> None:
+        """Write down the outcome of a send.
+
+        Raises:
+            LedgerError: outcome_unrecorded.
+        """
         try:
             await self.book.finish(send, receipts)
         except LedgerError as error:
@@ -288,15 +309,17 @@ class Engine:
                     why = f"The rate limit leaves no place for a request within {settings.deadline:g} s."
                     return problem("unavailable", why)
                 await asyncio.sleep(wait)
-            if channel is None:
-                return None
-            try:
-                require_verified(self._file.current().channel(channel), self.app_id, datetime.now(UTC))
-            except MetrixChannelsError as error:
-                return problem(error.code, error.message)
-            return None
+            return None if channel is None else self.refusal(channel)
 
         return admit
+
+    def refusal(self, channel: str) -> Problem | None:
+        """Return why this process may not send through a channel now; None when it may."""
+        try:
+            require_verified(self._file.current().channel(channel), self.app_id, datetime.now(UTC))
+        except MetrixChannelsError as error:
+            return problem(error.code, error.message)
+        return None
 
     def _parts(self, prepared: Prepared) -> list[Part]:
         return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
@@ -330,6 +353,14 @@ class Engine:
             transport=open_transport(endpoint, Redactor(api_key), fast=fast),
             user_agent=f"metrix-channels/{__version__}",
         )
+
+
+def _stamp(file: Path | None) -> tuple[int, int] | None:
+    try:
+        stat = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return stat and (stat.st_mtime_ns, stat.st_size)
 
 
 def _divided(part: Part, batch_size: int) -> list[Part]:

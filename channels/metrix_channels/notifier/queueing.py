@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ConfigError, UsageError
+from ..api import Result
+from ..errors import ConfigError, LedgerError, UsageError
+from ..errors.catalogue import CATALOGUE
 from ..ledger.queued import Queued, QueuedSends, Steps, enqueueing
 from ..logs import say
-from ..models import Message
-from ..outcomes import Outcome, Receipt
+from ..models import Message, OnAmbiguous
+from ..outcomes import Outcome, Problem, Receipt
+from .conclusion import receipts_of
 from .prepared import Call, Prepared, entry, redactor_of
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 _FIRST_AGAIN, _LONGEST_AGAIN = 15.0, 900.0
+_SOON: Final = 1.0
+"""Seconds in which a worker that cannot send a message stops taking its like."""
 _GIVEN_UP_AFTER: Final = timedelta(hours=24)
+REFUSALS: Final = frozenset({"credentials_refused", "endpoint_refused", "redirected", "certificate_refused"})
+"""What is said to this process, whatever the message: one with another key, address or network may fare better."""
 
 
 class Queueing:
@@ -27,6 +37,12 @@ class Queueing:
 
     Args:
         engine: prepares and delivers them.
+
+    Attributes:
+        sends: the messages in the ledger.
+        counts: recipients by outcome, since this process began.
+        refusal: what keeps this process from sending anything, as its last messages were told; another process may do
+            better. None when nothing does.
 
     Raises:
         ConfigError: ledger_not_shared.
@@ -36,7 +52,9 @@ class Queueing:
         if engine.config.ledger_path is not None:
             raise ConfigError("Messages that workers send need a ledger in PostgreSQL.", code="ledger_not_shared")
         self._engine = engine
-        self._sends = QueuedSends(engine.book_file)
+        self.sends = QueuedSends(engine.book_file)
+        self.counts: Counter[Outcome] = Counter()
+        self.refusal: Problem | None = None
         self._salt: bytes | None = None
 
     async def steps(self, call: Call) -> Steps:
@@ -48,32 +66,114 @@ class Queueing:
         """
         prepared = self._engine.prepare(call)
         if self._salt is None:
-            self._salt = await self._sends.salt()
+            self._salt = await self.sends.salt()
         message = prepared.message
         outgoing = {"channel": message.metrix_channel, "message": dict(message.fields), "hidden": prepared.hidden}
         return enqueueing(entry(call, prepared, self._engine.app_id), outgoing, self._salt)
 
     async def receipts(self, send: str) -> tuple[Receipt, ...] | None:
         """Return what became of a message; None as long as that is not known."""
-        return await self._sends.receipts(send)
+        return await self.sends.receipts(send)
 
     async def post(self, send: str, tries: int) -> None:
         """Send a message whose turn it is: a worker's job.
 
-        What could not be sent for now is tried again later, for a day.
+        What could not be sent for now goes back and is tried again later, for a day.
+
+        Raises:
+            LedgerError: the ledger cannot be used; the sweep frees what is under way.
         """
-        queued = await self._sends.take(send)
+        try:
+            await self._post(send, tries)
+        except LedgerError as error:
+            if error.code not in ("key_busy", "ledger_corrupt"):
+                raise
+            say(logging.WARNING, error.message, code=error.code)
+            if error.code == "ledger_corrupt":
+                await self.sends.defer(send, _pause(tries), tries + 1)
+        except Exception as error:  # noqa: BLE001 - one message at fault must not cost this process all others
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            say(logging.ERROR, f"A message ended in {type(error).__name__} at {where}.", code="internal")
+            await self.sends.put_back(send, _pause(tries), tries + 1)
+
+    async def _post(self, send: str, tries: int) -> None:
+        if self._engine.is_stopped:
+            await self.sends.defer(send, 0, tries)
+            return
+        queued = await self.sends.take(send)
         if queued is None:
             return
-        receipts = await self._engine.deliver_queued(queued, _prepared(queued))
-        open_again = [each for each in receipts if each.outcome is Outcome.NOT_SENT]
-        if not open_again:
-            await self._sends.forget(send)
-        elif datetime.now(UTC) - queued.since < _GIVEN_UP_AFTER:
-            wait = min(_FIRST_AGAIN * 2**tries, _LONGEST_AGAIN)
-            await self._sends.again(send, wait, tries + 1)
-            why = open_again[0].error
-            say(logging.WARNING, f"A message is tried again in {wait:.0f} s.", code=why.code if why else None)
+        try:
+            self._engine.look_again()
+            if queued.app_id == self._engine.app_id and not self._engine.refusal(queued.channel):
+                results = await self._engine.deliver_queued(queued, _prepared(queued))
+                await self._conclude(queued, results, tries)
+                return
+        except ConfigError as error:
+            say(logging.WARNING, error.message, code=error.code)
+        # The file changed since the worker looked which messages it can send.
+        await self.sends.put_back(send, _SOON, tries)
+
+    async def _conclude(self, queued: Queued, results: list[Result], tries: int) -> None:
+        """Write down what became of a message, and what is to become of the recipients that were not sent to."""
+        send, now = queued.claim.id, datetime.now(UTC)
+
+        def receipts(of: Iterable[Result]) -> tuple[Receipt, ...]:
+            return (*queued.claim.settled, *receipts_of(of, send, queued.channel, now))
+
+        left = [result for result in results if self._is_open(result)]
+        self._count([result for result in results if result not in left])
+        why = left[0].problem if left else None
+        if why is None:
+            await self._engine.finish(send, receipts(results))
+            self.refusal = None
+            return
+        self.refusal = why if why.code in REFUSALS else self.refusal
+        following = after(why.code, now - queued.since, tries)
+        if following is None:
+            self._count(left)
+            await self.sends.give_up(send, receipts(results))
+            say(logging.WARNING, "A message was given up.", code=why.code)
+        else:
+            seconds, tried = following
+            await self.sends.put_back(send, seconds, tried, receipts(each for each in results if each not in left))
+            say(logging.WARNING, f"A message is tried again in {seconds:.0f} s.", code=why.code)
+
+    def _is_open(self, result: Result) -> bool:
+        """Tell whether recipients are tried again: they were not sent to, or a doubt may be settled by another try."""
+        if result.outcome is Outcome.UNKNOWN:
+            return result.halts and self._engine.config.on_ambiguous is OnAmbiguous.RETRY
+        return result.outcome is Outcome.NOT_SENT
+
+    def _count(self, results: Iterable[Result]) -> None:
+        for result in results:
+            self.counts[result.outcome] += len(result.recipients)
+
+
+def after(code: str, age: timedelta, tries: int) -> tuple[float, int] | None:
+    """Decide what follows a try that did not send a message: a pure function.
+
+    Args:
+        code: why it was not sent.
+        age: of the message.
+        tries: made before that one.
+
+    Returns:
+        Seconds until the next try, and the tries made by then; None to give the message up.
+    """
+    if code == "message_refused":
+        return None
+    if code == "interrupted" or CATALOGUE[code].exit_status in (2, 3):
+        return _SOON, tries  # this process ends, or may not send: nothing was tried
+    if code in REFUSALS:
+        # Another worker may do better, so that the first refusal decides nothing.
+        return None if age >= _GIVEN_UP_AFTER and tries else (_SOON, tries + 1)
+    return None if age >= _GIVEN_UP_AFTER else (_pause(tries), tries + 1)
+
+
+def _pause(tries: int) -> float:
+    return min(_FIRST_AGAIN * 2.0 ** min(tries, 10), _LONGEST_AGAIN)
 
 
 def _prepared(queued: Queued) -> Prepared:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
+from attrs import frozen
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -14,7 +15,10 @@ from starlette.routing import Route
 
 from ..campaign.crew import Crew
 from ..ledger.postgres import PostgresDatabase
+from ..notifier.queueing import Queueing
+from ..outcomes import Outcome
 from ..pages.serving import server_config
+from .readiness import Readiness
 
 _HELP = {
     "shares": "Shares of campaigns that were sent.",
@@ -26,33 +30,59 @@ _HELP = {
 }
 
 
-async def serve_health(listener: socket.socket, crew: Crew, database: PostgresDatabase) -> None:
+@frozen
+class Worker:
+    """What a worker tells of itself.
+
+    Attributes:
+        crew: sends shares of campaigns.
+        queueing: sends messages.
+        readiness: says what the worker cannot send.
+        database: whose lease says whether others take the worker for alive.
+    """
+
+    crew: Crew
+    queueing: Queueing
+    readiness: Readiness
+    database: PostgresDatabase
+
+
+async def serve_health(listener: socket.socket, worker: Worker) -> None:
     """Answer until this is cancelled.
 
     Args:
         listener: where.
-        crew: whose work is told of.
-        database: whose lease says whether others take this worker for alive.
+        worker: is told of.
     """
 
     async def health(_: Request) -> Response:
-        alive = database.lease_holds
-        return JSONResponse({"ok": alive, "shares_under_way": crew.busy}, 200 if alive else 503)
+        problems = [each.as_dict() for each in worker.readiness.problems]
+        ok = worker.database.lease_holds and not problems
+        state = {"ok": ok, "shares_under_way": worker.crew.busy, "problems": problems}
+        return JSONResponse(state, 200 if ok else 503)
 
     async def metrics(_: Request) -> Response:
-        return PlainTextResponse(exposition(crew, database), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(exposition(worker), media_type="text/plain; version=0.0.4")
 
     app = Starlette(routes=[Route("/health", health), Route("/metrics", metrics)])
     await _Server(server_config(app)).serve(sockets=[listener])
 
 
-def exposition(crew: Crew, database: PostgresDatabase) -> str:
+def exposition(worker: Worker) -> str:
     """Return the counts in the text format of Prometheus."""
+    crew = worker.crew
     lines = []
     for name, words in _HELP.items():
         metric = f"metrix_channels_{name}_total"
         lines += [f"# HELP {metric} {words}", f"# TYPE {metric} counter", f"{metric} {crew.counts[name]}"]
-    gauges = {"shares_under_way": crew.busy, "lease_held": int(database.lease_holds)}
+    metric = "metrix_channels_outbox_recipients_total"
+    lines += [f"# HELP {metric} Recipients of single messages, by outcome.", f"# TYPE {metric} counter"]
+    lines += [f'{metric}{{outcome="{each.value}"}} {worker.queueing.counts[each]}' for each in Outcome]
+    gauges = {
+        "shares_under_way": crew.busy,
+        "lease_held": int(worker.database.lease_holds),
+        "problems": len(worker.readiness.problems),
+    }
     for name, value in gauges.items():
         lines += [f"# TYPE metrix_channels_{name} gauge", f"metrix_channels_{name} {value}"]
     return "\n".join(lines) + "\n"

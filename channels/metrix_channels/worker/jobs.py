@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
 import psycopg
@@ -27,7 +27,7 @@ Post = Callable[[str, int], Awaitable[None]]
 """Sends a message, named by its id, that was tried so many times before."""
 
 
-async def fetch_jobs(url: str, concurrency: int, share: Share, post: Post) -> None:
+async def fetch_jobs(url: str, concurrency: int, queues: Collection[str], share: Share, post: Post) -> None:
     """Fetch jobs and do them, until this is cancelled; then end those that were begun.
 
     Procrastinate stops by design when it loses the database: so it is started again, for as long as this goes on.
@@ -35,6 +35,7 @@ async def fetch_jobs(url: str, concurrency: int, share: Share, post: Post) -> No
     Args:
         url: of the database.
         concurrency: jobs at one time.
+        queues: whose jobs.
         share: sends a share of a run.
         post: sends a message.
     """
@@ -46,7 +47,7 @@ async def fetch_jobs(url: str, concurrency: int, share: Share, post: Post) -> No
         try:
             async with app.open_async():
                 await app.run_worker_async(
-                    queues=[QUEUE],
+                    queues=sorted(queues),
                     concurrency=concurrency,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=_POLL,

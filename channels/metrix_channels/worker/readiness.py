@@ -1,0 +1,93 @@
+"""What a worker can send now, and why it cannot send the rest: it takes only jobs that it can do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import MetrixChannelsError, problem
+from ..ledger.jobs import QUEUE
+from ..ledger.queued import Waiting
+from ..notifier.engine import Engine
+from ..notifier.queueing import Queueing
+from ..outcomes import Problem
+
+_FIRST_PAUSE: Final = 15.0
+_LONGEST_PAUSE: Final = 60.0
+_GRACE: Final = 3.0
+"""Seconds in which another worker may take messages that this one cannot send, before it is worth a word."""
+
+OnProblem = Callable[[Problem], None]
+"""Is told what keeps the worker from sending something, once."""
+
+
+class Readiness:
+    """Looks again and again whether this worker can send, and what.
+
+    Args:
+        engine: of this worker.
+        queueing: sends messages.
+        on_problem: is told of each new problem.
+
+    Attributes:
+        problems: what keeps this worker from sending all that waits; empty when nothing does.
+    """
+
+    def __init__(self, engine: Engine, queueing: Queueing, on_problem: OnProblem) -> None:
+        self._engine = engine
+        self._queueing = queueing
+        self._on_problem = on_problem
+        self._pause = _FIRST_PAUSE
+        self._paused_until = 0.0
+        self._judged: Problem | None = None
+        self.problems: tuple[Problem, ...] = ()
+
+    async def look(self) -> frozenset[str]:
+        """Return the queues from which this worker can do jobs now.
+
+        Raises:
+            LedgerError: the ledger cannot be used.
+        """
+        try:
+            config = self._engine.look_again()
+            app_id = self._engine.app_id
+        except MetrixChannelsError as error:
+            self._tell([error.problem])
+            return frozenset()
+        able = [name for name in config.channels if self._engine.refusal(name) is None]
+        queues = await self._queueing.sends.queues(app_id, able)
+        refusal = self._queueing.refusal
+        refused = [refusal] if refusal else []
+        self._tell([*refused, *self._unable(app_id, await self._queueing.sends.waiting())])
+        return frozenset() if self._is_paused(refusal) else frozenset([QUEUE, *queues])
+
+    def _is_paused(self, refusal: Problem | None) -> bool:
+        """Tell whether it is too early to try again whether this worker is still refused."""
+        now = asyncio.get_running_loop().time()
+        if refusal is None:
+            self._pause = _FIRST_PAUSE
+            self._judged = None
+        elif refusal is not self._judged:
+            self._judged = refusal
+            self._paused_until = now + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        return now < self._paused_until
+
+    def _unable(self, app_id: str, waiting: list[Waiting]) -> list[Problem]:
+        found = []
+        for each in waiting:
+            if each.seconds < _GRACE:
+                continue
+            if each.app_id != app_id:
+                found.append(problem("message_foreign", f"Messages wait that are for the application {each.app_id}."))
+            elif why := self._engine.refusal(each.channel):
+                found.append(why)
+        return found
+
+    def _tell(self, problems: list[Problem]) -> None:
+        known = {each.code for each in self.problems}
+        self.problems = tuple(problems)
+        for each in problems:
+            if each.code not in known:
+                self._on_problem(each)

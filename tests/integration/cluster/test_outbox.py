@@ -1,0 +1,313 @@
+"""What becomes of a message in the outbox when its worker dies, freezes, or cannot send it."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import psycopg
+import pytest
+
+from metrix_channels import Outcome
+from metrix_channels.errors import LedgerError
+from support.accounting_server import AccountingServer, Taken, always
+from support.campaigns import Project
+from support.cluster import Workers, on_postgres
+from support.command_line import environment, wait_until
+from support.postgres import execute
+
+HELLO = {"first_name": "سارا"}
+PATIENCE = 60.0
+"""Seconds: enough for a loaded machine."""
+
+
+class Office:
+    """A project on PostgreSQL, its server, and the messages that were put into its outbox."""
+
+    def __init__(self, project, server, url):
+        self.project, self.server, self.url = project, server, url
+
+    def configure(self, **settings):
+        self.project.configure(self.server.url, **settings)
+        on_postgres(self.project, self.url)
+
+    def other(self, name, **settings):
+        """Return a project beside this one, with the same ledger: another machine's configuration."""
+        folder = self.project.folder / name
+        folder.mkdir()
+        made = Project(folder)
+        made.configure(**{"url": self.server.url, **settings})
+        on_postgres(made, self.url)
+        return made
+
+    def enqueue(self, to="u1", **options):
+        with self.project.notifier() as notifier, psycopg.connect(self.url) as connection:
+            return notifier.enqueue("sms", to, "offer", HELLO, connection=connection, **options)
+
+    def receipts(self, message):
+        with self.project.notifier() as notifier:
+            return notifier.receipts(message)
+
+    def settled(self, message):
+        """Wait for what becomes of a message."""
+        with self.project.notifier() as notifier:
+            wait_until(lambda: notifier.receipts(message) is not None, PATIENCE)
+            [receipt] = notifier.receipts(message)
+            return receipt
+
+    def owner(self):
+        return execute(self.url, "SELECT owner FROM sends")[0][0]
+
+
+@pytest.fixture
+def office(project, postgres_url):
+    with AccountingServer() as server:
+        made = Office(project, server, postgres_url)
+        made.configure(timeout="30s")
+        yield made
+
+
+@pytest.mark.parametrize("on_ambiguous", ["retry", "hold"])
+def test_the_worker_is_killed_in_the_middle_of_the_request(office, on_ambiguous):
+    """Its lease over, the message becomes what on_ambiguous says: sent again and said so, or unknown."""
+    arrived, answered = threading.Event(), threading.Event()
+
+    def script(_recipients, _message, _body):
+        if not arrived.is_set():
+            arrived.set()
+            answered.wait(PATIENCE)
+        return Taken()
+
+    office.server.script = script
+    office.configure(timeout="30s", on_ambiguous=on_ambiguous)
+    message = office.enqueue()
+    with Workers(office.project) as workers:
+        workers.start()
+        assert arrived.wait(PATIENCE)
+        workers.kill(0)
+        answered.set()
+        workers.start()
+        receipt = office.settled(message)
+    if on_ambiguous == "retry":
+        assert (receipt.outcome, receipt.possible_duplicate) == (Outcome.ACCEPTED, True)
+        assert office.server.account == {"u1": 2}
+    else:
+        assert (receipt.outcome, receipt.error.code) == (Outcome.UNKNOWN, "outcome_unknown")
+        assert office.server.account == {"u1": 1}
+
+
+def test_the_worker_is_killed_while_it_waits_as_it_was_told_to(office):
+    """Nothing was taken, so nothing is in doubt: another simply goes on."""
+    waiting = Taken(429, taken=False, headers={"Retry-After": "50"})
+    office.server.script = always(waiting)
+    message = office.enqueue()
+    with Workers(office.project) as workers:
+        workers.start()
+        wait_until(lambda: execute(office.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        office.server.script = always(Taken())
+        workers.kill(0)
+        workers.start()
+        receipt = office.settled(message)
+    assert (receipt.outcome, receipt.possible_duplicate, receipt.attempts) == (Outcome.ACCEPTED, False, 2)
+    assert office.server.account == {"u1": 1}
+
+
+def test_a_worker_that_wakes_up_sends_nothing_under_its_old_name(office):
+    """It was taken for dead while it waited, and another sent the message."""
+    office.server.script = always(Taken(429, taken=False, headers={"Retry-After": "2"}))
+    message = office.enqueue()
+    with Workers(office.project) as workers:
+        workers.start()
+        wait_until(lambda: execute(office.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        workers.processes[0].send_signal(19)
+        office.server.script = always(Taken())
+        workers.start()
+        assert office.settled(message).outcome is Outcome.ACCEPTED
+        workers.processes[0].send_signal(18)
+        again = office.enqueue("u2")
+        assert office.settled(again).outcome is Outcome.ACCEPTED
+        workers.terminate(0)
+    assert office.server.account == {"u1": 1, "u2": 1}
+
+
+def test_a_worker_that_is_asked_to_end_gives_back_what_waits(office):
+    """At once: nobody waits for its lease, and nothing is in doubt."""
+    office.server.script = always(Taken(429, taken=False, headers={"Retry-After": "50"}))
+    message = office.enqueue()
+    with Workers(office.project, lease=60.0) as workers:
+        workers.start()
+        wait_until(lambda: execute(office.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        office.server.script = always(Taken())
+        workers.terminate(0)
+        assert office.owner() is None
+        workers.start()
+        receipt = office.settled(message)
+    assert (receipt.outcome, receipt.possible_duplicate) == (Outcome.ACCEPTED, False)
+
+
+def test_jobs_that_were_lost_come_again(office):
+    """The sweep finds what no job waits for, whoever deleted it."""
+    message = office.enqueue()
+    execute(office.url, "DELETE FROM procrastinate_jobs")
+    with Workers(office.project) as workers:
+        workers.start()
+        assert office.settled(message).outcome is Outcome.ACCEPTED
+
+
+def keyless(project):
+    (project.folder / "key").unlink()
+
+
+def blank(project):
+    (project.folder / "key").write_text("  \n")
+
+
+def mended_key(project):
+    key = project.folder / "key"
+    key.write_text("a-key-of-the-tests")
+    key.chmod(0o600)
+
+
+def edited(**changes):
+    """Return what changes a configuration file."""
+
+    def edit(project):
+        document = json.loads(project.config.read_text())
+        for path, value in changes.items():
+            inner, names = document, path.split("__")
+            for name in names[:-1]:
+                inner = inner[name]
+            if value is None:
+                inner.pop(names[-1])
+            else:
+                inner[names[-1]] = value
+        project.config.write_text(json.dumps(document))
+
+    return edit
+
+
+def broken(project):
+    project.config.write_text(project.config.read_text() + "\n{")
+
+
+def mended_file(project):
+    project.config.write_text(project.config.read_text().removesuffix("\n{"))
+
+
+SMS = {"type": "sms", "verified": True}
+FAULTS = {
+    "no key": (keyless, mended_key, "secret_missing"),
+    "a blank key": (blank, mended_key, "secret_missing"),
+    "no ca_file": (edited(metrix__ca_file="none.pem"), edited(metrix__ca_file=None), "file_unreadable"),
+    "an unverified channel": (
+        edited(channels__sms={"type": "sms", "verified": False}),
+        edited(channels__sms=SMS),
+        "channel_unverified",
+    ),
+    "no such channel": (edited(channels={"text": SMS}), edited(channels={"sms": SMS}), "channel_unknown"),
+    "another application": (edited(metrix__app_id="other"), edited(metrix__app_id="app"), "message_foreign"),
+    "a broken file": (broken, mended_file, None),
+}
+
+
+def health(url):
+    """Return the status of /health and the codes of what the worker says there."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return answer.status, [each["code"] for each in json.load(answer)["problems"]]
+    except urllib.error.HTTPError as error:
+        return error.code, [each["code"] for each in json.load(error)["problems"]]
+
+
+def started_with_health(workers):
+    workers.start(1, "--health", "0")
+    wait_until(lambda: "takes work" in workers.log.read_text() and "/health" in workers.log.read_text(), PATIENCE)
+    return re.search(r"http://\S+/health", workers.log.read_text())[0]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_worker_that_cannot_send_leaves_it_to_others(office, fault):
+    """It gives the message back untouched, says why once, is unhealthy, and sends again when it is mended."""
+    harm, mend, code = FAULTS[fault]
+    bad = office.other("bad")
+    with Workers(bad) as workers, Workers(office.project) as good:
+        url = started_with_health(workers)
+        assert health(url) == (200, [])
+        harm(bad)
+        message = office.enqueue()
+        wait_until(lambda: health(url)[0] == 503, PATIENCE)
+        assert code is None or health(url) == (503, [code])
+        assert (office.receipts(message), office.owner(), office.server.requests) == (None, None, [])
+        assert execute(office.url, "SELECT count(*) FROM attempts") == [(0,)]
+        assert execute(office.url, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'") == [(1,)]
+        good.start()
+        assert office.settled(message).outcome is Outcome.ACCEPTED
+        good.terminate(0)
+        mend(bad)
+        wait_until(lambda: health(url) == (200, []), PATIENCE)
+        assert office.settled(office.enqueue("u2")).outcome is Outcome.ACCEPTED
+        assert code is None or workers.log.read_text().count(f"[{code}]") == 1
+    assert office.server.account == {"u1": 1, "u2": 1}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 302])
+def test_a_worker_that_is_refused_leaves_it_to_others(office, status):
+    """Another key, another address may do better: the message goes back, and the worker takes no more for a while."""
+    with AccountingServer(always(Taken(status, taken=False))) as refusing:
+        bad = office.other("bad", url=refusing.url)
+        with Workers(bad) as workers, Workers(office.project) as good:
+            url = started_with_health(workers)
+            message = office.enqueue()
+            wait_until(lambda: health(url)[0] == 503, PATIENCE)
+            assert office.receipts(message) is None
+            good.start()
+            receipt = office.settled(message)
+            assert (receipt.outcome, receipt.possible_duplicate) == (Outcome.ACCEPTED, False)
+            assert len(refusing.requests) == 1
+    assert office.server.account == {"u1": 1}
+
+
+def test_a_key_that_waits_for_a_worker_is_busy(office):
+    """A `send` neither takes the message from the workers nor makes a second one of it."""
+    message = office.enqueue(key="order-7")
+    office.configure(timeout="1s", deadline="1s")
+    with office.project.notifier() as notifier:
+        with pytest.raises(LedgerError) as caught:
+            notifier.send("sms", "u1", "offer", HELLO, key="order-7")
+        assert caught.value.code == "key_busy"
+        with Workers(office.project) as workers:
+            workers.start()
+            assert office.settled(message).outcome is Outcome.ACCEPTED
+        assert notifier.send("sms", "u1", "offer", HELLO, key="order-7").id == message
+    assert office.server.account == {"u1": 1}
+
+
+def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(office):
+    """Nobody else might ever ask for that key again: so it is the workers' from then on, its doubt remembered."""
+    arrived, answered = threading.Event(), threading.Event()
+
+    def script(_recipients, _message, _body):
+        if not arrived.is_set():
+            arrived.set()
+            answered.wait(PATIENCE)
+        return Taken()
+
+    office.server.script = script
+    call = (
+        "from metrix_channels import Notifier\n"
+        "Notifier.from_config('channels.yaml').send('sms', 'u1', 'offer', {'first_name': 'سارا'}, key='k')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", call], cwd=office.project.folder, env=environment()) as process:
+        assert arrived.wait(PATIENCE)
+        process.kill()
+    answered.set()
+    execute(office.url, "UPDATE owners SET lease_until = now() - interval '1 s'")
+    message = office.enqueue(key="k")
+    with Workers(office.project) as workers:
+        workers.start()
+        receipt = office.settled(message)
+    assert (receipt.id, receipt.outcome, receipt.possible_duplicate) == (message, Outcome.ACCEPTED, True)
+    assert office.server.account == {"u1": 2}

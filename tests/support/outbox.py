@@ -1,0 +1,129 @@
+"""Workers on an outbox within the test's own process: killed and frozen between two transactions of their ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from metrix_channels import AsyncNotifier
+from metrix_channels.ledger import Connection
+from metrix_channels.ledger.cluster import ClusterRunBook
+from metrix_channels.ledger.postgres import PostgresDatabase
+from metrix_channels.notifier.queueing import Queueing
+from metrix_channels.worker.readiness import Readiness
+from support.postgres import execute
+
+_NEVER = 100_000.0
+"""Seconds of a lease that only the test lets run out."""
+FETCH = """
+    UPDATE procrastinate_jobs SET status = 'doing' WHERE id = (
+        SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = 'metrix_channels.post'
+            AND queue_name = ANY('{queues}') ORDER BY id LIMIT 1
+    ) RETURNING id, args->>'send', (args->>'tries')::int"""
+"""Fetches a job, as the queue does; but nobody waits for the time of the next try."""
+
+Accident = Callable[[], Any]
+
+
+class Killed(BaseException):
+    """The process is no more: nothing in it runs on, whatever it catches."""
+
+
+class OutboxWorker:
+    """What `metrix-channels worker` does for messages, step by step.
+
+    Args:
+        config: its channels.yaml.
+    """
+
+    def __init__(self, config: Path) -> None:
+        self._notifier = AsyncNotifier.from_config(config)
+        self._engine = self._notifier.engine()
+        assert isinstance(self._engine.book_file, PostgresDatabase)
+        self.database = self._engine.book_file
+        self.database.lease_seconds = _NEVER
+        self._transact = self.database.transact
+        self.database.transact = self._counted  # type: ignore[method-assign]
+        self.is_dead = False
+        self._before: dict[int, Accident] = {}
+        self._made = 0
+        self.problems: list[str] = []
+
+    async def close(self) -> None:
+        """End it."""
+        self.database.transact = self._transact  # type: ignore[method-assign]
+        await self._notifier.close()
+
+    async def sweep(self) -> None:
+        """Do what every worker does each two seconds."""
+        await ClusterRunBook(self.database).sweep()
+        await self._queueing.sends.sweep()
+
+    async def work(self, at: int | None = None, accident: Accident | None = None) -> bool:
+        """Fetch one job that this worker can do, and do it.
+
+        Args:
+            at: the transaction, from 0, before which something happens.
+            accident: what happens.
+
+        Returns:
+            Whether there was a job.
+        """
+        readiness = Readiness(self._engine, self._queueing, lambda problem: self.problems.append(problem.code))
+        queues = "{" + ",".join(await readiness.look()) + "}"
+        jobs = execute(self.database.url, FETCH.format(queues=queues))
+        if not jobs:
+            return False
+        [(job, send, tries)] = jobs
+        self._made, self._before = 0, {at: accident} if at is not None and accident is not None else {}
+        try:
+            await self._queueing.post(send, tries)
+        except Killed:
+            return True  # its job stays as it is
+        finally:
+            self._before = {}
+        execute(self.database.url, f"DELETE FROM procrastinate_jobs WHERE id = {job}")
+        return True
+
+    def kill(self) -> None:
+        """End it in the middle, as SIGKILL does, and let its lease run out."""
+        self.is_dead = True
+        self.freeze()
+        raise Killed
+
+    def freeze(self) -> None:
+        """Let it sleep past its lease."""
+        lease = self.database.lease
+        lease._renewed = time.monotonic() - 2 * _NEVER
+        execute(
+            self.database.url, f"UPDATE owners SET lease_until = now() - interval '1 s' WHERE name = '{lease.name}'"
+        )
+
+    def wake(self) -> None:
+        """Let it find out what its lease is worth, as the thread does that renews it."""
+        lease = self.database.lease
+        until = "now() + interval '1 day'"
+        renewed = execute(
+            self.database.url, f"UPDATE owners SET lease_until = {until} WHERE name = '{lease.name}' RETURNING 1"
+        )
+        if renewed:
+            lease._renewed = time.monotonic()
+        else:
+            self.database.give_up_name()
+
+    @property
+    def _queueing(self) -> Queueing:
+        return self._engine.queueing
+
+    async def _counted(self, work: Callable[[Connection], Any]) -> Any:
+        if self.is_dead:
+            raise Killed
+        accident = self._before.pop(self._made, None)
+        self._made += 1
+        if accident is not None:
+            found = accident()
+            if found is not None:
+                await found
+        return await self._transact(work)
