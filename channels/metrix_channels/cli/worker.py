@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
 
 from ..errors import UsageError
 from .app import app, example, state_of
+from .logs import shown
 from .values import read_duration
 
 
@@ -54,5 +56,6 @@ def worker(
             return
         state.output.say(f"Worker {name[:8]} takes work. Ctrl-C ends it.")
 
-    orderly = work(state.config_file(), concurrency=concurrency, lease=seconds, health=listener, on_ready=ready)
+    with shown(logging.WARNING):  # it runs for months: what is wrong must be seen without -v
+        orderly = work(state.config_file(), concurrency=concurrency, lease=seconds, health=listener, on_ready=ready)
     state.status = 0 if orderly else 4

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from ..campaign.crew import Crew
 from ..ledger.postgres import PostgresDatabase
 from ..pages.serving import server_config
+from .jobs import JobQueue
 
 _HELP = {
     "shares": "Shares of campaigns that were sent.",
@@ -26,18 +27,21 @@ _HELP = {
 }
 
 
-async def serve_health(listener: socket.socket, crew: Crew, database: PostgresDatabase) -> None:
+async def serve_health(listener: socket.socket, crew: Crew, database: PostgresDatabase, queue: JobQueue) -> None:
     """Answer until this is cancelled.
 
     Args:
         listener: where.
         crew: whose work is told of.
         database: whose lease says whether others take this worker for alive.
+        queue: of the jobs.
     """
 
     async def health(_: Request) -> Response:
-        alive = database.lease_holds
-        return JSONResponse({"ok": alive, "shares_under_way": crew.busy}, 200 if alive else 503)
+        trouble = database.trouble or queue.trouble
+        is_well = database.lease_holds and trouble is None
+        said = {"ok": is_well, "shares_under_way": crew.busy, "error": trouble and trouble.problem.as_dict()}
+        return JSONResponse(said, 200 if is_well else 503)
 
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(exposition(crew, database), media_type="text/plain; version=0.0.4")

@@ -12,21 +12,27 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, ParamSpec
 
+import psycopg
+from procrastinate.exceptions import ProcrastinateException
+
 from ..campaign.crew import Crew
 from ..config import ConfigFile
 from ..errors import ConfigError, LedgerError, MetrixChannelsError
 from ..ledger.cluster import ClusterRunBook
+from ..ledger.database import PASSING
 from ..ledger.leases import LEASE_SECONDS
 from ..ledger.postgres import PostgresDatabase
 from ..logs import say
 from ..notifier import AsyncNotifier
 from .health import serve_health
-from .jobs import fetch_jobs
+from .jobs import JobQueue
 
 P = ParamSpec("P")
 
 _SWEEP: Final = 2.0
 _ORDERLY: Final = 0.9
+_CONNECTIONS: Final = 2
+"""For transactions of the ledger; the job queue takes two more. A pooler's pool is shared by all processes."""
 
 Told = Callable[[str], None]
 """Is told the worker's name once it takes work."""
@@ -73,11 +79,13 @@ class _Worker:
         self._database = engine.book_file
         self._database.lease_seconds = lease
         self._database.is_patient = True
+        self._database.connections = _CONNECTIONS
         self._book = ClusterRunBook(self._database)
 
     async def run(self, health: socket.socket | None, on_ready: Told) -> bool:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_say_untold)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         async with self._notifier:
@@ -85,16 +93,12 @@ class _Worker:
             queueing = self._notifier.engine().queueing
             await self._book.work_here()
             on_ready(self._database.owner)
-            tasks = [
-                asyncio.create_task(
-                    fetch_jobs(
-                        self._database.url, self._concurrency, self._guarded(crew.work_on), self._guarded(queueing.post)
-                    )
-                ),
-                asyncio.create_task(self._look_after()),
-            ]
+            queue = JobQueue(
+                self._database, self._concurrency, self._guarded(crew.work_on), self._guarded(queueing.post)
+            )
+            tasks = [asyncio.create_task(queue.run()), asyncio.create_task(self._look_after())]
             if health is not None:
-                tasks.append(asyncio.create_task(serve_health(health, crew, self._database)))
+                tasks.append(asyncio.create_task(serve_health(health, crew, self._database, queue)))
             ended = asyncio.create_task(stop.wait())
             await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
@@ -120,21 +124,21 @@ class _Worker:
             try:
                 await job(*arguments, **named)
             except MetrixChannelsError as error:
-                self._start_anew(error.message, error.code)
+                self._start_anew()
+                if error.code not in PASSING - {"ledger_locked"}:  # the database says once that it is lost
+                    say(logging.ERROR, error.message, code=error.code)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not go under in the queue's own log
-                place = traceback.extract_tb(error.__traceback__)[-1]
-                where = f"{Path(place.filename).name}:{place.lineno}"
-                self._start_anew(f"A job ended in {type(error).__name__} at {where}.", "internal")
+                self._start_anew()
+                _say_fault("A job", error)
 
         return guarded
 
-    def _start_anew(self, message: str, code: str) -> None:
+    def _start_anew(self) -> None:
         """Drop what this process holds, of which it no longer knows all; by another name it goes on.
 
         The sweep settles what is under the old one.
         """
         self._database.give_up_name()
-        say(logging.ERROR, message, code=code)
 
     async def _look_after(self) -> None:
         """Show that this is a worker, and sweep now and then."""
@@ -143,3 +147,20 @@ class _Worker:
                 await self._book.work_here()
                 await self._book.sweep()
             await asyncio.sleep(min(_SWEEP, self._lease / 5))
+
+
+def _say_untold(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say in a line what a task ended in that nobody waited for; asyncio itself prints a traceback."""
+    error = context.get("exception")
+    if isinstance(error, ProcrastinateException | psycopg.Error):
+        return  # the job queue lost the database, which is said where it is noticed
+    if isinstance(error, Exception):
+        _say_fault("A task", error)
+    else:
+        say(logging.ERROR, str(context.get("message")), code="internal")
+
+
+def _say_fault(what: str, error: Exception) -> None:
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" at {Path(place[0].filename).name}:{place[0].lineno}" if place else ""
+    say(logging.ERROR, f"{what} ended in {type(error).__name__}{where}.", code="internal")
