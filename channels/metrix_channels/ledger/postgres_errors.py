@@ -21,6 +21,13 @@ _SESSION: Final = (
     " let `ledger` lead to the server's own port. The pooler may stay as it is for your own connections, which you"
     " pass to `enqueue`."
 )
+_URL: Final = (
+    "Write postgresql://ROLE:${{LEDGER_PASSWORD}}@HOST:PORT/DATABASE?sslmode=require. Where a whole URL comes from the"
+    " environment, the characters @ / : % # ? of a password are written %40 %2F %3A %25 %23 %3F."
+)
+_OTHERWISE: Final = (
+    "See whether the database runs and has room, and check host, port, name, role and password under `ledger`."
+)
 _RIGHTS: Final = (
     "As the owner of the schema, run: GRANT USAGE ON SCHEMA metrix_channels TO {role};"
     " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA metrix_channels TO {role};"
@@ -70,6 +77,15 @@ _RULES: Final = (
         "unsupported startup parameter",
         "Remove `options` from the URL under `ledger`, or add `ignore_startup_parameters = options` to pgbouncer.ini.",
     ),
+    # -- the URL; its parts are not shown, since they may be those of a password
+    Rule(
+        "config_value_invalid",
+        (),
+        r"percent-encoded|in URI|invalid URI|invalid integer value|invalid connection option|missing \"=\"|forbidden",
+        _URL,
+        "its URL cannot be read",
+    ),
+    Rule("config_value_invalid", (), r"invalid \w+ value: ", "Correct that parameter of the URL under `ledger`."),
     # -- login
     Rule(
         "ledger_login_refused",
@@ -170,8 +186,8 @@ _RULES: Final = (
         "ledger_connections",
         (),
         f"{NO_ANSWER}|query_wait_timeout|max_client_conn|max_db_connections|max_user_connections",
-        "Raise the pooler's limits: PgBouncer's default_pool_size (or pool_size of this database) and max_client_conn;"
-        " `SHOW POOLS` shows who waits." + _CONNECTIONS,
+        "See `SHOW POOLS` and `SHOW SERVERS` of the pooler: its server is down, or all connections are in use. Then"
+        " raise PgBouncer's default_pool_size (or pool_size of this database) and max_client_conn." + _CONNECTIONS,
         passes=True,
     ),
     Rule(
@@ -246,8 +262,10 @@ def explained(error: psycopg.Error, url: str) -> LedgerError:
     """Return what an error means for the ledger at a URL; nothing of the URL's password is in it."""
     rule = rule_of(error)
     said = rule.says if rule is not None and rule.says else _said(error, url)
-    code = "ledger_unavailable" if rule is None else rule.code
-    remedy = filled(rule.remedy, url) if rule is not None and rule.remedy else None
+    if rule is None:
+        code, remedy = "ledger_unavailable", _OTHERWISE
+    else:
+        code, remedy = rule.code, filled(rule.remedy, url) or None
     return LedgerError(f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=remedy)
 
 
@@ -269,16 +287,20 @@ def label_of(url: str) -> str:
         known = conninfo_to_dict(url)
     except psycopg.Error:
         return "postgresql"
-    return f"postgresql://{known.get('host') or ''}/{known.get('dbname') or ''}"
+    host, name = (str(known.get(part) or "") for part in ("host", "dbname"))
+    if "@" in host + name:  # what stands before it is a part of the password, which was not encoded
+        return "postgresql"
+    return f"postgresql://{host}/{name}"
 
 
 def secrets_of(url: str) -> list[str]:
     """Return what of a database's URL may not be shown."""
     try:
-        password = conninfo_to_dict(url).get("password")
+        known = conninfo_to_dict(url)
     except psycopg.Error:
         return [url]
-    return [str(password), url] if password else []
+    parts = [str(known.get(part) or "").rpartition("@")[0] for part in ("host", "dbname")]
+    return [str(secret) for secret in (url, known.get("password"), *parts) if secret]
 
 
 def _known(url: str) -> dict[str, str]:

@@ -95,7 +95,11 @@ class Session:
         self._serial = 0
         self._process = os.getpid()
         self.used_at = time.monotonic()
-        connection.execute("INSERT INTO commits (connection, serial) VALUES (%s, 0)", (self._name,))
+        try:
+            connection.execute("INSERT INTO commits (connection, serial) VALUES (%s, 0)", (self._name,))
+        except BaseException:
+            connection.close()
+            raise
 
     @property
     def is_broken(self) -> bool:

@@ -117,7 +117,7 @@ def entry_points(project):
         ("campaign", "list"),
         ("campaign", "cancel", "offer"),
         ("send", "sms", "--to", "u1", "--template", "offer", "--set", "first_name=a"),
-        ("messages",),
+        ("support-bundle", "--list"),
         ("worker",),
         ("ledger", "purge", "--older-than", "1d"),
     ):
