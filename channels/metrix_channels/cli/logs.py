@@ -19,12 +19,22 @@ def logged(shared_options: Sequence[str]) -> Iterator[None]:
     if not verbosity:
         yield
         return
+    with shown(logging.INFO if verbosity == 1 else logging.DEBUG):
+        yield
+
+
+@contextmanager
+def shown(level: int) -> Iterator[None]:
+    """Log lines from a level on to stderr while the block runs; those that are shown already are not shown twice."""
     logger = logging.getLogger("metrix_channels")
+    if any(isinstance(handler, _Lines) for handler in logger.handlers):
+        yield
+        return
     handler = _Lines()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     before = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+    logger.setLevel(level)
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from ..errors import UsageError
 from ..outcomes import Problem
 from .app import app, example, state_of
+from .logs import shown
 from .values import read_duration
 
 
@@ -59,12 +61,13 @@ def worker(
         where = f"{problem.location}: " if problem.location else ""
         state.output.hint(f"{where}{problem.message} [{problem.code}]\n{problem.remedy}")
 
-    orderly = work(
-        state.config_file(),
-        concurrency=concurrency,
-        lease=seconds,
-        health=listener,
-        on_ready=ready,
-        on_problem=tell,
-    )
+    with shown(logging.WARNING):  # it runs for months: what is wrong must be seen without -v
+        orderly = work(
+            state.config_file(),
+            concurrency=concurrency,
+            lease=seconds,
+            health=listener,
+            on_ready=ready,
+            on_problem=tell,
+        )
     state.status = 0 if orderly else 4

@@ -294,6 +294,38 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` wherever there is room.",
         2,
     ),
+    "ledger_pooled": Situation(
+        "A pooler in front of PostgreSQL gives each transaction another server connection; a ledger needs sessions.",
+        "Set `pool_mode = session` for the ledger's database in the pooler, or let `ledger` in channels.yaml lead to"
+        " the server's own port.",
+        2,
+    ),
+    "ledger_login_refused": Situation(
+        "PostgreSQL did not let this process in.",
+        "Check role, password, database and `sslmode` under `ledger`, and the server's pg_hba.conf.",
+        4,
+    ),
+    "ledger_denied": Situation(
+        "The role under `ledger` lacks a right in the database.", "Grant it as the message says.", 4
+    ),
+    "ledger_read_only": Situation(
+        "The database can be read and not written: a standby, or transactions are read-only by default.",
+        "Let `ledger` lead to the primary server, and allow the role to write.",
+        4,
+    ),
+    "ledger_connections": Situation(
+        "No further connection to the database is free.",
+        "Raise the limit that the message names, or end what holds the connections.",
+        4,
+    ),
+    "ledger_schema_foreign": Situation(
+        "The schema metrix_channels of the database holds what is not of a ledger.",
+        "Name another database under `ledger`, or rename that schema.",
+        2,
+    ),
+    "ledger_unsupported": Situation(
+        "The server is too old a PostgreSQL.", "Use PostgreSQL 14 or newer for the ledger.", 2
+    ),
     "ledger_locked": Situation(
         "The ledger stayed locked by another process.",
         "Try again; see which process holds it for so long.",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+PASSING: Final = frozenset({"ledger_unavailable", "ledger_locked", "ledger_connections", "ledger_read_only"})
+"""Codes of errors after which the same may succeed later: the database was there, and cannot be written for now."""
 
 
 class Cursor(Protocol):
@@ -121,7 +125,8 @@ class Database(ABC):
         nothing but the database.
 
         Raises:
-            LedgerError: ledger_unavailable, ledger_locked, ledger_corrupt, ledger_newer; nothing was written.
+            LedgerError: ledger_corrupt, ledger_newer, or one of `PASSING`; in PostgreSQL also ledger_pooled,
+                ledger_login_refused, ledger_denied, ledger_schema_foreign, ledger_unsupported; nothing was written.
         """
 
     @abstractmethod

@@ -9,11 +9,13 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 from weakref import WeakSet
 
 import psycopg
+
+from ..errors import LedgerError
 
 LEASE_SECONDS: Final = 30.0
 _SHARE: Final = 0.2
@@ -24,20 +26,19 @@ class Lease:
     """This process, as others see it in the ledger.
 
     Args:
-        connect: opens a connection.
+        run: runs a statement outside of any transaction, and returns how many rows it changed.
         seconds: after which, without a renewal, others take this process for dead.
     """
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], seconds: float) -> None:
+    def __init__(self, run: Callable[[str, Sequence[object]], int], seconds: float) -> None:
         self.name = uuid.uuid4().hex
-        self._connect = connect
+        self._run = run
         self._seconds = seconds
         self._process = os.getpid()
         self._gone = False
         self._left = threading.Event()
-        self._connection = connect()
         self._renewed = time.monotonic()
-        self._connection.execute(
+        run(
             "INSERT INTO owners (name, host, process, lease_until)"
             " VALUES (%s, %s, %s, clock_timestamp() + make_interval(secs => %s))",
             (self.name, socket.gethostname(), os.getpid(), seconds),
@@ -62,9 +63,8 @@ class Lease:
             return
         self._left.set()
         self._thread.join(timeout=self._seconds)
-        with contextlib.suppress(psycopg.Error, OSError):
-            self._connection.execute("DELETE FROM owners WHERE name = %s", (self.name,))
-        self._connection.close()
+        with contextlib.suppress(psycopg.Error, OSError, LedgerError):
+            self._run("DELETE FROM owners WHERE name = %s", (self.name,))
 
     def expire(self) -> None:
         """Renew no more: whatever is under this name is others' to settle, as if this process had died."""
@@ -72,23 +72,16 @@ class Lease:
         self._left.set()
 
     def _renew(self) -> None:
-        self._keep_renewing()
-        if self._gone:
-            self._connection.close()
-
-    def _keep_renewing(self) -> None:
         while not self._left.wait(self._seconds * _SHARE):
             began = time.monotonic()
             try:
-                if self._connection.closed:
-                    self._connection = self._connect()
-                renewed = self._connection.execute(
+                renewed = self._run(
                     "UPDATE owners SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE name = %s",
                     (self._seconds, self.name),
                 )
             except Exception:  # noqa: BLE001, S112 - whatever keeps it from renewing, it tries again until others act
                 continue
-            if not renewed.rowcount:
+            if not renewed:
                 self._gone = True
                 return
             self._renewed = began

@@ -7,110 +7,33 @@ a table: who lost it looks there whether the last one was made, and otherwise ru
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
+import logging
 import threading
 import time
-import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ..errors import LedgerError
-from .database import Connection, Cursor, Database, Work
+from ..logs import say
+from .database import Connection, Database, Work
 from .leases import LEASE_SECONDS, Lease
-from .postgres_schema import SCHEMA, prepare_schema
+from .postgres_connecting import SETTINGS, open_connection, require_fit, served_within
+from .postgres_errors import explained, label_of, passes
+from .postgres_schema import prepare_schema
+from .postgres_sessions import Again, Session
 
 T = TypeVar("T")
 
 PATIENCE: Final = 20.0
 """Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
-_REMEDY: Final = (
-    "See whether the database runs and has room, and check host, port, name, role and password under `ledger`."
-)
 _CONNECTIONS: Final = 4
-_PAUSE: Final = 0.1
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_LEASE_WAITS: Final = 0.2
 _IDLE: Final = 600.0
-KEEPALIVE: Final[dict[str, Any]] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-"""A half-open connection is found out within seconds, instead of after the two hours of the kernel."""
-_SETTINGS: Final = (
-    f"SET search_path = {SCHEMA}; SET lock_timeout = '5s'; SET statement_timeout = '60s';"
-    # A process that was frozen within a transaction must not hold its locks for longer.
-    " SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning"
-)
-
-
-class PostgresConnection:
-    """A transaction under way, in the terms of `Connection`.
-
-    Args:
-        connection: it is made on.
-        name: of that connection, unlike that of any other.
-    """
-
-    def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
-        self.raw = connection
-        self.name = name
-
-    def execute(self, sql: str, values: Sequence[object] = ()) -> Cursor:
-        """See `Connection`."""
-        return self.raw.execute(_translated(sql), _plain(values) if values else None)
-
-    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> Cursor:
-        """See `Connection`."""
-        cursor = self.raw.cursor()
-        cursor.executemany(_translated(sql), [_plain(row) for row in rows])
-        return cursor
-
-    def lock(self, what: str, *, shared: bool = False) -> None:
-        """See `Connection`."""
-        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        self.raw.execute(f"SELECT {function}(hashtextextended(%s, 0))", (f"{SCHEMA} {what}",))
-
-    def snapshot(self) -> None:
-        """See `Connection`."""
-        self.raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-
-    def next_ids(self, table: str, count: int) -> list[int]:
-        """See `Connection`."""
-        rows = self.raw.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", (table, count)
-        )
-        return sorted(number for (number,) in rows)
-
-    def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """See `Connection`."""
-        copy = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-        with self.raw.cursor() as cursor, cursor.copy(copy) as into:
-            for row in rows:
-                into.write_row(_plain(row))
-
-    def clock(self) -> float:
-        """Return the database's clock: it is the same for all machines."""
-        [(seconds,)] = self.raw.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
-        return float(seconds)
-
-    def time(self) -> float:
-        """See `Connection`."""
-        return self.clock()
-
-    def overwrite_deleted(self) -> None:
-        """Do nothing: PostgreSQL's vacuum takes the place of what is deleted."""
-
-    def need_not_last(self) -> None:
-        """See `Connection`."""
-        self.raw.execute("SET LOCAL synchronous_commit = off")
 
 
 class PostgresDatabase(Database):
@@ -124,6 +47,8 @@ class PostgresDatabase(Database):
         url: with its password.
         lease_seconds: for the next name that this process takes.
         is_patient: wait for a database that cannot be reached yet, as for one that no longer can.
+        connections: transactions at one time, each on a connection of its own; set it before the first.
+        trouble: why the last transaction did not succeed yet; None while all is well.
     """
 
     has_outbox: ClassVar[bool] = True
@@ -132,10 +57,15 @@ class PostgresDatabase(Database):
         self.url = url
         self.lease_seconds = lease
         self.is_patient = False
-        self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
+        self.connections = _CONNECTIONS
+        self.trouble: LedgerError | None = None
+        self._threads: ThreadPoolExecutor | None = None
         self._lock = threading.RLock()
         self._deferring = threading.Lock()  # apart: nobody holds it while waiting for the database
-        self._idle: list[_Session] = []
+        self._idle: list[Session] = []
+        self._in_use = self._waiting = 0
+        self._given_back = threading.Condition(self._lock)
+        self._within = threading.local()
         self._deferred: deque[Work[object]] = deque()
         self._lease: Lease | None = None
         self._was_open = False
@@ -155,7 +85,9 @@ class PostgresDatabase(Database):
         """The sign of life of this process; a new one after others took it for dead."""
         with self._lock:
             if self._lease is None or self._lease.is_lost:
-                self._lease = Lease(self.connect, self.lease_seconds)
+                if getattr(self._within, "transaction", False):
+                    raise _Nameless  # others see the name only on a connection that is within no transaction
+                self._lease = Lease(self.apart, self.lease_seconds)
             return self._lease
 
     @property
@@ -184,6 +116,8 @@ class PostgresDatabase(Database):
 
     async def transact(self, work: Work[T]) -> T:
         """See `Database`."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self.connections, thread_name_prefix="metrix-channels-ledger")
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work))
 
     def defer(self, work: Work[object]) -> None:
@@ -198,27 +132,43 @@ class PostgresDatabase(Database):
                 await self.transact(lambda _: None)
         finally:
             self._deferred.clear()
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
-            self._threads.shutdown(wait=True)
-            self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
+            if self._threads is not None:
+                self._threads.shutdown(wait=False)
+                self._threads = None
+            await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def connect(self) -> psycopg.Connection[Any]:
         """Open a connection of its own, outside of any transaction.
 
         Raises:
             psycopg.Error: it cannot be reached.
-            LedgerError: ledger_newer, ledger_unavailable.
+            LedgerError: ledger_pooled, ledger_read_only, ledger_newer, and whatever else makes it unfit.
         """
-        connection = psycopg.connect(make_conninfo(self.url, **KEEPALIVE), autocommit=True)
+        connection = open_connection(self.url)
         try:
             if not self._was_open:
-                prepare_schema(connection, self.label)
-            connection.execute(_SETTINGS)
+                require_fit(connection, self.url)
+            with served_within(connection):
+                connection.execute(SETTINGS)
+            if not self._was_open:
+                prepare_schema(connection, self.url)
         except BaseException:
             connection.close()
             raise
         self._was_open = True
         return connection
+
+    def apart(self, sql: str, values: Sequence[object]) -> int:
+        """Run a statement outside of any transaction; return how many rows it changed.
+
+        Raises:
+            psycopg.Error, LedgerError: it was not run, or that is not known.
+        """
+        session = self.session(self.lease_seconds * _LEASE_WAITS)
+        try:
+            return session.run_apart(sql, values)
+        finally:
+            self.give_back(session)
 
     def _transact(self, work: Work[T]) -> T:
         with self._deferring:
@@ -237,50 +187,97 @@ class PostgresDatabase(Database):
             raise
 
     def _until_done(self, work: Work[T]) -> T:
-        ends = time.monotonic() + PATIENCE
+        ends, pause = time.monotonic() + PATIENCE, _FIRST_PAUSE
         attempt = _Once(self, work)
         while True:
             try:
-                return attempt.made()
-            except _Again:
+                result = self._made(attempt)
+            except Again:
                 if time.monotonic() > ends:
                     raise LedgerError(f"{self.label} is busy.", code="ledger_locked") from None
-            except psycopg.OperationalError as error:
-                if not _is_loss(error) or not (self._was_open or self.is_patient) or time.monotonic() > ends:
-                    raise self._explained(error) from error
             except psycopg.Error as error:
-                raise self._explained(error) from error
-            time.sleep(_PAUSE)
+                why = self._troubled(error)
+                if not passes(error) or not (self._was_open or self.is_patient) or time.monotonic() > ends:
+                    raise why from error
+            else:
+                self._well()
+                return result
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def session(self) -> _Session:
-        """Return a connection that nobody uses."""
+    def _made(self, attempt: _Once[T]) -> T:
+        self._within.transaction = True
+        try:
+            return attempt.made()
+        except _Nameless:
+            self._within.transaction = False
+            _ = self.lease
+            return self._made(attempt)
+        finally:
+            self._within.transaction = False
+
+    def _troubled(self, error: psycopg.Error) -> LedgerError:
+        """Remember, and say once, that the database cannot be used."""
+        why = explained(error, self.url)
         with self._lock:
+            is_new, self.trouble = self.trouble is None, why
+        if is_new and (self._was_open or self.is_patient) and passes(error):
+            say(logging.WARNING, f"{why.message} It is tried again.", code=why.code)
+        return why
+
+    def _well(self) -> None:
+        if self.trouble is not None:
+            with self._lock:
+                self.trouble = None
+            say(logging.WARNING, f"The ledger {self.label} can be used again.")
+
+    def session(self, patience: float = 0.0) -> Session:
+        """Return a connection that nobody uses: one that was given back, or a new one.
+
+        Args:
+            patience: 0 to wait for as long as all are in use; seconds to go before all others who wait, and after
+                which to open one more.
+        """
+        first = patience > 0
+        with self._given_back:
+            self._waiting += first
+            self._given_back.wait_for(lambda: self._has_room() and (first or not self._waiting), patience or None)
+            self._waiting -= first
+            self._given_back.notify_all()
             session = self._idle.pop() if self._idle else None
-        if session is not None and time.monotonic() - session.used_at > _IDLE:
-            session.close()  # others may have forgotten it
-            session = None
-        return session or _Session(self.connect())
+            self._in_use += 1
+        try:
+            if session is not None and time.monotonic() - session.used_at > _IDLE:
+                session.close()  # others may have forgotten it
+                session = None
+            return session or Session(self.connect())
+        except BaseException:
+            with self._given_back:
+                self._in_use -= 1
+                self._given_back.notify_all()
+            raise
 
-    def give_back(self, session: _Session) -> None:
-        """Let others use a connection."""
-        with self._lock:
-            self._idle.append(session)
+    def give_back(self, session: Session) -> None:
+        """Let others use a connection, unless it is lost or one too many."""
+        with self._given_back:
+            self._in_use -= 1
+            is_kept = self._has_room() and not session.is_broken
+            if is_kept:
+                self._idle.append(session)
+            self._given_back.notify_all()
+        if not is_kept:
+            session.close()
 
-    def _explained(self, error: psycopg.Error) -> LedgerError:
-        locked = isinstance(error, psycopg.errors.QueryCanceled)
-        code = "ledger_locked" if locked else "ledger_unavailable"
-        said = " ".join(str(error).split())
-        for secret in secrets_of(self.url):
-            said = said.replace(secret, "***")
-        remedy = None if code == "ledger_locked" else _REMEDY
-        return LedgerError(f"The ledger {self.label} cannot be used: {said}", code=code, remedy=remedy)
+    def _has_room(self) -> bool:
+        return bool(self._idle) or self._in_use < self.connections
 
     def _close(self) -> None:
         with self._lock:
             lease, self._lease = self._lease, None
-            sessions, self._idle = self._idle, []
         if lease is not None:
             lease.leave()
+        with self._lock:
+            sessions, self._idle = self._idle, []
         for session in sessions:
             session.close()
 
@@ -291,13 +288,13 @@ class _Once(Generic[T]):
     def __init__(self, database: PostgresDatabase, work: Work[T]) -> None:
         self._database = database
         self._work = work
-        self._doubt: tuple[_Session, T] | None = None
+        self._doubt: tuple[Session, T] | None = None
 
     def made(self) -> T:
         """Do it, unless the last try turns out to have done it.
 
         Raises:
-            psycopg.Error, _Again: it was not done, or that is not known yet; call again.
+            psycopg.Error, Again: it was not done, or that is not known yet; call again.
         """
         if self._doubt is not None:
             session, result = self._doubt
@@ -309,13 +306,13 @@ class _Once(Generic[T]):
             result = session.run(self._work)
             self._commit(session, result)
         except BaseException:
-            if not session.discard_if_broken():
-                self._database.give_back(session)
+            session.undo()
             raise
-        self._database.give_back(session)
+        finally:
+            self._database.give_back(session)
         return result
 
-    def _commit(self, session: _Session, result: T) -> None:
+    def _commit(self, session: Session, result: T) -> None:
         try:
             session.commit()
         except BaseException:
@@ -324,107 +321,5 @@ class _Once(Generic[T]):
             raise
 
 
-_PASSING: Final = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.LockNotAvailable,  # somebody was frozen who held it; the database ends that soon
-)
-
-
-class _Again(Exception):
-    """The database undid a transaction for the sake of another one."""
-
-
-class _Session:
-    """One connection and the number of its last transaction."""
-
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
-        self._name = uuid.uuid4().hex
-        self._serial = 0
-        self._process = os.getpid()
-        self.used_at = time.monotonic()
-        connection.execute("INSERT INTO commits (connection, serial) VALUES (%s, 0)", (self._name,))
-
-    @property
-    def is_broken(self) -> bool:
-        return self._connection.closed
-
-    def run(self, work: Work[T]) -> T:
-        """Begin a transaction and do everything but commit it."""
-        try:
-            self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            return work(PostgresConnection(self._connection, self._name))
-        except _PASSING as error:
-            raise _Again from error
-
-    def commit(self) -> None:
-        """Commit it: in one round trip with its number, which only a transaction that wrote something needs."""
-        self._serial += 1
-        self._connection.execute(f"SELECT committed('{self._name}', {self._serial}); COMMIT")
-        self.used_at = time.monotonic()
-
-    def was_committed(self, connect: Any) -> bool:
-        """Find out whether the last transaction was made; if it was not, it never will be."""
-        with connect() as connection:
-            # Removed: should the lost connection's commit still be under way, it finds its row gone and fails.
-            found = connection.execute(
-                "DELETE FROM commits WHERE connection = %s RETURNING serial", (self._name,)
-            ).fetchone()
-        return found is not None and found[0] == self._serial
-
-    def discard_if_broken(self) -> bool:
-        """Undo what is under way; True when the connection cannot be used any more."""
-        if not self.is_broken:
-            try:
-                self._connection.execute("ROLLBACK")
-            except psycopg.Error:
-                self._connection.close()
-        return self.is_broken
-
-    def close(self) -> None:
-        if self._process == os.getpid():
-            with contextlib.suppress(psycopg.Error):
-                self._connection.execute("DELETE FROM commits WHERE connection = %s", (self._name,))
-            self._connection.close()
-
-
-def label_of(url: str) -> str:
-    """Return what may be shown of a database's URL: host and name."""
-    try:
-        known = conninfo_to_dict(url)
-    except psycopg.Error:
-        return "postgresql"
-    return f"postgresql://{known.get('host') or ''}/{known.get('dbname') or ''}"
-
-
-def secrets_of(url: str) -> list[str]:
-    """Return what of a database's URL may not be shown."""
-    try:
-        password = conninfo_to_dict(url).get("password")
-    except psycopg.Error:
-        return [url]
-    return [str(password), url] if password else []
-
-
-def _is_loss(error: psycopg.OperationalError) -> bool:
-    """Tell whether the connection is gone, or none could be made, and the next one may do better."""
-    state = error.sqlstate
-    return state is None or state.startswith(("08", "57P")) or state in ("53300", "25P03")
-
-
-@lru_cache(maxsize=512)
-def _translated(sql: str) -> bytes:
-    return sql.replace("%", "%%").replace("?", "%s").encode() if "?" in sql else sql.encode()
-
-
-def _plain(values: Sequence[object]) -> list[object]:
-    """Return values as the tables hold them: numbers for truth, and no text that PostgreSQL refuses."""
-    return [
-        int(value)
-        if isinstance(value, bool)
-        else value.replace("\0", "␀")
-        if isinstance(value, str) and "\0" in value
-        else value
-        for value in values
-    ]
+class _Nameless(Exception):
+    """A transaction asks for the name of this process, which has none yet."""

@@ -9,39 +9,39 @@ import psycopg
 from procrastinate.schema import SchemaManager, migrations_path
 
 from ..errors import LedgerError
+from .postgres_connecting import SCHEMA
+from .postgres_errors import filled, label_of
 
-SCHEMA: Final = "metrix_channels"
-"""Where the ledger's tables lie, beside whatever else is in the database."""
 VERSION: Final = 1
 
 
-def prepare_schema(connection: psycopg.Connection[Any], label: str) -> None:
+def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
     """Make the tables, or bring them up to this version; processes that come together wait for one of them.
 
+    Args:
+        connection: with the settings of a session, outside of any transaction.
+        url: of the database, for messages.
+
     Raises:
-        LedgerError: ledger_newer; ledger_unavailable, when the database does not hold UTF-8.
+        LedgerError: ledger_newer, ledger_denied, ledger_schema_foreign; ledger_unavailable, when the database does not
+            hold UTF-8.
         psycopg.Error: it may not be done, or the database cannot be used.
     """
-    if _found(connection) == (VERSION, _last_migration()):
+    if _found(connection, url) == (VERSION, _last_migration()):
         return
     with connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = '60s'")  # whoever comes first makes all of it
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{SCHEMA} schema",))
-        version, procrastinate = _found(connection)
+        version, procrastinate = _found(connection, url)
         if version > VERSION:
             raise LedgerError(
-                f"The ledger {label} has schema {version}; this version knows {VERSION}.", code="ledger_newer"
-            )
-        [(encoding,)] = connection.execute("SHOW server_encoding").fetchall()
-        if encoding != "UTF8":
-            raise LedgerError(
-                f"The database {label} holds text as {encoding}; a ledger needs UTF8.", code="ledger_unavailable"
+                f"The ledger {label_of(url)} has schema {version}; this version knows {VERSION}.", code="ledger_newer"
             )
         if version == 0:
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-            connection.execute(f"SET LOCAL search_path = {SCHEMA}")
+            _require_utf8(connection, url)
+            _make_schema(connection, url)
             connection.execute("CREATE TABLE meta (version INT NOT NULL, procrastinate TEXT NOT NULL)")
             connection.execute("INSERT INTO meta VALUES (0, '')")
-        connection.execute(f"SET LOCAL search_path = {SCHEMA}")
         for number in range(version + 1, VERSION + 1):
             _run(connection, files(__package__).joinpath("postgresql", f"{number:03}.sql").read_text("utf-8"))
         _migrate_procrastinate(connection, procrastinate)
@@ -50,14 +50,76 @@ def prepare_schema(connection: psycopg.Connection[Any], label: str) -> None:
         )
 
 
-def _found(connection: psycopg.Connection[Any]) -> tuple[int, str]:
+def _found(connection: psycopg.Connection[Any], url: str) -> tuple[int, str]:
     [(table,)] = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.meta",)).fetchall()
     if table is None:
         return 0, ""
-    [(version, procrastinate)] = connection.execute(
+    columns = connection.execute(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", (f"{SCHEMA}.meta",)
+    )
+    if not {"version", "procrastinate"} <= {name for (name,) in columns}:
+        raise _foreign(connection, url)
+    rows = connection.execute(
         f"SELECT version, procrastinate FROM {SCHEMA}.meta"  # noqa: S608 - a constant
     ).fetchall()
-    return int(version), str(procrastinate)
+    if len(rows) != 1:
+        raise _foreign(connection, url)
+    return int(rows[0][0]), str(rows[0][1])
+
+
+def _require_utf8(connection: psycopg.Connection[Any], url: str) -> None:
+    [(encoding,)] = connection.execute("SHOW server_encoding").fetchall()
+    if encoding != "UTF8":
+        raise LedgerError(
+            f"The database {label_of(url)} holds text as {encoding}; a ledger needs UTF8.",
+            code="ledger_unavailable",
+            remedy="Create another database and name it in `ledger`:"
+            " CREATE DATABASE ledger ENCODING 'UTF8' TEMPLATE template0;",
+        )
+
+
+def _make_schema(connection: psycopg.Connection[Any], url: str) -> None:
+    """Make the schema, or take an empty one that an administrator made for this role."""
+    [(exists, may_create)] = connection.execute(
+        "SELECT to_regnamespace(%s) IS NOT NULL, has_schema_privilege(to_regnamespace(%s)::oid, 'CREATE')",
+        (SCHEMA, SCHEMA),
+    ).fetchall()
+    if not exists:
+        connection.execute(f"CREATE SCHEMA {SCHEMA}")
+        return
+    if _things(connection):
+        raise _foreign(connection, url)
+    if not may_create:
+        raise LedgerError(
+            f"The role may not create tables in the schema {SCHEMA} of {label_of(url)}.",
+            code="ledger_denied",
+            remedy=filled(f"As the schema's owner, run: GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {{role}};", url),
+        )
+
+
+def _things(connection: psycopg.Connection[Any]) -> list[str]:
+    """Name what is in the schema."""
+    rows = connection.execute(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s)::oid UNION"
+        " SELECT proname::text FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)::oid UNION"
+        " SELECT typname::text FROM pg_type WHERE typnamespace = to_regnamespace(%(schema)s)::oid ORDER BY 1",
+        {"schema": SCHEMA},
+    )
+    return [name for (name,) in rows]
+
+
+def _foreign(connection: psycopg.Connection[Any], url: str) -> LedgerError:
+    [(owner,)] = connection.execute(
+        "SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = %s", (SCHEMA,)
+    ).fetchall()
+    things = [name for name in _things(connection) if not name.startswith("_")]
+    shown = ", ".join(things[:3]) + (" …" if len(things) > 3 else "")
+    return LedgerError(
+        f"The schema {SCHEMA} of {label_of(url)}, owned by the role {owner!r}, holds other things than a ledger:"
+        f" {shown}.",
+        code="ledger_schema_foreign",
+        remedy=f"Name another database in `ledger`, or rename that schema: ALTER SCHEMA {SCHEMA} RENAME TO old;",
+    )
 
 
 def _migrate_procrastinate(connection: psycopg.Connection[Any], last: str) -> None:

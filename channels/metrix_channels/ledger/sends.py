@@ -13,7 +13,7 @@ from attrs import evolve
 from ..api import Disposition
 from ..errors import LedgerError
 from ..outcomes import Outcome, Receipt, iso_utc
-from .database import Connection, Database
+from .database import PASSING, Connection, Database
 from .records import (
     Busy,
     Claim,
@@ -189,7 +189,7 @@ class SendBook:
         try:
             await self._database.transact(work)
         except LedgerError as error:
-            if error.code in ("ledger_unavailable", "ledger_locked") and send not in self._unwritten:
+            if error.code in PASSING and send not in self._unwritten:
                 self._database.defer(partial(_unless_taken_up, work))
             raise
         finally:

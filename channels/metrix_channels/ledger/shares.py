@@ -13,7 +13,8 @@ from .database import Connection
 from .holds import Hold
 from .marks import Marked, Parcel
 from .parcels import add_drafts, add_skips, add_troubles, opened, parcel_of, sum_of
-from .postgres import PostgresConnection, PostgresDatabase
+from .postgres import PostgresDatabase
+from .postgres_sessions import PostgresConnection
 from .records import checksum, require_checksum
 from .run_records import Changes, Committed, Draft, RunRecord, RunState, Skip, Tally, Wish
 

@@ -211,7 +211,7 @@ async def carry_out_async(steps: Steps, connection: Any) -> str:
     try:
         while True:
             sql, values = steps.send(found) if found is not None else next(steps)
-            cursor = connection.execute(sql, values)
+            cursor = connection.execute(sql, values, **_options(connection))
             if not isawaitable(cursor):
                 raise _unknown(connection)
             cursor = await cursor
@@ -237,12 +237,19 @@ def _runner(connection: Any) -> Callable[[str, tuple[object, ...]], list[Any]]:
     if not hasattr(connection, "cursor"):
         raise _unknown(connection)
 
+    options = _options(connection)
+
     def through_cursor(sql: str, values: tuple[object, ...]) -> list[Any]:
         with connection.cursor() as cursor:
-            cursor.execute(sql, values)
+            cursor.execute(sql, values, **options)
             return list(cursor.fetchall()) if cursor.description else []
 
     return through_cursor
+
+
+def _options(connection: Any) -> dict[str, bool]:
+    """Keep psycopg from preparing what it runs often: the connection may be pooled by transactions."""
+    return {"prepare": False} if type(connection).__module__.partition(".")[0] == "psycopg" else {}
 
 
 def _unknown(connection: Any) -> UsageError:

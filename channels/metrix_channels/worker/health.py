@@ -18,6 +18,7 @@ from ..ledger.postgres import PostgresDatabase
 from ..notifier.queueing import Queueing
 from ..outcomes import Outcome
 from ..pages.serving import server_config
+from .jobs import JobQueue
 from .readiness import Readiness
 
 _HELP = {
@@ -38,12 +39,14 @@ class Worker:
         crew: sends shares of campaigns.
         queueing: sends messages.
         readiness: says what the worker cannot send.
+        queue: fetches its jobs.
         database: whose lease says whether others take the worker for alive.
     """
 
     crew: Crew
     queueing: Queueing
     readiness: Readiness
+    queue: JobQueue
     database: PostgresDatabase
 
 
@@ -56,10 +59,15 @@ async def serve_health(listener: socket.socket, worker: Worker) -> None:
     """
 
     async def health(_: Request) -> Response:
-        problems = [each.as_dict() for each in worker.readiness.problems]
-        ok = worker.database.lease_holds and not problems
-        state = {"ok": ok, "shares_under_way": worker.crew.busy, "problems": problems}
-        return JSONResponse(state, 200 if ok else 503)
+        trouble = worker.database.trouble or worker.queue.trouble
+        problems = [*([trouble.problem] if trouble else []), *worker.readiness.problems]
+        is_well = worker.database.lease_holds and not problems
+        said = {
+            "ok": is_well,
+            "shares_under_way": worker.crew.busy,
+            "problems": [each.as_dict() for each in problems],
+        }
+        return JSONResponse(said, 200 if is_well else 503)
 
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(exposition(worker), media_type="text/plain; version=0.0.4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
@@ -11,15 +12,19 @@ import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
 from psycopg.conninfo import make_conninfo
+from psycopg_pool import PoolTimeout
 
+from ..errors import LedgerError
 from ..ledger.jobs import POST, QUEUE, SHARE
-from ..ledger.postgres import KEEPALIVE
-from ..ledger.postgres_schema import SCHEMA
+from ..ledger.postgres import PostgresDatabase
+from ..ledger.postgres_connecting import KEEPALIVE, SETTINGS, served_within
+from ..ledger.postgres_errors import explained
 from ..logs import say
 
 _POLL: Final = 1.0
 _HEARTBEAT: Final = 5.0
-_AGAIN: Final = 1.0
+_PATIENCE: Final = 20.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
 Share = Callable[[int], Awaitable[None]]
 """Sends a share of a run, named by its number."""
@@ -27,49 +32,98 @@ Post = Callable[[str, int], Awaitable[None]]
 """Sends a message, named by its id, that was tried so many times before."""
 
 
-async def fetch_jobs(url: str, concurrency: int, queues: Collection[str], share: Share, post: Post) -> None:
-    """Fetch jobs and do them, until this is cancelled; then end those that were begun.
+class JobQueue:
+    """Fetches jobs and does them.
 
-    Procrastinate stops by design when it loses the database: so it is started again, for as long as this goes on.
+    It takes two connections: one on which it hears of new jobs, and one for its statements.
 
     Args:
-        url: of the database.
+        database: the ledger's.
         concurrency: jobs at one time.
-        queues: whose jobs.
         share: sends a share of a run.
         post: sends a message.
+
+    Attributes:
+        trouble: why no jobs can be fetched for now; None while all is well.
     """
-    for library in ("procrastinate", "psycopg.pool"):
-        # Each loss of the database would be a page of traceback; what it means is said here, in a line.
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    while True:
-        app = _app(url, concurrency, share, post)
+
+    def __init__(self, database: PostgresDatabase, concurrency: int, share: Share, post: Post) -> None:
+        self.trouble: LedgerError | None = None
+        self._database = database
+        self._concurrency = concurrency
+        self._share = share
+        self._post = post
+
+    async def run(self, queues: Collection[str]) -> None:
+        """Go on until this is cancelled; then end the jobs that were begun.
+
+        Procrastinate stops by design when it loses the database: so it is started again, for as long as this goes on.
+
+        Args:
+            queues: whose jobs.
+        """
+        for library in ("procrastinate", "psycopg"):
+            # Each loss of the database would be a page of traceback; what it means is said here, in a line.
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        pause = _FIRST_PAUSE
+        while True:
+            with contextlib.suppress(ProcrastinateException, psycopg.Error, PoolTimeout, OSError):
+                await self._work(queues)  # why it ended is asked for: it knows only that something was lost
+            pause = _FIRST_PAUSE if self.trouble is None else min(2 * pause, _LONGEST_PAUSE)
+            await self._ask_why()
+            await asyncio.sleep(pause)
+
+    async def _work(self, queues: Collection[str]) -> None:
+        async with self._app().open_async() as app:
+            await app.run_worker_async(
+                queues=sorted(queues),
+                concurrency=self._concurrency,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=_POLL,
+                update_heartbeat_interval=_HEARTBEAT,
+                delete_jobs="successful",
+            )
+
+    async def _ask_why(self) -> None:
+        """Find out why jobs cannot be fetched, and say it once."""
+        url = self._database.url
         try:
-            async with app.open_async():
-                await app.run_worker_async(
-                    queues=sorted(queues),
-                    concurrency=concurrency,
-                    install_signal_handlers=False,
-                    fetch_job_polling_interval=_POLL,
-                    update_heartbeat_interval=_HEARTBEAT,
-                    delete_jobs="successful",
-                )
-        except (ProcrastinateException, psycopg.Error, OSError) as error:
-            say(logging.WARNING, f"The job queue was lost, and is looked for again: {type(error).__name__}")
-        await asyncio.sleep(_AGAIN)
+            connection = await psycopg.AsyncConnection.connect(make_conninfo(url, **KEEPALIVE))
+            async with connection:
+                await self._configure(connection)
+        except psycopg.Error as error:
+            why = explained(error, url)
+            if self.trouble is None and self._database.trouble is None:
+                say(logging.WARNING, f"No jobs can be fetched: {why.message} It is tried again.", code=why.code)
+            self.trouble = why
 
+    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        with served_within(connection):
+            await connection.execute(SETTINGS)
+            await connection.commit()
 
-def _app(url: str, concurrency: int, share: Share, post: Post) -> App:
-    conninfo = make_conninfo(url, options=f"-c search_path={SCHEMA}", **KEEPALIVE)
-    connector = PsycopgConnector(conninfo=conninfo, min_size=1, max_size=min(concurrency, 4) + 1, timeout=5.0)
-    app = App(connector=connector)
+    async def _begin(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await self._configure(connection)
+        self.trouble = None
 
-    @app.task(name=SHARE, queue=QUEUE)
-    async def work_on(run: int, **_: Any) -> None:
-        await share(run)
+    def _app(self) -> App:
+        connector = PsycopgConnector(
+            conninfo=make_conninfo(self._database.url, **KEEPALIVE),
+            min_size=1,
+            max_size=1,
+            timeout=_PATIENCE,
+            # Not by the parameter `options` of the connection, which PgBouncer refuses.
+            configure=self._begin,
+        )
+        app = App(connector=connector)
+        share, post = self._share, self._post
 
-    @app.task(name=POST, queue=QUEUE)
-    async def send(send: str, tries: int, **_: Any) -> None:
-        await post(send, tries)
+        @app.task(name=SHARE, queue=QUEUE)
+        async def work_on(run: int, **_: Any) -> None:
+            await share(run)
 
-    return app
+        @app.task(name=POST, queue=QUEUE)
+        async def send(send: str, tries: int, **_: Any) -> None:
+            await post(send, tries)
+
+        return app

@@ -12,18 +12,21 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, ParamSpec
 
+import psycopg
+from procrastinate.exceptions import ProcrastinateException
+
 from ..campaign.crew import Crew
 from ..config import ConfigFile
 from ..errors import ConfigError, LedgerError, MetrixChannelsError
 from ..ledger.cluster import ClusterRunBook
+from ..ledger.database import PASSING
 from ..ledger.leases import LEASE_SECONDS
 from ..ledger.postgres import PostgresDatabase
 from ..ledger.queued import QueuedSends
 from ..logs import say
 from ..notifier import AsyncNotifier
-from ..notifier.queueing import Queueing
 from .health import Worker, serve_health
-from .jobs import fetch_jobs
+from .jobs import JobQueue
 from .readiness import OnProblem, Readiness
 
 P = ParamSpec("P")
@@ -31,6 +34,8 @@ P = ParamSpec("P")
 _SWEEP: Final = 2.0
 _LOOK: Final = 1.0
 _ORDERLY: Final = 0.9
+_CONNECTIONS: Final = 2
+"""For transactions of the ledger; the job queue takes two more. A pooler's pool is shared by all processes."""
 
 Told = Callable[[str], None]
 """Is told the worker's name once it takes work."""
@@ -79,27 +84,36 @@ class _Worker:
         self._database = engine.book_file
         self._database.lease_seconds = lease
         self._database.is_patient = True
+        self._database.connections = _CONNECTIONS
         self._book = ClusterRunBook(self._database)
 
     async def run(self, health: socket.socket | None, on_ready: Told, on_problem: OnProblem) -> bool:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_say_untold)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         async with self._notifier:
             engine = self._notifier.engine()
             crew, queueing = Crew(engine.office(), self._book), engine.queueing
             readiness = Readiness(engine, queueing, on_problem)
+            look_at_once = asyncio.Event()
+
+            async def post(send: str, tries: int) -> None:
+                await queueing.post(send, tries)
+                if queueing.refusal is not None:
+                    look_at_once.set()
+
             await self._book.work_here()
             on_ready(self._database.owner)
+            queue = JobQueue(self._database, self._concurrency, self._guarded(crew.work_on), self._guarded(post))
             tasks = [
-                asyncio.create_task(self._take_work(crew, queueing, readiness)),
+                asyncio.create_task(self._take_work(queue, readiness, look_at_once)),
                 asyncio.create_task(self._look_after(queueing.sends)),
             ]
             if health is not None:
-                tasks.append(
-                    asyncio.create_task(serve_health(health, Worker(crew, queueing, readiness, self._database)))
-                )
+                worker = Worker(crew, queueing, readiness, queue, self._database)
+                tasks.append(asyncio.create_task(serve_health(health, worker)))
             ended = asyncio.create_task(stop.wait())
             await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
@@ -108,16 +122,8 @@ class _Worker:
             await crew.close()
         return orderly
 
-    async def _take_work(self, crew: Crew, queueing: Queueing, readiness: Readiness) -> None:
+    async def _take_work(self, queue: JobQueue, readiness: Readiness, look_at_once: asyncio.Event) -> None:
         """Fetch the jobs that this worker can do, until this is cancelled; then end those that were begun."""
-        look_at_once = asyncio.Event()
-
-        async def post(send: str, tries: int) -> None:
-            await queueing.post(send, tries)
-            if queueing.refusal is not None:
-                look_at_once.set()
-
-        share, send = self._guarded(crew.work_on), self._guarded(post)
         queues: frozenset[str] = frozenset()
         fetching: asyncio.Task[None] | None = None
         tasks: set[asyncio.Task[None]] = set()
@@ -132,8 +138,7 @@ class _Worker:
                         fetching.cancel()  # it ends the jobs that were begun
                     queues, fetching = wanted, None
                 if queues and fetching is None:
-                    jobs = fetch_jobs(self._database.url, self._concurrency, queues, share, send)
-                    fetching = asyncio.create_task(jobs)
+                    fetching = asyncio.create_task(queue.run(queues))
                     tasks.add(fetching)
                 tasks = await self._pause(tasks, look_at_once)
         finally:
@@ -172,21 +177,21 @@ class _Worker:
             try:
                 await job(*arguments, **named)
             except MetrixChannelsError as error:
-                self._start_anew(error.message, error.code)
+                self._start_anew()
+                if error.code not in PASSING - {"ledger_locked"}:  # the database says once that it is lost
+                    say(logging.ERROR, error.message, code=error.code)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not go under in the queue's own log
-                place = traceback.extract_tb(error.__traceback__)[-1]
-                where = f"{Path(place.filename).name}:{place.lineno}"
-                self._start_anew(f"A job ended in {type(error).__name__} at {where}.", "internal")
+                self._start_anew()
+                _say_fault("A job", error)
 
         return guarded
 
-    def _start_anew(self, message: str, code: str) -> None:
+    def _start_anew(self) -> None:
         """Drop what this process holds, of which it no longer knows all; by another name it goes on.
 
         The sweep settles what is under the old one.
         """
         self._database.give_up_name()
-        say(logging.ERROR, message, code=code)
 
     async def _look_after(self, sends: QueuedSends) -> None:
         """Show that this is a worker, and sweep now and then."""
@@ -196,3 +201,20 @@ class _Worker:
                 await self._book.sweep()
                 await sends.sweep()
             await asyncio.sleep(min(_SWEEP, self._lease / 5))
+
+
+def _say_untold(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say in a line what a task ended in that nobody waited for; asyncio itself prints a traceback."""
+    error = context.get("exception")
+    if isinstance(error, ProcrastinateException | psycopg.Error):
+        return  # the job queue lost the database, which is said where it is noticed
+    if isinstance(error, Exception):
+        _say_fault("A task", error)
+    else:
+        say(logging.ERROR, str(context.get("message")), code="internal")
+
+
+def _say_fault(what: str, error: Exception) -> None:
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" at {Path(place[0].filename).name}:{place[0].lineno}" if place else ""
+    say(logging.ERROR, f"{what} ended in {type(error).__name__}{where}.", code="internal")
