@@ -8,7 +8,7 @@ from .exchange import Exchange, Failure, Reply, Stage
 from .reach import Layer, ReachFault, reach
 from .transport import Endpoint, Transport, open_transport
 from .verdict import Disposition, Verdict, judge
-from .waits import backoff, retry_after
+from .waits import asked_to_wait, backoff
 
 __all__ = [
     "EVENTS",
@@ -31,6 +31,7 @@ __all__ = [
     "Step",
     "Transport",
     "Verdict",
+    "asked_to_wait",
     "backoff",
     "conclude",
     "encode",
@@ -39,5 +40,4 @@ __all__ = [
     "open_transport",
     "reach",
     "request_headers",
-    "retry_after",
 ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Protocol
 
@@ -18,9 +17,9 @@ from attrs import evolve, frozen
 from ..errors import problem
 from ..models import OnAmbiguous
 from ..outcomes import Outcome, Problem
-from .exchange import Exchange, Reply
+from .exchange import Exchange
 from .verdict import Disposition, Verdict, judge
-from .waits import backoff, retry_after
+from .waits import asked_to_wait, backoff
 
 LONE_REJECTIONS = 8
 """So many recipients of one message refused in a row, each alone: the message is at fault."""
@@ -265,10 +264,7 @@ class Delivery:
         return exchange, verdict
 
     def _wait(self, part: Part, exchange: Exchange) -> float:
-        asked = None
-        if isinstance(exchange, Reply) and exchange.status in (429, 503):
-            asked = retry_after(exchange.retry_after, datetime.now(UTC))
-        return max(backoff(part.tries, self.rng), asked or 0.0)
+        return max(backoff(part.tries, self.rng), asked_to_wait(exchange) or 0.0)
 
     async def _sleep(self, seconds: float) -> None:
         try:

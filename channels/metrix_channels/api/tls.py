@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Final
 
 import certifi
 
 from ..errors import ConfigError
+from ..files import read_regular, remedy_for
+
+_MOST: Final = 16_000_000
+"""Bytes of certificates; all of the common authorities are 300,000."""
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -23,10 +28,11 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         context.load_verify_locations(certifi.where())
         return context
     try:
-        context.load_verify_locations(ca_file)
-    except ssl.SSLError as error:
+        # By its text: OpenSSL itself would wait for ever for a named pipe. Text between certificates has no meaning.
+        context.load_verify_locations(cadata=read_regular(ca_file, _MOST).decode("ascii", "ignore"))
+    except (ssl.SSLError, ValueError) as error:
         raise ConfigError(f"The ca_file {str(ca_file)!r} holds no certificates.", code="file_unreadable") from error
     except OSError as error:
         reason = f"The ca_file {str(ca_file)!r} cannot be read: {error.strerror}."
-        raise ConfigError(reason, code="file_unreadable") from error
+        raise ConfigError(reason, code="file_unreadable", remedy=remedy_for(error)) from error
     return context

@@ -6,6 +6,8 @@ import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from .exchange import Exchange, Reply
+
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 LONGEST_RETRY_AFTER = 300.0
@@ -17,6 +19,16 @@ def backoff(failures: int, rng: random.Random) -> float:
     Full jitter spreads the clients of an outage over the whole interval, so that they do not come back together.
     """
     return rng.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 30)))
+
+
+def asked_to_wait(exchange: Exchange) -> float | None:
+    """Return the seconds that a 429 or 503 asks to wait; None where nothing is asked.
+
+    A date counts from the answer's own `Date`: so neither this machine's clock nor the server's needs to be right.
+    """
+    if not isinstance(exchange, Reply) or exchange.status not in (429, 503):
+        return None
+    return retry_after(exchange.retry_after, _moment(exchange.date) or datetime.now(UTC))
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -32,9 +44,19 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         # More digits than these would only be converted to be clamped.
         seconds = float(text) if len(text) <= 9 else LONGEST_RETRY_AFTER
     else:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, TypeError, OverflowError, IndexError):
+        moment = _moment(text)
+        if moment is None:
             return None
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+        seconds = moment.timestamp() - now.timestamp()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read an HTTP date; None when it is missing or means nothing."""
+    if text is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

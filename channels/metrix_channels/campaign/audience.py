@@ -10,7 +10,7 @@ from typing import BinaryIO, Self
 from ..errors import CampaignError
 from ..models import JsonValue
 from .csv_rows import CsvRows
-from .intake import Intake, digest_of
+from .intake import Intake, Stopped, digest_of
 from .jsonl_rows import JsonlRows
 from .rows import ABSENT, Chunk, Invalid, Rows
 
@@ -28,14 +28,17 @@ class Audience:
         file: what to read; None for standard input.
         id_column: the column or key of the customUserId.
         stdin: in place of the process's own.
+        stopped: asked while standard input keeps its reader waiting.
 
     Raises:
-        CampaignError: file_unreadable; audience_invalid, with the place in the file.
+        CampaignError: file_unreadable; audience_invalid, with the place in the file; interrupted.
     """
 
-    def __init__(self, file: Path | None, id_column: str, stdin: BinaryIO | None = None) -> None:
+    def __init__(
+        self, file: Path | None, id_column: str, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False
+    ) -> None:
         kind = None if file is None else _kind(file)
-        self._intake = Intake(file, stdin)
+        self._intake = Intake(file, stdin, stopped)
         try:
             self._rows = _reader(self._intake, kind, id_column)
         except BaseException:

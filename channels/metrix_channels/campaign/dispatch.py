@@ -23,10 +23,10 @@ from ..api import (
     Reply,
     Step,
     Verdict,
+    asked_to_wait,
     backoff,
     conclude,
     next_step,
-    retry_after,
 )
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import (
@@ -55,6 +55,7 @@ from .writer import Writer
 
 _PARCELS: Final = 16
 _IDLE: Final = 0.5
+_LOOK: Final = 2.0
 _ANSWER: Final = 2_000
 _LATE: Final = 0.03
 _STATES: Final = {
@@ -203,7 +204,8 @@ class Dispatch:
 
     async def _next(self) -> Batch | None:
         while self._ending is None:
-            wait = max(self._around.holdback.seconds(), self._around.quiet())
+            # Quiet hours end by the clock on the wall, which may be set meanwhile: it is looked at again and again.
+            wait = max(self._around.holdback.seconds(), min(self._around.quiet(), _LOOK))
             if wait <= 0:
                 if self._queue.ready < self._terms.concurrency and not self._exhausted and not self._fetching:
                     await self._fetch()
@@ -355,13 +357,13 @@ class Dispatch:
             return problem(verdict.code, verdict.explanation)
         if verdict.disposition not in (Disposition.NOT_TAKEN, Disposition.AMBIGUOUS):
             return self._breaker.answered(verdict)
-        asked = _asked_to_wait(exchange)
+        asked = asked_to_wait(exchange)
         if asked is not None and not self._around.holdback.pause(asked, began):
             return None
         return self._breaker.failed(verdict)
 
     def _try_again(self, batch: Batch, verdict: Verdict, exchange: Exchange) -> None:
-        wait = max(backoff(batch.tries, self._rng), _asked_to_wait(exchange) or 0.0)
+        wait = max(backoff(batch.tries, self._rng), asked_to_wait(exchange) or 0.0)
         self._move(batch, BatchState.PENDING)
         self._queue.add_later(batch, wait)
 
@@ -489,9 +491,3 @@ class Dispatch:
                 return
             if wish is not None:
                 self._end(Ending(wish=wish))
-
-
-def _asked_to_wait(exchange: Exchange) -> float | None:
-    if isinstance(exchange, Reply) and exchange.status in (429, 503):
-        return retry_after(exchange.retry_after, datetime.now(UTC))
-    return None

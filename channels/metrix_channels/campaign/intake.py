@@ -5,26 +5,33 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import stat
+import os
+import select
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from ..errors import CampaignError
+from ..files import NotRegular, open_regular
 from ..printable import printable
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _DIGEST_BYTES: Final = 32
 _BUFFER: Final = 1 << 16
+_LOOK_SECONDS: Final = 0.2
+
+
+Stopped = Callable[[], bool]
+"""Says whether to read no further, though there may be more to come."""
 
 
 class _Tap(io.RawIOBase):
     """Counts and digests what flows through."""
 
-    def __init__(self, stream: BinaryIO | io.FileIO) -> None:
+    def __init__(self, stream: BinaryIO | io.RawIOBase) -> None:
         self._stream = stream
         self.hash = _new_hash()
         self.count = 0
@@ -40,12 +47,32 @@ class _Tap(io.RawIOBase):
         return len(data)
 
 
+class _StandardInput(io.RawIOBase):
+    """Standard input, whose next bytes may never come: whoever waits for them can be told to stop."""
+
+    def __init__(self, stopped: Stopped) -> None:
+        self._descriptor = sys.stdin.fileno()
+        self._stopped = stopped
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # Buffer, from Python 3.12
+        while not select.select([self._descriptor], [], [], _LOOK_SECONDS)[0]:
+            if self._stopped():
+                raise CampaignError("Reading the audience was interrupted; nothing was sent.", code="interrupted")
+        data = os.read(self._descriptor, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class Intake:
     """Opened when it is made.
 
     Args:
         file: what to read; None for standard input.
         stdin: in place of the process's own.
+        stopped: asked while standard input keeps its reader waiting.
 
     Attributes:
         name: of the file, for messages and locations.
@@ -55,13 +82,13 @@ class Intake:
         CampaignError: file_unreadable.
     """
 
-    def __init__(self, file: Path | None, stdin: BinaryIO | None = None) -> None:
+    def __init__(self, file: Path | None, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False) -> None:
         self.name = "-" if file is None else printable(str(file))
         self.total_bytes: int | None = None
         self._file: io.FileIO | None = None
         if file is not None:
             self._file, self.total_bytes = _opened(file)
-        self._tap = _Tap(self._file or stdin or sys.stdin.buffer)
+        self._tap = _Tap(self._file or stdin or _StandardInput(stopped))
         buffered = io.BufferedReader(self._tap, _BUFFER)
         try:
             with self._guarded():
@@ -132,21 +159,16 @@ def digest_of(file: Path) -> str:
 
 
 def _opened(file: Path) -> tuple[io.FileIO, int]:
-    name = printable(str(file))
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe cannot be read twice, and opening one can wait for ever
-            message = f"{name} is no regular file"
-            remedy = 'Name a file, or pipe the audience in and write "-".'
-            raise CampaignError(message, code="file_unreadable", remedy=remedy)
-        return io.FileIO(file), status.st_size
-    except (OSError, ValueError) as error:
-        raise _unreadable(name, error) from error
+        stream = open_regular(file)
+    except OSError as error:
+        raise _unreadable(printable(str(file)), error) from error
+    return stream, os.fstat(stream.fileno()).st_size
 
 
-def _unreadable(name: str, error: OSError | ValueError) -> CampaignError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return CampaignError(f"{name} cannot be read: {reason}", code="file_unreadable")
+def _unreadable(name: str, error: OSError) -> CampaignError:
+    remedy = 'Name a file, or pipe the audience in and write "-".' if isinstance(error, NotRegular) else None
+    return CampaignError(f"{name} cannot be read: {error.strerror}", code="file_unreadable", remedy=remedy)
 
 
 def _new_hash() -> hashlib.blake2b:

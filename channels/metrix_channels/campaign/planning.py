@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
@@ -17,10 +20,13 @@ from ..ledger import Draft, RunBook, RunRecord, Skip, Tally
 from ..templating import Template
 from .audience import Audience, Chunk
 from .definition import STDIN, Campaign
+from .intake import Stopped
 from .pins import pins_of
 from .plan import Planner
 from .screens import Screens
 from .wording import Wording
+
+T = TypeVar("T")
 
 _CHUNKS: Final = 10
 """Chunks between two commits."""
@@ -53,12 +59,17 @@ class Planning:
         ready: what to plan.
         screens: who is to be sent nothing.
         now: the run's start.
+        stopped: says whether to go no further.
+        cancelled: set when nobody waits for the plan any more.
     """
 
-    def __init__(self, ready: Ready, screens: Screens, now: datetime) -> None:
+    def __init__(
+        self, ready: Ready, screens: Screens, now: datetime, stopped: Stopped, cancelled: threading.Event
+    ) -> None:
         campaign = ready.campaign
         self._ready = ready
-        self._audience = audience_of(campaign)
+        self._cancelled = cancelled
+        self._audience = audience_of(campaign, lambda: cancelled.is_set() or stopped())
         variables = ready.template.variables
         columns = self._audience.columns
         wanted = sorted(variables if columns is None else variables.intersection(columns))
@@ -90,7 +101,7 @@ class Planning:
         Raises:
             CampaignError: audience_invalid, plan_failed, audience_empty.
         """
-        return self._planner.taken() if await asyncio.to_thread(self._step) else None
+        return self._planner.taken() if await _in_thread(self._step, self._cancelled) else None
 
     def pins(self) -> dict[str, Any]:
         """Return what the run is pinned to, once the plan is whole."""
@@ -122,10 +133,10 @@ class Planning:
         return next(self._finishing, self) is not self
 
 
-def audience_of(campaign: Campaign) -> Audience:
-    """Open the audience of a campaign."""
+def audience_of(campaign: Campaign, stopped: Stopped) -> Audience:
+    """Open the audience of a campaign; `stopped` is asked while standard input keeps its reader waiting."""
     source = campaign.audience
-    return Audience(None if source.file == STDIN else source.file, source.id)
+    return Audience(None if source.file == STDIN else source.file, source.id, stopped=stopped)
 
 
 async def plan(
@@ -134,7 +145,7 @@ async def plan(
     book: RunBook,
     screens: Screens,
     progress: Progress,
-    stopped: Callable[[], bool],
+    stopped: Stopped,
 ) -> RunRecord:
     """Plan a run whole; whatever goes wrong, nothing of it is left.
 
@@ -143,44 +154,66 @@ async def plan(
     """
     record = await book.draft(name, str(ready.campaign.path), {})
     try:
-        planning = await asyncio.to_thread(Planning, ready, screens, record.started_at)
-        try:
+        async with _planning(ready, screens, record.started_at, stopped) as planning:
             while (found := await planning.step()) is not None:
                 await book.add(record.id, *found, planning.tally)
                 progress(planning.tally, planning.share_read)
-                if stopped() or await book.wished(record.id) is not None:
-                    raise CampaignError("The plan was interrupted; nothing was sent.", code="interrupted")
+                _require_going(stopped() or await book.wished(record.id) is not None)
             return await book.complete(record.id, planning.pins(), planning.facts(), planning.tally)
-        finally:
-            planning.close()
     except BaseException:
         await asyncio.shield(book.discard(record.id))
         raise
 
 
 async def first_batches(
-    ready: Ready, screens: Screens, count: int, progress: Progress
+    ready: Ready, screens: Screens, count: int, progress: Progress, stopped: Stopped
 ) -> tuple[list[tuple[dict[str, object], list[str]]], Mapping[str, Any], Tally]:
     """Plan without writing anything down: return the first batches, the plan's facts and its counts.
 
     Raises:
-        CampaignError: audience_invalid, plan_failed, audience_empty.
+        CampaignError: audience_invalid, plan_failed, audience_empty, interrupted.
     """
-    planning = await asyncio.to_thread(Planning, ready, screens, datetime.now(UTC))
     batches: list[tuple[dict[str, object], list[str]]] = []
-    try:
+    async with _planning(ready, screens, datetime.now(UTC), stopped) as planning:
         while (found := await planning.step()) is not None:
             for draft in found[0]:
                 if len(batches) < count:
                     batches += json.loads(draft.batches)
             progress(planning.tally, planning.share_read)
+            _require_going(stopped())
         return batches[:count], planning.facts(), planning.tally
+
+
+@asynccontextmanager
+async def _planning(ready: Ready, screens: Screens, now: datetime, stopped: Stopped) -> AsyncIterator[Planning]:
+    cancelled = threading.Event()
+    planning = await _in_thread(partial(Planning, ready, screens, now, stopped, cancelled), cancelled)
+    try:
+        yield planning
     finally:
         planning.close()
 
 
-def row_values(ready: Ready, row: int | None) -> dict[str, Any] | None:
+async def _in_thread(work: Callable[[], T], cancelled: threading.Event) -> T:
+    """Do work in a thread; when the caller is cancelled, tell the work and wait until it has let go of its files."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # it has been seen: nobody is left to be told
+        raise
+
+
+def _require_going(is_stopped: bool) -> None:
+    if is_stopped:
+        raise CampaignError("The plan was interrupted; nothing was sent.", code="interrupted")
+
+
+def row_values(ready: Ready, row: int | None, stopped: Stopped) -> dict[str, Any] | None:
     """Return the template's values in one row of the audience, or in the first valid one; None when there is none."""
-    with audience_of(ready.campaign) as audience:
+    with audience_of(ready.campaign, stopped) as audience:
         rows = audience.values(ready.template.variables)
         return next((values for number, _, values in rows if row in (None, number)), None)

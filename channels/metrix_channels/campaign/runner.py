@@ -165,7 +165,9 @@ class Campaigns:
         ready = self._ready(_named(load_campaign(path), name, canary))
         screens = await Screens.built(ready.campaign, self._lists(ready), self.book)
         try:
-            batches, facts, tally = await first_batches(ready, screens, _SHOWN, _planning(watch))
+            batches, facts, tally = await first_batches(
+                ready, screens, _SHOWN, _planning(watch), self._office.stop.is_set
+            )
         finally:
             screens.close()
         wording = Wording(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
@@ -185,7 +187,7 @@ class Campaigns:
             CampaignError: audience_invalid; row_missing.
         """
         ready = self._ready(load_campaign(path))
-        values = await asyncio.to_thread(row_values, ready, row)
+        values = await asyncio.to_thread(row_values, ready, row, self._office.stop.is_set)
         if values is None:
             which = "no row that can be sent to" if row is None else f"no row {row} that can be sent to"
             raise CampaignError(f"The audience has {which}.", code="row_missing")

@@ -63,7 +63,8 @@ class Screens:
             return
         now = int(await self._book.now())
         begins = now - int(self._cap.window.total_seconds())
-        since = max(self._looked - _UNDER_WAY, begins)
+        # A clock that was set back since the last look: what happened in between bears any time.
+        since = begins if now < self._looked else max(self._looked - _UNDER_WAY, begins)
         others = [record for record in await self._book.all() if record.id != run]
         for record in others:
             if self._looked == 0 or record.live or record.id in self._live:

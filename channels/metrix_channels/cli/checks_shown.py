@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.table import Table
 from rich.text import Text
 
@@ -10,6 +12,9 @@ from .output import Output, nearby, visible
 
 _STYLES = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
 _LONGEST_LIST = 70
+"""Characters of a list of subjects."""
+_MOST_ALIKE = 50
+"""Lines for checks of one kind that failed or warn."""
 
 
 def show_checks(output: Output, found: Findings) -> None:
@@ -17,14 +22,26 @@ def show_checks(output: Output, found: Findings) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(3):
         table.add_column(overflow="fold")
+    alike: dict[tuple[str, Status], list[Check]] = {}
     for check in found.checks:
-        alike = [other for other in found.checks if other.id == check.id and other.status is Status.PASS]
-        if check.status is not Status.PASS or len(alike) == 1:
+        alike.setdefault((check.id, check.status), []).append(check)
+    places = Counter[tuple[str, Status]]()
+    remedies: dict[str, None] = {}
+    for check in found.checks:
+        kind = check.id, check.status
+        place, several = places[kind], alike[kind]
+        places[kind] += 1
+        if check.status is Status.PASS and len(several) > 1:
+            if place == 0:
+                table.add_row(*_row(check.status, check.id, _together(several)))
+        elif place < _MOST_ALIKE:
             table.add_row(*_row(check.status, check.id, f"{nearby(check.subject)}: {nearby(check.message)}"))
-        elif check is alike[0]:
-            table.add_row(*_row(check.status, check.id, _together(alike)))
+            if check.remedy and check.status is not Status.PASS:
+                remedies[check.remedy] = None
+        elif place == _MOST_ALIKE:
+            more = f"{len(several) - place:,} more; --json lists every one."
+            table.add_row(*_row(check.status, check.id, more))
     output.show(table)
-    remedies = dict.fromkeys(check.remedy for check in found.checks if check.remedy and check.status is not Status.PASS)
     for remedy in remedies:
         output.say(f"→ {remedy}")
 
@@ -34,5 +51,5 @@ def _row(status: Status, what: str, text: str) -> tuple[Text, Text, Text]:
 
 
 def _together(checks: list[Check]) -> str:
-    subjects = ", ".join(nearby(check.subject) for check in checks)
-    return subjects if len(subjects) <= _LONGEST_LIST else f"{len(checks)} checks passed."
+    subjects = ", ".join(nearby(check.subject) for check in checks[:_LONGEST_LIST])
+    return subjects if len(subjects) <= _LONGEST_LIST else f"{len(checks):,} checks passed."

@@ -111,7 +111,12 @@ def nearby(text: str) -> str:
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr fit for any text; where one was closed before the start, what goes to it is dropped."""
+    """Make stdout and stderr fit for any text.
+
+    Where one of them was closed before the start, what goes to it is dropped; a closed stdin is empty.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - stays open to the end
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

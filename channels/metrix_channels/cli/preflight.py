@@ -14,6 +14,7 @@ from ..preflight import Preflight
 from .app import app, example, state_of
 from .checks_shown import show_checks
 from .output import Output
+from .progress import Move, progress_bar
 
 
 @app.command(
@@ -38,7 +39,8 @@ def preflight(
     planned whole. Exit status 3 when a check fails; with --json every single check is listed.
     """
     state = state_of(context)
-    found = asyncio.run(_checked(state.config_file(), names or [], offline=offline))
+    with progress_bar(state.output) as move:
+        found = asyncio.run(_checked(state.config_file(), names or [], offline=offline, watch=move))
     state.status = 0 if found.ok else 3
     if state.output.as_json:
         state.output.document(found.as_dict())
@@ -46,9 +48,9 @@ def preflight(
         show(state.output, found)
 
 
-async def _checked(file: ConfigFile, names: list[str], *, offline: bool) -> Preflight:
+async def _checked(file: ConfigFile, names: list[str], *, offline: bool, watch: Move | None) -> Preflight:
     async with AsyncNotifier(file) as notifier:
-        return await notifier.preflight(*names, offline=offline)
+        return await notifier.preflight(*names, offline=offline, watch=watch)
 
 
 def show(output: Output, found: Preflight) -> None:

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from attrs import frozen
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +22,7 @@ from ..notifier.events_report import EventsReport, WatchEvents
 from ..outcomes import EventReceipt, Outcome, iso_utc
 from .app import State, app, example, state_of
 from .output import visible
+from .progress import Move, progress_bar
 from .signals import stopped_by_signals
 from .values import typed_value
 
@@ -221,9 +221,9 @@ def _many(state: State, file: Path, send: Callable[..., EventsReport]) -> None:
         Notifier.from_config(state.config_file().path) as notifier,
         _regular(file) as path,
         stopped_by_signals(notifier),
-        _watched(state) as watch,
+        progress_bar(state.output) as move,
     ):
-        report = send(notifier, path, watch=watch)
+        report = send(notifier, path, watch=_watching(move))
     if report.halted_by is not None:
         state.status = 4
     elif report.accepted < report.events:
@@ -248,19 +248,8 @@ def _regular(file: Path) -> Iterator[Path]:
         yield kept
 
 
-@contextmanager
-def _watched(state: State) -> Iterator[WatchEvents | None]:
-    if state.output.as_json or not state.output.err.is_terminal:
-        yield None
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=state.output.err, transient=True) as progress:
-        task = progress.add_task("", total=None)
-
-        def watch(report: EventsReport) -> None:
-            progress.update(task, total=report.events, completed=report.events - report.pending)
-
-        yield watch
+def _watching(move: Move | None) -> WatchEvents | None:
+    return None if move is None else lambda report: move(report.events - report.pending, report.events)
 
 
 def _show(state: State, report: EventsReport) -> None:

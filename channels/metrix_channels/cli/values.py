@@ -12,6 +12,7 @@ import typer
 
 from ..config.kinds import span
 from ..errors import UsageError
+from ..files import FileTooLarge, read_regular, remedy_for
 from ..pages import LANGUAGES, Words
 
 _LONGEST = 4_000_000
@@ -83,15 +84,11 @@ def read_duration(option: str, text: str) -> timedelta:
 
 def _from_file(file: Path) -> dict[str, Any]:
     try:
-        with file.open(encoding="utf-8-sig") as opened:
-            text = opened.read(_LONGEST + 1)
+        text = read_regular(file, _LONGEST).decode("utf-8-sig")
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"{str(file)!r} cannot be read: {why}.", code="file_unreadable") from error
-    if len(text) > _LONGEST:
-        raise UsageError(
-            f"{str(file)!r} is longer than {_LONGEST:,} characters.", code="file_unreadable", remedy=_SHORTER
-        )
+        remedy = _remedy(error)
+        raise UsageError(f"{str(file)!r} cannot be read: {why}.", code="file_unreadable", remedy=remedy) from error
     try:
         found = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition)
     except RecursionError as error:
@@ -104,6 +101,12 @@ def _from_file(file: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError(f"{file}: the values must be a JSON object.", code="usage", remedy='Write {"name": "value"}.')
     return found
+
+
+def _remedy(error: OSError | UnicodeError) -> str | None:
+    if isinstance(error, FileTooLarge):
+        return _SHORTER
+    return remedy_for(error) if isinstance(error, OSError) else "Save the file as UTF-8."
 
 
 def _refuse_constant(name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from ..errors import ConfigError
+from ..files import FileTooLarge, read_regular, remedy_for
 from ..printable import printable
 from ..redact import Secret
 from .environment import VariableMissing, substitute
@@ -56,14 +57,16 @@ def read_api_key(path: Path, location: str | None) -> Secret:
     """
     # The path is not shown: it may be the key itself, written at the wrong place.
     try:
-        with path.open("rb") as file:
-            raw = file.read(_LONGEST_KEY + 1)
+        raw = read_regular(path, _LONGEST_KEY + len(b"\r\n"))
     except FileNotFoundError:
         message = "the file that api_key_file names is not there"
         raise ConfigError(message, code="secret_missing", location=location) from None
+    except FileTooLarge:
+        message = "the key in api_key_file is too long for an HTTP header"
+        raise ConfigError(message, code="secret_invalid", location=location) from None
     except OSError as error:
         message = f"the file that api_key_file names cannot be read: {error.strerror}"
-        raise ConfigError(message, code="file_unreadable", location=location) from None
+        raise ConfigError(message, code="file_unreadable", remedy=remedy_for(error), location=location) from None
     text = raw.decode("utf-8", errors="replace")
     text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
     return Secret(_checked(text, "the key in api_key_file", location))

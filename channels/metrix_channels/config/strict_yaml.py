@@ -17,6 +17,7 @@ import yaml
 from attrs import field, frozen
 
 from ..errors import ConfigError
+from ..files import FileTooLarge, read_regular, remedy_for
 from ..models import JsonScalar, JsonValue
 from ..printable import printable
 
@@ -130,15 +131,14 @@ def read_text(path: Path, source: str | None = None) -> str:
     """
     source = printable(source or str(path))
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_regular(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise ConfigError(f"there is no file {source}", code="config_missing") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "the path is not valid"
-        raise ConfigError(f"{source} cannot be read: {reason}", code="file_unreadable") from error
-    if len(raw) > MAX_BYTES:
+    except FileTooLarge:
         _fail("yaml_refused", f"the file is larger than {MAX_BYTES:,} bytes", _location(source, (1, 1)))
+    except OSError as error:
+        message = f"the file {source} cannot be read: {error.strerror}"
+        raise ConfigError(message, code="file_unreadable", remedy=remedy_for(error)) from error
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

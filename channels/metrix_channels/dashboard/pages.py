@@ -21,7 +21,7 @@ from ..pages import Renderer, Words, outcome_bar
 from ..pages.web import GUARDS, assets, changes, html, mail, words_for
 from ..support.previews import Preview, previews
 from ..support.standings import described
-from ..templating import Templates
+from ..templating import Templates, Variant
 from .access import Token
 from .steering import Steering
 
@@ -96,7 +96,7 @@ class Pages:
         return self._page(request, words, "channels.html.j2", rows=rows)
 
     async def _template_names(self, request: Request, words: Words) -> Response:
-        names = [(name, self._templates.variants(name)) for name in self._templates.names()]
+        names = await asyncio.to_thread(self._named_variants)
         return self._page(request, words, "templates.html.j2", names=names)
 
     async def _template(self, request: Request, words: Words) -> Response:
@@ -155,6 +155,9 @@ class Pages:
                 return response
 
         return answer
+
+    def _named_variants(self) -> list[tuple[str, list[Variant]]]:
+        return [(name, self._templates.variants(name)) for name in self._templates.names()]
 
     def _previews(self, name: str) -> list[Preview]:
         channels = list(self._file.current().channels.values())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import LedgerError
+from ..files import NotRegular, remedy_for, require_regular
 from .database import Connection, Database, Work
 from .owners import Owner, is_same_file
 
@@ -193,7 +194,10 @@ class SqliteDatabase(Database):
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
         except FileExistsError:
-            return
+            # SQLite itself would wait for ever for a named pipe in its journal's place. They are not opened here: to
+            # close any descriptor of a file ends SQLite's own locks on it.
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                _require_regular(self.path.with_name(self.path.name + suffix))
 
     @property
     def _registered(self) -> Owner:
@@ -231,7 +235,8 @@ class SqliteDatabase(Database):
 
     def _explained(self, error: sqlite3.Error | OSError) -> LedgerError:
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
-        return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {error}.", code=code)
+        why = error.strerror if isinstance(error, OSError) else error
+        return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {why}.", code=code)
 
     def _close(self) -> None:
         with _TRANSACTION:
@@ -244,6 +249,16 @@ class SqliteDatabase(Database):
         if self._owner is not None:
             self._owner.leave()
             self._owner = None
+
+
+def _require_regular(path: Path) -> None:
+    try:
+        require_regular(path.stat())
+    except FileNotFoundError:
+        return
+    except NotRegular as error:
+        message = f"The ledger's file {str(path)!r} cannot be used: {error.strerror}."
+        raise LedgerError(message, code="ledger_unavailable", remedy=remedy_for(error)) from error
 
 
 def _in_transaction(connection: SqliteConnection, work: Work[T]) -> T:

@@ -14,7 +14,7 @@ from ..checks import Status
 from ..config import ConfigFile, find_config
 from ..events import EventFields, MetrixUser, ProfileFields, occurrence, occurrence_reader, profile, profile_of
 from ..outcomes import EventReceipt, Receipt
-from ..preflight import Preflight, run_preflight
+from ..preflight import Preflight, WatchPreflight, run_preflight
 from .conclusion import raise_unless_accepted
 from .engine import Engine
 from .event_sources import Source, events_of
@@ -255,25 +255,26 @@ class AsyncNotifier:
         engine = self.engine()
         return await engine.tracker.send_all(*events_of(source, occurrence_reader(engine.config.taxonomy)), watch)
 
-    async def preflight(self, *names: str, offline: bool = False) -> Preflight:
+    async def preflight(self, *names: str, offline: bool = False, watch: WatchPreflight | None = None) -> Preflight:
         """Make every check that can be made before sending.
 
         Args:
             names: of channels, and paths of campaign files (.yaml, .yml), whose audiences are planned whole and whose
                 channels are checked too; none for all channels of the configuration.
             offline: leave out the connection to Metrix.
+            watch: told how many templates have been checked, and how many there are.
 
         Returns:
             The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
         """
         channels, paths = _divided(names)
         if not paths:
-            return await run_preflight(self._file, channels, offline=offline)
+            return await run_preflight(self._file, channels, offline=offline, watch=watch)
         from .campaign_checks import check_plans, loaded
 
         files = [loaded(path) for path in paths]
         wanted = dict.fromkeys([*channels, *(file.channel for file in files if file.channel)])
-        found = await run_preflight(self._file, list(wanted), offline=offline)
+        found = await run_preflight(self._file, list(wanted), offline=offline, watch=watch)
         plans = [] if found.checks[0].status is Status.FAIL else await check_plans(self.campaigns, files)
         return Preflight((*found.checks, *(file.check for file in files), *plans))
 

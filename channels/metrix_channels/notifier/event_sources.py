@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from ..errors import EventInvalid, UsageError
 from ..events import Event, Reader
+from ..files import open_regular, remedy_for
 from ..json_records import read_record
 
 Record = Mapping[str, Any]
@@ -49,17 +51,16 @@ def _records(source: Any) -> Iterable[Record]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Record]]:
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{str(path)!r} is no regular file, and it is read twice.", code="file_unreadable")
     try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
+        with io.TextIOWrapper(io.BufferedReader(open_regular(path)), "utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, _record(line, f"{path}:{number}")
     except UnicodeError:
         raise UsageError(f"{str(path)!r} cannot be read: it is not UTF-8.", code="file_unreadable") from None
     except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}.", code="file_unreadable") from error
+        message = f"{str(path)!r} cannot be read: {error.strerror}."
+        raise UsageError(message, code="file_unreadable", remedy=remedy_for(error)) from error
 
 
 def _record(line: str, where: str) -> Record:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from ..events import EventFields, MetrixUser, ProfileFields
 from ..outcomes import EventReceipt, Receipt
-from ..preflight import Preflight
+from ..preflight import Preflight, WatchPreflight
 from .asynchronous import AsyncNotifier
 from .event_sources import Source
 from .events_report import EventsReport, WatchEvents
@@ -140,9 +140,9 @@ class Notifier:
         """Tell Metrix of many events; see `AsyncNotifier.track_many`."""
         return self._portal.call(self._notifier.track_many(source, watch=watch))
 
-    def preflight(self, *names: str, offline: bool = False) -> Preflight:
+    def preflight(self, *names: str, offline: bool = False, watch: WatchPreflight | None = None) -> Preflight:
         """Make every check that can be made before sending; see `AsyncNotifier.preflight`."""
-        return self._portal.call(self._notifier.preflight(*names, offline=offline))
+        return self._portal.call(self._notifier.preflight(*names, offline=offline, watch=watch))
 
     @cached_property
     def campaigns(self) -> Campaigns:

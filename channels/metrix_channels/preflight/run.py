@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
 from ..adapters import adapter_for
@@ -14,17 +16,23 @@ from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError
 from ..errors.catalogue import CATALOGUE
 from ..ledger import SendBook, open_database
-from ..templating import Templates
+from ..templating import Templates, locales
 from .result import Preflight
 
+WatchPreflight = Callable[[int, int], None]
+"""Is told how many templates have been checked, and how many there are."""
 
-async def run_preflight(file: ConfigFile, names: Sequence[str], *, offline: bool) -> Preflight:
+
+async def run_preflight(
+    file: ConfigFile, names: Sequence[str], *, offline: bool, watch: WatchPreflight | None = None
+) -> Preflight:
     """Check whether messages can be sent through some channels.
 
     Args:
         file: the configuration.
         names: of channels; none for all.
         offline: leave out the connection to Metrix.
+        watch: told how far it has come, after each template.
     """
     try:
         config = file.current()
@@ -35,7 +43,7 @@ async def run_preflight(file: ConfigFile, names: Sequence[str], *, offline: bool
     checks += check_secrets(config)
     for channel in channels:
         checks += check_channel(config, channel)
-    checks += check_templates(config, channels)
+    checks += [check async for check in check_templates(config, channels, watch)]
     checks += await check_ledger(config)
     checks.append(await check_connection(config, offline=offline))
     return Preflight(tuple(checks))
@@ -92,14 +100,19 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
         )
 
 
-def check_templates(config: Config, channels: Iterable[Channel]) -> Iterator[Check]:
+async def check_templates(
+    config: Config, channels: Sequence[Channel], watch: WatchPreflight | None
+) -> AsyncIterator[Check]:
     """Check that every template of the channels compiles, renders with its sample and is a message fit to send."""
     templates = Templates(config.templates)
     try:
         names = templates.names()
-        for channel in channels:
-            for name in names:
-                yield from _check_template(templates, name, channel)
+        for number, name in enumerate(names, 1):
+            for check in _check_template(templates, name, channels):
+                yield check
+            if watch is not None:
+                watch(number, len(names))
+            await asyncio.sleep(0)  # there may be thousands, and a signal ends this between two of them
         if not names:
             yield Check("template.renders", str(config.templates), Status.WARN, "There is no template.", None)
     except MetrixChannelsError as error:
@@ -108,19 +121,23 @@ def check_templates(config: Config, channels: Iterable[Channel]) -> Iterator[Che
         templates.close()
 
 
-def _check_template(templates: Templates, name: str, channel: Channel) -> Iterator[Check]:
-    for locale in templates.locales(name, channel.name, channel.type):
-        subject = f"{name} for {channel.name}" + (f" in {locale}" if locale else "")
-        try:
-            template = templates.find(name, channel.name, channel.type, locale)
-            fields = template.render(templates.sample(name), datetime.now(UTC)).fields
-            message = adapter_for(channel.type).compose(fields)
-        except MetrixChannelsError as error:
-            yield Check.failed("template.renders", subject, error)
-            continue
-        yield Check("template.renders", subject, Status.PASS, f"{template.path.name} renders with its sample.")
-        for caution in message.cautions:
-            yield Check(f"message.{caution.code}", subject, Status.WARN, caution.message)
+def _check_template(templates: Templates, name: str, channels: Iterable[Channel]) -> Iterator[Check]:
+    """Check one template in all channels and locales; its folder is listed, and its sample read, once."""
+    variants = templates.variants(name)
+    sample = cache(partial(templates.sample, name))
+    for channel in channels:
+        for locale in locales(variants, channel.name, channel.type):
+            subject = f"{name} for {channel.name}" + (f" in {locale}" if locale else "")
+            try:
+                template = templates.find(name, channel.name, channel.type, locale)
+                fields = template.render(sample(), datetime.now(UTC)).fields
+                message = adapter_for(channel.type).compose(fields)
+            except MetrixChannelsError as error:
+                yield Check.failed("template.renders", subject, error)
+                continue
+            yield Check("template.renders", subject, Status.PASS, f"{template.path.name} renders with its sample.")
+            for caution in message.cautions:
+                yield Check(f"message.{caution.code}", subject, Status.WARN, caution.message)
 
 
 async def check_ledger(config: Config) -> list[Check]:

@@ -16,7 +16,7 @@ from ..errors import MetrixChannelsError
 from ..models import Caution, ChannelType
 from ..pages import Renderer, Words
 from ..sms_text import SmsLength, sms_length
-from ..templating import Templates
+from ..templating import Templates, locales
 
 
 @frozen
@@ -83,18 +83,20 @@ def previews(
         locale: this one alone; None for all that there are.
         values: for the template.
     """
+    variants = templates.variants(name)
     return [
         _preview(templates, name, channel, each, values)
         for channel in channels
-        for each in ([locale] if locale is not None else templates.locales(name, channel.name, channel.type))
+        for each in ([locale] if locale is not None else locales(variants, channel.name, channel.type))
     ]
 
 
 def variables(templates: Templates, name: str, channels: Sequence[Channel]) -> set[str]:
     """Return the names that a template uses from its context, over all channels and locales."""
     found: set[str] = set()
+    variants = templates.variants(name)
     for channel in channels:
-        for locale in templates.locales(name, channel.name, channel.type):
+        for locale in locales(variants, channel.name, channel.type):
             with suppress(MetrixChannelsError):  # shown in its place among the previews
                 found |= templates.find(name, channel.name, channel.type, locale).variables
     return found

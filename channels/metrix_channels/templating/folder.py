@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import stat
-from os import O_CLOEXEC, O_NONBLOCK, O_RDONLY, fdopen, fstat
-from os import open as open_file
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
 from ..errors import TemplateError
+from ..files import read_regular, remedy_for
 
 MAX_BYTES: Final = 1_000_000
 
@@ -72,17 +70,11 @@ class Folder:
         """
         path = self.path(name)
         try:
-            # Without blocking: opening a named pipe would wait for a writer.
-            with fdopen(open_file(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), "rb") as file:
-                if not stat.S_ISREG(fstat(file.fileno()).st_mode):
-                    raise _unreadable(path, "it is not a regular file")
-                raw = file.read(MAX_BYTES + 1)
+            raw = read_regular(path, MAX_BYTES)
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise _unreadable(path, error.strerror or "the system refused") from error
-        if len(raw) > MAX_BYTES:
-            raise _unreadable(path, f"it is larger than {MAX_BYTES:,} bytes")
+            raise _unreadable(path, error.strerror or "the system refused", remedy=remedy_for(error)) from error
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -113,9 +105,10 @@ def _refused(message: str) -> TemplateError:
     return TemplateError(message, code="template_path_refused")
 
 
-def _unreadable(path: Path, why: str, location: str | None = None) -> TemplateError:
+def _unreadable(path: Path, why: str, location: str | None = None, remedy: str | None = None) -> TemplateError:
     return TemplateError(
         f"the file {shown(path.name)} cannot be read: {why}",
         code="file_unreadable",
+        remedy=remedy,
         location=location or f"{path}:1:1",
     )

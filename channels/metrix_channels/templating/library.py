@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -164,11 +165,12 @@ class Templates:
         """Return the names of all templates, in order."""
         if not self.root.is_dir():
             return []
-        return sorted(
-            folder.name
-            for folder in self.root.iterdir()
-            if folder.is_dir() and re.fullmatch(r"\w[\w-]*", folder.name) and folder.name != LAYOUTS
-        )
+        with os.scandir(self.root) as entries:  # it knows which are folders without a look at each
+            return sorted(
+                entry.name
+                for entry in entries
+                if re.fullmatch(r"\w[\w-]*", entry.name) and entry.name != LAYOUTS and entry.is_dir()
+            )
 
     def variants(self, name: str) -> list[Variant]:
         """Return the files of a template, in order; none when there is no such template."""
@@ -204,12 +206,6 @@ class Templates:
             )
         return document.data
 
-    def locales(self, name: str, channel: str, type: ChannelType) -> list[str | None]:  # noqa: A002
-        """Return the locales in which a template has a file for a channel; None stands for the file without one."""
-        stems = set(_stems(channel, type))
-        found = {variant.locale for variant in self.variants(name) if variant.channel in stems}
-        return sorted(found, key=lambda locale: locale or "")
-
     def close(self) -> None:
         """End the child process, if rendering needed one; it starts again when it is needed."""
         self._apart.close()
@@ -239,6 +235,19 @@ class Templates:
             code="template_missing",
             remedy=f"{hint}Create one of the files that the message names.",
         )
+
+
+def locales(variants: Iterable[Variant], channel: str, type: ChannelType) -> list[str | None]:  # noqa: A002
+    """Return the locales in which a template has a file for a channel; None stands for the file without one.
+
+    Args:
+        variants: the files of the template.
+        channel: the channel's name in the configuration.
+        type: of the channel.
+    """
+    stems = set(_stems(channel, type))
+    found = {variant.locale for variant in variants if variant.channel in stems}
+    return sorted(found, key=lambda locale: locale or "")
 
 
 def _candidates(name: str, channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.api.waits import LONGEST_RETRY_AFTER, LONGEST_WAIT, backoff, retry_after
+from metrix_channels.api import Failure, Reply, Stage
+from metrix_channels.api.waits import LONGEST_RETRY_AFTER, LONGEST_WAIT, asked_to_wait, backoff, retry_after
 
 NOW = datetime(2026, 3, 20, 10, 0, 0, tzinfo=UTC)
 
@@ -58,3 +59,22 @@ def test_retry_after_never_fails(value):
     """It comes from the network."""
     found = retry_after(value, NOW)
     assert found is None or 0 <= found <= LONGEST_RETRY_AFTER
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_date_counts_from_the_answers_own(status):
+    """So that it means the same, however wrong this machine's clock is or the server's."""
+    reply = Reply(status, retry_after="Fri, 20 Mar 2099 10:00:07 GMT", date="Fri, 20 Mar 2099 10:00:00 GMT")
+    assert asked_to_wait(reply) == 7
+
+
+@pytest.mark.parametrize("date", [None, "soon", ""])
+def test_without_a_date_of_its_own_this_machines_clock_counts(date):
+    """Clamped all the same."""
+    assert asked_to_wait(Reply(429, retry_after="Fri, 20 Mar 2099 10:00:07 GMT", date=date)) == LONGEST_RETRY_AFTER
+
+
+@pytest.mark.parametrize("exchange", [Reply(500, retry_after="3"), Reply(429), Failure(Stage.BEGUN, "lost")])
+def test_only_a_429_and_a_503_ask_to_wait(exchange):
+    """Elsewhere the header means nothing."""
+    assert asked_to_wait(exchange) is None

@@ -270,8 +270,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
-    """The operating system's reason is told."""
-    with pytest.raises(ConfigError, match="Is a directory") as caught:
+    """It is named as what it is."""
+    with pytest.raises(ConfigError, match="it is a folder, not a regular file") as caught:
         load_campaign(tmp_path)
     assert caught.value.code == "file_unreadable"
 

@@ -32,7 +32,7 @@ def test_a_pair_without_a_plain_name_is_refused(pair):
         ('{"a": 1, "a": 1}', "a name stands twice"),
         ("[" * 100_000, "nested too deeply"),
         ('{"a": ' + "9" * 5000 + "}", "Exceeds the limit"),
-        (" " * 4_000_001, "longer than"),
+        (" " * 4_000_001, "larger than"),
     ],
 )
 def test_a_file_that_is_no_plain_object_is_refused(tmp_path, content, said):

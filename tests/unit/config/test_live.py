@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,30 @@ def test_the_folder_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir("/")
     assert file.current().path == tmp_path / "channels.yaml"
     assert file.current().channel("sms").location == "channels.yaml:3:29"
+
+
+def test_another_file_of_the_same_size_and_time_counts(tmp_path: Path) -> None:
+    """A copy that keeps the time of its original is known by its inode."""
+    path, other = tmp_path / "channels.yaml", tmp_path / "new"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    assert file.current().metrix.app_id == "a"
+    other.write_text(TEXT.replace("app_id: a", "app_id: b"))
+    before = path.stat()
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+    assert path.stat().st_size == before.st_size
+    assert file.current().metrix.app_id == "b"
+
+
+def test_an_edit_that_keeps_the_time_is_known_by_its_size(tmp_path: Path) -> None:
+    """As some editors and deployments keep it, or a clock that was set back."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    assert file.current().channel("sms").verified is True
+    before = path.stat()
+    path.write_text(TEXT.replace("true}", "false}"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_ino == before.st_ino
+    assert file.current().channel("sms").verified is False

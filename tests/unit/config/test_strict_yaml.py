@@ -257,13 +257,15 @@ def test_files_that_are_not_utf8(tmp_path: Path, raw: bytes, place: str) -> None
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    """A missing file, a folder, an impossible path and an endless file have their errors."""
+    """A missing file, a folder, an impossible path, an endless device and a large file have their errors."""
+    (tmp_path / "large.yaml").write_bytes(b"#" * 1_000_001)
     codes = {}
     for name, path in {
         "missing": tmp_path / "no.yaml",
         "folder": tmp_path,
         "impossible": Path("a\x00b"),
         "endless": Path("/dev/zero"),
+        "large": tmp_path / "large.yaml",
     }.items():
         with pytest.raises(ConfigError) as caught:
             read_yaml(path)
@@ -272,5 +274,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         "missing": "config_missing",
         "folder": "file_unreadable",
         "impossible": "file_unreadable",
-        "endless": "yaml_refused",
+        "endless": "file_unreadable",
+        "large": "yaml_refused",
     }

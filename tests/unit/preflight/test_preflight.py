@@ -1,6 +1,7 @@
 """Checks, what they come to, and what the library raises for them."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -8,6 +9,7 @@ from metrix_channels import MetrixChannelsError, PreflightFailed
 from metrix_channels.checks import Check, Status
 from metrix_channels.config import ConfigFile
 from metrix_channels.preflight import Preflight, run_preflight
+from metrix_channels.templating import Templates
 
 PASSED = Check("config.valid", "channels.yaml", Status.PASS, "4 channels.")
 WARNED = Check("file.private", "key", Status.WARN, "Others can read it.", "chmod 600 key")
@@ -111,3 +113,53 @@ def test_only_the_channels_asked_for_are_checked(metrix_config):
     path = metrix_config(channels=channels)
     assert checked(path, "sms").ok
     assert [check.subject for check in checked(path).failures] == ["email"]
+
+
+@pytest.fixture
+def many(metrix_config, tmp_path):
+    """A configuration with five templates, in three channels each."""
+    for number in range(5):
+        folder = tmp_path / "templates" / f"t{number}"
+        folder.mkdir(parents=True)
+        (folder / "sample.yaml").write_text("name: سارا")
+        for name in ("sms.txt.j2", "push.txt.j2"):
+            (folder / name).write_text("سلام {{ name }}")
+    return metrix_config(templates=tmp_path / "templates")
+
+
+def test_a_template_is_looked_at_once_for_all_channels(many, monkeypatch):
+    """Its folder is listed once, and its sample read once."""
+    looks = Counter()
+    for look in ("variants", "sample"):
+        method = getattr(Templates, look)
+
+        def counted(self, name, look=look, method=method):
+            looks[look, name] += 1
+            return method(self, name)
+
+        monkeypatch.setattr(Templates, look, counted)
+    assert checked(many).ok
+    assert len(looks) == 10
+    assert set(looks.values()) == {1}
+
+
+def test_it_tells_how_far_it_has_come(many):
+    """After each template, and of how many."""
+    told = []
+    asyncio.run(run_preflight(ConfigFile(many), (), offline=True, watch=lambda *each: told.append(each)))
+    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_it_ends_between_two_templates_when_it_is_cancelled(many):
+    """As by a signal: there may be thousands of them."""
+    told = []
+
+    async def cancelled():
+        task = asyncio.create_task(
+            run_preflight(ConfigFile(many), (), offline=True, watch=lambda *each: told.append(each) or task.cancel())
+        )
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert asyncio.run(cancelled())
+    assert told == [(1, 5)]

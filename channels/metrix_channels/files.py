@@ -1,0 +1,100 @@
+"""Reads files that a user names so that nothing hangs: regular files only, and never more than a limit."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+_KINDS: Final = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+_NAME_A_FILE: Final = "Name a regular file, or a link to one. Write what a pipe gives to a file first."
+_NO_WAITING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class UnreadableFile(OSError):
+    """The file cannot be used, whatever the system says; `strerror` says why, as the system's own errors do."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(errno.EINVAL, why)
+
+
+class NotRegular(UnreadableFile):
+    """A named pipe, a socket, a device or a folder stands where a file is wanted."""
+
+
+class FileTooLarge(UnreadableFile):
+    """The file is larger than is read."""
+
+
+def remedy_for(error: OSError) -> str | None:
+    """Say what to do about a file that cannot be read; None where the error catalogue's own words fit."""
+    return _NAME_A_FILE if isinstance(error, NotRegular) else None
+
+
+def open_regular(path: Path) -> io.FileIO:
+    """Open a regular file, or a link to one, for reading.
+
+    The file is opened without waiting and looked at afterwards: opening a named pipe waits for a writer, and between
+    a look and the opening the file could be replaced.
+
+    Args:
+        path: as a user wrote it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        OSError: it cannot be opened, is no regular file, or the path is not valid; `strerror` says why.
+    """
+    try:
+        descriptor = os.open(path, _NO_WAITING)
+    except ValueError:
+        raise UnreadableFile("the path is not valid") from None
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a device without a driver
+            raise NotRegular("it is not a regular file") from error
+        raise
+    try:
+        require_regular(os.fstat(descriptor))
+        return io.FileIO(descriptor, closefd=True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def require_regular(found: os.stat_result) -> None:
+    """Refuse what is not a regular file.
+
+    Raises:
+        NotRegular: its `strerror` names what stands there.
+    """
+    kind = stat.S_IFMT(found.st_mode)
+    if kind != stat.S_IFREG:
+        raise NotRegular(f"it is {_KINDS.get(kind, 'something else')}, not a regular file")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the content of a regular file.
+
+    Args:
+        path: as a user wrote it.
+        most: bytes that it may have.
+
+    Raises:
+        FileTooLarge: it has more.
+        OSError: those of `open_regular`; it cannot be read.
+    """
+    with open_regular(path) as file:
+        content = bytearray()
+        while piece := file.read(most + 1 - len(content)):
+            content += piece
+    if len(content) > most:
+        raise FileTooLarge(f"it is larger than {most:,} bytes")
+    return bytes(content)
