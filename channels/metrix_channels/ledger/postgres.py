@@ -22,6 +22,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ..errors import LedgerError
+from ..redact import Redactor, Secret
 from .database import Connection, Cursor, Database, Work
 from .leases import LEASE_SECONDS, Lease
 from .postgres_schema import SCHEMA, prepare_schema
@@ -32,6 +33,10 @@ PATIENCE: Final = 20.0
 """Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
 _REMEDY: Final = (
     "See whether the database runs and has room, and check host, port, name, role and password under `ledger`."
+)
+_REMEDY_URL: Final = (
+    "Under `ledger`, write these signs of the user name and the password in percent-encoding: @ as %40, / as %2F,"
+    " : as %3A, ? as %3F, # as %23, % as %25."
 )
 _CONNECTIONS: Final = 4
 _PAUSE: Final = 0.1
@@ -263,10 +268,16 @@ class PostgresDatabase(Database):
     def _explained(self, error: psycopg.Error) -> LedgerError:
         locked = isinstance(error, psycopg.errors.QueryCanceled)
         code = "ledger_locked" if locked else "ledger_unavailable"
-        said = " ".join(str(error).split())
-        for secret in secrets_of(self.url):
-            said = said.replace(secret, "***")
         remedy = None if code == "ledger_locked" else _REMEDY
+        if _is_ambiguous(self.url):
+            _forget_text(error)
+            said, remedy = "its URL cannot be read.", _REMEDY_URL
+        else:
+            redactor = Redactor(*secrets_of(self.url))
+            # Not the rest of what the database says: it quotes rows, whose values may be sensitive.
+            said = redactor.clean(" ".join((error.diag.message_primary or str(error)).split()), "error")
+            if redactor.clean(str(error), "error") != str(error):
+                _forget_text(error)
         return LedgerError(f"The ledger {self.label} cannot be used: {said}", code=code, remedy=remedy)
 
     def _close(self) -> None:
@@ -385,20 +396,38 @@ class _Session:
 
 def label_of(url: str) -> str:
     """Return what may be shown of a database's URL: host and name."""
-    try:
-        known = conninfo_to_dict(url)
-    except psycopg.Error:
+    if _is_ambiguous(url):
         return "postgresql"
+    known = conninfo_to_dict(url)
     return f"postgresql://{known.get('host') or ''}/{known.get('dbname') or ''}"
 
 
-def secrets_of(url: str) -> list[str]:
+def secrets_of(url: str) -> list[Secret]:
     """Return what of a database's URL may not be shown."""
+    known = conninfo_to_dict(url)
+    return [
+        Secret(str(known[name]), "the database's password") for name in ("password", "sslpassword") if name in known
+    ]
+
+
+def _is_ambiguous(url: str) -> bool:
+    """Tell whether libpq may take a piece of the password for a host or a name.
+
+    It does where `@` or `/` stands in the password as it is: then nothing that it says can be shown.
+    """
     try:
-        password = conninfo_to_dict(url).get("password")
+        known = conninfo_to_dict(url)
     except psycopg.Error:
-        return [url]
-    return [str(password), url] if password else []
+        return True
+    return any("@" in str(known.get(name, "")) for name in ("host", "dbname"))
+
+
+def _forget_text(error: BaseException) -> None:
+    """Take the words from an error and from those behind it: a traceback would show them."""
+    behind: BaseException | None = error
+    while behind is not None:
+        behind.args = ()
+        behind = behind.__cause__ or behind.__context__
 
 
 def _is_loss(error: psycopg.OperationalError) -> bool:
