@@ -13,7 +13,7 @@ from support.encodings import encodings, shown
 from support.fault_server import Answer, FaultServer
 from support.project import API_KEY, make_project
 
-CODE = "4081-7263"
+CODE = "4081/7263"
 ECHOED = ("JSON of PHP", "HTML, decimal", "URL twice", "base64 of JSON, at 1", "line break")
 
 
