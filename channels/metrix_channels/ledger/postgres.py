@@ -270,14 +270,12 @@ class PostgresDatabase(Database):
         code = "ledger_locked" if locked else "ledger_unavailable"
         remedy = None if code == "ledger_locked" else _REMEDY
         if _is_ambiguous(self.url):
-            _forget_text(error)
             said, remedy = "its URL cannot be read.", _REMEDY_URL
         else:
-            redactor = Redactor(*secrets_of(self.url))
             # Not the rest of what the database says: it quotes rows, whose values may be sensitive.
-            said = redactor.clean(" ".join((error.diag.message_primary or str(error)).split()), "error")
-            if redactor.clean(str(error), "error") != str(error):
-                _forget_text(error)
+            whole = " ".join((error.diag.message_primary or str(error)).split())
+            said = Redactor(*secrets_of(self.url)).clean(whole, "error")
+        _say_only(error, said)
         return LedgerError(f"The ledger {self.label} cannot be used: {said}", code=code, remedy=remedy)
 
     def _close(self) -> None:
@@ -419,14 +417,14 @@ def _is_ambiguous(url: str) -> bool:
         known = conninfo_to_dict(url)
     except psycopg.Error:
         return True
-    return any("@" in str(known.get(name, "")) for name in ("host", "dbname"))
+    return any("@" in str(known.get(name, "")) for name in ("host", "port", "dbname"))
 
 
-def _forget_text(error: BaseException) -> None:
-    """Take the words from an error and from those behind it: a traceback would show them."""
+def _say_only(error: BaseException, said: str) -> None:
+    """Let an error, and those behind it, say no more than that: a traceback shows them."""
     behind: BaseException | None = error
     while behind is not None:
-        behind.args = ()
+        behind.args = (said,)
         behind = behind.__cause__ or behind.__context__
 
 
