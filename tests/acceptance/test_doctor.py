@@ -11,7 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from support.certificates import make_certificates
-from support.fault_server import Answer, FaultServer, Hang, OnConnect, redirect, refusing_address
+from support.encodings import one_line, shown
+from support.fault_server import Answer, FaultServer, Hang, OnConnect, Raw, redirect, refusing_address
 from support.project import API_KEY, make_project
 
 LAYERS = ["dns", "tcp", "tls", "http", "clock", "credentials"]
@@ -252,3 +253,30 @@ def test_a_useless_ca_file_is_found_before_anything_else(diagnosed, tmp_path):
     layer, check = first_failing(diagnosed("https://127.0.0.1:9", ca_file=str(tmp_path / "missing.pem")))
     assert layer == "tls"
     assert "metrix.ca_file" in check["remedy"]
+
+
+@pytest.mark.parametrize("name", ["as it is", "JSON of .NET", "URL", "base64 of JSON, at 2", "spaces"])
+@pytest.mark.parametrize("where", ["body", "reason", "headers", "no HTTP"])
+def test_no_finding_shows_the_key(diagnosed, metrix, tmp_path, name, where):
+    """Wherever in its answer a server says it back: to the request with credentials, which is the second."""
+    form = one_line(API_KEY)[name]
+    head = {"X-Echo": form, "Date": form, "Content-Type": form, "Location": form}
+    behaviour = {
+        "body": Answer(418, form.encode()),
+        "reason": Raw(f"HTTP/1.1 418 {form}\r\nContent-Length: 0\r\n\r\n".encode()),
+        "headers": Answer(418, b"", head),
+        "no HTTP": Raw(f"{form}\r\n\r\n".encode()),
+    }[where]
+    with FaultServer(lambda request: behaviour if "x-api-key" in request.headers else Answer(403)) as server:
+        _, checks = diagnosed(server.url)
+        plain = metrix("--config", tmp_path / "channels.yaml", "-vv", "doctor")
+    assert shown(json.dumps(checks) + plain.out + plain.err, API_KEY) == []
+
+
+def test_no_finding_about_the_way_shows_it(diagnosed, certificates, tmp_path):
+    """A certificate is the server's own text, too; who made it may have seen the key before."""
+    key = tmp_path / "other.key"
+    key.write_text("Test-authority")
+    with FaultServer(metrix_like, certificate=str(certificates.good)) as server:
+        _, checks = diagnosed(server.url, ca_file=str(certificates.ca), api_key_file=str(key))
+    assert checks["tls"]["message"] == "[finding withheld: it contains the API key in an encoded form]"

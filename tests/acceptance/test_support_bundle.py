@@ -1,44 +1,35 @@
 """`support-bundle`: the five things that Metrix's support asks for, and no secret."""
 
-import base64
-import html
 import json
+import sqlite3
 import subprocess
 import zipfile
-from urllib.parse import quote, quote_plus
+import zlib
+from contextlib import closing
 
 import pytest
 
+from support.encodings import encodings, shown
 from support.fault_server import Answer, FaultServer
 from support.project import API_KEY, make_project
 
-CODE = "40817263"
+CODE = "4081/7263"
+ECHOED = ("JSON of PHP", "HTML, decimal", "URL twice", "base64 of JSON, at 1", "line break")
 
 
-def encoded(secret):
-    """A secret as an HTTP client, a shell, a log or a proxy may write it."""
-    raw = secret.encode()
-    yield secret
-    yield from (quote(secret, safe=""), quote(secret, safe="").lower(), quote(secret), quote_plus(secret))
-    yield from (raw.hex(), raw.hex().upper(), html.escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1])
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield from (encode(before + raw + after).decode() for before in (b"", b":", b"user:") for after in (b"", b"::"))
-
-
-def telling(form):
-    """The middle of a form: what is left of a secret when only its ends are changed. A short one counts as a whole."""
-    return form[len(form) // 4 : -(len(form) // 4)] if len(form) >= 16 else form
+def project_refused(folder, url):
+    """A project in which Metrix refused a message."""
+    project = make_project(folder, url)
+    project.template("otp", "---\nsensitive: [code]\n---\nسلام {{ name }}، کد: {{ code }}")
+    project.error("otp", {"name": "سارا", "code": CODE})
+    return project
 
 
 @pytest.fixture
 def failed(tmp_path):
-    """A project in which Metrix refused a message, quoting the key and the message back in every way."""
-    quoted = " ".join(form for secret in (API_KEY, CODE) for form in encoded(secret))
-    with FaultServer([Answer(400, f"سارا is unknown; {quoted}".encode())]) as server:
-        project = make_project(tmp_path, server.url)
-        project.template("otp", "---\nsensitive: [code]\n---\nسلام {{ name }}، کد: {{ code }}")
-        project.error("otp", {"name": "سارا", "code": CODE})
-        yield project
+    """One where it quoted the key and the message back as they are."""
+    with FaultServer([Answer(400, f"سارا is unknown; {API_KEY} {CODE}".encode())]) as server:
+        yield project_refused(tmp_path, server.url)
 
 
 def bundled(metrix, project, *options):
@@ -83,12 +74,34 @@ def test_the_curl_command_makes_the_same_request(metrix, failed):
 
 
 @pytest.mark.parametrize("options", [(), ("--without-personal-data",)])
-def test_no_secret_is_in_it_in_any_encoding(metrix, failed, options):
+@pytest.mark.parametrize("secret", [API_KEY, CODE])
+def test_no_secret_is_in_it_in_any_encoding(metrix, tmp_path, options, secret):
     """Neither the key nor what the template calls sensitive; not in the file's own bytes either."""
-    text = "\n".join(bundled(metrix, failed, *options).values())
-    text += (failed.folder / "bundle.zip").read_bytes().decode("latin-1")
-    assert "is unknown" in text
-    assert [form for secret in (API_KEY, CODE) for form in encoded(secret) if telling(form) in text] == []
+    for name in ECHOED:
+        form = encodings(secret)[name]
+        with FaultServer([Answer(400, f"سارا is unknown; {form}".encode())]) as server:
+            folder = tmp_path / name
+            folder.mkdir()
+            project = project_refused(folder, server.url)
+        files = bundled(metrix, project, *options)
+        text = "\n".join(files.values()) + (folder / "bundle.zip").read_bytes().decode("latin-1")
+        assert "withheld: it contains" in files["answer.txt"], name
+        assert shown(text, secret) == [], name
+
+
+def test_what_an_older_version_kept_is_looked_at_once_more(metrix, failed):
+    """It searched for less: answers and log lines in the ledger may hold what is found today."""
+    form = encodings(API_KEY)["JSON of .NET"]
+    connection = sqlite3.connect(failed.ledger)
+    with closing(connection), connection:
+        lines = zlib.compress(json.dumps([f"Metrix answered {form}"]).encode())
+        changed = (f"You sent {form}", f"Metrix said {form}", lines, zlib.compress(f'{{"key":"{form}"}}'.encode()))
+        connection.execute("UPDATE evidence SET answer = ?, explanation = ?, lines = ?, request = ?", changed)
+    files = bundled(metrix, failed)
+    assert shown("\n".join(files.values()), API_KEY) == []
+    for name in ("answer.txt", "log.txt", "README.txt"):
+        assert "withheld: it contains the API key" in files[name], name
+    assert json.loads(files["request.json"]) == {"key": "***"}
 
 
 def test_without_personal_data_nobody_is_named(metrix, failed):

@@ -73,6 +73,17 @@ class Answer:
         return "Connection" not in self.headers
 
 
+@frozen
+class Raw:
+    """Bytes as they are, then the end of the connection."""
+
+    data: bytes
+
+    def play(self, conversation: Conversation) -> bool:
+        conversation.send(self.data)
+        return False
+
+
 def redirect(to: str, status: int = 307) -> Answer:
     """Point at another address."""
     return Answer(status, b"", {"Location": to})

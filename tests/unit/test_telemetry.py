@@ -11,8 +11,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from support.encodings import encodings, shown
 from support.fault_server import Answer, FaultServer
-from support.project import make_project
+from support.project import API_KEY, make_project
 
 SPANS, METRICS = InMemorySpanExporter(), InMemoryMetricReader()
 
@@ -59,6 +60,22 @@ def test_each_attempt_is_a_span_and_counted(tmp_path):
     assert sum(point.value for point in found["metrix_channels.attempts"]) == 2
     assert sum(point.count for point in found["metrix_channels.attempt.duration"]) == 2
     assert "u1" not in repr(SPANS.get_finished_spans()) + repr(found)
+
+
+def test_no_span_shows_what_a_server_says_back(tmp_path):
+    """Neither the key nor a sensitive value, in no encoding."""
+    SPANS.clear()
+    code = "کد-۴۰۸۱"
+    forms = [API_KEY, code, *list(encodings(API_KEY).values())[::9], *list(encodings(code).values())[::9]]
+    with FaultServer([Answer(403, form.encode()) for form in forms]) as server:
+        project = make_project(tmp_path, server.url)
+        project.template("otp", "---\nsensitive: [code]\n---\nکد {{ code }}")
+        for _ in forms:
+            project.error("otp", {"code": code})
+    spans = SPANS.get_finished_spans()
+    assert len(spans) == len(forms)
+    found = "".join(span.to_json() for span in spans) + repr(points())
+    assert shown(found, API_KEY) + shown(found, code) == []
 
 
 def test_a_program_that_does_not_use_it_does_not_load_it():

@@ -22,19 +22,19 @@ def reply_of(
         status: of its first line.
         header: returns a header's value, whatever the case of its name.
         body: what was read of it, READ_AT_MOST at most.
-        redactor: cleans what it says.
+        redactor: cleans what it says, once somebody reads it.
         whole: it arrived to its end, or to READ_AT_MOST.
     """
     body = _decoded(body, header("content-encoding") or "")
-    text = body.decode("utf-8", "replace")
-    cut = not whole or len(body) >= READ_AT_MOST
     return Reply(
         status=status,
-        body=redactor.clean_cut(text) if cut else redactor.clean(text),
+        body=body.decode("utf-8", "replace"),
         whole=whole,
         content_type=(header("content-type") or "").lower(),
         retry_after=header("retry-after"),
         date=header("date"),
+        is_cut=not whole or len(body) >= READ_AT_MOST,
+        redactor=redactor,
     )
 
 

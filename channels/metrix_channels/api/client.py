@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from ..models import JsonValue
-from ..redact import MASK, Secret
+from ..redact import MASK, Redactor, Secret
 from .exchange import Exchange
 from .transport import Transport
 
@@ -23,14 +23,24 @@ class MetrixClient:
         api_key: the server key.
         transport: what carries the requests.
         user_agent: how this library names itself.
+        redactor: knows the secrets of this application and of the way to Metrix.
     """
 
-    def __init__(self, base_url: str, app_id: str, api_key: Secret, transport: Transport, user_agent: str) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        app_id: str,
+        api_key: Secret,
+        transport: Transport,
+        user_agent: str,
+        redactor: Redactor,
+    ) -> None:
         self._base_url = base_url
         self._app_id = app_id
         self._api_key = api_key
         self._transport = transport
         self._user_agent = user_agent
+        self.redactor = redactor
         self._headers = self.headers(api_key.reveal())
 
     def headers(self, api_key: str = MASK) -> dict[str, str]:

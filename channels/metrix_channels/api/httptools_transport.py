@@ -8,6 +8,7 @@ a limit. Proxies are left to the core's wire.
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from collections.abc import Mapping
 from typing import Final
@@ -121,7 +122,7 @@ class HttptoolsTransport:
         return self._answered(connection)
 
     def _failure(self, stage: Stage, reason: str) -> Failure:
-        return Failure(stage, self._redactor.clean(" ".join(reason.split())))
+        return Failure(stage, self._redactor.clean(" ".join(reason.split()), "reason"))
 
 
 class _Answer:
@@ -151,8 +152,12 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_fresh(self) -> bool:
-        """It stands, and was used a moment ago."""
-        return not self._is_closed and asyncio.get_running_loop().time() - self._used < _KEEP_IDLE
+        """It stands, was used a moment ago, and nothing came since then, which would pass for the next answer."""
+        if self._is_closed or self._transport is None or asyncio.get_running_loop().time() - self._used >= _KEEP_IDLE:
+            return False
+        waiting = select.poll()
+        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not waiting.poll(0)
 
     async def request(self, head: bytes, body: bytes) -> None:
         """Send a request and wait for the end of its answer, or of the connection.
@@ -197,6 +202,7 @@ class _Connection(asyncio.Protocol):
             self._end()
         except httptools.HttpParserError as error:
             self.answer.trouble = f"the answer is no HTTP ({error})"
+            self.may_be_kept = False
             self._end()
         if not self.answer.has_head and self._head_size > _LONGEST_HEAD:
             self.answer.trouble = "the answer's head has no end"
@@ -214,6 +220,11 @@ class _Connection(asyncio.Protocol):
 
     # -- what the parser tells
 
+    def on_message_begin(self) -> None:
+        """An answer begins; a second one belongs to no request."""
+        if self._is_over():
+            self.may_be_kept = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep it; of equal ones the last."""
         if not self._is_over():
@@ -223,8 +234,8 @@ class _Connection(asyncio.Protocol):
         """Take the status, unless it only says that there is more to come."""
         status = self._parser.get_status_code()
         if self._is_over():
-            self.may_be_kept = False  # a second answer, to which there is no request
-        elif status >= 200:
+            return
+        if status >= 200:
             self.answer.status, self.answer.has_head = status, True
         else:
             self.answer.headers.clear()

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import httpx
@@ -22,9 +23,16 @@ from .exchange import Exchange, Failure, Reply, Stage
 from .tls import tls_context
 from .transport import Endpoint
 
-# Below WARNING these print whole URLs and headers.
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+_UNDER_WAY: ContextVar[bool] = ContextVar("an attempt of this library is under way", default=False)
+
+
+def _is_of_others(_: logging.LogRecord) -> bool:
+    return not _UNDER_WAY.get()
+
+
+# At DEBUG these print URLs and the headers of answers, and a server may say anything there.
+for _name in ("connection", "http11", "proxy"):
+    logging.getLogger(f"httpcore.{_name}").addFilter(_is_of_others)
 
 
 class HttpxTransport:
@@ -43,9 +51,13 @@ class HttpxTransport:
         self._follow_loop()
         lane = self._idle.pop() if self._idle else self._new_lane()
         attempt = _Attempt(lane, self._endpoint.base_url + path, headers, body, self._redactor)
+        token = _UNDER_WAY.set(True)
         try:
             return await attempt.run(timeout)
         finally:
+            if _has_more(lane):
+                await lane.aclose()
+            _UNDER_WAY.reset(token)
             self._idle.append(lane)
 
     async def close(self) -> None:
@@ -128,13 +140,27 @@ class _Attempt:
         if self._response is not None:
             return self._reply(whole=False)
         stage = Stage.CERTIFICATE if certificate else Stage.BEGUN if self._begun else Stage.NOT_BEGUN
-        return Failure(stage, self._redactor.clean(reason))
+        return Failure(stage, self._redactor.clean(reason, "reason"))
 
     def _reply(self, *, whole: bool) -> Reply:
         response = self._response
         if response is None:
             raise AssertionError("a reply needs a status")
         return reply_of(response.status_code, response.headers.get, bytes(self._received), self._redactor, whole=whole)
+
+
+def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:
+    """Tell whether more than one answer arrived, of which the next request would be given the rest.
+
+    httpcore looks for that on the socket alone, and not among the bytes that it has read already.
+    """
+    for connection in lane._pool.connections:  # noqa: SLF001 - nothing public tells
+        inner: Any = connection
+        while inner is not None and not hasattr(inner, "_h11_state"):
+            inner = getattr(inner, "_connection", None)
+        if inner is None or inner._h11_state.trailing_data[0]:  # noqa: SLF001
+            return True
+    return False
 
 
 def _proxy(url: str | None, tls: ssl.SSLContext) -> httpx.Proxy | None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
 
-from ..redact import Redactor
+from ..redact import Redactor, Secret
 from .exchange import Exchange
 
 
@@ -48,6 +49,12 @@ class Endpoint:
     base_url: str
     proxy: str | None = None
     ca_file: Path | None = None
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What the proxy is told of who asks."""
+        password = urlsplit(self.proxy or "").password
+        return (Secret(unquote(password), "the proxy's password"),) if password else ()
 
 
 def open_transport(endpoint: Endpoint, redactor: Redactor, *, fast: bool = False) -> Transport:

@@ -45,7 +45,6 @@ class Verdict:
 
 
 _HALTING = {401: "credentials_refused", 403: "credentials_refused", 404: "endpoint_refused", 405: "endpoint_refused"}
-_HTML = ("<!doctype html", "<html")
 
 
 def judge(exchange: Exchange) -> Verdict:
@@ -71,11 +70,11 @@ def _judge_failure(failure: Failure) -> Verdict:
 
 def _judge_reply(reply: Reply) -> Verdict:
     status = reply.status
-    answered = f"Metrix answered {status}{_quoted(reply.body)}."
     if 200 <= status < 300:
         return _judge_success(reply)
     if 300 <= status < 400:
         return Verdict(Disposition.HALT, "redirected", f"The answer was a redirect ({status}).", status)
+    answered = f"Metrix answered {status}{_quoted(reply.body)}."
     if status in _HALTING:
         return Verdict(Disposition.HALT, _HALTING[status], answered, status)
     if status in (429, 503):
@@ -90,7 +89,7 @@ def _judge_success(reply: Reply) -> Verdict:
     if not reply.whole:
         why = f"Metrix answered {status}, but the answer was cut off."
         return Verdict(Disposition.UNREADABLE, "outcome_unknown", why, status)
-    if "text/html" in reply.content_type or reply.body.lstrip()[:20].lower().startswith(_HTML):
+    if reply.is_page:
         why = f"The answer was {status} with a web page: something between here and Metrix may have given it."
         return Verdict(Disposition.UNREADABLE, "outcome_unknown", why, status)
     return Verdict(Disposition.ACCEPTED, "accepted", f"Metrix answered {status}.", status)

@@ -92,7 +92,7 @@ class Sender:
         self._holdback = Holdback(asyncio.get_running_loop().time)
         self._pace = self._paced(record, settings.rate_limit)
         self._client = office.client()
-        self._push = posting(self._client, office.witness, record, template.sensitive)
+        self._push = posting(self._client, office.witness, record, self._wording)
         self._admit = self._gate(record)
 
     async def send(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from attrs import frozen
 
 from ..adapters import adapter_for, sms_length
 from ..errors import MetrixChannelsError
 from ..models import Caution, ChannelType, JsonValue
+from ..redact import Redactor, Secret, sensitive_values
 from ..templating import Template
 from .json_text import dumped
+
+T = TypeVar("T")
 
 
 @frozen
@@ -61,6 +65,28 @@ class Wording:
         Raises:
             TemplateError, MessageInvalid: this row cannot be sent, and why.
         """
+        return self._guarded(self._worded, values)
+
+    def said(self, values: Mapping[str, JsonValue]) -> bytes:
+        """Render a message that was checked before; returns the request's JSON after the recipients.
+
+        Raises:
+            TemplateError, MessageInvalid: it can no longer be rendered as it was.
+        """
+        return self._guarded(self._said, values)
+
+    def secrets(self, values: Mapping[str, JsonValue]) -> tuple[Secret, ...]:
+        """Return what of the values for a message nobody may see."""
+        if not self._template.sensitive:
+            return ()
+        known = {**self._context, **values}
+        return tuple(sensitive_values(known[name] for name in self._template.sensitive if name in known))
+
+    def _guarded(self, make: Callable[[Mapping[str, JsonValue]], T], values: Mapping[str, JsonValue]) -> T:
+        secrets = self.secrets(values)
+        return Redactor(*secrets).guard(lambda: make(values)) if secrets else make(values)
+
+    def _worded(self, values: Mapping[str, JsonValue]) -> Worded:
         fields = self._rendered(values)
         try:
             message = self._adapter.compose(fields)
@@ -71,12 +97,7 @@ class Wording:
         parts = sms_length(str(message.fields["body"])).parts if self._is_sms else 0
         return Worded(hashlib.blake2b(rest, digest_size=16).digest(), rest, parts, message.cautions)
 
-    def said(self, values: Mapping[str, JsonValue]) -> bytes:
-        """Render a message that was checked before; returns the request's JSON after the recipients.
-
-        Raises:
-            TemplateError, MessageInvalid: it can no longer be rendered as it was.
-        """
+    def _said(self, values: Mapping[str, JsonValue]) -> bytes:
         return self._rest(self._adapter.assemble(self._rendered(values)))
 
     def _rendered(self, values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

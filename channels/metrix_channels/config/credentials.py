@@ -15,6 +15,7 @@ from ..redact import Secret
 from .environment import VariableMissing, substitute
 from .kinds import HEADER_TEXT
 
+_API_KEY: Final = "the API key"
 _LONGEST_KEY: Final = 8192  # bytes; servers take no longer header
 
 
@@ -46,7 +47,7 @@ def resolve_api_key(raw: str, environ: Mapping[str, str], location: str | None) 
     Raises:
         ConfigError: `secret_missing`, `secret_invalid`.
     """
-    return Secret(_checked(_substituted(raw, environ, location), f"api_key ({raw})", location))
+    return Secret(_checked(_substituted(raw, environ, location), f"api_key ({raw})", location), _API_KEY)
 
 
 def read_api_key(path: Path, location: str | None) -> Secret:
@@ -69,7 +70,7 @@ def read_api_key(path: Path, location: str | None) -> Secret:
         raise ConfigError(message, code="file_unreadable", remedy=remedy_for(error), location=location) from None
     text = raw.decode("utf-8", errors="replace")
     text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
-    return Secret(_checked(text, "the key in api_key_file", location))
+    return Secret(_checked(text, "the key in api_key_file", location), _API_KEY)
 
 
 def _substituted(raw: str, environ: Mapping[str, str], location: str | None) -> str:

@@ -13,6 +13,7 @@ from attrs import frozen
 from psycopg.conninfo import conninfo_to_dict
 
 from ..errors import LedgerError
+from ..redact import Redactor, Secret
 
 NO_ANSWER: Final = "no server connection became free"
 """How the error begins that a connection gets which was accepted and is not served."""
@@ -261,12 +262,15 @@ def passes(error: psycopg.Error) -> bool:
 def explained(error: psycopg.Error, url: str) -> LedgerError:
     """Return what an error means for the ledger at a URL; nothing of the URL's password is in it."""
     rule = rule_of(error)
-    said = rule.says if rule is not None and rule.says else _said(error, url)
-    code: str = "ledger_unavailable"
-    remedy: str | None = _OTHERWISE
-    if rule is not None:
-        code, remedy = rule.code, filled(rule.remedy, url) or None
-    return LedgerError(f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=remedy)
+    code, remedy = (rule.code, rule.remedy) if rule is not None else ("ledger_unavailable", _OTHERWISE)
+    if _is_ambiguous(url):
+        said, remedy = "its URL cannot be read.", _URL
+    else:
+        said = rule.says if rule is not None and rule.says else _said(error, url)
+    _say_only(error, said)
+    return LedgerError(
+        f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=filled(remedy, url) or None
+    )
 
 
 def pooled(url: str) -> LedgerError:
@@ -283,24 +287,30 @@ def filled(remedy: str, url: str) -> str:
 
 def label_of(url: str) -> str:
     """Return what may be shown of a database's URL: host and name."""
-    try:
-        known = conninfo_to_dict(url)
-    except psycopg.Error:
+    if _is_ambiguous(url):
         return "postgresql"
-    host, name = (str(known.get(part) or "") for part in ("host", "dbname"))
-    if "@" in host + name:  # what stands before it is a part of the password, which was not encoded
-        return "postgresql"
-    return f"postgresql://{host}/{name}"
+    known = conninfo_to_dict(url)
+    return f"postgresql://{known.get('host') or ''}/{known.get('dbname') or ''}"
 
 
-def secrets_of(url: str) -> list[str]:
+def secrets_of(url: str) -> list[Secret]:
     """Return what of a database's URL may not be shown."""
+    known = conninfo_to_dict(url)
+    return [
+        Secret(str(known[name]), "the database's password") for name in ("password", "sslpassword") if name in known
+    ]
+
+
+def _is_ambiguous(url: str) -> bool:
+    """Tell whether libpq may take a piece of the password for a host or a name.
+
+    It does where `@` or `/` stands in the password as it is: then nothing that it says can be shown.
+    """
     try:
         known = conninfo_to_dict(url)
     except psycopg.Error:
-        return [url]
-    parts = [str(known.get(part) or "").rpartition("@")[0] for part in ("host", "dbname")]
-    return [str(secret) for secret in (url, known.get("password"), *parts) if secret]
+        return True
+    return any("@" in str(known.get(name, "")) for name in ("host", "port", "dbname"))
 
 
 def _known(url: str) -> dict[str, str]:
@@ -316,8 +326,14 @@ def _known(url: str) -> dict[str, str]:
 
 def _said(error: psycopg.Error, url: str) -> str:
     *_, text = str(error).split("\n- ")  # of several addresses that were tried, the last
-    text, *_ = _LIBPQ.sub("", text).split("\n")  # the others are hints, or the statement
-    said = " ".join(text.split())
-    for secret in secrets_of(url):
-        said = said.replace(secret, "***")
-    return said
+    # The other lines are hints, the statement, or rows, whose values may be sensitive.
+    text, *_ = _LIBPQ.sub("", text).split("\n")
+    return Redactor(*secrets_of(url)).clean(" ".join(text.split()), "error")
+
+
+def _say_only(error: BaseException, said: str) -> None:
+    """Let an error, and those behind it, say no more than that: a traceback shows them."""
+    behind: BaseException | None = error
+    while behind is not None:
+        behind.args = (said,)
+        behind = behind.__cause__ or behind.__context__

@@ -58,14 +58,14 @@ class Witness:
         """Whether attempts that were accepted are worth telling about too; where many are made, most are not."""
         return telemetry.is_active() or is_heard(logging.DEBUG)
 
-    def saw(self, attempt: Attempt, exchange: Exchange, verdict: Verdict, redactor: Redactor | None = None) -> None:
+    def saw(self, attempt: Attempt, exchange: Exchange, verdict: Verdict, redactor: Redactor) -> None:
         """Take note of an attempt at its end.
 
         Args:
             attempt: as it was begun.
             exchange: what came back, without secrets.
             verdict: what that means.
-            redactor: masks sensitive values in what is kept of the request.
+            redactor: knows what may not be shown of the request.
         """
         accepted = verdict.disposition is Disposition.ACCEPTED
         seconds = time.monotonic() - attempt.clock
@@ -94,7 +94,7 @@ class Witness:
                 seconds=seconds,
                 reference=attempt.reference,
                 path=attempt.path,
-                request=redactor.clean(request) if redactor else request,
+                request=redactor.clean_json(request, "request"),
                 code=verdict.code,
                 explanation=verdict.explanation,
                 status=verdict.status,

@@ -22,7 +22,6 @@ from ..api import (
     Part,
     Policy,
     Post,
-    Reply,
     Result,
     encode,
     judge,
@@ -244,14 +243,12 @@ class Engine:
         self._campaigns = None
 
     async def _deliver(self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
-        redactor = prepared.redactor
+        redactor = client.redactor.hiding(prepared.hidden)
 
         async def post(recipients: tuple[str, ...], seconds: float) -> Exchange:
             body = encode(prepared.message.body(recipients))
             attempt = Attempt(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
-            exchange = await client.push(body, seconds)
-            if isinstance(exchange, Reply):  # its end may be a cut: that of the answer, or of what is read
-                exchange = evolve(exchange, body=redactor.clean_cut(exchange.body))
+            exchange = (await client.push(body, seconds)).hiding(prepared.hidden)
             self.witness.saw(attempt, exchange, judge(exchange), redactor)
             return exchange
 
@@ -346,12 +343,14 @@ class Engine:
     def _new_client(self, api_key: Secret, *, fast: bool = False) -> MetrixClient:
         settings = self._config.metrix
         endpoint = Endpoint(settings.base_url, settings.proxy, settings.ca_file)
+        redactor = Redactor(api_key, *endpoint.secrets)
         return MetrixClient(
             base_url=settings.base_url,
             app_id=self.app_id,
             api_key=api_key,
-            transport=open_transport(endpoint, Redactor(api_key), fast=fast),
+            transport=open_transport(endpoint, redactor, fast=fast),
             user_agent=f"metrix-channels/{__version__}",
+            redactor=redactor,
         )
 
 

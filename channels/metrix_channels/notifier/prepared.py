@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -16,8 +16,8 @@ from ..errors import MetrixChannelsError, UsageError
 from ..ledger import Entry
 from ..models import JsonValue, Message
 from ..recipients import checked_recipients
-from ..redact import MASK, Redactor, Secret
-from ..templating import Template, Templates, fa_digits
+from ..redact import MASK, Redactor, Secret, sensitive_values
+from ..templating import Template, Templates
 
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
 Several = list[str] | tuple[str, ...]
@@ -53,15 +53,13 @@ class Prepared:
         recipients: customUserIds without repetition.
         message: checked for the channel.
         shown_message: the message as the ledger may keep it, its sensitive values masked; None when masking fails.
-        redactor: cleans what is shown of the values that nothing may show.
-        hidden: those values, as text.
+        hidden: the values that nothing may show.
     """
 
     recipients: tuple[str, ...]
     message: Message
     shown_message: str | None
-    redactor: Redactor
-    hidden: tuple[str, ...] = ()
+    hidden: tuple[Secret, ...] = ()
 
 
 def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> Prepared:
@@ -76,11 +74,10 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
     recipients = checked_recipients(call.to)
     template = templates.find(call.template, channel.name, channel.type, call.locale)
     sensitive = {name: call.context[name] for name in template.sensitive if name in call.context}
-    hidden = tuple({str(value) for value in _plain_values(list(sensitive.values()))})
-    redactor = redactor_of(hidden)
-    message = _compose_discreetly(template, channel, call.context, now, redactor)
+    hidden = tuple(sensitive_values(sensitive.values()))
+    message = Redactor(*hidden).guard(lambda: _compose(template, channel, call.context, now))
     shown = _shown(template, channel, call.context, now, message, sensitive)
-    return Prepared(recipients, message, shown, redactor, hidden)
+    return Prepared(recipients, message, shown, hidden)
 
 
 def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
@@ -111,36 +108,6 @@ def _compose(template: Template, channel: Channel, context: Context, now: dateti
     except MetrixChannelsError as error:
         error.location = error.location or str(template.path)
         raise
-
-
-def redactor_of(hidden: Iterable[str]) -> Redactor:
-    """Return what masks some values, also where their digits are written in Persian."""
-    return Redactor(*(Secret(form) for value in hidden for form in (value, fa_digits(value))))
-
-
-def _plain_values(value: object) -> Iterator[object]:
-    """Find what stands in lists and mappings, however deep; true, false and None tell nothing."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _plain_values(inner)
-    elif value is not None and not isinstance(value, bool):
-        yield value
-
-
-def _compose_discreetly(
-    template: Template, channel: Channel, context: Context, now: datetime, redactor: Redactor
-) -> Message:
-    try:
-        return _compose(template, channel, context, now)
-    except MetrixChannelsError as error:
-        message, remedy = redactor.clean(error.message), redactor.clean(error.remedy)
-        if message == error.message and remedy == error.remedy:
-            raise
-        discreet = type(error)(message, code=error.code, remedy=remedy, location=error.location)
-    # Outside of the handler: there the first error would be kept as the context of this one.
-    raise discreet
 
 
 def _shown(

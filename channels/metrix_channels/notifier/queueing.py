@@ -18,8 +18,9 @@ from ..ledger.queued import Queued, QueuedSends, Steps, enqueueing
 from ..logs import say
 from ..models import Message, OnAmbiguous
 from ..outcomes import Outcome, Problem, Receipt
+from ..redact import sensitive_values
 from .conclusion import receipts_of
-from .prepared import Call, Prepared, entry, redactor_of
+from .prepared import Call, Prepared, entry
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -68,7 +69,11 @@ class Queueing:
         if self._salt is None:
             self._salt = await self.sends.salt()
         message = prepared.message
-        outgoing = {"channel": message.metrix_channel, "message": dict(message.fields), "hidden": prepared.hidden}
+        outgoing = {
+            "channel": message.metrix_channel,
+            "message": dict(message.fields),
+            "hidden": [secret.reveal() for secret in prepared.hidden],
+        }
         return enqueueing(entry(call, prepared, self._engine.app_id), outgoing, self._salt)
 
     async def receipts(self, send: str) -> tuple[Receipt, ...] | None:
@@ -178,8 +183,8 @@ def _pause(tries: int) -> float:
 
 def _prepared(queued: Queued) -> Prepared:
     said = queued.outgoing
-    hidden = tuple(said["hidden"])
-    return Prepared(queued.recipients, Message(said["channel"], said["message"]), None, redactor_of(hidden), hidden)
+    hidden = tuple(sensitive_values(said["hidden"]))
+    return Prepared(queued.recipients, Message(said["channel"], said["message"]), None, hidden)
 
 
 def carry_out(steps: Steps, connection: Any) -> str:

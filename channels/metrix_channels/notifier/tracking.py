@@ -198,7 +198,7 @@ class Tracker:
             body = encode(body_of(batch.user, messages))
             attempt = Attempt(path=EVENTS, body=body, recipients=1, reference=batch.user[1])
             exchange = await client.post_events(body, seconds)
-            self._engine.witness.saw(attempt, exchange, judge(exchange))
+            self._engine.witness.saw(attempt, exchange, judge(exchange), client.redactor)
             return exchange
 
         try:

@@ -14,16 +14,17 @@ import shlex
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..api import request_headers
 from ..config import Config
-from ..errors import UsageError
+from ..errors import ConfigError, UsageError
 from ..errors.catalogue import CATALOGUE
 from ..ledger import Evidence
 from ..outcomes import iso_utc
@@ -53,10 +54,12 @@ class Application:
     Attributes:
         app_id: APP_ID.
         base_url: of the API.
+        redactor: knows its secrets, where they can be found: one last look, since older versions saw less.
     """
 
     app_id: str
     base_url: str
+    redactor: Redactor = field(factory=Redactor)
 
     @classmethod
     def of(cls, config: Config) -> Application:
@@ -65,7 +68,10 @@ class Application:
         Raises:
             ConfigError: secret_missing, secret_invalid, for APP_ID alone.
         """
-        return cls(config.metrix.resolve_app_id(), config.metrix.base_url)
+        app_id = config.metrix.resolve_app_id()
+        with suppress(ConfigError):
+            return cls(app_id, config.metrix.base_url, Redactor(config.metrix.resolve_api_key()))
+        return cls(app_id, config.metrix.base_url)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -101,6 +107,9 @@ def write_bundle(path: Path, evidence: Evidence, application: Application) -> No
 
 def contents(evidence: Evidence, application: Application) -> dict[str, str]:
     """Return the files of a bundle by their names."""
+    evidence = evolve(
+        _cleaned(evidence, application.redactor), request=application.redactor.clean_json(evidence.request, "request")
+    )
     return {
         "README.txt": _mail(evidence, application),
         "request.sh": curl(evidence, application) + "\n",
@@ -131,14 +140,20 @@ def discreet(evidence: Evidence) -> Evidence:
     hidden: dict[str, str] = {}
     masked = _masked(body, hidden)
     words = {word for text in hidden for word in (text, *re.findall(r"\w+", text)) if len(word) >= _SHORTEST}
-    redactor = Redactor(*map(Secret, words))
     return evolve(
-        evidence,
+        _cleaned(evidence, Redactor(*(Secret(word, "a word of the request") for word in words))),
         request=json.dumps(masked, ensure_ascii=False, separators=(",", ":")),
         reference="(left out)" if evidence.reference in hidden else evidence.reference,
-        explanation=redactor.clean(evidence.explanation),
-        answer=None if evidence.answer is None else redactor.clean(evidence.answer),
-        lines=tuple(redactor.clean(line) for line in evidence.lines),
+    )
+
+
+def _cleaned(evidence: Evidence, redactor: Redactor) -> Evidence:
+    """Return what was said about an attempt without what a redactor knows."""
+    return evolve(
+        evidence,
+        explanation=redactor.clean(evidence.explanation, "explanation"),
+        answer=None if evidence.answer is None else redactor.clean(evidence.answer, "answer"),
+        lines=tuple(redactor.clean(line, "line") for line in evidence.lines),
     )
 
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
+
+from attrs import evolve
 
 from ..api import (
     PUSH,
@@ -99,7 +102,18 @@ async def diagnose(config: Config) -> Findings:
     checks += [
         Check(layer, url, Status.SKIP, f"Not looked at: {failed} comes first.") for layer in LAYERS if layer not in done
     ]
-    return Findings(tuple(sorted(checks, key=lambda check: LAYERS.index(check.id))))
+    redactor = _redactor(config)
+    shown = [evolve(check, message=redactor.clean(check.message, "finding")) for check in checks]
+    return Findings(tuple(sorted(shown, key=lambda check: LAYERS.index(check.id))))
+
+
+def _redactor(config: Config) -> Redactor:
+    """Return what knows the secrets of the way to Metrix: a key that is missing cannot be shown."""
+    settings = config.metrix
+    secrets = Endpoint(settings.base_url, settings.proxy, settings.ca_file).secrets
+    with suppress(MetrixChannelsError):
+        secrets = (settings.resolve_api_key(), *secrets)
+    return Redactor(*secrets)
 
 
 # -- the way there
@@ -160,12 +174,11 @@ async def _answers(config: Config) -> list[Check]:
     try:
         app_id, api_key = settings.resolve_app_id(), settings.resolve_api_key()
     except MetrixChannelsError as error:
-        secrets, redactor = None, Redactor()
+        secrets = None
         refused = Check.failed("credentials", settings.base_url, error)
     else:
         secrets = request_headers(app_id, _agent(), api_key.reveal())
-        redactor = Redactor(api_key)
-    transport = open_transport(endpoint, redactor)
+    transport = open_transport(endpoint, _redactor(config))
     try:
         plain = {name: value for name, value in request_headers("", _agent(), "").items() if name not in _CREDENTIALS}
         sent_at = datetime.now(UTC)
@@ -206,7 +219,7 @@ def judge_http(answer: Exchange, url: str) -> Check:
         return Check("http", url, Status.FAIL, f"{status}: a redirect.", _STRANGER.format(url=url))
     if status >= 500:
         return Check("http", url, Status.FAIL, f"{status}: Metrix, or a gateway, fails.", SITUATIONS["5xx"].remedy)
-    if _is_page(answer):
+    if answer.is_page:
         what = f"{status} with a web page, where an API answers."
         if status < 300:
             return Check("http", url, Status.FAIL, what, _STRANGER.format(url=url))
@@ -263,10 +276,6 @@ def judge_credentials(without: Exchange, with_them: Exchange, app_id: str, url: 
         f"Send yourself a message to be sure; see `metrix-channels explain {status if status in (400, 429) else 403}`."
     )
     return Check("credentials", app_id, Status.WARN, why, remedy)
-
-
-def _is_page(answer: Reply) -> bool:
-    return "html" in answer.content_type or answer.body.lstrip()[:15].lower().startswith(("<!doctype", "<html"))
 
 
 def _moment(date: str | None) -> datetime | None:

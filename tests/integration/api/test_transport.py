@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import threading
+import time
 
 import pytest
 
@@ -111,6 +113,48 @@ def test_the_deadline_holds_for_the_whole_attempt(post, behaviour):
     with FaultServer([behaviour]) as server, takes(0.4, 0.9):
         exchange = post(server.url, seconds=0.4)
     assert judge(exchange).disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE)
+
+
+FIRST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+STALE = b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [FIRST + STALE, FIRST + STALE[:9], FIRST + b"rest", CHUNKED + STALE, b"HTTP/1.1 204 No\r\n\r\n" + STALE],
+    ids=["a second answer", "the beginning of one", "more than was announced", "after chunks", "after no content"],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_what_comes_beyond_an_answer_is_no_answer_to_the_next_request(transport_to, said, late):
+    """At once with the first, or before the next request leaves: that one takes another connection."""
+
+    class Chatty:
+        def play(self, conversation):
+            end = said.index(STALE[:4], 9) if late and said.count(b"HTTP") > 1 else len(said)
+            conversation.send(said[:end])
+            if end < len(said):
+                answered.wait(20)
+                conversation.send(said[end:])
+                sent.set()
+            return True
+
+    answered, sent = threading.Event(), threading.Event()
+
+    async def run(url):
+        transport = transport_to(url)
+        first = await transport.post("/push", {}, b"{}", 5)
+        answered.set()
+        if late and said.count(b"HTTP") > 1:
+            sent.wait(20)  # without the event loop, which has not seen it when the next request begins
+            time.sleep(0.05)
+        second = await transport.post("/push", {}, b"{}", 5)
+        await transport.close()
+        return first.status, second.status
+
+    with FaultServer([Chatty(), Answer(202)]) as server:
+        assert asyncio.run(run(server.url)) == (int(said[9:12]), 202)
+        assert [request.connection for request in server.requests] == [1, 2]
 
 
 def test_the_next_attempt_after_a_broken_one_is_as_good_as_new(transport_to):

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
+import traceback
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import SendBook
 from metrix_channels.ledger.postgres import PostgresDatabase
+from support.encodings import one_line, shown
 from support.ledgers import WITH_SUPPORT
 from support.postgres import execute
 
@@ -183,6 +187,56 @@ def test_what_cannot_be_reached_is_said_at_once_and_without_the_password():
     assert error.code == "ledger_unavailable"
     assert "s3cret" not in error.message
     assert "127.0.0.1/shop" in error.message
+
+
+PASSWORD = "s3cret/pass 4081"
+
+
+def everything_of(error):
+    """What is shown of an error: itself, and the errors of the library behind it."""
+    return "".join(traceback.format_exception(error)) + repr(error) + error.remedy
+
+
+def test_an_error_of_the_database_shows_its_password_in_no_encoding(postgres):
+    """Here it is that of a role which the database names because there is none."""
+    forms = {name: form for name, form in one_line(PASSWORD).items() if len(form) < 63}
+    assert len(forms) > 20
+    for name, form in forms.items():
+        url = f"postgresql://{quote(form, safe='')}:{quote(PASSWORD, safe='')}@{quote(str(postgres.folder), safe='')}/a"
+        error = refused(url)
+        assert 'role "***" does not exist' in error.message or "the database's password" in error.message, name
+        assert shown(everything_of(error), PASSWORD) == [], name
+
+
+@pytest.mark.parametrize("password", ["zq7k@xv/9w", "zq7k@xv9w", "zq7k/xv9w", "zq7k%xv9w", "zq7k@xv?9w", "zq7k@:#xv9w"])
+def test_of_a_url_with_a_password_that_is_not_encoded_nothing_is_shown(password):
+    """The library takes a piece of it for a host, a port or a name, and quotes that."""
+    error = refused(f"postgresql://metrix:{password}@127.0.0.1:9/shop")
+    found = everything_of(error)
+    assert error.code == "ledger_unavailable"
+    assert "%40" in error.remedy
+    assert [piece for piece in re.split(r"[@/%?:#]", password) if len(piece) > 1 and piece in found] == []
+
+
+def test_an_error_of_the_database_quotes_no_row(counted):
+    """Its details do, and a value in them may be sensitive."""
+
+    async def run():
+        database = PostgresDatabase(counted)
+        try:
+            await database.transact(twice)
+        finally:
+            await database.close()
+
+    def twice(connection):
+        connection.execute("CREATE TEMPORARY TABLE codes (code TEXT PRIMARY KEY)")
+        for _ in range(2):
+            connection.execute("INSERT INTO codes VALUES (?)", ("code-4081",))
+
+    with pytest.raises(LedgerError) as caught:
+        asyncio.run(run())
+    assert "duplicate key value" in caught.value.message
+    assert "4081" not in everything_of(caught.value).replace('("code-4081",)', "the source of this test")
 
 
 def test_a_process_shows_that_it_lives_until_it_leaves(counted):
