@@ -264,13 +264,13 @@ def explained(error: psycopg.Error, url: str) -> LedgerError:
     rule = rule_of(error)
     code, remedy = (rule.code, rule.remedy) if rule is not None else ("ledger_unavailable", _OTHERWISE)
     if _is_ambiguous(url):
-        said, remedy = "its URL cannot be read.", _URL
+        said, remedy = "its URL cannot be read.", _URL.format()
     else:
-        said = rule.says if rule is not None and rule.says else _said(error, url)
+        redactor = Redactor(*secrets_of(url))
+        said = rule.says if rule is not None and rule.says else redactor.clean(_said(error), "error")
+        remedy = redactor.clean(filled(remedy, url), "remedy")
     _say_only(error, said)
-    return LedgerError(
-        f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=filled(remedy, url) or None
-    )
+    return LedgerError(f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=remedy or None)
 
 
 def pooled(url: str) -> LedgerError:
@@ -324,11 +324,11 @@ def _known(url: str) -> dict[str, str]:
     return {"dbname": known.get("user", ""), **known}
 
 
-def _said(error: psycopg.Error, url: str) -> str:
+def _said(error: psycopg.Error) -> str:
     *_, text = str(error).split("\n- ")  # of several addresses that were tried, the last
     # The other lines are hints, the statement, or rows, whose values may be sensitive.
     text, *_ = _LIBPQ.sub("", text).split("\n")
-    return Redactor(*secrets_of(url)).clean(" ".join(text.split()), "error")
+    return " ".join(text.split())
 
 
 def _say_only(error: BaseException, said: str) -> None:
