@@ -21,7 +21,7 @@ from typing import Final
 from attrs import frozen
 from jinja2 import nodes
 
-from .filter_cost import COPY, FLOAT_DIGITS, NUMBER, Filtering, Operand, Unbounded, filter_cost, search_cost
+from .filter_cost import CALL, COPY, FLOAT_DIGITS, NUMBER, Filtering, Operand, Unbounded, filter_cost, search_cost
 
 MAX_WORK: Final = 500_000_000
 """Nanoseconds: a quarter of the two seconds that are promised, for slower machines."""
@@ -30,7 +30,7 @@ MAX_LENGTH: Final = 8_000_000
 
 _MAX_STEPS: Final = 50_000
 _MAX_PASSES: Final = 6
-_STEP: Final = 500
+_STEP: Final = 200
 """Nanoseconds of each node by itself."""
 _ITEM: Final = 8
 _LOOP_NUMBERS: Final = frozenset(
@@ -194,7 +194,7 @@ class _Expressions:
 
     def _test(self, node: nodes.Test) -> Operand:
         value, arguments = self.size_of(node.node), self._arguments(node)
-        self.work += search_cost(value, sum(each.size for each in arguments.values()))
+        self.work += CALL + search_cost(value, sum(each.size for each in arguments.values()))
         return NUMBER
 
     def _filter(self, node: nodes.Filter) -> Operand:
@@ -222,6 +222,7 @@ class _Expressions:
 
     def _call(self, node: nodes.Call) -> Operand:
         arguments = self._arguments(node)
+        self.work += CALL
         called = node.node
         if isinstance(called, nodes.Name) and called.name == "super" and not arguments:
             return Operand(self._super(node.lineno))
@@ -347,6 +348,7 @@ class Estimate(_Expressions):
                 self._unsettled = target.lineno
 
     def _on_include(self, node: nodes.Include | nodes.Extends) -> None:
+        self.work += CALL
         name = str(getattr(node.template, "value", ""))
         if name in self._files:  # else it is absent, and may be
             with self._inside(name):

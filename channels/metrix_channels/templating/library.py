@@ -163,23 +163,18 @@ class Templates:
 
     def names(self) -> list[str]:
         """Return the names of all templates, in order."""
-        if not self.root.is_dir():
-            return []
         return sorted(
             folder.name
-            for folder in self.root.iterdir()
-            if folder.is_dir() and re.fullmatch(r"\w[\w-]*", folder.name) and folder.name != LAYOUTS
+            for folder in self._folder.entries("")
+            if re.fullmatch(r"\w[\w-]*", folder.name) and folder.name != LAYOUTS and folder.is_dir()
         )
 
     def variants(self, name: str) -> list[Variant]:
         """Return the files of a template, in order; none when there is no such template."""
         check_word("template", name)
-        folder = self._folder.path(name)
-        if not folder.is_dir():
-            return []
         return [
             Variant(parts["channel"], parts["locale"], path, "html" if parts["format"] == "html" else "txt")
-            for path in sorted(folder.iterdir())
+            for path in self._folder.entries(name)
             if (parts := _VARIANT.fullmatch(path.name)) and self._folder.has(f"{name}/{path.name}")
         ]
 
