@@ -21,6 +21,8 @@ from .wording import Wording
 _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _FIRST_ROWS: Final = 5
 _MOST_KINDS: Final = 10
+_MOST_COSTLY: Final = 10
+"""Rows whose rendering is given up before the plan is: each took its two seconds, and a million would take weeks."""
 _SKIPS: Final = 1_000
 _MOST_FAILED: Final = 10_000
 
@@ -188,6 +190,8 @@ class Planner:
                     self._failed[key] = fault
         fault.count += len(numbers)
         fault.rows += numbers[: max(_FIRST_ROWS - len(fault.rows), 0)]
+        if fault.error.code == "template_too_costly" and fault.count >= _MOST_COSTLY:
+            self._require_no_faults()
         return None
 
     def _mapping(self, values: Sequence[JsonValue]) -> Values:

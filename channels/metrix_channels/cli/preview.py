@@ -169,7 +169,9 @@ def _drawn(preview: Preview) -> Text:
 
 def html_as_text(html: str) -> str:
     """Return what a mail says, without its mark-up; for a glance in a terminal."""
-    without_head = re.sub(r"(?is)<(head|style|script)\b.*?</\1>|<!--.*?-->", "", html)
-    with_breaks = re.sub(r"(?i)<(br|/p|/tr|/h\d|/div|/li)\b[^>]*>", "\n", without_head)
-    lines = (" ".join(line.split()) for line in unescape(re.sub(r"<[^>]+>", " ", with_breaks)).splitlines())
+    # What is not closed ends with the text, or is none: no pattern reads on to the end again and again.
+    visible_parts = re.sub(r"(?is)<(style|script)\b.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)", "", html)
+    without_head = re.split(r"(?i)</head\s*>", visible_parts, maxsplit=1)[-1]
+    with_breaks = re.sub(r"(?i)<(br|/p|/tr|/h\d|/div|/li)\b[^<>]*>", "\n", without_head)
+    lines = (" ".join(line.split()) for line in unescape(re.sub(r"<[^<>]+>", " ", with_breaks)).splitlines())
     return "\n".join(line for line in lines if line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -25,6 +26,10 @@ from ..templating import Templates, Variant
 from .access import Token
 from .steering import Steering
 
+_log = logging.getLogger(__name__)
+
+_WRONG_INPUT: Final = 2
+"""The exit status of what the user has to correct in a file."""
 _STATIC: Final = "/static"
 _REFRESH: Final = 5
 """Seconds after which a page is looked at anew, though nothing was written: a process may have died."""
@@ -63,7 +68,7 @@ class Pages:
                 Route("/channels", self._shown(self._channels)),
                 Route("/templates", self._shown(self._template_names)),
                 Route("/templates/{name}", self._shown(self._template)),
-                Route("/mails/{name}/{channel}", self._mail),
+                Route("/mails/{name}/{channel}", self._shown(self._mail)),
                 Route("/changes", self._changes),
                 assets(_STATIC),
             ],
@@ -104,7 +109,7 @@ class Pages:
         found = await asyncio.to_thread(self._previews, name)
         return self._page(request, words, "template.html.j2", template=name, previews=found, mail_of=_mail_of(name))
 
-    async def _mail(self, request: Request) -> Response:
+    async def _mail(self, request: Request, _words: Words) -> Response:
         wanted = request.path_params["channel"], request.query_params.get("locale") or None
         try:
             found = await asyncio.to_thread(self._previews, request.path_params["name"])
@@ -147,17 +152,26 @@ class Pages:
             try:
                 return await page(request, words)
             except MetrixChannelsError as error:
-                shown = self._renderer.page(
-                    "problem.html.j2", words, static=_STATIC, version="", here="", problem=error.problem
-                )
-                response = html(request, shown)
-                response.status_code = 404 if error.code.endswith("_missing") else 500
-                return response
+                return self._problem(request, words, error)
+            except Exception as error:  # noqa: BLE001  the last edge: no page is a traceback
+                _log.exception("the page %s cannot be made", request.url.path)
+                message = f"A fault of metrix-channels itself: {type(error).__name__}."
+                return self._problem(request, words, MetrixChannelsError(message, code="internal"))
 
         return answer
 
     def _named_variants(self) -> list[tuple[str, list[Variant]]]:
         return [(name, self._templates.variants(name)) for name in self._templates.names()]
+
+    def _problem(self, request: Request, words: Words, error: MetrixChannelsError) -> Response:
+        """Answer with what went wrong: 404 for what is not there, 422 for a file that is wrong, else 503."""
+        page = self._renderer.page("problem.html.j2", words, static=_STATIC, version="", here="", problem=error.problem)
+        response = html(request, page)
+        if error.code.endswith("_missing"):
+            response.status_code = 404
+        else:
+            response.status_code = 422 if error.exit_status == _WRONG_INPUT else 503
+        return response
 
     def _previews(self, name: str) -> list[Preview]:
         channels = list(self._file.current().channels.values())

@@ -138,6 +138,11 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Give text, numbers, true/false, null, dates, lists and mappings alone.",
         2,
     ),
+    "context_too_large": Situation(
+        "The values for one message are too large.",
+        "Leave out what the template does not use; shorten the value that the message names.",
+        2,
+    ),
     # -- messages
     "field_unknown": Situation(
         "The channel documents no such field.",

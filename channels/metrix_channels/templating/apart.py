@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,8 +19,11 @@ from ..models import JsonValue
 from .program import BODY_LIMIT, Program
 from .wire import line_of, pack, unpack_error
 
-SECONDS: Final = 1.8
-"""For one rendering, the start of the process included; the rest of two seconds is for ending it."""
+START_SECONDS: Final = 60.0
+"""For the process to start and say that it is ready, on a busy machine too."""
+SECONDS: Final = 30.0
+"""For one rendering, by the clock. The limit that counts is the child's own, of processor time; this one holds where
+the system does not know that limit, and generously, so that no template is refused because the machine is busy."""
 
 _MAX_PROGRAMS: Final = 64
 """Templates that one child compiles before a new one takes its place; edited templates would fill its memory."""
@@ -49,12 +53,12 @@ class Apart:
             TemplateError: those of `program.render`, and `template_too_costly` when the limits ended it.
         """
         with self._lock:
-            deadline = time.monotonic() + SECONDS
-            if self._child is None or not self._child.usable():
-                self.close()
-                self._child = _Child()
             try:
-                answer = self._child.ask(program, values, deadline)
+                if self._child is None or not self._child.usable():
+                    self.close()
+                    self._child = _Child()
+                    self._child.wait_until_ready()
+                answer = self._child.ask(program, values)
             except _Costly as reason:
                 self.close()
                 raise program.too_costly(str(reason)) from None
@@ -104,8 +108,16 @@ class _Child:
         """Tell whether it lives and has room for one more template."""
         return self._process.poll() is None and len(self._known) < _MAX_PROGRAMS
 
-    def ask(self, program: Program, values: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-        """Send one request and return its answer, before `deadline` of the monotonic clock."""
+    def wait_until_ready(self) -> None:
+        """Wait for its first line: what it takes to start is no cost of a template."""
+        try:
+            self._read(time.monotonic() + START_SECONDS)
+        except (OSError, _Costly):
+            raise _Costly("the process for it did not start") from None
+
+    def ask(self, program: Program, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one request and return its answer."""
+        deadline = time.monotonic() + SECONDS
         request: dict[str, Any] = {"key": program.key, "values": pack(values)}
         if program.key not in self._known:
             self._known.add(program.key)
@@ -115,7 +127,7 @@ class _Child:
             self._socket.sendall(line_of(request))
             return self._read(deadline)
         except TimeoutError:
-            raise _Costly("it takes longer than 2 seconds") from None
+            raise _Costly(f"it takes longer than {SECONDS:.0f} seconds") from None
         except OSError:
             raise _Costly("its process ended") from None
 
@@ -125,17 +137,25 @@ class _Child:
             self._socket.settimeout(_left(deadline))
             piece = self._socket.recv(1 << 16)
             if not piece:
-                raise _Costly("its process ended at its limits")
+                raise _Costly(self._why_it_ended())
             received += piece
             if len(received) > _MAX_ANSWER:
                 raise _Costly("its answer is too large")
         answer: dict[str, Any] = json.loads(received)
         return answer
 
+    def _why_it_ended(self) -> str:
+        self._process.wait()
+        if self._process.returncode == -signal.SIGPROF:
+            return "it takes longer than 2 seconds"
+        return "its process ended at its limits"
+
     def end(self) -> None:
+        """End the process, whatever it does."""
         self._end()
 
     def forget(self) -> None:
+        """Leave the process to another one."""
         self._end.detach()
         self._socket.close()
         self._process.returncode = 0  # it is not ours to wait for

@@ -1,33 +1,42 @@
 """What a template may be given: plain data, whose types are exactly Python's own.
 
-An object with methods could be called from inside the sandbox, so a subclass of text comes in as plain text. The
-check runs once a recipient, so the common case, a flat mapping of texts, is told apart first.
+An object with methods could be called from inside the sandbox, so a subclass of text comes in as plain text. What a
+template can cost grows with its values, so their size is measured, and limited. Both run once a recipient, so the
+common case, a flat mapping of texts, is told apart first.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from ..errors import TemplateError
 
+MAX_SIZE: Final = 1_000_000
+"""Of all values of one context together: characters, digits of numbers, and `_ITEM` for each item."""
+
+_ITEM: Final = 8
 _DEEPEST: Final = 32
-_LONGEST_NUMBER: Final = 4_000
-"""Bits. Python refuses to write larger numbers as text."""
+_LONGEST_NUMBER: Final = 1_300
+"""Digits, written out. Python refuses to write much larger numbers as text, and `int` would write out exponents."""
 
 
-def prepare(context: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the values that a template is rendered with.
+def prepare(context: Mapping[str, Any], now: datetime) -> tuple[dict[str, Any], int]:
+    """Return the values that a template is rendered with, and their size.
 
     Args:
         context: by name.
         now: the run's start; an aware time. It stands under the reserved name `now`.
 
+    Returns:
+        The values, and what `MAX_SIZE` limits of them.
+
     Raises:
-        TemplateError: `context_invalid`, naming the path of the first value that is not plain.
+        TemplateError: `context_invalid`, naming the path of the first value that is not plain; `context_too_large`,
+            naming the largest value.
     """
     if now.tzinfo is None:
         raise TemplateError("`now` has no time zone", code="context_invalid", remedy="Give an aware time.")
@@ -38,54 +47,113 @@ def prepare(context: Mapping[str, Any], now: datetime) -> dict[str, Any]:
             code="context_invalid",
             remedy="Give the value another name, in the context or as a column.",
         )
+    size = _ITEM
     for name, value in values.items():
         if type(name) is not str or type(value) is not str:
-            values = _mapping(values, (), ())
+            reader = _Reader()
+            values, size = reader.top(values), reader.size
             break
+        size += len(value)
+    if size > MAX_SIZE:
+        raise _too_large(max(values, key=lambda name: len(values[name])))
     values["now"] = now if now.tzinfo is UTC else now.astimezone(UTC)
-    return values
+    return values, size
 
 
 _Path = tuple[str | int, ...]
 
 
-def _plain(value: Any, path: _Path, parents: tuple[int, ...]) -> Any:
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return value
-    if isinstance(value, int | float | Decimal):
-        return _number(value, path)
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, date):
-        return _date(value)
-    if isinstance(value, Mapping | list | tuple):
-        if id(value) in parents or len(parents) >= _DEEPEST:
-            raise _refused(path, f"is nested more than {_DEEPEST} deep, or in itself")
-        inner = (*parents, id(value))
-        if isinstance(value, Mapping):
-            return _mapping(value, path, inner)
-        return [_plain(item, (*path, index), inner) for index, item in enumerate(value)]
-    raise _refused(path, f"is of the type {kind.__name__}, which is not plain data")
+class _Full(Exception):
+    """The values are larger than a context may be."""
 
 
-def _mapping(value: Mapping[Any, Any], path: _Path, parents: tuple[int, ...]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise _refused(path, f"has a key of the type {type(key).__name__}; keys are text")
-        result[str.__str__(key)] = item if type(item) is str else _plain(item, (*path, key), parents)
-    return result
+class _Reader:
+    """Copies values as plain data, and measures them on the way."""
 
+    def __init__(self) -> None:
+        self.size = _ITEM
 
-def _number(value: float | Decimal, path: _Path) -> int | float | Decimal:
-    if isinstance(value, int):
-        if value.bit_length() > _LONGEST_NUMBER:
+    def top(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        """Copy a whole context."""
+        result: dict[str, Any] = {}
+        largest = 0, ""
+        for name, value in values.items():
+            before = self.size
+            try:
+                result |= self._mapping({name: value}, (), ())
+            except _Full:
+                raise _too_large(max(largest, (self.size - before, name))[1]) from None
+            largest = max(largest, (self.size - before, name))
+        return result
+
+    def _add(self, size: int) -> None:
+        self.size += size
+        if self.size > MAX_SIZE:
+            raise _Full
+
+    def _plain(self, value: Any, path: _Path, parents: tuple[int, ...]) -> Any:
+        kind = type(value)
+        if kind is bool or value is None:
+            return value
+        if isinstance(value, str):
+            self._add(len(value))
+            return str.__str__(value)
+        if isinstance(value, int | float | Decimal):
+            return self._number(value, path)
+        if isinstance(value, date):
+            self._add(32)
+            return _date(value)
+        if isinstance(value, Mapping | list | tuple):
+            if id(value) in parents or len(parents) >= _DEEPEST:
+                raise _refused(path, f"is nested more than {_DEEPEST} deep, or in itself")
+            inner = (*parents, id(value))
+            if isinstance(value, Mapping):
+                return self._mapping(value, path, inner)
+            return self._list(value, path, inner)
+        raise _refused(path, f"is of the type {kind.__name__}, which is not plain data")
+
+    def _list(self, value: Sequence[Any], path: _Path, parents: tuple[int, ...]) -> list[Any]:
+        self._add(_ITEM * len(value))
+        return [self._plain(item, (*path, index), parents) for index, item in enumerate(value)]
+
+    def _mapping(self, value: Mapping[Any, Any], path: _Path, parents: tuple[int, ...]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise _refused(path, f"has a key of the type {type(key).__name__}; keys are text")
+            self._add(_ITEM + len(key))
+            result[str.__str__(key)] = self._plain(item, (*path, key), parents)
+        return result
+
+    def _number(self, value: float | Decimal, path: _Path) -> int | float | Decimal:
+        digits = _digits(value)
+        if digits is None:
+            raise _refused(path, "is not a finite number")
+        if digits > _LONGEST_NUMBER:
             raise _refused(path, "is a number of more than a thousand digits")
-        return int.__int__(value)
-    if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
-        raise _refused(path, "is not a finite number")
-    return float.__float__(value) if isinstance(value, float) else Decimal(value)
+        self._add(digits)
+        if isinstance(value, int):
+            return int.__int__(value)
+        return float.__float__(value) if isinstance(value, float) else Decimal(value)
+
+
+def _digits(value: float | Decimal) -> int | None:
+    """Return at least how many digits a number has when it is written out; None when it is not finite."""
+    if isinstance(value, int):
+        return value.bit_length() // 3 + 1
+    if isinstance(value, float):
+        return 24 if math.isfinite(value) else None
+    if not value.is_finite():
+        return None
+    return len(value.as_tuple().digits) + abs(value.adjusted())
+
+
+def _too_large(name: object) -> TemplateError:
+    return TemplateError(
+        f"the values for one message have more than {MAX_SIZE:,} characters and items; the largest is at "
+        + _written((str(name)[:80],)),
+        code="context_too_large",
+    )
 
 
 def _date(value: date) -> date:

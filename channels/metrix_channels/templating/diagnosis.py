@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from itertools import islice
 from types import TracebackType
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from .persian import DateRefused
 
 _NAME: Final = re.compile(r"(?<![\w.'\"])[^\W\d]\w*(?:\.\w+)*")
 _NOT_THERE: Final = object()
+_LONGEST_NAME: Final = 50
+_MOST_NAMES: Final = 500
 
 
 @frozen
@@ -81,14 +84,22 @@ def _undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> T
     else:
         message = f"{name_of(error.owner)} has no item {shown(name)}"
         known = list(error.owner) if isinstance(error.owner, dict) else []
-    near = get_close_matches(name, known, 1)
-    hint = f"Did you mean {shown(near[0])}? " if near else ""
+    near = _near(name, known)
+    hint = f"Did you mean {shown(near)}? " if near else ""
     return TemplateError(
         message,
         code="template_undefined",
         remedy=f"{hint}Add the value to the context, or guard it with `default`.",
         location=place.at(name),
     )
+
+
+def _near(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like `name`; not of long ones, nor of many, which would take long."""
+    if len(name) > _LONGEST_NAME:
+        return None
+    names = islice((each for each in known if len(each) <= _LONGEST_NAME), _MOST_NAMES)
+    return next(iter(get_close_matches(name, names, 1)), None)
 
 
 def _refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateError:

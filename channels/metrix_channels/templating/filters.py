@@ -108,8 +108,12 @@ def _round(value: Any, precision: int = 0) -> Any:
 
 
 def _int(value: Any) -> int:
+    text = as_text(value)
+    # Python takes the square of the time to read more, and may be set to do so.
+    if isinstance(text, str) and len(text) > _MAX_DIGITS:
+        raise ValueRefused("a text that is no whole number was given to `int`")
     try:
-        return int(as_text(value))
+        return int(text)
     except ValueError:
         raise ValueRefused("a text that is no whole number was given to `int`") from None
 
@@ -125,6 +129,18 @@ def _float(value: Any) -> float:
 
 
 _JINJA = jinja_filters.FILTERS
+_MAX_DIGITS: Final = 4_300
+
+
+def _of_number(test: Callable[..., bool]) -> Callable[..., bool]:
+    """Make strict a test that divides: of a text, `%` would make a format."""
+
+    @wraps(test)
+    def strict(value: Any, *args: Any) -> bool:
+        return test(_number(value), *map(_number, args))
+
+    return strict
+
 
 FILTERS: Final = MappingProxyType(
     {
@@ -154,12 +170,19 @@ FILTERS: Final = MappingProxyType(
 
 TESTS: Final = MappingProxyType(
     {
-        name: jinja_tests.TESTS[name]
-        for name in (
-            *("defined", "undefined", "none", "boolean", "true", "false", "number", "integer", "float", "string"),
-            *("mapping", "sequence", "iterable", "even", "odd", "divisibleby", "in", "lower", "upper"),
-            *("==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan"),
-            *("<=", "le"),
-        )
+        **{
+            name: jinja_tests.TESTS[name]
+            for name in (
+                *("defined", "undefined", "none", "boolean", "true", "false", "number", "integer", "float", "string"),
+                *("mapping", "sequence", "iterable", "in"),
+                *("==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", ">=", "ge", "<", "lt", "lessthan"),
+                *("<=", "le"),
+            )
+        },
+        "even": _of_number(jinja_tests.test_even),
+        "odd": _of_number(jinja_tests.test_odd),
+        "divisibleby": _of_number(jinja_tests.test_divisibleby),
+        "lower": _of_text(jinja_tests.test_lower),
+        "upper": _of_text(jinja_tests.test_upper),
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,30 @@ class Folder:
         path = self.root / name
         # A broken link is asked about too: where it leads is refused, not overlooked.
         return (path.is_symlink() or path.is_file()) and self.path(name).is_file()
+
+    def entries(self, name: str) -> list[Path]:
+        """Return what stands in the folder at `name`, or in the root for an empty name, in order; nothing of no folder.
+
+        Raises:
+            TemplateError: `template_path_refused`; `file_unreadable` when the system does not list it.
+        """
+        folder = self.path(name) if name else self.root
+        try:
+            return sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _unreadable(folder, error.strerror or "the system refused") from error
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders in the root, in order; see `entries`."""
+        try:
+            with os.scandir(self.root) as entries:  # it knows which are folders without a look at each
+                return sorted(entry.name for entry in entries if entry.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _unreadable(self.root, error.strerror or "the system refused") from error
 
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file at `name` changes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
@@ -79,7 +78,7 @@ class Template:
         variables: names that it uses from the context, over front matter, body and layouts. Never too few; a name
             that an included file takes from a loop around it is counted too.
         sensitive: names of values that no log, report or bundle may show.
-        runs_apart: whether it always renders in a child process.
+        runs_apart: whether it always renders in a child process; others do when their values are large.
         sources: the texts that it is made of.
     """
 
@@ -89,7 +88,7 @@ class Template:
         self.files = tuple(root / name for name, text in program.texts.items() if text is not None)
         self.variables = program.variables
         self.sensitive = program.sensitive
-        self.runs_apart = program.verdict.risk is not None
+        self.runs_apart = program.cost.risk is not None
         self.sources = Sources(program.main, dict(program.texts), program.email)
         self._program = program
         self._apart = apart
@@ -102,11 +101,12 @@ class Template:
             now: the start of the run, aware. It stands under `now` in the template, in UTC.
 
         Raises:
-            TemplateError: `context_invalid`, `template_undefined`, `template_value_refused`, `template_too_costly`.
+            TemplateError: `context_invalid`, `context_too_large`, `template_undefined`, `template_value_refused`,
+                `template_too_costly`.
             ConfigError: `extra_missing`, where a filter needs what is not installed.
         """
-        values = prepare(context, now)
-        if self._program.verdict.allows(values):
+        values, size = prepare(context, now)
+        if self._program.cost.allows(size):
             return Rendered(self._program.render(values))
         return Rendered(self._apart.render(self._program, values))
 
@@ -163,24 +163,14 @@ class Templates:
 
     def names(self) -> list[str]:
         """Return the names of all templates, in order."""
-        if not self.root.is_dir():
-            return []
-        with os.scandir(self.root) as entries:  # it knows which are folders without a look at each
-            return sorted(
-                entry.name
-                for entry in entries
-                if re.fullmatch(r"\w[\w-]*", entry.name) and entry.name != LAYOUTS and entry.is_dir()
-            )
+        return [name for name in self._folder.folders() if re.fullmatch(r"\w[\w-]*", name) and name != LAYOUTS]
 
     def variants(self, name: str) -> list[Variant]:
         """Return the files of a template, in order; none when there is no such template."""
         check_word("template", name)
-        folder = self._folder.path(name)
-        if not folder.is_dir():
-            return []
         return [
             Variant(parts["channel"], parts["locale"], path, "html" if parts["format"] == "html" else "txt")
-            for path in sorted(folder.iterdir())
+            for path in self._folder.entries(name)
             if (parts := _VARIANT.fullmatch(path.name)) and self._folder.has(f"{name}/{path.name}")
         ]
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
+_LONGEST_WORD: Final = 100
 _CODE: Final = re.compile(r"\{[{%](?!#).*?(?:[%}]\}|$)")
 
 
@@ -44,7 +45,7 @@ class Lines:
 def _column(line: str, word: str | None) -> int:
     """Return the column of `word` in the line's code; else that of the first code; else 1."""
     codes = list(_CODE.finditer(line))
-    if word:
+    if word and len(word) <= _LONGEST_WORD:
         pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
         for code in codes:
             if found := pattern.search(line, *code.span()):

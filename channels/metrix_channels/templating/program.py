@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count
 from typing import Any, Final
 
 from jinja2 import Template, nodes
-from jinja2 import TemplateError as JinjaError
 
 from ..errors import TemplateError
 from ..models import JsonValue
+from .context import MAX_SIZE
+from .cost import Cost
 from .diagnosis import Place, explain, template_of
 from .environment import Loader, Sandbox, run
 from .folder import shown
 from .front_matter import FieldPath, FrontMatter, split, title_of_subject
 from .lines import Lines
-from .risk import Verdict, judge, unit
-from .syntax import Reference, parse, references, strict_text, variables, walk
+from .syntax import (
+    Reference,
+    TokenBudget,
+    compile_tree,
+    compiling,
+    parse,
+    references,
+    strict_text,
+    variables,
+    walk,
+)
 
 MAX_FILES: Final = 30
 MAX_TEXTS: Final = 500
@@ -49,7 +60,7 @@ class Program:
         texts: of all files that it is made of, its own first; None for one that is absent and may be.
         variables: names that it takes from the context.
         sensitive: names of values that no log may show.
-        verdict: what is known of its costs.
+        cost: what is known of its costs.
 
     Raises:
         TemplateError: it cannot be read or compiled.
@@ -63,14 +74,16 @@ class Program:
         self._html = main.endswith(".html.j2")
         self._sandbox = Sandbox(html=self._html)
         self._trees: dict[str, tuple[nodes.Template, list[Reference]]] = {}
+        self._budget = TokenBudget()
         head, body, first_line = split(str(self.texts[main]), self._source(main))
         self._load(main, body, self._lines(main, first_line), (main,))
         self.sensitive = head.sensitive
         texts = self._parse_fields(head)
-        self.verdict = self._judge([tree for tree, _ in texts.values()])
-        self.variables = self._variables([tree for tree, _ in texts.values()])
+        fields = [tree for tree, _ in texts.values()]
+        self.variables = self._variables(fields)
         self._body = self._compile_files()
         self._fields = self._compile_fields(head, texts)
+        self.cost = Cost({name: tree for name, (tree, _) in self._trees.items()}, fields, html=self._html)
 
     def render(self, values: Values) -> dict[str, JsonValue]:
         """Return the fields of the message for `values`, which are plain data.
@@ -90,7 +103,7 @@ class Program:
 
     def too_costly(self, why: str) -> TemplateError:
         """Return the error for a rendering that was given up; it points at what makes it costly."""
-        risk = self.verdict.risk
+        risk = self.cost.heaviest(MAX_SIZE)
         because = f"; {risk.reason} makes it hard to bound" if risk else ""
         place = Place(self._lines(risk.file if risk else self.main), risk.line if risk else 1)
         return TemplateError(f"rendering was given up: {why}{because}", code="template_too_costly", location=place.at())
@@ -105,7 +118,7 @@ class Program:
 
     def _load(self, name: str, text: str, lines: Lines, chain: tuple[str, ...]) -> None:
         """Parse a file and all that it refers to; what is referred to comes first in `_trees`."""
-        tree = parse(self._sandbox, text, lines)
+        tree = parse(self._sandbox, text, lines, self._budget)
         found = references(tree, lines)
         for reference in found:
             place = lines.of_file(reference.line)
@@ -154,7 +167,7 @@ class Program:
         found = {}
         for path, (first, own) in head.lines.items():
             lines = Lines(self._source(self.main), str(self.texts[self.main]), first, own)
-            tree = parse(text_only, _text_at(head.fields, path), lines)
+            tree = parse(text_only, _text_at(head.fields, path), lines, self._budget)
             if (tag := next((n for n, _ in walk(tree) if isinstance(n, _NOT_IN_FIELDS)), None)) is not None:
                 raise TemplateError(
                     f"`{type(tag).__name__.lower()}` has no place in the front matter",
@@ -164,19 +177,13 @@ class Program:
             found[path] = tree, lines
         return found
 
-    def _judge(self, fields: list[nodes.Template]) -> Verdict:
-        return judge(
-            [
-                *(unit(name, tree, [ref.name for ref in refs]) for name, (tree, refs) in self._trees.items()),
-                *(unit(self.main, tree) for tree in fields),
-            ]
-        )
-
     def _variables(self, fields: list[nodes.Template]) -> frozenset[str]:
         used: dict[str, frozenset[str]] = {}
         for name, (tree, found) in self._trees.items():
-            used[name] = variables(tree, frozenset().union(*(used.get(ref.name, ()) for ref in found)))
-        return used[self.main].union(*map(variables, fields)) - {"now"}
+            with self._compiling(name):
+                used[name] = variables(tree, frozenset().union(*(used.get(ref.name, ()) for ref in found)))
+        with self._compiling(self.main):
+            return used[self.main].union(*map(variables, fields)) - {"now"}
 
     # -- compiling
 
@@ -188,16 +195,13 @@ class Program:
         return loader.compiled[self.main]
 
     def _compile(self, sandbox: Sandbox, tree: nodes.Template, name: str) -> Template:
-        strict_text(tree)
-        try:
-            code = sandbox.compile(tree, name, name)
-            return Template.from_code(sandbox, code, {})
-        except JinjaError as error:
-            message, line = str(error.message), getattr(error, "lineno", 1)
-        except (SyntaxError, RecursionError, ValueError, OverflowError, MemoryError):
-            message, line = "it is nested too deeply, or a number in it is too large", 1
-        place = Place(self._lines(name), line)
-        raise TemplateError(message, code="template_syntax", location=place.at())
+        with self._compiling(name):
+            strict_text(tree)
+            return compile_tree(sandbox, tree, name)
+
+    def _compiling(self, name: str) -> AbstractContextManager[None]:
+        """Raise what goes wrong with a tree, whose lines are those of its file, as the template's error."""
+        return compiling(self._lines(name).of_file)
 
     def _compile_fields(
         self, head: FrontMatter, texts: Mapping[FieldPath, tuple[nodes.Template, Lines]]

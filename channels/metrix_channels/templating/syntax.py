@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
-from attrs import frozen
-from jinja2 import TemplateSyntaxError, nodes
+from attrs import define, frozen
+from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.meta import TrackingCodeGenerator
 
-from ..errors import TemplateError
+from ..errors import MetrixChannelsError, TemplateError
 from ..printable import printable
 from .environment import Sandbox
 from .folder import shown
 from .lines import Lines
 
 MAX_TOKENS: Final = 10_000
+"""Of a template, with all of its files and the texts of its front matter."""
 MAX_DEPTH: Final = 60
 """Python's own limits of recursion are reached at about twice that."""
+
+_LARGEST_NUMBER: Final = 10**300
+"""Python refuses to write much larger whole numbers, and knows no larger floats."""
 
 
 @frozen
@@ -32,13 +37,47 @@ class Reference:
     optional: bool
 
 
-def parse(sandbox: Sandbox, text: str, lines: Lines) -> nodes.Template:
+@define
+class TokenBudget:
+    """How much code a template may still have, over all of its files."""
+
+    left: int = MAX_TOKENS
+
+
+@contextmanager
+def compiling(locate: Callable[[int], str]) -> Iterator[None]:
+    """Raise whatever goes wrong while a template is read or compiled as a `TemplateError` with its place.
+
+    Args:
+        locate: gives the place of a line, as Jinja counts lines there.
+    """
+    try:
+        yield
+    except MetrixChannelsError:
+        raise
+    except TemplateSyntaxError as error:
+        raise _syntax(error.message or "it cannot be read", locate(error.lineno)) from None
+    except SyntaxError as error:  # of the Python code that Jinja makes
+        words = re.sub(r"\bl_\d+_", "", error.msg)
+        raise _syntax(f"it cannot be compiled: {words}", locate(error.lineno or 1)) from None
+    except RecursionError:
+        raise _syntax("it is nested too deeply", locate(1)) from None
+    except ValueError:
+        raise _syntax("a number in it has too many digits", locate(1)) from None
+    except MemoryError:
+        raise TemplateError("compiling needs too much memory", code="template_too_costly", location=locate(1)) from None
+    except Exception as error:  # noqa: BLE001  whatever a template makes Jinja raise is the template's error
+        raise _syntax(f"it cannot be compiled ({type(error).__name__})", locate(1)) from None
+
+
+def parse(sandbox: Sandbox, text: str, lines: Lines, budget: TokenBudget) -> nodes.Template:
     """Parse a template.
 
     Args:
         sandbox: whose syntax, filters and tests count.
         text: of the template.
         lines: where the text stands in its file.
+        budget: is spent.
 
     Returns:
         The tree, its line numbers those of the file.
@@ -47,20 +86,15 @@ def parse(sandbox: Sandbox, text: str, lines: Lines) -> nodes.Template:
         TemplateError: `template_syntax`, also for an unknown filter or test; `template_too_costly` when it is larger
             than any message needs.
     """
-    try:
-        if next(islice(sandbox.lexer.tokeniter(text, None), MAX_TOKENS, None), None):
+    with compiling(lines.location):
+        budget.left -= sum(1 for _ in islice(sandbox.lexer.tokeniter(text, None), budget.left + 1))
+        if budget.left < 0:
             raise TemplateError(
                 f"the template has more than {MAX_TOKENS:,} pieces of code",
                 code="template_too_costly",
                 location=lines.location(1),
             )
         tree = sandbox.parse(text)
-    except TemplateSyntaxError as error:
-        raise _syntax(error.message or "it cannot be read", lines.location(error.lineno)) from None
-    except RecursionError:
-        raise _syntax("it is nested too deeply", lines.location(1)) from None
-    except ValueError:  # a number of more than 4,300 digits
-        raise _syntax("a number in it cannot be read", lines.location(1)) from None
     for node, depth in walk(tree):
         if depth > MAX_DEPTH:
             raise _syntax("it is nested too deeply", lines.location(node.lineno))
@@ -143,6 +177,28 @@ def strict_text(tree: nodes.Template) -> None:
         concat.nodes = [_as_string(node) for node in concat.nodes]
 
 
+def compile_tree(sandbox: Sandbox, tree: nodes.Template, name: str) -> Template:
+    """Compile a tree; its line numbers are those of its file.
+
+    Raises:
+        TemplateSyntaxError: Jinja cannot compile it.
+        SyntaxError: Python cannot; its line is that of the file too.
+    """
+    source = sandbox.compile(tree, name, name, raw=True)
+    try:
+        code = compile(source, name, "exec")
+    except SyntaxError as error:
+        error.lineno = _line_of_template(source, error.lineno or 1)
+        raise
+    return Template.from_code(sandbox, code, {})
+
+
+def _line_of_template(source: str, line: int) -> int:
+    """Return the template's line for one of the Python code that Jinja made of it: its last line pairs them."""
+    pairs = [(int(ours), int(pythons)) for ours, pythons in re.findall(r"(\d+)=(\d+)", source.rpartition("\n")[2])]
+    return max(((pythons, ours) for ours, pythons in pairs if pythons <= line), default=(1, 1))[1]
+
+
 def _as_string(node: nodes.Expr) -> nodes.Expr:
     if isinstance(node, nodes.Const) and isinstance(node.value, str):
         return node
@@ -151,13 +207,15 @@ def _as_string(node: nodes.Expr) -> nodes.Expr:
 
 def _check(node: nodes.Node, sandbox: Sandbox, lines: Lines) -> None:
     """Refuse what Jinja would find out later, or not at all."""
-    where = lines.location(node.lineno)
     if isinstance(node, nodes.Filter) and node.name not in sandbox.filters:
         raise _unknown("filter", node.name, list(sandbox.filters), lines, node.lineno)
     if isinstance(node, nodes.Test) and node.name not in sandbox.tests:
         raise _unknown("test", node.name, list(sandbox.tests), lines, node.lineno)
     if isinstance(node, nodes.ScopedEvalContextModifier):
+        where = lines.location(node.lineno)
         raise _syntax("`autoescape` cannot be changed: HTML is always escaped, text never", where)
+    if isinstance(node, nodes.Const) and isinstance(node.value, int | float) and abs(node.value) >= _LARGEST_NUMBER:
+        raise _syntax("a number in it is too large", lines.location(node.lineno))
 
 
 def _unknown(what: str, name: str, known: list[str], lines: Lines, line: int) -> TemplateError:

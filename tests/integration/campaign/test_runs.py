@@ -146,6 +146,33 @@ def test_a_template_that_fails_for_one_row_sends_nothing(project):
     assert "(2, 4)" in error.message
 
 
+def test_a_plan_whose_rows_are_too_costly_ends(project):
+    """Each costs its two seconds: after a few of them the plan says so, instead of trying a million."""
+    project.template("{{ first_name * 1000000000 }}")
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience([(f"u{at}", f"name {at}") for at in range(3_000)])
+        project.campaign()
+        error = refusal(project)
+    assert (error.code, error.exit_status, server.requests) == ("plan_failed", 2, [])
+    assert "template_too_costly" in error.message
+    assert "10 rows (1, 2, 3, 4, 5, …)" in error.message
+
+
+def test_values_that_are_too_large_name_their_row(project):
+    """The values of the campaign and of a row count together."""
+    project.template("{{ first_name|length }}{{ terms|length }}")
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience([("a", "x"), ("b", "x" * 60_000), ("c", "y")])
+        project.campaign(context={"terms": "x" * 960_000})
+        error = refusal(project)
+    assert (error.code, server.requests) == ("plan_failed", [])
+    assert "1 row (2)" in error.message
+    assert "context_too_large" in error.message
+    assert "$.terms" in error.message
+
+
 def test_each_row_has_one_fate(project):
     """Invalid before duplicate before suppressed; of equal recipients the first row counts."""
     (project.folder / "optout.csv").write_text("customUserId\nu2\n")

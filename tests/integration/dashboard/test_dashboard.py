@@ -142,7 +142,7 @@ def test_templates_are_previewed(client, project):
     page = client.get("/templates/offer").text
     assert "سلام &lt;script&gt;" in page
     assert "offer" in client.get("/templates").text
-    assert client.get("/templates/..%2f..").status_code in (404, 500)
+    assert client.get("/templates/..%2f..").status_code in (404, 422)
     assert "template_path_refused" in client.get("/templates/.hidden").text
 
 
@@ -152,10 +152,43 @@ def test_what_cannot_be_shown_says_why(client, project):
     assert (missing.status_code, "run_missing" in missing.text) == (404, True)
     project.config.write_text("{")
     broken = client.get("/channels")
-    assert broken.status_code == 500
+    assert broken.status_code == 422
     with client.stream("GET", "/changes") as stream:
         assert next(stream.iter_lines()).startswith("data: ")
     assert "yaml_invalid" in broken.text
+
+
+@pytest.mark.parametrize(
+    ("template", "code"),
+    [
+        ("x\n{% block a %}{% endblock %}\n{% block a %}{% endblock %}", "template_syntax"),
+        ("{% for loop in a %}{% endfor %}", "template_syntax"),
+        ("{{ a|default(x=1, x=2) }}", "template_syntax"),
+        ("{{ 0x" + "f" * 5000 + " }}", "template_syntax"),
+        ("{% for a in b %}" * 25 + "{% endfor %}" * 25, "template_syntax"),
+        ("{{ 'a' * 10**9 }}", "template_too_costly"),
+        ("{{ '\\ud800' }}", "field_invalid"),
+        ("---\ntitle: [\n---\nx", "yaml_invalid"),
+    ],
+)
+def test_no_template_is_a_fault_of_a_page(client, project, template, code):
+    """Whatever stands in a template, its page and its mail are shown, with what is wrong; the others go on."""
+    folder = project.folder / "templates" / "odd"
+    folder.mkdir()
+    (folder / "sms.txt.j2").write_text(template, encoding="utf-8")
+    page = client.get("/templates/odd")
+    assert (page.status_code, code in page.text) == (200, True)
+    assert client.get("/mails/odd/sms").status_code == 200
+    assert client.get("/templates").status_code == 200
+    assert client.get("/templates/offer").status_code == 200
+
+
+@pytest.mark.parametrize("sample", ["[1]", "a: [", "a: &x 1", '"\\ud800": 1', "now: 1", "first_name: {a: [.nan]}"])
+def test_no_sample_is_a_fault_of_a_page(client, project, sample):
+    """A sample that cannot be read is named; the page is no fault of the server."""
+    (project.folder / "templates" / "offer" / "sample.yaml").write_text(sample, encoding="utf-8")
+    assert client.get("/templates/offer").status_code in (200, 422)
+    assert client.get("/mails/offer/sms").status_code == 200
 
 
 def test_an_order_that_cannot_be_carried_out_says_why(project):

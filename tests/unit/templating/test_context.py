@@ -55,7 +55,7 @@ def test_plain_data_comes_in_unchanged() -> None:
         "i": NOW,
         "j": Decimal("1.5"),
     }
-    assert prepare(values, NOW) == {**values, "now": NOW}
+    assert prepare(values, NOW)[0] == {**values, "now": NOW}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_plain_data_comes_in_unchanged() -> None:
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_subclass_comes_in_as_plain_data(value: Any, plain: Any, deep: bool) -> None:
     """Nothing with methods of its own gets in, at any depth."""
-    got = prepare({"v": [value] if deep else value}, NOW)["v"]
+    got = prepare({"v": [value] if deep else value}, NOW)[0]["v"]
     got = got[0] if deep else got
     assert got == plain
     assert type(got) is type(plain)
@@ -119,7 +119,7 @@ def test_data_in_itself_is_refused() -> None:
 def test_now_is_the_start_of_the_run_in_utc() -> None:
     """`now` is reserved, aware, and UTC."""
     tehran = NOW.astimezone(timezone(timedelta(hours=3, minutes=30)))
-    assert prepare({}, tehran)["now"].utcoffset() == timedelta(0)
+    assert prepare({}, tehran)[0]["now"].utcoffset() == timedelta(0)
     with pytest.raises(TemplateError, match="now"):
         prepare({"now": "x"}, NOW)
     with pytest.raises(TemplateError):
@@ -131,3 +131,44 @@ def test_the_callers_mapping_stays_as_it_is() -> None:
     context = {"a": "x"}
     prepare(context, NOW)
     assert context == {"a": "x"}
+
+
+@pytest.mark.parametrize(
+    ("value", "at"),
+    [
+        ("x" * 1_000_001, "$.big"),
+        (["x"] * 200_000, "$.big"),
+        ([[]] * 200_000, "$.big"),
+        ({str(at): None for at in range(100_000)}, "$.big"),
+        ({"x" * 600_000: "y" * 600_000}, "$.big"),
+        ([{"a": "x" * 500}] * 3_000, "$.big"),
+        ([10**300] * 5_000, "$.big"),
+        ([1.5] * 50_000, "$.big"),
+    ],
+)
+def test_values_have_a_size(value: object, at: str) -> None:
+    """Text, digits and items count, however they are nested; the error names the largest value."""
+    for context in ({"big": value, "name": "Sara"}, {"name": "Sara", "n": 1, "big": value}):
+        with pytest.raises(TemplateError) as caught:
+            prepare(context, NOW)
+        assert caught.value.code == "context_too_large"
+        assert at in caught.value.message
+
+
+def test_many_small_values_are_too_large_together() -> None:
+    """The limit holds for one message's values as a whole."""
+    with pytest.raises(TemplateError, match=r"\$\.v7"):
+        prepare({f"v{at}": "x" * (90_000 + (at == 7)) for at in range(20)}, NOW)
+
+
+def test_large_values_of_real_use_come_in() -> None:
+    """A mail's whole text, and a list of a thousand items."""
+    items = [{"name": "x" * 100, "price": 125_000, "url": "https://shop.example/" + "x" * 80} for _ in range(1_000)]
+    assert prepare({"html": "x" * 500_000, "items": items}, NOW)[1] < 1_000_000
+
+
+@pytest.mark.parametrize("number", [Decimal("1E+9999999"), Decimal("1E-9999999"), Decimal("1" * 2000), 10**1300])
+def test_a_number_is_as_long_as_it_is_written_out(number: object) -> None:
+    """`int` would write the zeros of an exponent out."""
+    with pytest.raises(TemplateError, match="thousand digits"):
+        prepare({"n": number}, NOW)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from metrix_channels.errors import TemplateError
+from metrix_channels.templating.environment import NameMissing, Sandbox
 from metrix_channels.templating.program import Program
 
 Render = Callable[..., dict[str, Any]]
@@ -165,6 +166,18 @@ def test_an_if_without_else_is_an_error_when_it_gives_nothing(render: Render) ->
         ("\n{% extends name %}", 2, ""),
         ("\n{% include ['a', 'b'] %}", 2, ""),
         ("\n{% import name as x %}", 2, ""),
+        ("{% block a %}{% endblock %}\n{% block a %}{% endblock %}", 2, ""),
+        ("\n{% for loop in a %}{% endfor %}", 2, ""),
+        ("\n{% for x in a %}{% set loop = 1 %}{% endfor %}", 2, ""),
+        ("\n{% macro m(a, a) %}{% endmacro %}", 2, ""),
+        ("\n\n{{ a|default(x=1, x=2) }}", 3, ""),
+        ("\n{% macro m(a=1, b) %}{% endmacro %}", 2, ""),
+        ("\n{{ 1e999 }}", 2, ""),
+        ("\n{{ 0x" + "f" * 5000 + " }}", 2, ""),
+        ("\n{% block a-b %}{% endblock %}", 2, ""),
+        ("\n{% block a required %}x{% endblock %}", 2, ""),
+        ("---\ntitle: x\n---\n{% block a %}{% endblock %}\n{% block a %}{% endblock %}", 5, ""),
+        ("---\ntitle: '{{ a|default(x=1, x=2) }}'\n---\nx", 2, ""),
     ],
 )
 def test_what_cannot_be_compiled_names_the_line(text: str, line: int, hint: str, render: Render) -> None:
@@ -174,6 +187,59 @@ def test_what_cannot_be_compiled_names_the_line(text: str, line: int, hint: str,
     assert caught.value.code == "template_syntax"
     assert f"t/sms.txt.j2:{line}:" in (caught.value.location or "")
     assert hint in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"main": "{% include 'l' %}", "l": "\n{% block a %}{% endblock %}{% block a %}{% endblock %}"}, "root/l:2:1"),
+        ({"main": "{% extends 'l' %}", "l": "\n\n{{ f(x=1, x=2) }}"}, "root/l:3:1"),
+    ],
+)
+def test_what_another_file_cannot_be_compiled_for_names_that_file(files: dict[str, str], place: str) -> None:
+    """An included or extended file that is wrong is named with its own line."""
+    with pytest.raises(TemplateError) as caught:
+        Program("main", files.__getitem__, "root", email=False)
+    assert (caught.value.code, caught.value.location) == ("template_syntax", place)
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, ValueError, OverflowError, KeyError, SyntaxError])
+def test_whatever_jinja_raises_is_the_templates_error(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that nobody thought of is one of the template too, with its place."""
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise error("secret")
+
+    for method in ("parse", "_generate"):
+        with monkeypatch.context() as patched:
+            patched.setattr(Sandbox, method, fail)
+            with pytest.raises(TemplateError) as caught:
+                body("{{ a }}", {"a": 1})
+        assert (caught.value.location or "").startswith("root/t/x.txt.j2:1:")
+
+
+def test_a_template_has_so_much_code_in_all_its_files() -> None:
+    """Files that are small enough each are too much together; so are the texts of a front matter."""
+    files = {f"l{at}": "{{ a }}" * 500 for at in range(10)}
+    files["main"] = "".join(f"{{% include 'l{at}' %}}" for at in range(10))
+    front = {"main": "---\n" + "".join(f"f{at}: '{'{{ a }}' * 100}'\n" for at in range(50)) + "---\nx"}
+    for texts in (files, front):
+        with pytest.raises(TemplateError, match="pieces of code") as caught:
+            Program("main", texts.__getitem__, "root", email=False)
+        assert caught.value.code == "template_too_costly"
+
+
+@pytest.mark.parametrize("name", ["range", "dict", "lipsum", "cycler", "joiner", "namespace"])
+def test_no_name_is_there_but_the_contexts(name: str, render: Render) -> None:
+    """What Jinja makes global elsewhere is a column like any other: counted, and undefined where it is not given."""
+    template = Program("t/x.txt.j2", lambda _name: f"{{{{ {name} }}}}", "root", email=False)
+    assert template.variables == {name}
+    assert template.render({name: "column"})["body"] == "column"
+    with pytest.raises(NameMissing):
+        Sandbox(html=False).from_string(f"{{{{ {name} }}}}").render()
+    with pytest.raises(TemplateError) as caught:
+        render(f"{{{{ {name} }}}}")
+    assert caught.value.code == "template_undefined"
 
 
 def test_a_foreign_error_shows_no_value(render: Render) -> None:

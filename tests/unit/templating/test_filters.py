@@ -100,3 +100,30 @@ def test_numbers_are_never_guessed(text: str, render: Render) -> None:
     with pytest.raises(TemplateError) as caught:
         render(text)
     assert caught.value.code == "template_value_refused"
+
+
+@pytest.mark.parametrize("test", ["even", "odd", "divisibleby(3)", "divisibleby('3')"])
+def test_only_numbers_are_divided(test: str, render: Render) -> None:
+    """Of a text, `%` would make a format, as wide as its author likes."""
+    with pytest.raises(TemplateError) as caught:
+        render("{{ 1 if v is " + test + " else 2 }}", {"v": "%999999999d" if "'" not in test else 6})
+    assert caught.value.code == "template_value_refused"
+
+
+def test_numbers_are_divided(render: Render) -> None:
+    """As in Jinja."""
+    assert (
+        render("{{ 'a' if 6 is even }}{{ 'b' if 6 is divisibleby 3 }}{{ 'c' if 6 is odd else 'd' }}")["body"] == "abd"
+    )
+
+
+def test_int_reads_no_more_digits_than_python_does(render: Render) -> None:
+    """Whatever the process is set to: reading digits takes the square of the time."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        with pytest.raises(TemplateError) as caught:
+            render("{{ v|int }}", {"v": "1" * 500_000})
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert caught.value.code == "template_value_refused"

@@ -33,7 +33,7 @@ def test_blocks_and_super() -> None:
         base="<{% block a %}A{% endblock %}>",
     )
     assert made.render({"x": 1}) == {"body": "<A+1>"}
-    assert made.verdict.risk is None
+    assert made.cost.risk is None
 
 
 def test_variables_are_those_of_all_files() -> None:
