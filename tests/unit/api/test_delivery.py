@@ -181,6 +181,31 @@ def test_a_verification_withdrawn_between_attempts_stops_the_next_one():
     assert (result.outcome, result.problem.code, len(metrix.requests)) == ("not_sent", "channel_unverified", 1)
 
 
+@pytest.mark.parametrize("ends", ["refused", "stopped", "too late"])
+def test_doubt_outlives_the_attempt_that_is_never_made(ends, monkeypatch):
+    """What may have been taken is unknown, never `not_sent`, which would free its key: whatever ends the retries."""
+    admissions = 0
+
+    async def admit():
+        nonlocal admissions
+        admissions += 1
+        if admissions == 1:
+            return None
+        if ends == "too late":
+            await asyncio.sleep(60)
+        if ends == "stopped":
+            deliveries[0].stop.set()
+        return problem("channel_unverified", "Withdrawn.") if ends == "refused" else None
+
+    deliveries = []
+    run = Delivery.run
+    monkeypatch.setattr(Delivery, "run", lambda self, parts: (deliveries.append(self), run(self, parts))[1])
+    metrix = Metrix([LOST, OK])
+    [result] = deliver(metrix, admit=admit, deadline=0.5)
+    assert (result.outcome, len(metrix.requests)) == ("unknown", 1)
+    assert "An earlier attempt may have been taken" in result.problem.message
+
+
 def test_the_deadline_ends_the_retries(monkeypatch):
     """A wait that would go past it is not waited for."""
     monkeypatch.setattr(delivery, "backoff", lambda failures, rng: 0.2)
