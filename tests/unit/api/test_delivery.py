@@ -240,16 +240,15 @@ def test_an_attempt_gets_no_more_time_than_the_delivery_has_left():
 
 def test_a_stop_ends_the_wait_for_the_next_attempt(monkeypatch):
     """A process that is asked to end does not sleep through its backoff first."""
-    monkeypatch.setattr(delivery, "backoff", lambda failures, rng: 3_000.0)
     metrix = Metrix([BUSY, OK])
 
     async def run():
-        stop = asyncio.Event()
+        stop, waits = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(delivery, "backoff", lambda failures, rng: waits.set() or 3_000.0)
         policy = Policy(max_attempts=5, timeout=1, deadline=3_600, on_ambiguous=RETRY)
         stopped = Delivery(metrix.post, metrix, policy, asyncio.Semaphore(1), admitted, stop, random.Random(1))
         under_way = asyncio.create_task(stopped.run([Part(("u1",))]))
-        while metrix.log != ["intend", "post", "settle"]:
-            await asyncio.sleep(0)
+        await waits.wait()
         stop.set()
         async with asyncio.timeout(60):
             return await under_way
