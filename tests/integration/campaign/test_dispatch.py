@@ -190,6 +190,35 @@ def test_hold_never_repeats_a_doubtful_request(project):
     assert len(server.twice) == 3
 
 
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_doubt_from_before_is_held_once_that_is_asked_for(project, approved):
+    """Halted in the middle of repetitions: on_ambiguous counts as it is when the run goes on.
+
+    Who approved of a doubtful batch approved of one more request for it, and not of whatever becomes of that one.
+    """
+    with AccountingServer(always(Taken(500))) as server:
+        project.configure(server.url, batch_size=1, concurrency=1)
+        project.audience(people(1))
+        if approved:
+            project.campaign(on_ambiguous="hold")
+            assert run(project)["unknown"] == 1
+        project.campaign(on_ambiguous="retry")
+        answers = iter([Taken(500), Taken(403, taken=False)])
+        server.script = lambda *_: next(answers)
+        if approved:
+            with project.notifier() as notifier:
+                halted = notifier.campaigns.retry("offer", "unknown").as_dict()
+        else:
+            halted = run(project)
+        assert (halted["state"], halted["pending"]) == ("halted", 1)
+        made = len(server.requests)
+        server.script = always(Taken())
+        project.campaign(on_ambiguous="hold")
+        found = run(project)
+    assert (found["state"], found["unknown"], found["accepted"]) == ("finished_with_errors", 1, 0)
+    assert len(server.requests) == made
+
+
 def test_too_many_failures_halt_it(project):
     """limits.max_failures; raised, it goes on."""
     answers = iter([Taken(400, taken=False)] * 3)
