@@ -21,6 +21,7 @@ from metrix_channels.ledger import (
     purge,
     sqlite,
 )
+from metrix_channels.ledger.runs import note
 from metrix_channels.outcomes import Outcome, Receipt, iso_utc
 
 NOW = datetime.now(UTC)
@@ -135,7 +136,7 @@ def planned(ledger, state):
         said = "recipient-1 quoted back"
         trouble = Trouble(1, 0, iso_utc(NOW), "refused", 400, said, said)
         await book.hold(record.id).commit(Changes(troubles=[trouble]), tally)
-        await book.note(record.id, "suppressed", "recipient-1")
+        await database.transact(lambda connection: note(connection, record.id, "suppressed", "recipient-1"))
         await book.leave(record.id, state, tally)
         await database.close()
         return tally
