@@ -2,11 +2,13 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from metrix_channels.errors import LedgerError, problem
 from metrix_channels.ledger import (
+    OVER,
     Changes,
     Draft,
     Entry,
@@ -21,7 +23,7 @@ from metrix_channels.ledger import (
     purge,
     sqlite,
 )
-from metrix_channels.ledger.runs import note
+from metrix_channels.ledger.runs import note, seal_run
 from metrix_channels.outcomes import Outcome, Receipt, iso_utc
 
 NOW = datetime.now(UTC)
@@ -124,6 +126,11 @@ def test_a_damaged_row_is_not_sealed_anew(damage, ledger):
 def planned(ledger, state):
     """Put a run into a ledger's file, as a process leaves it that sent it."""
 
+    def leave(connection, run):
+        note(connection, run, "suppressed", "recipient-1")
+        over = iso_utc(NOW) if state in OVER else None
+        seal_run(connection, run, state=state.value, owner=None, finished_at=over)
+
     async def run():
         database = ledger.open()
         book = SoleRunBook(database)
@@ -136,8 +143,7 @@ def planned(ledger, state):
         said = "recipient-1 quoted back"
         trouble = Trouble(1, 0, iso_utc(NOW), "refused", 400, said, said)
         await book.hold(record.id).commit(Changes(troubles=[trouble]), tally)
-        await database.transact(lambda connection: note(connection, record.id, "suppressed", "recipient-1"))
-        await book.leave(record.id, state, tally)
+        await database.transact(partial(leave, run=record.id))
         await database.close()
         return tally
 
