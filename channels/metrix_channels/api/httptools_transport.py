@@ -24,7 +24,6 @@ from .transport import Endpoint
 
 _KEEP_IDLE: Final = 5.0
 _LONGEST_HEAD: Final = 64 * 1024
-_SWITCHED: Final = 101
 
 
 class HttptoolsTransport:
@@ -106,9 +105,6 @@ class HttptoolsTransport:
             self._idle.append(connection)
         else:
             connection.abort()
-        if answer.status == _SWITCHED:
-            # What became of the request is not said, and what follows would be no HTTP.
-            return Failure(Stage.BEGUN, f"the connection was switched to another protocol ({answer.status})")
         if not answer.has_head:
             return self._failure(Stage.BEGUN, answer.trouble or "the connection was closed without an answer")
         return reply_of(answer.status, answer.headers.get, bytes(answer.body), self._redactor, whole=answer.is_whole)
@@ -118,7 +114,6 @@ class HttptoolsTransport:
             return self._failure(Stage.NOT_BEGUN, reason)
         if not connection.answer.has_head:
             connection.answer.trouble = reason
-        connection.may_be_kept = False
         return self._answered(connection)
 
     def _failure(self, stage: Stage, reason: str) -> Failure:
@@ -198,7 +193,9 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.answer.status = self._parser.get_status_code()
+            # What became of the request is not said, and what follows would be no HTTP.
+            status = self._parser.get_status_code()
+            self.answer.trouble = f"the connection was switched to another protocol ({status})"
             self._end()
         except httptools.HttpParserError as error:
             self.answer.trouble = f"the answer is no HTTP ({error})"

@@ -41,8 +41,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        # More digits than these would only be converted to be clamped.
-        seconds = float(text) if len(text) <= 9 else LONGEST_RETRY_AFTER
+        seconds = float(text)  # infinity at the worst, whatever their number
     else:
         moment = _moment(text)
         if moment is None:

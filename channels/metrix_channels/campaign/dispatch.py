@@ -347,7 +347,7 @@ class Dispatch:
                     self._too_large = min(size, self._too_large or size)
                 self._divide(batch)
             case Step.TRY_AGAIN:
-                self._try_again(batch, verdict, exchange)
+                self._try_again(batch)
             case Step.FINISH:
                 self._finish(batch, part, verdict, rest)
 
@@ -362,10 +362,10 @@ class Dispatch:
             return None
         return self._breaker.failed(verdict)
 
-    def _try_again(self, batch: Batch, verdict: Verdict, exchange: Exchange) -> None:
-        wait = max(backoff(batch.tries, self._rng), asked_to_wait(exchange) or 0.0)
+    def _try_again(self, batch: Batch) -> None:
         self._move(batch, BatchState.PENDING)
-        self._queue.add_later(batch, wait)
+        # When Metrix asks for a longer wait, the holdback holds this batch back with all others.
+        self._queue.add_later(batch, backoff(batch.tries, self._rng))
 
     def _finish(self, batch: Batch, part: Part, verdict: Verdict, rest: bytes) -> None:
         result = conclude(part, verdict)

@@ -61,9 +61,6 @@ class Connection(Protocol):
     def time(self) -> float:
         """Return seconds since 1970, by a clock that all processes of the ledger share."""
 
-    def overwrite_deleted(self) -> None:
-        """Leave nothing of what is deleted from here on in the file, where the database can do that."""
-
     def need_not_last(self) -> None:
         """Let this transaction be lost when the machine fails: for what is worth nothing then."""
 

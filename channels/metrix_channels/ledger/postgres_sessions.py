@@ -82,9 +82,6 @@ class PostgresConnection:
         """See `Connection`."""
         return self.clock()
 
-    def overwrite_deleted(self) -> None:
-        """Do nothing: PostgreSQL's vacuum takes the place of what is deleted."""
-
     def need_not_last(self) -> None:
         """See `Connection`."""
         self.raw.execute("SET LOCAL synchronous_commit = off")

@@ -41,7 +41,9 @@ class Purged:
 
 
 async def purge(database: Database, before: datetime) -> Purged:
-    """Forget recipients and values of what was over before a moment. What is deleted is overwritten in the file.
+    """Forget recipients and values of what was over before a moment.
+
+    SQLite overwrites in the file what is deleted; PostgreSQL's vacuum reuses its place.
 
     Args:
         database: the ledger's file.
@@ -52,7 +54,6 @@ async def purge(database: Database, before: datetime) -> Purged:
     """
     limit = iso_utc(before)
     purged = Purged()
-    await database.transact(lambda connection: connection.overwrite_deleted())
     while count := await database.transact(lambda connection: _forget_sends(connection, limit)):
         purged.sends += count
     for run in await database.transact(lambda connection: _runs_over(connection, limit)):

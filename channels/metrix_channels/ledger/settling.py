@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 
 from ..models import OnAmbiguous
-from .marks import DOUBT, Batch, BatchState, Parcel
+from .marks import APPROVED, DOUBT, Batch, BatchState, Parcel
 from .run_records import Draft, Skip, SkipReason, Tally
 
 Mark = Callable[[Parcel, Tally], None]
@@ -57,7 +57,7 @@ def interrupted(on_ambiguous: OnAmbiguous) -> Mark:
     def mark(parcel: Parcel, tally: Tally) -> None:
         for batch in parcel.taken():
             if batch.state is BatchState.SENDING:
-                batch.flags |= DOUBT
+                batch.flags = (batch.flags | DOUBT) & ~APPROVED  # what was approved of is this very request
                 move(batch, after, tally)
 
     return mark

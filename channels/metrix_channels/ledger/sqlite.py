@@ -69,10 +69,6 @@ class SqliteConnection(sqlite3.Connection):
         """See `Connection`."""
         return time.time()
 
-    def overwrite_deleted(self) -> None:
-        """See `Connection`."""
-        self.execute("PRAGMA secure_delete = ON")
-
     def need_not_last(self) -> None:
         """Do nothing: a transaction costs the same."""
 
@@ -277,6 +273,8 @@ def _in_transaction(connection: SqliteConnection, work: Work[T]) -> T:
 def _set_up(connection: SqliteConnection, path: Path, identity: str) -> None:
     journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
     connection.execute("PRAGMA trusted_schema = OFF")
+    # From the first write on: a row that a purge forgets was moved about by updates before, and left copies of itself.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute(f"PRAGMA journal_mode = {journal}")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")

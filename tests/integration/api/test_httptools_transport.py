@@ -1,6 +1,7 @@
 """What is particular to the fast wire: where it is used, and what it does with connections."""
 
 import asyncio
+import contextlib
 import os
 
 import pytest
@@ -13,6 +14,7 @@ from support.project import API_KEY, post
 
 pytest.importorskip("httptools")
 
+from metrix_channels.api import httptools_transport
 from metrix_channels.api.httptools_transport import HttptoolsTransport
 
 REDACTOR = Redactor(Secret(API_KEY))
@@ -79,11 +81,25 @@ def test_a_line_break_in_a_header_is_not_sent(header):
     assert server.requests == []
 
 
-def test_a_head_without_an_end_is_given_up():
-    """Before it fills the memory."""
-    with FaultServer([Answer(200, b"", {f"X-{at}": "x" * 1_000 for at in range(200)})]) as server:
-        found = post(server.url, wire=HttptoolsTransport)
-    assert isinstance(found, Reply) or found.stage is Stage.BEGUN
+def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch):
+    """The server may be closing it just now, and then the request would be in doubt."""
+    monkeypatch.setattr(httptools_transport, "_KEEP_IDLE", 0.0)
+
+    async def run(url):
+        transport = HttptoolsTransport(Endpoint(url), REDACTOR)
+        for _ in range(2):
+            await transport.post("/push", {}, b"{}", 2)
+        await transport.close()
+
+    with FaultServer() as server:
+        asyncio.run(run(server.url))
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_protocol_switch_is_named():
+    """Nothing else would tell why there is no answer."""
+    with FaultServer([Answer(101, b"", {"Upgrade": "websocket", "Connection": "upgrade"})]) as server:
+        assert "another protocol (101)" in post(server.url, wire=HttptoolsTransport).reason
 
 
 def test_an_attempt_that_is_cancelled_keeps_no_connection():
@@ -109,7 +125,10 @@ def test_a_second_answer_belongs_to_no_request():
     """It changes nothing about the first, and the connection is not used again."""
 
     async def run():
-        heads = (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno")
+        heads = (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.1 500 No\r\nContent-Length: 2\r\nContent-Type: text/html\r\n\r\nno",
+        )
         connections = []
 
         async def serve(reader, writer):
@@ -128,5 +147,39 @@ def test_a_second_answer_belongs_to_no_request():
         return found, len(connections)
 
     found, connections = asyncio.run(run())
-    assert [(reply.status, reply.body) for reply in found] == [(200, "ok"), (200, "ok")]
+    assert found == [Reply(200, "ok"), Reply(200, "ok")]
     assert connections == 2
+
+
+def test_what_arrives_while_nothing_is_asked_ends_the_connection():
+    """The next request would take a late second answer for its own."""
+
+    async def run():
+        answered, closed, connections = asyncio.Event(), asyncio.Event(), []
+
+        async def serve(reader, writer):
+            connections.append(writer)
+            while (await reader.readline()).strip():
+                continue
+            await reader.readexactly(2)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await answered.wait()
+            writer.write(b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno")
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            closed.set()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        transport = HttptoolsTransport(Endpoint(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"), REDACTOR)
+        first = await transport.post("/push", {}, b"{}", 5)
+        answered.set()
+        async with asyncio.timeout(20):
+            await closed.wait()
+        second = await transport.post("/push", {}, b"{}", 5)
+        await transport.close()
+        for writer in connections:
+            writer.transport.abort()
+        server.close()
+        return first, second
+
+    assert asyncio.run(run()) == (Reply(200, "ok"), Reply(200, "ok"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import logging
 import threading
 import time
 
@@ -41,6 +42,15 @@ def test_a_request_arrives_as_it_was_given(post):
     assert (request.method, request.path, request.body) == ("POST", "/push", b'{"secret": "body"}')
     assert request.headers["x-api-key"] == API_KEY
     assert (reply.status, reply.body, reply.whole) == (200, '{"ok": true}', True)
+
+
+def test_the_http_library_logs_nothing(post, caplog):
+    """Below WARNING it would print every header of the answer, and what a server says in them."""
+    caplog.set_level(logging.DEBUG)
+    with FaultServer([Answer(403, b"{}", {"X-Said": f"wrong key: {API_KEY}"})]) as server:
+        post(server.url)
+    assert not [record for record in caplog.records if record.name.startswith(("httpx", "httpcore"))]
+    assert API_KEY not in caplog.text
 
 
 # -- how far it got
@@ -102,6 +112,32 @@ def test_a_protocol_switch_that_nobody_asked_for_is_ambiguous(post):
     """101 is no refusal: what became of the request is not said."""
     with FaultServer([Answer(101, b"", {"Upgrade": "websocket", "Connection": "upgrade"})]) as server:
         assert judge(post(server.url)).disposition is Disposition.AMBIGUOUS
+
+
+def test_a_body_without_a_length_that_breaks_off_is_not_whole(post):
+    """Its end is that of the connection, and a reset is no end."""
+
+    class BreaksOff:
+        def play(self, conversation):
+            conversation.send(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"message": "rec')
+            conversation.stopping.wait(0.2)  # so that this much is read before the reset arrives
+            return Reset().play(conversation)
+
+    with FaultServer([BreaksOff()]) as server:
+        assert judge(post(server.url)).disposition in (Disposition.UNREADABLE, Disposition.AMBIGUOUS)
+
+
+def test_what_comes_before_the_answer_says_nothing_of_it(post):
+    """Early hints have headers of their own: a page that they announce is not the answer."""
+
+    class Hints:
+        def play(self, conversation):
+            conversation.send(b"HTTP/1.1 103 Early Hints\r\nContent-Type: text/html\r\nRetry-After: 9\r\n\r\n")
+            conversation.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            return True
+
+    with FaultServer([Hints()]) as server:
+        assert post(server.url) == Reply(200, "{}")
 
 
 # -- one deadline for the whole attempt
@@ -187,6 +223,34 @@ def test_no_more_than_64_kib_of_a_huge_answer_are_read(post):
         reply = post(server.url)
     assert (reply.status, len(reply.body)) == (200, READ_AT_MOST)
     assert server.bytes_sent < 20_000_000  # what fits into the buffers of the sockets
+
+
+def test_a_head_without_an_end_is_given_up(post):
+    """Before it fills the memory, and long before the attempt's time is over."""
+
+    class Endless:
+        def play(self, conversation):
+            conversation.send(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                conversation.send(b"X-More: %b\r\n" % (b"x" * 1_000))
+
+    with FaultServer([Endless()]) as server:
+        failure = post(server.url, seconds=60)
+    assert (type(failure), failure.stage) == (Failure, Stage.BEGUN)
+    assert "no answer within" not in failure.reason
+
+
+def test_the_attempt_after_a_huge_answer_is_as_good_as_new(transport_to):
+    """What was not read of it holds nothing up."""
+
+    async def run(url):
+        transport = transport_to(url)
+        bodies = [len((await transport.post("/push", {}, b"{}", 20)).body) for _ in range(2)]
+        await transport.close()
+        return bodies
+
+    with FaultServer([Huge(), Answer(200, b"fresh")]) as server:
+        assert asyncio.run(run(server.url)) == [READ_AT_MOST, len("fresh")]
 
 
 def test_a_compressed_bomb_stays_small(post):
@@ -290,6 +354,25 @@ def test_a_connection_is_kept_for_the_next_request(transport_to):
     with FaultServer() as server:
         asyncio.run(run(server.url))
     assert {request.connection for request in server.requests} == {1}
+
+
+def test_a_connection_that_the_server_wants_closed_is_not_kept(transport_to):
+    """Also when the server has not closed it yet: a request that it reads no more would be in doubt."""
+
+    class Announces:
+        def play(self, conversation):
+            Answer(200, b"{}", {"Connection": "close"}).play(conversation)
+            return True
+
+    async def run(url):
+        transport = transport_to(url)
+        for _ in range(2):
+            await transport.post("/push", {}, b"{}", 2)
+        await transport.close()
+
+    with FaultServer([Announces()]) as server:
+        asyncio.run(run(server.url))
+    assert [request.connection for request in server.requests] == [1, 2]
 
 
 def test_a_kept_connection_that_the_server_closed_costs_nothing(transport_to):

@@ -1,11 +1,12 @@
 """What a run does when Metrix, or the way to it, fails: at what cost, and in what state it is left."""
 
+import asyncio
 import time
 from threading import Timer
 
 import pytest
 
-from metrix_channels import ChannelUnverified
+from metrix_channels import AsyncNotifier, ChannelUnverified
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import balance, people
 from support.fault_server import refusing_address
@@ -188,6 +189,97 @@ def test_hold_never_repeats_a_doubtful_request(project):
             again = notifier.campaigns.retry("offer", "unknown").as_dict()
     assert (again["state"], again["unknown"], again["accepted"], again["possible_duplicates"]) == ("finished", 0, 20, 3)
     assert len(server.twice) == 3
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_doubt_from_before_is_held_once_that_is_asked_for(project, approved):
+    """Halted in the middle of repetitions: on_ambiguous counts as it is when the run goes on.
+
+    Who approved of a doubtful batch approved of one more request for it, and not of whatever becomes of that one.
+    """
+    with AccountingServer(always(Taken(500))) as server:
+        project.configure(server.url, batch_size=1, concurrency=1)
+        project.audience(people(1))
+        if approved:
+            project.campaign(on_ambiguous="hold")
+            assert run(project)["unknown"] == 1
+        project.campaign(on_ambiguous="retry")
+        answers = iter([Taken(500), Taken(403, taken=False)])
+        server.script = lambda *_: next(answers)
+        if approved:
+            with project.notifier() as notifier:
+                halted = notifier.campaigns.retry("offer", "unknown").as_dict()
+        else:
+            halted = run(project)
+        assert (halted["state"], halted["pending"]) == ("halted", 1)
+        made = len(server.requests)
+        server.script = always(Taken())
+        project.campaign(on_ambiguous="hold")
+        found = run(project)
+    assert (found["state"], found["unknown"], found["accepted"]) == ("finished_with_errors", 1, 0)
+    assert len(server.requests) == made
+
+
+def test_a_refusal_after_a_doubt_is_unknown(project):
+    """The first request may have been taken: that Metrix refuses the second one settles nothing."""
+    answers = iter([Taken(500), Taken(400, taken=False)])
+    with AccountingServer(lambda *_: next(answers)) as server:
+        project.configure(server.url, batch_size=1, concurrency=1)
+        project.audience(people(1))
+        project.campaign()
+        found = run(project)
+    assert (found["unknown"], found["rejected"], len(server.requests)) == (1, 0, 2)
+
+
+def test_repetitions_have_a_budget(project):
+    """20, and a tenth of the first requests: also where each is taken, so that nothing looks like an outage."""
+    seen = set()
+
+    def second_time(recipients, _message, _body):
+        first = recipients[0] not in seen
+        seen.update(recipients)
+        return Taken(500, taken=False) if first else Taken()
+
+    with AccountingServer(second_time) as server:
+        project.configure(server.url, batch_size=1, concurrency=1)
+        project.audience(people(100))
+        project.campaign()
+        found = run(project)
+    assert (found["state"], found["halted_by"]["code"]) == ("halted", "retries_spent")
+    assert len(server.requests) - len(seen) <= 20 + 0.1 * len(seen) + 1
+
+
+def test_campaigns_of_one_process_share_its_places(project):
+    """However many run beside each other: `concurrency` is of the process."""
+
+    async def both():
+        async with AsyncNotifier.from_config(project.config) as notifier:
+            files = [project.folder / f"{name}.yaml" for name in ("one", "two")]
+            return await asyncio.gather(*map(notifier.run_campaign, files))
+
+    with AccountingServer(seconds=0.02) as server:
+        project.configure(server.url, batch_size=1, concurrency=2)
+        project.audience(people(30))
+        for name in ("one", "two"):
+            project.campaign(name)
+        assert [each.accepted for each in asyncio.run(both())] == [30, 30]
+    assert server.most_at_once == 2
+
+
+def test_the_parts_of_a_batch_are_sent_once(project):
+    """They are in the ledger, too, where the run goes on to look for what is left while they wait for another try."""
+    tries = iter([Taken(413, taken=False), *[Taken(503, taken=False)] * 3])
+
+    def divided(recipients, _message, _body):
+        return next(tries, Taken()) if "u5" in recipients else Taken()
+
+    with AccountingServer(divided) as server:
+        project.configure(server.url, batch_size=500, concurrency=8)
+        project.audience(people(18_000, names=("سارا",)))
+        project.campaign()
+        found = run(project)
+    assert (found["state"], found["accepted"], found["possible_duplicates"]) == ("finished", 18_000, 0)
+    assert server.twice == set()
 
 
 def test_too_many_failures_halt_it(project):

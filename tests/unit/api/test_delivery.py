@@ -19,7 +19,7 @@ NO_ROUTE = Failure(Stage.NOT_BEGUN, "no route")
 PAGE = Reply(200, "<html>")
 
 
-@define
+@define(slots=False)
 class Metrix:
     """A journal and a server in one: answers from a script, and notes the order of things."""
 
@@ -149,6 +149,13 @@ def test_413_makes_requests_smaller_until_they_fit():
     assert len(metrix.requests) < 40
 
 
+def test_413_makes_requests_smaller_also_where_refused_batches_are_not_split():
+    """It says that the request is too large, and not that a recipient is at fault."""
+    metrix = Metrix(lambda recipients: LARGE if len(recipients) > 1 else OK)
+    results = deliver(metrix, ["u1", "u2"], split_refused=False)
+    assert outcomes(results) == {"u1": "accepted", "u2": "accepted"}
+
+
 def test_without_splitting_a_refused_batch_is_unknown():
     """Nobody knows whom of it Metrix refused."""
     [result] = deliver(Metrix([BAD]), ["u1", "u2"], split_refused=False)
@@ -181,6 +188,31 @@ def test_a_verification_withdrawn_between_attempts_stops_the_next_one():
     assert (result.outcome, result.problem.code, len(metrix.requests)) == ("not_sent", "channel_unverified", 1)
 
 
+@pytest.mark.parametrize("ends", ["refused", "stopped", "too late"])
+def test_doubt_outlives_the_attempt_that_is_never_made(ends, monkeypatch):
+    """What may have been taken is unknown, never `not_sent`, which would free its key: whatever ends the retries."""
+    admissions = 0
+
+    async def admit():
+        nonlocal admissions
+        admissions += 1
+        if admissions == 1:
+            return None
+        if ends == "too late":
+            await asyncio.sleep(60)
+        if ends == "stopped":
+            deliveries[0].stop.set()
+        return problem("channel_unverified", "Withdrawn.") if ends == "refused" else None
+
+    deliveries = []
+    run = Delivery.run
+    monkeypatch.setattr(Delivery, "run", lambda self, parts: (deliveries.append(self), run(self, parts))[1])
+    metrix = Metrix([LOST, OK])
+    [result] = deliver(metrix, admit=admit, deadline=0.5)
+    assert (result.outcome, len(metrix.requests)) == ("unknown", 1)
+    assert "An earlier attempt may have been taken" in result.problem.message
+
+
 def test_the_deadline_ends_the_retries(monkeypatch):
     """A wait that would go past it is not waited for."""
     monkeypatch.setattr(delivery, "backoff", lambda failures, rng: 0.2)
@@ -188,6 +220,41 @@ def test_the_deadline_ends_the_retries(monkeypatch):
     [result] = deliver(metrix, deadline=0.5, max_attempts=100)
     assert result.outcome is Outcome.NOT_SENT
     assert len(metrix.requests) <= 4
+
+
+def test_an_attempt_gets_no_more_time_than_the_delivery_has_left():
+    """A caller with a deadline of half a second does not wait ten for one attempt."""
+    given_seconds = []
+
+    async def post(recipients, seconds):
+        given_seconds.append(seconds)
+        return OK
+
+    metrix = Metrix([])
+    metrix.post = post
+    deliver(metrix, deadline=0.5, timeout=10)
+    deliver(metrix, deadline=60, timeout=10)
+    assert 0 < given_seconds[0] <= 0.5
+    assert given_seconds[1] == 10
+
+
+def test_a_stop_ends_the_wait_for_the_next_attempt(monkeypatch):
+    """A process that is asked to end does not sleep through its backoff first."""
+    metrix = Metrix([BUSY, OK])
+
+    async def run():
+        stop, waits = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(delivery, "backoff", lambda failures, rng: waits.set() or 3_000.0)
+        policy = Policy(max_attempts=5, timeout=1, deadline=3_600, on_ambiguous=RETRY)
+        stopped = Delivery(metrix.post, metrix, policy, asyncio.Semaphore(1), admitted, stop, random.Random(1))
+        under_way = asyncio.create_task(stopped.run([Part(("u1",))]))
+        await waits.wait()
+        stop.set()
+        async with asyncio.timeout(60):
+            return await under_way
+
+    [result] = asyncio.run(run())
+    assert (result.outcome, result.problem.code, len(metrix.requests)) == ("not_sent", "interrupted", 1)
 
 
 def test_retry_after_beyond_the_deadline_is_not_waited_for():

@@ -1,6 +1,7 @@
 """How long to wait before the next attempt."""
 
 import random
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -52,6 +53,17 @@ def test_backoff_grows_and_is_spread_out():
 def test_retry_after_is_honoured_and_clamped(value, seconds):
     """Seconds, a date, and what other servers write."""
     assert retry_after(value, NOW) == seconds
+
+
+def test_a_date_without_a_zone_is_in_utc(monkeypatch):
+    """As all dates of HTTP are, wherever this machine stands."""
+    monkeypatch.setenv("TZ", "Asia/Tehran")
+    time.tzset()
+    try:
+        assert retry_after("Fri, 20 Mar 2026 10:00:07", NOW) == 7
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.text(max_size=60))

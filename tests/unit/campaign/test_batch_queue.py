@@ -69,6 +69,13 @@ def test_a_pause_holds_everything_back_and_then_one_goes_alone(queue, holdback, 
     assert queue.take() is two
 
 
+def test_a_shorter_pause_ends_no_longer_one(holdback, clock):
+    """Of answers that ask to wait, the one that asks for most is heard, in whatever order they come."""
+    holdback.pause(300.0, began=clock.now)
+    holdback.pause(1.0, began=clock.now)
+    assert holdback.seconds() == 300.0
+
+
 def test_requests_that_were_under_way_together_fail_once(queue, holdback, clock):
     """A wave of answers that ask to wait is one failure; a later one is another."""
     began = clock.now - 1

@@ -55,7 +55,10 @@ def test_eight_lone_refusals_of_one_message():
 
 
 def test_twenty_lone_refusals_of_different_messages():
-    """What they have in common is at fault."""
+    """What they have in common is at fault; one that is taken shows that they have nothing in common."""
     breaker = Breaker()
     texts = iter(range(100))
+    for _ in range(19):
+        assert breaker.refused_alone(str(next(texts)).encode(), REFUSED) is None
+    breaker.answered(TAKEN)
     assert until(lambda: breaker.refused_alone(str(next(texts)).encode(), REFUSED)) == (20, "message_refused")

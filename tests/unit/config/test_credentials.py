@@ -99,6 +99,15 @@ def test_files_that_hold_no_key(tmp_path: Path, content: bytes, code: str) -> No
     assert "topsecret" not in str(caught.value)
 
 
+def test_no_more_of_a_file_is_read_than_a_key_can_have(tmp_path: Path) -> None:
+    """A wrong path may lead to a file that no memory can hold."""
+    with (tmp_path / "key").open("wb") as file:
+        file.truncate(1 << 42)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, {"APP": "a"}, "api_key_file: key").metrix.credentials()
+    assert caught.value.code == "secret_invalid"
+
+
 @pytest.mark.parametrize(("name", "code"), [("sk-live-1", "secret_missing"), (".", "file_unreadable")])
 def test_key_files_that_cannot_be_read(tmp_path: Path, name: str, code: str) -> None:
     """The path is not shown: somebody may have written the key there."""

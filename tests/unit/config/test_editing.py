@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.config import Verification, load_config
+from metrix_channels.config import Verification, editing, load_config
 from metrix_channels.config.editing import _edited, record_verification
 from metrix_channels.config.loading import make_config
 from metrix_channels.config.strict_yaml import parse_yaml
@@ -153,3 +155,59 @@ def test_a_file_that_cannot_be_replaced(tmp_path: Path) -> None:
         record_verification(path, "a", TODAY, {})
     assert caught.value.code == "file_unwritable"
     assert "verified" not in path.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_the_owner_stays(tmp_path: Path) -> None:
+    """A file that root edits for somebody else stays that user's to read."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(HEAD + "  a: {type: sms}\n")
+    os.chown(path, 4_242, 4_243)
+    record_verification(path, "a", TODAY, {})
+    assert (path.stat().st_uid, path.stat().st_gid) == (4_242, 4_243)
+
+
+def test_what_waits_under_the_temporary_name_is_never_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that others may write to, a link there would lead the edit to any file."""
+    monkeypatch.setattr(editing.secrets, "token_hex", lambda size: "guessed")
+    path, victim = tmp_path / "channels.yaml", tmp_path / "victim"
+    path.write_text(HEAD + "  a: {type: sms}\n")
+    victim.write_text("precious")
+    (tmp_path / ".channels.yaml.guessed").symlink_to(victim)
+    with pytest.raises(ConfigError) as caught:
+        record_verification(path, "a", TODAY, {})
+    assert (caught.value.code, victim.read_text()) == ("file_unwritable", "precious")
+
+
+def test_the_edit_is_on_disk_before_it_takes_the_files_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power loss leaves the old file or the new one, and never an empty one."""
+    path = tmp_path / "channels.yaml"
+    before = HEAD + "  a: {type: sms}\n"
+    path.write_text(before)
+    synced: list[tuple[bool, bool]] = []
+    fsync = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.read_text() == before))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    record_verification(path, "a", TODAY, {})
+    assert synced == [(False, True), (True, False)]
+
+
+def test_an_edit_that_fails_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full when the new file is synced."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "channels.yaml"
+    path.write_text(HEAD + "  a: {type: sms}\n")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError) as caught:
+        record_verification(path, "a", TODAY, {})
+    assert caught.value.code == "file_unwritable"
+    assert [each.name for each in tmp_path.iterdir()] == ["channels.yaml"]

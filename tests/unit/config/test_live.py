@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from metrix_channels.config import ConfigFile
+from metrix_channels.config import ConfigFile, live
 from metrix_channels.errors import ConfigError
 
 TEXT = "version: 1\nmetrix: {app_id: a, api_key: '${KEY}'}\nchannels: {sms: {type: sms, verified: true}}\n"
@@ -30,6 +31,35 @@ def test_an_edit_counts_at_once(tmp_path: Path) -> None:
     assert file.current().channel("sms").verified is True
     (tmp_path / "new").write_text(TEXT.replace("true}", "false}"))
     (tmp_path / "new").replace(path)
+    assert file.current().channel("sms").verified is False
+
+
+def test_an_edit_in_place_counts_though_the_size_stays(tmp_path: Path) -> None:
+    """The time of the change tells."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT.replace("true}", "true }"))
+    file = ConfigFile(path, {})
+    assert file.current().channel("sms").verified is True
+    time = path.stat().st_mtime_ns
+    path.write_text(TEXT.replace("true}", "false}"))
+    os.utime(path, ns=(time, time + 1))
+    assert file.current().channel("sms").verified is False
+
+
+def test_an_edit_while_the_file_is_read_counts_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read is what the file was before: the look at the file's times comes first."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    read = live.read_yaml
+
+    def read_and_edit(*arguments: Any, **options: Any) -> Any:
+        document = read(*arguments, **options)
+        path.write_text(TEXT.replace("true}", "false}"))
+        return document
+
+    monkeypatch.setattr(live, "read_yaml", read_and_edit)
+    file.current()
     assert file.current().channel("sms").verified is False
 
 

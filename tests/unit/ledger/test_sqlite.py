@@ -77,16 +77,15 @@ def test_write_ahead_logging_is_used_only_where_it_loses_nothing(version, settin
 
 @pytest.mark.parametrize("version", [(3, 40, 1), (3, 51, 3)])
 def test_the_settings_are_in_force(version, tmp_path, monkeypatch):
-    """What `durable_settings` says is what the connection uses, every commit synced."""
+    """Every commit is synced as `durable_settings` says; references hold, and a foreign schema runs no functions."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
     journal, synchronous = durable_settings(version)
+    names = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")
     found = in_ledger(
         tmp_path / "l.db",
-        lambda connection: [
-            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
-        ],
+        lambda connection: [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names],
     )
-    assert found == [journal.lower(), {"FULL": 2, "EXTRA": 3}[synchronous]]
+    assert found == [journal.lower(), {"FULL": 2, "EXTRA": 3}[synchronous], 1, 0]
 
 
 @pytest.mark.parametrize("version", [(3, 40, 1), (3, 51, 3)])
@@ -108,6 +107,31 @@ def test_everything_that_belongs_to_the_ledger_is_private(version, tmp_path, mon
         os.umask(before)
     assert set(seen.values()) == {0o600}
     assert len(seen) >= 2
+
+
+def test_sqlite_itself_never_makes_the_file(tmp_path, monkeypatch):
+    """It would make one that others may read: a file that vanished before it was opened is an error."""
+    monkeypatch.setattr(SqliteDatabase, "_create_file", lambda self: None)
+    assert refusal(tmp_path / "l.db").code == "ledger_unavailable"
+    assert not (tmp_path / "l.db").exists()
+
+
+def test_opening_it_once_more_drops_no_lock(tmp_path, monkeypatch):
+    """A process loses its locks on a file as soon as it closes any descriptor of it, as `open` without EXCL would."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))  # while logging ahead, connections keep a lock
+    path = tmp_path / "l.db"
+    last_one_out = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM salt'); c.close()"
+
+    async def run():
+        first, second = SqliteDatabase(path), SqliteDatabase(path)
+        await first.transact(statement("UPDATE pace SET next = 1"))
+        await second.transact(statement("UPDATE pace SET next = 2"))
+        subprocess.run([sys.executable, "-c", last_one_out, str(path)], check=True, timeout=60)
+        assert path.with_name("l.db-wal").exists(), "another process took itself for the last user of the file"
+        await first.close()
+        await second.close()
+
+    asyncio.run(run())
 
 
 def test_many_processes_make_one_schema(tmp_path):
