@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     )
     from .events import MetrixUser
     from .notifier import AsyncNotifier, Notifier
-    from .notifier.campaigns import AsyncCampaignHandle, AsyncCampaigns
-    from .notifier.events_report import EventsReport, FailedEvent
-    from .notifier.synchronous_campaigns import CampaignHandle, Campaigns
+    from .notifier.campaigns.asynchronous import AsyncCampaignHandle, AsyncCampaigns
+    from .notifier.campaigns.synchronous import CampaignHandle, Campaigns
+    from .notifier.events.report import EventsReport, FailedEvent
     from .outcomes import EventReceipt, Outcome, Problem, Receipt
     from .preflight import Preflight
 
@@ -47,9 +47,9 @@ _HOMES = {
     "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus"),
     "events": ("MetrixUser",),
     "notifier": ("AsyncNotifier", "Notifier"),
-    "notifier.campaigns": ("AsyncCampaignHandle", "AsyncCampaigns"),
-    "notifier.events_report": ("EventsReport", "FailedEvent"),
-    "notifier.synchronous_campaigns": ("CampaignHandle", "Campaigns"),
+    "notifier.campaigns.asynchronous": ("AsyncCampaignHandle", "AsyncCampaigns"),
+    "notifier.events.report": ("EventsReport", "FailedEvent"),
+    "notifier.campaigns.synchronous": ("CampaignHandle", "Campaigns"),
     "outcomes": ("EventReceipt", "Outcome", "Problem", "Receipt"),
     "checks": ("Check",),
     "preflight": ("Preflight",),

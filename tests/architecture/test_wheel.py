@@ -49,8 +49,8 @@ def test_the_wheel_carries_everything_that_is_read_at_run_time(wheel):
         names = set(archive.namelist())
     for name in (
         "py.typed",
-        "ledger/sqlite.sql",
-        "ledger/postgresql/001.sql",
+        "ledger/sqlite/schema.sql",
+        "ledger/postgres/001.sql",
         "config/channels.schema.json",
         "campaign/campaign.schema.json",
         "sandbox/templates/inbox.html.j2",

@@ -12,8 +12,9 @@ from typing import Any, Final
 import psycopg
 from attrs import frozen
 
-from metrix_channels.ledger import Database, SqliteDatabase, owners
-from metrix_channels.ledger.postgres import PostgresDatabase
+from metrix_channels.ledger import Database, SqliteDatabase
+from metrix_channels.ledger.postgres.connection import PostgresDatabase
+from metrix_channels.ledger.sqlite import liveness as owners
 from support.postgres import execute
 
 WITH_SUPPORT: Final = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

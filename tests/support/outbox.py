@@ -9,9 +9,9 @@ from typing import Any
 
 from metrix_channels import AsyncNotifier
 from metrix_channels.ledger import Connection
-from metrix_channels.ledger.cluster import ClusterRunBook
-from metrix_channels.ledger.postgres import PostgresDatabase
-from metrix_channels.notifier.queueing import Queueing
+from metrix_channels.ledger.postgres.connection import PostgresDatabase
+from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.notifier.outbox import Queueing
 from metrix_channels.worker.readiness import Readiness
 from support.postgres import execute
 

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from metrix_channels import AsyncNotifier
 from metrix_channels.api import Endpoint, Exchange, Transport
-from metrix_channels.api.httpx_transport import HttpxTransport
+from metrix_channels.api.transports.httpx_transport import HttpxTransport
 from metrix_channels.errors import MetrixChannelsError
 from metrix_channels.outcomes import Receipt
 from metrix_channels.redact import Redactor, Secret

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ..delivery.backoff import asked_to_wait, backoff
+from ..delivery.single import Delivery, Journal, Part, Policy, Post, Result, Step, conclude, next_step
+from ..delivery.verdict import Disposition, Verdict, judge
 from .client import EVENTS, PUSH, MetrixClient, encode, request_headers
-from .delivery import Delivery, Journal, Part, Policy, Post, Result, Step, conclude, next_step
+from .connectivity import Layer, ReachFault, reach
 from .exchange import Exchange, Failure, Reply, Stage
-from .reach import Layer, ReachFault, reach
-from .transport import Endpoint, Transport, open_transport
-from .verdict import Disposition, Verdict, judge
-from .waits import asked_to_wait, backoff
+from .transports.base import Endpoint, Transport, open_transport
 
 __all__ = [
     "EVENTS",

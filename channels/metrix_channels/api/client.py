@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ..models import JsonValue
 from ..redact import MASK, Redactor, Secret
 from .exchange import Exchange
-from .transport import Transport
+from .transports.base import Transport
 
 PUSH = "/push"
 EVENTS = "/"

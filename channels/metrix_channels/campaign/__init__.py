@@ -1,12 +1,12 @@
 """Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
 
 from .definition import campaign_name, load_campaign
-from .executions import execution_on
-from .overview import Overview, TroubleGroup, overview
-from .report_page import bars_of, facts_of, report_page
-from .results import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
-from .runner import Campaigns, Confirm
-from .sending import Office
+from .dispatch.sender import Office
+from .execution.selection import execution_on
+from .report.overview import Overview, TroubleGroup, overview
+from .report.page import bars_of, facts_of, report_page
+from .report.status import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
+from .service import Campaigns, Confirm
 
 __all__ = [
     "CampaignPreview",

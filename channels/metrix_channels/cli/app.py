@@ -17,7 +17,7 @@ from ..config import ConfigFile, find_config
 from ..errors import MetrixChannelsError, UsageError
 from ..version import __version__
 from .logs import logged
-from .output import Output, ResultLost, discard
+from .ui.output import Output, ResultLost, discard
 
 _JOURNEY = (
     "demo",
@@ -209,22 +209,3 @@ def state_of(context: typer.Context) -> State:
     """Return the shared options of a verb's context."""
     state: State = context.obj
     return state
-
-
-from . import (  # noqa: E402 - the verbs register themselves
-    campaign,  # noqa: F401
-    channels,  # noqa: F401
-    dashboard,  # noqa: F401
-    demo,  # noqa: F401
-    doctor,  # noqa: F401
-    explain,  # noqa: F401
-    init,  # noqa: F401
-    ledger,  # noqa: F401
-    preflight,  # noqa: F401
-    preview,  # noqa: F401
-    sandbox,  # noqa: F401
-    send,  # noqa: F401
-    support_bundle,  # noqa: F401
-    tracking,  # noqa: F401
-    worker,  # noqa: F401
-)

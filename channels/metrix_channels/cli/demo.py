@@ -25,8 +25,8 @@ from ..notifier import Notifier
 from ..outcomes import Receipt
 from ..templating import Templates
 from .app import app, example, state_of
-from .output import Output
-from .preflight import show as show_preflight
+from .commands.preflight import show as show_preflight
+from .ui.output import Output
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
+from ..delivery.resumption import Takeover, take_up
+from .backends import open_database
 from .database import Connection, Database
 from .event_times import EventTimes, Wanted
 from .evidence import Evidence, EvidenceBook
-from .holds import Hold
-from .journal import SendJournal
-from .marks import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
-from .opening import open_database
-from .parcels import every_parcel, interrupted_parcels, open_parcels
+from .observer import Attempt, Witness
 from .purge import Purged, purge
-from .records import Busy, Claim, Claimed, Entry, Finished
-from .recount import LedgerCheck, RunCheck, check_ledger
-from .run_records import (
-    OVER,
-    Changes,
-    Committed,
-    Draft,
-    RunRecord,
-    RunState,
-    Skip,
-    SkipReason,
-    Tally,
-    Trouble,
-    Wish,
-)
-from .runs import RunBook
-from .sends import SendBook
-from .settling import Back, Mark, cancelled, draft_of, interrupted, move
-from .sole import SoleRunBook
-from .sqlite import SqliteDatabase
-from .takeover import Takeover, take_up
-from .witness import Attempt, Witness
+from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
+from .runs.book import RunBook
+from .runs.local import SoleRunBook
+from .runs.records import OVER, Changes, Committed, Draft, RunRecord, RunState, Skip, SkipReason, Tally, Trouble, Wish
+from .runs.recount import LedgerCheck, RunCheck, check_ledger
+from .runs.run_claim import Hold
+from .runs.shards import every_parcel, interrupted_parcels, open_parcels
+from .runs.transitions import Back, Mark, cancelled, draft_of, interrupted, move
+from .sends.book import SendBook
+from .sends.journal import SendJournal
+from .sends.records import Busy, Claim, Claimed, Entry, Finished
+from .sqlite.connection import SqliteDatabase
 
 __all__ = [
     "APPROVED",

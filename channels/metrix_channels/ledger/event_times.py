@@ -13,7 +13,7 @@ from typing import Final
 from attrs import frozen
 
 from .database import Connection, Database
-from .records import fingerprint
+from .sends.records import fingerprint
 
 _DIGEST: Final = 16
 _DOUBTFUL: Final = ""

@@ -11,10 +11,10 @@ from attrs import define
 
 from ..outcomes import iso_utc
 from .database import Connection, Database
-from .records import checksum, require_checksum
-from .run_records import FORGOTTEN, OVER
-from .runs import seal_run, sealed_run
-from .sends import COLUMNS
+from .runs.book import seal_run, sealed_run
+from .runs.records import FORGOTTEN, OVER
+from .sends.book import COLUMNS
+from .sends.records import checksum, require_checksum
 
 _AT_ONCE: Final = 500
 """Rows a transaction, so that no other process waits for long."""

@@ -17,14 +17,14 @@ from ..outcomes import EventReceipt, Receipt
 from ..preflight import Preflight, WatchPreflight, run_preflight
 from .conclusion import raise_unless_accepted
 from .engine import Engine
-from .event_sources import Source, events_of
-from .events_report import EventsReport, WatchEvents
+from .events.report import EventsReport, WatchEvents
+from .events.sources import Source, events_of
 from .prepared import Call, Context, Several
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
-    from ..ledger.queued import Steps
-    from .campaigns import AsyncCampaigns, Pathlike
+    from ..ledger.sends.outbox import Steps
+    from .campaigns.asynchronous import AsyncCampaigns, Pathlike
 
 _INHERITED: list[Engine] = []
 
@@ -162,7 +162,7 @@ class AsyncNotifier:
             LedgerError: key_reused, ledger_foreign, or the ledger cannot be used. Your transaction goes on.
             UsageError: connection_unknown.
         """
-        from .queueing import carry_out, carry_out_async, is_asynchronous
+        from .outbox import carry_out, carry_out_async, is_asynchronous
 
         steps = await self.steps_to_enqueue(Call(channel, _several(to), template, context or {}, locale, key))
         if is_asynchronous(connection):
@@ -270,7 +270,7 @@ class AsyncNotifier:
         channels, paths = _divided(names)
         if not paths:
             return await run_preflight(self._file, channels, offline=offline, watch=watch)
-        from .campaign_checks import check_plans, loaded
+        from .campaigns.checks import check_plans, loaded
 
         files = [loaded(path) for path in paths]
         wanted = dict.fromkeys([*channels, *(file.channel for file in files if file.channel)])
@@ -282,7 +282,7 @@ class AsyncNotifier:
     def campaigns(self) -> AsyncCampaigns:
         """What plans campaigns, sends them, and tells how they stand."""
         # When it is needed: most programs that send messages run no campaigns.
-        from .campaigns import AsyncCampaigns
+        from .campaigns.asynchronous import AsyncCampaigns
 
         return AsyncCampaigns(self.engine)
 

@@ -46,13 +46,13 @@ from ..redact import Redactor, Secret
 from ..templating import Templates
 from ..version import __version__
 from .conclusion import receipts_of
+from .events.tracker import Tracker
 from .prepared import Call, Prepared, entry, prepare
-from .tracking import Tracker
 
 if TYPE_CHECKING:
     from ..campaign import Campaigns, Office
-    from ..ledger.queued import Queued
-    from .queueing import Queueing
+    from ..ledger.sends.outbox import Queued
+    from .outbox import Queueing
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
 
@@ -154,7 +154,7 @@ class Engine:
         Raises:
             ConfigError: ledger_not_shared.
         """
-        from .queueing import Queueing  # most programs send at once
+        from .outbox import Queueing  # most programs send at once
 
         self._follow_loop()
         if self._queueing is None:

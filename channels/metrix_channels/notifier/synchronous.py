@@ -12,15 +12,15 @@ from ..events import EventFields, MetrixUser, ProfileFields
 from ..outcomes import EventReceipt, Receipt
 from ..preflight import Preflight, WatchPreflight
 from .asynchronous import AsyncNotifier
-from .event_sources import Source
-from .events_report import EventsReport, WatchEvents
+from .events.report import EventsReport, WatchEvents
+from .events.sources import Source
 from .portal import Portal
 from .prepared import Call, Context, Several
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
-    from .campaigns import Pathlike
-    from .synchronous_campaigns import Campaigns
+    from .campaigns.asynchronous import Pathlike
+    from .campaigns.synchronous import Campaigns
 
 
 class Notifier:
@@ -102,7 +102,7 @@ class Notifier:
         key: str | None = None,
     ) -> str:
         """Put a message into the ledger within a transaction of your own; see `AsyncNotifier.enqueue`."""
-        from .queueing import carry_out
+        from .outbox import carry_out
 
         call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale, key)
         # The statements in the caller's own thread: the connection is that thread's.
@@ -147,7 +147,7 @@ class Notifier:
     @cached_property
     def campaigns(self) -> Campaigns:
         """What plans campaigns, sends them, and tells how they stand."""
-        from .synchronous_campaigns import Campaigns
+        from .campaigns.synchronous import Campaigns
 
         return Campaigns(self._notifier.campaigns, self._portal)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from .filters.persian import fa_digits
 from .library import PlainValue, Rendered, Sources, Template, Templates, Variant, locales
-from .persian import fa_digits
 
 __all__ = ["PlainValue", "Rendered", "Sources", "Template", "Templates", "Variant", "fa_digits", "locales"]

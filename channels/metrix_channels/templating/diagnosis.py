@@ -16,10 +16,10 @@ from jinja2.utils import missing
 
 from ..errors import MetrixChannelsError, TemplateError
 from .environment import NameMissing
-from .filters import ValueRefused, name_of
+from .filters.allowed import ValueRefused, name_of
+from .filters.persian import DateRefused
 from .folder import shown
 from .lines import Lines, code_of
-from .persian import DateRefused
 
 _NAME: Final = re.compile(r"(?<![\w.'\"])[^\W\d]\w*(?:\.\w+)*")
 _NOT_THERE: Final = object()

@@ -14,7 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from .filters import FILTERS, TESTS, as_text
+from .filters.allowed import FILTERS, TESTS, as_text
 
 _OF_LOOP: Final = frozenset(
     (

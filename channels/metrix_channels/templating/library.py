@@ -16,9 +16,9 @@ from attrs import frozen
 from ..config import parse_yaml
 from ..errors import ConfigError, TemplateError
 from ..models import ChannelType, JsonValue
-from .apart import Apart
 from .context import prepare
 from .folder import Folder, Stamp, check_locale, check_word, shown
+from .isolation.parent import Apart
 from .program import Program
 
 LAYOUTS: Final = "layouts"

@@ -13,7 +13,7 @@ from jinja2 import Template, nodes
 from ..errors import TemplateError
 from ..models import JsonValue
 from .context import MAX_SIZE
-from .cost import Cost
+from .cost.bound import Cost
 from .diagnosis import Place, explain, template_of
 from .environment import Loader, Sandbox, run
 from .folder import shown

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..campaign.crew import Crew
-from ..ledger.postgres import PostgresDatabase
-from ..notifier.queueing import Queueing
+from ..campaign.execution.shard_runner import Crew
+from ..ledger.postgres.connection import PostgresDatabase
+from ..notifier.outbox import Queueing
 from ..outcomes import Outcome
 from ..pages.serving import server_config
 from .jobs import JobQueue

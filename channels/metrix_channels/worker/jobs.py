@@ -15,10 +15,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import PoolTimeout
 
 from ..errors import LedgerError
-from ..ledger.jobs import POST, QUEUE, SHARE
-from ..ledger.postgres import PostgresDatabase
-from ..ledger.postgres_connecting import KEEPALIVE, SETTINGS, served_within
-from ..ledger.postgres_errors import explained
+from ..ledger.postgres.connecting import KEEPALIVE, SETTINGS, served_within
+from ..ledger.postgres.connection import PostgresDatabase
+from ..ledger.postgres.errors import explained
+from ..ledger.postgres.jobs import POST, QUEUE, SHARE
 from ..logs import say
 
 _POLL: Final = 1.0

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from ..errors import MetrixChannelsError, problem
-from ..ledger.jobs import QUEUE
-from ..ledger.queued import Waiting
+from ..ledger.postgres.jobs import QUEUE
+from ..ledger.sends.outbox import Waiting
 from ..notifier.engine import Engine
-from ..notifier.queueing import Queueing
+from ..notifier.outbox import Queueing
 from ..outcomes import Problem
 
 _FIRST_PAUSE: Final = 15.0

@@ -15,14 +15,14 @@ from typing import Any, Final, ParamSpec
 import psycopg
 from procrastinate.exceptions import ProcrastinateException
 
-from ..campaign.crew import Crew
+from ..campaign.execution.shard_runner import Crew
 from ..config import ConfigFile
 from ..errors import ConfigError, LedgerError, MetrixChannelsError
-from ..ledger.cluster import ClusterRunBook
 from ..ledger.database import PASSING
-from ..ledger.leases import LEASE_SECONDS
-from ..ledger.postgres import PostgresDatabase
-from ..ledger.queued import QueuedSends
+from ..ledger.postgres.connection import PostgresDatabase
+from ..ledger.postgres.liveness import LEASE_SECONDS
+from ..ledger.runs.distributed import ClusterRunBook
+from ..ledger.sends.outbox import QueuedSends
 from ..logs import say
 from ..notifier import AsyncNotifier
 from .health import Worker, serve_health

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from metrix_channels.api import open_transport
-from metrix_channels.api.httpx_transport import HttpxTransport
+from metrix_channels.api.transports.httpx_transport import HttpxTransport
 from support.project import post as post_through
 
 

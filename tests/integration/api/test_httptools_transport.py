@@ -7,15 +7,15 @@ import os
 import pytest
 
 from metrix_channels.api import Endpoint, Reply, Stage, open_transport
-from metrix_channels.api.httpx_transport import HttpxTransport
+from metrix_channels.api.transports.httpx_transport import HttpxTransport
 from metrix_channels.redact import Redactor, Secret
 from support.fault_server import Answer, FaultServer, Hang
 from support.project import API_KEY, post
 
 pytest.importorskip("httptools")
 
-from metrix_channels.api import httptools_transport
-from metrix_channels.api.httptools_transport import HttptoolsTransport
+from metrix_channels.api.transports import httptools_transport
+from metrix_channels.api.transports.httptools_transport import HttptoolsTransport
 
 REDACTOR = Redactor(Secret(API_KEY))
 

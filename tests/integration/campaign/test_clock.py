@@ -6,8 +6,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from metrix_channels.campaign import dispatch, orders
-from metrix_channels.ledger import sqlite
+from metrix_channels.campaign import options as orders
+from metrix_channels.campaign.dispatch import dispatcher as dispatch
+from metrix_channels.ledger.sqlite import connection as sqlite
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import people
 from support.command_line import wait_until

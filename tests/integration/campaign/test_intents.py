@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from metrix_channels.campaign.definition import load_campaign
-from metrix_channels.campaign.orders import Orders
-from metrix_channels.campaign.screens import Screens
-from metrix_channels.campaign.sending import Sender
+from metrix_channels.campaign.dispatch.sender import Sender
+from metrix_channels.campaign.exclusions.exclusions import Screens
+from metrix_channels.campaign.options import Orders
 from metrix_channels.config import ConfigFile
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import Hold, RunState, Tally

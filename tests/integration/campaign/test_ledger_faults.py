@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from metrix_channels import LedgerError
-from metrix_channels.ledger import sqlite
+from metrix_channels.ledger.sqlite import connection as sqlite
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import Project, balance, document, people, started, under_way
 from support.command_line import run_command

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import MetrixChannelsError
 from metrix_channels.ledger import purge
-from metrix_channels.notifier import queueing
+from metrix_channels.notifier import outbox as queueing
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import Project
 from support.cluster import on_postgres

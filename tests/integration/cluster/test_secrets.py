@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from metrix_channels.ledger import EvidenceBook
-from metrix_channels.ledger.postgres import PostgresDatabase
+from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import KEY
 from support.cluster import Workers, on_postgres

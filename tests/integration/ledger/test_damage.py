@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from metrix_channels import Notifier
-from metrix_channels.ledger import sqlite
+from metrix_channels.ledger.sqlite import connection as sqlite
 from support.damage import cut_short, fill_disk, hold_lock, make_directory, make_garbage, make_newer, prlimit
 from support.fault_server import Answer, FaultServer
 from support.sending import call, sender

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrix_channels.api import waits
+from metrix_channels.delivery import backoff as waits
 
 
 @pytest.fixture(autouse=True)

@@ -21,9 +21,9 @@ from metrix_channels.ledger import (
     Tally,
     Trouble,
     purge,
-    sqlite,
 )
-from metrix_channels.ledger.runs import note, seal_run
+from metrix_channels.ledger.runs.book import note, seal_run
+from metrix_channels.ledger.sqlite import connection as sqlite
 from metrix_channels.outcomes import Outcome, Receipt, iso_utc
 
 NOW = datetime.now(UTC)

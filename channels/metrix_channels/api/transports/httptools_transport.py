@@ -1,0 +1,262 @@
+"""The wire of the extra `fast`: asyncio's own connections, and httptools to parse what comes back.
+
+A campaign whose texts are all different makes a request a recipient, and then what a client spends on each is most of
+what it costs. So here is no more than one POST needs: a connection that is kept, a head made once, an answer read up to
+a limit. Proxies are left to the core's wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import ssl
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import httptools
+
+from ...redact import Redactor
+from ..answer import READ_AT_MOST, reply_of
+from ..exchange import Exchange, Failure, Stage
+from ..tls import tls_context
+from .base import Endpoint
+
+_KEEP_IDLE: Final = 5.0
+_LONGEST_HEAD: Final = 64 * 1024
+
+
+class HttptoolsTransport:
+    """The transport of the extra `fast`."""
+
+    def __init__(self, endpoint: Endpoint, redactor: Redactor) -> None:
+        parts = urlsplit(endpoint.base_url)
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._secure else 80)
+        self._authority = parts.netloc
+        self._tls = tls_context(endpoint.ca_file) if self._secure else None
+        self._redactor = redactor
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._idle: list[_Connection] = []
+        self._head: tuple[str, Mapping[str, str], bytes] | None = None
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109
+        """Make one attempt, on a connection that is free or new."""
+        self._follow_loop()
+        connection: _Connection | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                head = self._head_of(path, headers)
+                connection = self._free() or await self._connect()
+                await connection.request(head, body)
+        except TimeoutError:
+            return self._broken_off(connection, f"no answer within {timeout:g} s")
+        except ssl.SSLCertVerificationError as error:
+            return self._failure(Stage.CERTIFICATE, f"{type(error).__name__}: {error.verify_message}")
+        except (OSError, ValueError) as error:
+            return self._broken_off(connection, f"{type(error).__name__}: {error}")
+        except BaseException:
+            if connection is not None:
+                connection.abort()
+            raise
+        return self._answered(connection)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._follow_loop()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.abort()
+        await asyncio.sleep(0)  # closing is the loop's work
+
+    def _follow_loop(self) -> None:
+        """Connections belong to the loop that opened them: forget them when another one calls."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._idle = loop, []
+
+    def _free(self) -> _Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_fresh:
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self) -> _Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            _Connection, self._host, self._port, ssl=self._tls, server_hostname=self._host if self._secure else None
+        )
+        return connection
+
+    def _head_of(self, path: str, headers: Mapping[str, str]) -> bytes:
+        """Return all of the request's head but its length; the same for the next request like this."""
+        if self._head is None or self._head[0] != path or self._head[1] is not headers:
+            lines = [f"POST {path} HTTP/1.1", f"Host: {self._authority}", *map(": ".join, headers.items())]
+            if any("\r" in line or "\n" in line for line in lines):
+                raise ValueError("a line break in a header")
+            self._head = path, headers, "\r\n".join(lines).encode("ascii")
+        return self._head[2]
+
+    def _answered(self, connection: _Connection) -> Exchange:
+        answer = connection.answer
+        if connection.may_be_kept:
+            self._idle.append(connection)
+        else:
+            connection.abort()
+        if not answer.has_head:
+            return self._failure(Stage.BEGUN, answer.trouble or "the connection was closed without an answer")
+        return reply_of(answer.status, answer.headers.get, bytes(answer.body), self._redactor, whole=answer.is_whole)
+
+    def _broken_off(self, connection: _Connection | None, reason: str) -> Exchange:
+        if connection is None:
+            return self._failure(Stage.NOT_BEGUN, reason)
+        if not connection.answer.has_head:
+            connection.answer.trouble = reason
+        return self._answered(connection)
+
+    def _failure(self, stage: Stage, reason: str) -> Failure:
+        return Failure(stage, self._redactor.clean(" ".join(reason.split()), "reason"))
+
+
+class _Answer:
+    """What came back so far."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+        self.has_head = False
+        self.is_whole = False
+        self.trouble: str | None = None
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: asyncio tells it what arrives, and the parser what that means."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._done: asyncio.Future[None] | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._head_size = 0
+        self._is_closed = False
+        self._used = 0.0
+        self.answer = _Answer()
+        self.may_be_kept = False
+
+    @property
+    def is_fresh(self) -> bool:
+        """It stands, was used a moment ago, and nothing came since then, which would pass for the next answer."""
+        if self._is_closed or self._transport is None or asyncio.get_running_loop().time() - self._used >= _KEEP_IDLE:
+            return False
+        waiting = select.poll()
+        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not waiting.poll(0)
+
+    async def request(self, head: bytes, body: bytes) -> None:
+        """Send a request and wait for the end of its answer, or of the connection.
+
+        Args:
+            head: without the length.
+            body: JSON.
+        """
+        if self._transport is None:
+            raise AssertionError("a connection was used before it stood")
+        loop = asyncio.get_running_loop()
+        self._done = loop.create_future()
+        self._parser = httptools.HttpResponseParser(self)
+        self._head_size, self.answer, self.may_be_kept = 0, _Answer(), False
+        self._transport.write(b"%b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+        await self._done
+        self._used = loop.time()
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self._is_closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- what asyncio tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where to write."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, up to the limits."""
+        if self._is_over():
+            self.abort()  # it says something that nobody asked for
+            return
+        if not self.answer.has_head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # What became of the request is not said, and what follows would be no HTTP.
+            status = self._parser.get_status_code()
+            self.answer.trouble = f"the connection was switched to another protocol ({status})"
+            self._end()
+        except httptools.HttpParserError as error:
+            self.answer.trouble = f"the answer is no HTTP ({error})"
+            self.may_be_kept = False
+            self._end()
+        if not self.answer.has_head and self._head_size > _LONGEST_HEAD:
+            self.answer.trouble = "the answer's head has no end"
+            self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the answer; one whose length was not told ends so."""
+        self._is_closed = True
+        answer = self.answer
+        if answer.has_head and not {"content-length", "transfer-encoding"} & answer.headers.keys():
+            answer.is_whole = exc is None
+        if exc is not None and answer.trouble is None:
+            answer.trouble = f"{type(exc).__name__}: {exc}"
+        self._end()
+
+    # -- what the parser tells
+
+    def on_message_begin(self) -> None:
+        """An answer begins; a second one belongs to no request."""
+        if self._is_over():
+            self.may_be_kept = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep it; of equal ones the last."""
+        if not self._is_over():
+            self.answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Take the status, unless it only says that there is more to come."""
+        status = self._parser.get_status_code()
+        if self._is_over():
+            return
+        if status >= 200:
+            self.answer.status, self.answer.has_head = status, True
+        else:
+            self.answer.headers.clear()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep what fits."""
+        if self._is_over():
+            return
+        answer = self.answer
+        answer.body += body[: READ_AT_MOST - len(answer.body)]
+        if len(answer.body) >= READ_AT_MOST:
+            answer.is_whole = True
+            self._end()
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, and the next may follow on this connection."""
+        if self.answer.has_head and not self._is_over():
+            self.answer.is_whole = True
+            self.may_be_kept = self._parser.should_keep_alive() and not self._is_closed
+            self._end()
+
+    def _is_over(self) -> bool:
+        return self._done is None or self._done.done()
+
+    def _end(self) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)

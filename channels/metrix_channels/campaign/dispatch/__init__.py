@@ -1,0 +1,1 @@
+"""From the shards of a run to outcomes."""

@@ -1,0 +1,135 @@
+"""The books of a dispatch: many steps, few commits. Whoever waits for the disk waits together with all the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from ...errors import LedgerError
+from ...ledger import Batch, Changes, Committed, Draft, Hold, Parcel, RunRecord, Skip, Trouble
+
+_GATHER: Final = 0.005
+
+
+class Writer:
+    """Commits what changed, again and again, for as long as there is something.
+
+    Args:
+        hold: what is written to.
+        record: the run; its tally is written with every commit.
+        committed: called after each commit.
+        failed: called once, when the ledger cannot be written.
+        lanes: how many may wait for the disk at one time.
+
+    Attributes:
+        commits: begun so far.
+    """
+
+    def __init__(
+        self,
+        hold: Hold,
+        record: RunRecord,
+        committed: Callable[[Committed], None],
+        failed: Callable[[LedgerError], None],
+        lanes: int,
+    ) -> None:
+        self._hold = hold
+        self._record = record
+        self._committed = committed
+        self._failed = failed
+        self._enough = max(lanes // 2, 1)
+        self._parcels: dict[int, Parcel] = {}
+        self._changes = Changes()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._news = asyncio.Event()
+        self._gathered = asyncio.Event()
+        self._closing = False
+        self._error: LedgerError | None = None
+        self.commits = 0
+        self._task = asyncio.create_task(self._work())
+
+    def mark(self, batch: Batch) -> None:
+        """Let the next commit write a batch's mark."""
+        batch.save()
+        self._parcels[batch.parcel.id] = batch.parcel
+        self._news.set()
+
+    def add(self, draft: Draft | None = None, skips: tuple[Skip, ...] = ()) -> None:
+        """Let the next commit write a new parcel, or recipients who are sent nothing."""
+        if draft is not None:
+            self._changes.drafts.append(draft)
+        self._changes.skips += skips
+        self._news.set()
+
+    def trouble(self, trouble: Trouble) -> None:
+        """Let the next commit write down an attempt that was not simply accepted."""
+        self._changes.troubles.append(trouble)
+
+    async def on_disk(self) -> None:
+        """Wait until all of the above is on disk.
+
+        Raises:
+            LedgerError: it cannot be written; nothing may be sent.
+        """
+        if self._error is not None:
+            raise self._error
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._news.set()
+        if len(self._waiting) >= self._enough:
+            self._gathered.set()
+        await future
+
+    async def close(self) -> None:
+        """Commit what is left.
+
+        Raises:
+            LedgerError: it cannot be written.
+        """
+        self._closing = True
+        self._news.set()
+        self._gathered.set()
+        await self._task
+        if self._error is not None:
+            raise self._error
+
+    async def _work(self) -> None:
+        while True:
+            await self._news.wait()
+            await self._gather()
+            self._news.clear()
+            changes, self._changes = self._changes, Changes()
+            changes.parcels = list(self._parcels.values())
+            self._parcels.clear()
+            waiting, self._waiting = self._waiting, []
+            self.commits += 1
+            try:
+                committed = await self._hold.commit(changes, self._record.tally)
+            except LedgerError as error:
+                self._give_up(error, waiting)
+                return
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
+            self._committed(committed)
+            if self._closing and not self._news.is_set():
+                return
+
+    async def _gather(self) -> None:
+        """Let half of the lanes come together while the others' requests go on: a commit costs the same for all.
+
+        Whoever is alone waits no longer than a request takes anyway.
+        """
+        if len(self._waiting) < self._enough and not self._closing:
+            self._gathered.clear()
+            longest = asyncio.get_running_loop().call_later(_GATHER, self._gathered.set)
+            await self._gathered.wait()
+            longest.cancel()
+
+    def _give_up(self, error: LedgerError, waiting: list[asyncio.Future[None]]) -> None:
+        self._error = error
+        for future in (*waiting, *self._waiting):
+            if not future.done():
+                future.set_exception(error)
+        self._failed(error)

@@ -1,0 +1,1 @@
+"""Who is sent nothing: suppressed and capped recipients."""

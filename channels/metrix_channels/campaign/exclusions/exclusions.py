@@ -1,0 +1,114 @@
+"""Who is sent nothing, by lists and by caps: made of files and of the ledger, asked by plan and dispatch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from ...errors import CampaignError
+from ...ledger import OVER, BatchState, Parcel, RunBook, SkipReason
+from ..definition import Campaign, Cap
+from .store import Barred
+from .suppression import listed
+
+_REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING)
+"""Whom a batch reached or may have reached."""
+_UNDER_WAY: Final = 10
+"""Seconds that a commit may have been under way, with its time on it already."""
+
+
+class Screens:
+    """Suppressed and capped recipients.
+
+    Args:
+        cap: how many campaigns may reach one recipient within a time; None: any number.
+        book: the ledger's book of runs.
+    """
+
+    def __init__(self, cap: Cap | None, book: RunBook) -> None:
+        self._cap = cap
+        self._book = book
+        self._barred = Barred()
+        self._looked = 0
+        self._live: set[int] = set()
+
+    @classmethod
+    async def built(cls, campaign: Campaign, lists: Sequence[Path], book: RunBook, run: int = 0) -> Screens:
+        """Read the lists and the ledger.
+
+        Args:
+            campaign: its caps, and the campaigns that it excepts.
+            lists: files of recipients who are never sent to.
+            book: the ledger's book of runs.
+            run: that is being dispatched, which does not count against itself.
+
+        Raises:
+            CampaignError: a list cannot be read; run_missing, run_unfinished, run_purged of an excepted campaign.
+        """
+        screens = cls(campaign.limits.per_recipient, book)
+        for path in lists:
+            await asyncio.to_thread(screens._barred.suppress, listed(path, campaign.audience.id))
+        if run == 0:
+            for name in campaign.audience.except_:
+                await screens._except(name)
+        await screens.look_again(run)
+        return screens
+
+    async def look_again(self, run: int) -> None:
+        """Follow what other campaigns reached since the last look."""
+        if self._cap is None:
+            return
+        now = int(await self._book.now())
+        begins = now - int(self._cap.window.total_seconds())
+        # A clock that was set back since the last look: what happened in between bears any time.
+        since = begins if now < self._looked else max(self._looked - _UNDER_WAY, begins)
+        others = [record for record in await self._book.all() if record.id != run]
+        for record in others:
+            if self._looked == 0 or record.live or record.id in self._live:
+                await self._follow(record.id, since, begins)
+        self._looked, self._live = now, {record.id for record in others if record.live}
+
+    def barred(self, recipients: Sequence[str]) -> dict[str, SkipReason]:
+        """Say which of `recipients` are sent nothing, and why."""
+        found: dict[str, SkipReason] = {}
+        if self._cap is not None:
+            since = int(time.time() - self._cap.window.total_seconds())
+            found = dict.fromkeys(self._barred.capped(recipients, self._cap.count, since), SkipReason.CAPPED)
+        return found | dict.fromkeys(self._barred.suppressed(recipients), SkipReason.SUPPRESSED)
+
+    @property
+    def bar_anybody(self) -> bool:
+        """There is a list or a cap."""
+        return self._cap is not None or self._barred.suppresses
+
+    def close(self) -> None:
+        """Remove what was written to disk."""
+        self._barred.close()
+
+    async def _follow(self, run: int, since: int, begins: int) -> None:
+        after = 0
+        while parcels := await self._book.parcels(run, after, since=since):
+            self._barred.reach(run, (each for parcel in parcels for each in _reached(parcel, begins)))
+            after = parcels[-1].id
+
+    async def _except(self, name: str) -> None:
+        record = await self._book.get(name)
+        if record.state not in OVER:
+            raise CampaignError(
+                f"The campaign {name!r}, that audience.except names, is {record.state}.", code="run_unfinished"
+            )
+        record.require_recipients()
+        after = 0
+        while parcels := await self._book.parcels(record.id, after):
+            self._barred.suppress(recipient for parcel in parcels for recipient, _ in _reached(parcel, 0))
+            after = parcels[-1].id
+
+
+def _reached(parcel: Parcel, since: int) -> Iterator[tuple[str, int]]:
+    for batch in parcel.taken():
+        if batch.state in _REACHED and batch.at >= since:
+            for recipient in batch.recipients:
+                yield recipient, batch.at

@@ -1,0 +1,1 @@
+"""Who sends a planned run: this process, or workers on any machine."""

@@ -1,0 +1,1 @@
+"""From the rows of an audience to the shards of a run."""

@@ -1,0 +1,1 @@
+"""What became of a run: counts, rows, a timeline, a page."""

@@ -1,0 +1,259 @@
+"""What people and scripts see of a run: its counts in every state, and what is known of each row."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from ...ledger import OVER, REPEATED, Batch, BatchState, Parcel, RunBook, RunRecord, RunState, Tally
+from ...outcomes import Problem, ProblemDict, iso_utc
+
+_WORDS = {
+    BatchState.PENDING: "pending",
+    BatchState.SENDING: "pending",
+    BatchState.ACCEPTED: "accepted",
+    BatchState.REJECTED: "rejected",
+    BatchState.UNKNOWN: "unknown",
+    BatchState.CANCELLED: "cancelled",
+}
+
+
+@frozen
+class CampaignStatus:
+    """A run as it stands.
+
+    Attributes:
+        campaign: its name.
+        run: unique.
+        state: planning, waiting, running, paused, halted, interrupted, cancelled, finished, finished_with_errors.
+        audience: rows; the counts below add up to it.
+        accepted: recipients for whom Metrix answered 2xx.
+        rejected: recipients whom Metrix refused for good.
+        unknown: recipients who may have been reached.
+        pending: recipients without an outcome yet.
+        cancelled: recipients who will not be sent to.
+        skipped: rows by reason: invalid, duplicate, suppressed, capped.
+        batches: requests that the run needs when nothing fails.
+        requests: made so far.
+        possible_duplicates: recipients who may have it twice.
+        started_at: when the plan began.
+        finished_at: when it was over.
+        halted_by: why it stopped.
+        facts: what the plan found: different texts, SMS parts, cautions.
+    """
+
+    campaign: str
+    run: str
+    state: str
+    audience: int
+    accepted: int
+    rejected: int
+    unknown: int
+    pending: int
+    cancelled: int
+    skipped: dict[str, int]
+    batches: int
+    requests: int
+    possible_duplicates: int
+    started_at: datetime
+    finished_at: datetime | None
+    halted_by: Problem | None
+    facts: dict[str, Any] = field(factory=dict)
+
+    @classmethod
+    def of(cls, record: RunRecord) -> CampaignStatus:
+        """Return what is shown of a ledger's record."""
+        tally = record.tally
+        return cls(
+            campaign=record.name,
+            run=record.run,
+            state=record.state.value,
+            audience=tally.rows,
+            accepted=tally.accepted,
+            rejected=tally.rejected,
+            unknown=tally.unknown,
+            pending=tally.pending,
+            cancelled=tally.cancelled,
+            skipped=dict(tally.skipped),
+            batches=tally.batches,
+            requests=tally.requests,
+            possible_duplicates=tally.possible_duplicates,
+            started_at=record.started_at,
+            finished_at=record.finished_at,
+            halted_by=record.halted_by,
+            facts=dict(record.facts),
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Finished or cancelled: nothing more is sent by itself."""
+        return RunState(self.state) in OVER
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        halted: ProblemDict | None = self.halted_by.as_dict() if self.halted_by else None
+        return {
+            "campaign": self.campaign,
+            "run": self.run,
+            "state": self.state,
+            "audience": self.audience,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "unknown": self.unknown,
+            "pending": self.pending,
+            "cancelled": self.cancelled,
+            "skipped": self.skipped,
+            "batches": self.batches,
+            "requests": self.requests,
+            "possible_duplicates": self.possible_duplicates,
+            "started_at": iso_utc(self.started_at),
+            "finished_at": iso_utc(self.finished_at) if self.finished_at else None,
+            "halted_by": halted,
+        }
+
+
+@frozen
+class CampaignProgress:
+    """How far a run has come.
+
+    Attributes:
+        planning: the audience is being read; nothing is sent yet.
+        share: how much of that phase is done, from 0 to 1; None where it is not known.
+        audience: rows read so far.
+        accepted, rejected, unknown, pending, skipped: recipients.
+        requests: made so far.
+        possible_duplicates: recipients who may have it twice.
+        workers: that are alive; None where this process sends.
+    """
+
+    planning: bool
+    share: float | None
+    audience: int
+    accepted: int
+    rejected: int
+    unknown: int
+    pending: int
+    skipped: int
+    requests: int
+    possible_duplicates: int
+    workers: int | None = None
+
+    @classmethod
+    def of(
+        cls, tally: Tally, share_read: float | None, *, planning: bool, workers: int | None = None
+    ) -> CampaignProgress:
+        """Return what is told of counts."""
+        settled = tally.accepted + tally.rejected + tally.unknown + tally.cancelled
+        everybody = settled + tally.pending
+        return cls(
+            planning=planning,
+            share=share_read if planning else settled / everybody if everybody else 1.0,
+            audience=tally.rows,
+            accepted=tally.accepted,
+            rejected=tally.rejected,
+            unknown=tally.unknown,
+            pending=tally.pending,
+            skipped=sum(tally.skipped.values()),
+            requests=tally.requests,
+            possible_duplicates=tally.possible_duplicates,
+            workers=workers,
+        )
+
+
+Watcher = Callable[[CampaignProgress], None]
+"""Is told, about ten times a second, how far a run has come; it must return at once."""
+
+
+@frozen
+class CampaignPreview:
+    """What a run would do.
+
+    Attributes:
+        requests: the first of them, the key masked.
+        tally: the counts.
+        facts: what the plan found.
+    """
+
+    requests: list[dict[str, object]]
+    tally: Tally
+    facts: dict[str, Any]
+
+    def plan(self) -> dict[str, Any]:
+        """Return the JSON form of what the plan found."""
+        return {
+            "audience": self.tally.rows,
+            "recipients": self.tally.pending,
+            "skipped": dict(self.tally.skipped),
+            **{name: self.facts[name] for name in ("batches", "texts", "sms_parts", "cautions", "empty")},
+        }
+
+
+@frozen
+class CampaignRow:
+    """What is known of one row of the audience.
+
+    Attributes:
+        recipient: the customUserId; for an invalid row as far as it could be read.
+        channel: the channel's name.
+        outcome: accepted, rejected, unknown, pending, cancelled or skipped.
+        reason: why it was skipped, or what else there is to say.
+        batch: the batch that it was in, as `parcel-slot`; empty for a skipped row.
+        attempts: requests that named the recipient.
+        status_code: of the last answer.
+        at: when that was known.
+    """
+
+    recipient: str
+    channel: str
+    outcome: str
+    reason: str
+    batch: str
+    attempts: int
+    status_code: int | None
+    at: datetime | None
+
+
+async def rows_of(book: RunBook, record: RunRecord) -> AsyncIterator[list[CampaignRow]]:
+    """Give what is known of each row of a run's audience, some thousands at a time.
+
+    Raises:
+        CampaignError: run_purged.
+    """
+    record.require_recipients()
+    channel = record.pins["channel"]["name"]
+    after = 0
+    while parcels := await book.parcels(record.id, after):
+        yield [row for parcel in parcels for row in _rows(parcel, channel, live=record.live)]
+        after = parcels[-1].id
+    after = 0
+    while skips := await book.skips(record.id, after):
+        yield [
+            CampaignRow(recipient, channel, "skipped", skip.reason.value, "", 0, None, None)
+            for _, skip in skips
+            for _, recipient in skip.rows
+        ]
+        after = skips[-1][0]
+
+
+def _rows(parcel: Parcel, channel: str, *, live: bool) -> list[CampaignRow]:
+    rows = []
+    for batch in parcel.taken():
+        if batch.state is BatchState.REPLACED:
+            continue
+        at = datetime.fromtimestamp(batch.at, UTC) if batch.at else None
+        reason = _reason(batch, live=live)
+        outcome = _WORDS[batch.state]
+        rows += [
+            CampaignRow(recipient, channel, outcome, reason, batch.name, batch.attempts, batch.status or None, at)
+            for recipient in batch.recipients
+        ]
+    return rows
+
+
+def _reason(batch: Batch, *, live: bool) -> str:
+    if batch.state is BatchState.SENDING and not live:
+        return "its request was under way when the process ended"
+    return "possible duplicate" if batch.flags & REPEATED else ""

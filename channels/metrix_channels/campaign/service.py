@@ -1,0 +1,264 @@
+"""Campaigns from beginning to end: plan, wait for the schedule, dispatch, and leave the run in a state with a name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve
+
+from ..config import require_verified
+from ..errors import CampaignError, ConfigError
+from ..ledger import (
+    APPROVED,
+    OVER,
+    Back,
+    BatchState,
+    Parcel,
+    RunRecord,
+    RunState,
+    Tally,
+    move,
+)
+from ..logs import say
+from .audience.reader import audience_digest
+from .definition import STDIN, Campaign, checked_name, load_campaign
+from .dispatch.sender import Office
+from .exclusions.exclusions import Screens
+from .execution.base import Execution, require_in_time
+from .plan.pins import pins_of, require_unchanged
+from .plan.planning import Progress, Ready, first_batches, plan, row_values
+from .renderer import Wording, request_body
+from .report.status import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
+
+_SHOWN: Final = 20
+_ENDED: Final = {
+    RunState.FINISHED: "run_finished",
+    RunState.FINISHED_WITH_ERRORS: "run_finished",
+    RunState.CANCELLED: "run_cancelled",
+}
+
+
+Confirm = Callable[[CampaignStatus], bool]
+"""Is shown a plan and says whether to go on."""
+
+
+class Campaigns:
+    """The campaigns of one configuration.
+
+    Args:
+        office: what this process sends with.
+        execution: who sends what was planned.
+    """
+
+    def __init__(self, office: Office, execution: Execution) -> None:
+        self._office = office
+        self._execution = execution
+        self.book = execution.book
+
+    async def run(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        canary: int | None = None,
+        watch: Watcher | None = None,
+        confirm: Confirm | None = None,
+        detach: bool = False,
+    ) -> RunRecord:
+        """Plan a campaign and dispatch it, or take up its halted or interrupted run.
+
+        Args:
+            path: of the campaign file.
+            name: in place of the file's own.
+            canary: in place of the file's own.
+            confirm: shown a new plan; when it says no, nothing of it is left.
+            watch: told how far the run has come.
+            detach: return as soon as workers have it.
+
+        Returns:
+            The run as it is left: finished, finished_with_errors, halted, paused, cancelled or interrupted.
+
+        Raises:
+            ConfigError, TemplateError: of the files.
+            ChannelUnverified: nobody tested the channel; no request was made.
+            CampaignError: plan_failed, audience_invalid, audience_empty, run_busy, run_finished, run_cancelled,
+                run_paused, run_pinned, schedule_missed, interrupted.
+            LedgerError: the books cannot be kept.
+        """
+        self._require_detachable(detach)
+        campaign = _named(load_campaign(path), name, canary)
+        found = await self.book.find(campaign.name)
+        if found is None:
+            ready = self._ready(campaign)
+            require_in_time(campaign.name, campaign.schedule)
+            record = await self._plan(ready, watch)
+            if confirm is not None and not await asyncio.to_thread(confirm, CampaignStatus.of(record)):
+                await self.book.discard(record.id)
+                raise CampaignError("Not confirmed; nothing was sent.", code="interrupted")
+            return await self._execution.begin(record, campaign, self._lists(ready), watch, detach=detach)
+        _require_resumable(found)
+        if found.state is RunState.PAUSED:
+            raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused")
+        return await self._go_on(found, campaign, watch, detach=detach)
+
+    async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> RunRecord:
+        """Go on with a paused, halted or interrupted run; see `run`."""
+        self._require_detachable(detach)
+        found = await self.book.get(name)
+        _require_resumable(found)
+        return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, detach=detach)
+
+    async def retry(self, name: str, which: BatchState, *, watch: Watcher | None = None) -> RunRecord:
+        """Move what was rejected, or is unknown, back to pending, and dispatch.
+
+        Args:
+            name: the campaign's.
+            which: REJECTED or UNKNOWN.
+            watch: told how far the run has come.
+
+        Raises:
+            CampaignError: run_busy, run_cancelled, run_purged, run_pinned, run_missing; and those of `run`.
+        """
+        found = await self.book.get(name)
+        if found.state is RunState.CANCELLED:
+            raise CampaignError(f"The campaign {name!r} was cancelled.", code="run_cancelled")
+        found.require_recipients()
+        count = found.tally.rejected if which is BatchState.REJECTED else found.tally.unknown
+
+        def mark(parcel: Parcel, tally: Tally) -> None:
+            for batch in parcel.taken():
+                if batch.state is which:
+                    batch.flags |= APPROVED
+                    move(batch, BatchState.PENDING, tally)
+
+        back = Back(f"retry {which.name.lower()}", f"{count} recipients", mark)
+        return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, back)
+
+    async def pause(self, name: str) -> RunRecord:
+        """Let a run rest until `resume`: a live one ends its requests in flight first."""
+        found = await self.book.get(name)
+        _require_resumable(found)
+        await self._execution.pause(found)
+        return await self.book.get(name)
+
+    async def cancel(self, name: str) -> RunRecord:
+        """End a run for good; whoever is pending is sent nothing."""
+        found = await self.book.get(name)
+        _require_resumable(found)
+        await self._execution.cancel(found)
+        return await self.book.get(name)
+
+    async def preview(
+        self, path: Path, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
+    ) -> CampaignPreview:
+        """Plan a campaign and show its first requests; nothing is sent or written down.
+
+        Raises:
+            Those of `run` before its first request.
+        """
+        ready = self._ready(_named(load_campaign(path), name, canary))
+        screens = await Screens.built(ready.campaign, self._lists(ready), self.book)
+        try:
+            batches, facts, tally = await first_batches(
+                ready, screens, _SHOWN, _planning(watch), self._office.stop.is_set
+            )
+        finally:
+            screens.close()
+        wording = Wording(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
+        client = self._office.client()
+        bodies = [request_body(recipients, wording.said(values)) for values, recipients in batches]  # type: ignore[arg-type]
+        await client.close()
+        return CampaignPreview([client.shown_request(json.loads(body)) for body in bodies], tally, dict(facts))
+
+    async def example(self, path: Path, row: int | None) -> tuple[Campaign, dict[str, Any]]:
+        """Return a campaign and the values of one row, to try its message.
+
+        Args:
+            path: of the campaign file.
+            row: its number, from 1; None for the first that can be sent to.
+
+        Raises:
+            CampaignError: audience_invalid; row_missing.
+        """
+        ready = self._ready(load_campaign(path))
+        values = await asyncio.to_thread(row_values, ready, row, self._office.stop.is_set)
+        if values is None:
+            which = "no row that can be sent to" if row is None else f"no row {row} that can be sent to"
+            raise CampaignError(f"The audience has {which}.", code="row_missing")
+        return ready.campaign, {**ready.campaign.context, **values}
+
+    # -- steps
+
+    def _ready(self, campaign: Campaign) -> Ready:
+        """Pass the gate and find what the campaign needs."""
+        config = self._office.file.current()
+        channel = config.channel(campaign.channel)
+        require_verified(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
+        config.metrix.credentials()
+        template = self._office.templates.find(campaign.template, channel.name, channel.type, campaign.locale)
+        return Ready(campaign, config, channel, template)
+
+    async def _plan(self, ready: Ready, watch: Watcher | None) -> RunRecord:
+        screens = await Screens.built(ready.campaign, self._lists(ready), self.book)
+        try:
+            record = await plan(
+                ready, ready.campaign.name, self.book, screens, _planning(watch), self._office.stop.is_set
+            )
+        finally:
+            screens.close()
+        say(logging.INFO, "campaign planned", campaign=record.name, recipients=record.tally.pending)
+        return record
+
+    async def _go_on(
+        self,
+        found: RunRecord,
+        campaign: Campaign,
+        watch: Watcher | None,
+        back: Back | None = None,
+        *,
+        detach: bool = False,
+    ) -> RunRecord:
+        """Send what is left of a run, after a look at what it is pinned to."""
+        ready = self._ready(campaign)
+        if found.live and not self._execution.is_elsewhere:
+            raise CampaignError(f"Another process works on the campaign {found.name!r}.", code="run_busy")
+        if found.state is RunState.PLANNING:
+            raise CampaignError(f"Another process plans the campaign {found.name!r}.", code="run_busy")
+        file = campaign.audience.file
+        digest = found.pins["audience"]["digest"] if file == STDIN else await asyncio.to_thread(audience_digest, file)
+        require_unchanged(found, pins_of(campaign, ready.config, ready.channel, ready.template, digest))
+        return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)
+
+    def _require_detachable(self, detach: bool) -> None:
+        if detach and not self._execution.is_elsewhere:
+            raise ConfigError("Only workers could send it without this process.", code="ledger_not_shared")
+
+    def _lists(self, ready: Ready) -> list[Path]:
+        return [*ready.config.suppress, *ready.campaign.suppress]
+
+
+def _planning(watch: Watcher | None) -> Progress:
+    def told(tally: Tally, share: float | None) -> None:
+        if watch is not None:
+            watch(CampaignProgress.of(tally, share, planning=True))
+
+    return told
+
+
+def _named(campaign: Campaign, name: str | None, canary: int | None) -> Campaign:
+    return evolve(
+        campaign,
+        name=campaign.name if name is None else checked_name(name),
+        canary=campaign.canary if canary is None else canary,
+    )
+
+
+def _require_resumable(record: RunRecord) -> None:
+    if record.state in OVER:
+        raise CampaignError(f"The campaign {record.name!r} is {record.state}.", code=_ENDED[record.state])

@@ -1,0 +1,1 @@
+"""The verbs: one module a group, no logic of its own."""

@@ -1,0 +1,268 @@
+"""`campaign`: run, test, list, status, pause, resume, cancel, retry, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...campaign import CampaignPreview, CampaignStatus, report_page
+from ...errors import MetrixChannelsError, UsageError, problem
+from ...notifier import Notifier
+from ...notifier.campaigns.asynchronous import Failed
+from ...outcomes import Outcome, Problem
+from ..app import State, app, example, state_of
+from ..new_files import new_file
+from ..signals import stopped_by_signals
+from ..ui.campaign_progress import Live, live
+from ..ui.campaigns import show_halt, show_list, show_preview, show_status
+from ..ui.report_csv import write_csv
+from ..values import Language, language
+from .send import show_receipts
+
+campaign = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Send a text to a whole audience; no crash harms it.",
+)
+app.add_typer(campaign, name="campaign")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A campaign file.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="With a ledger in PostgreSQL: leave as soon as the workers have it.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A campaign's name.")]
+_EXITS = {"finished": 0, "finished_with_errors": 1, "cancelled": 1}
+_GOING_ON = ("waiting", "running")
+_WITHOUT = "The workers go on without this command. `campaign status` shows how far, `campaign pause` stops them."
+_RESTING = {
+    "interrupted": ("interrupted", "The campaign was interrupted; it goes on where it stopped."),
+    "paused": ("run_paused", "The campaign was paused."),
+    **dict.fromkeys(_GOING_ON, ("interrupted", _WITHOUT)),
+}
+
+
+@campaign.command(
+    epilog=example(
+        "metrix-channels campaign run campaigns/nowruz.yaml --dry-run",
+        "metrix-channels campaign run campaigns/nowruz.yaml",
+    )
+)
+def run(
+    context: typer.Context,
+    file: File,
+    name: Annotated[str | None, typer.Option("--name", help="In place of the file's own.", show_default=False)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, show the first requests, send nothing.")] = False,
+    canary: Annotated[
+        int | None,
+        typer.Option("--canary", metavar="N", min=1, help="So many go first, alone.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
+    detach: Detach = False,
+) -> None:
+    """Plan a campaign whole, then send it; or go on with its halted or interrupted run.
+
+    Exit status: 0 finished; 1 finished, with some rejected or unknown, or cancelled; 2 wrong input, nothing was sent;
+    3 refused; 4 halted, paused, interrupted or busy: run it again to go on.
+    """
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        if dry_run:
+            with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
+                found = notifier.campaigns.preview(file, name=name, canary=canary, watch=shown.watch)
+            _show_preview(state, found)
+            return
+        asks = not yes and not state.output.as_json and sys.stdin.isatty()
+        _dispatch(
+            state,
+            notifier,
+            lambda shown: notifier.campaigns.run(
+                file,
+                name=name,
+                canary=canary,
+                watch=shown.watch,
+                confirm=shown.confirm if asks else None,
+                detach=detach,
+            ),
+            detach=detach,
+        )
+
+
+@campaign.command("test", epilog=example("metrix-channels campaign test campaigns/nowruz.yaml --to sara --row 3"))
+def try_out(
+    context: typer.Context,
+    file: File,
+    to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A colleague's customUserId; may be repeated.")],
+    row: Annotated[
+        int | None, typer.Option("--row", min=1, help="Whose values; without it the first row's.", show_default=False)
+    ] = None,
+) -> None:
+    """Send one row's message to a colleague, outside the run."""
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier, stopped_by_signals(notifier):
+        receipts = notifier.campaigns.test(file, to, row=row)
+    refused = next((receipt.error for receipt in receipts if receipt.outcome is not Outcome.ACCEPTED), None)
+    document = {"receipts": [receipt.as_dict() for receipt in receipts]}
+    if refused is not None:
+        error = _as_error(refused)
+        state.status = error.exit_status
+        state.output.error(error, document)
+    elif state.output.as_json:
+        state.output.document(document)
+    if not state.output.as_json:
+        show_receipts(state.output, receipts)
+
+
+@campaign.command("list", epilog=example("metrix-channels campaign list"))
+def list_(context: typer.Context) -> None:
+    """Show every campaign of the ledger."""
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        found = notifier.campaigns.all()
+    if state.output.as_json:
+        state.output.document({"campaigns": [each.as_dict() for each in found]})
+    else:
+        show_list(state.output, found)
+
+
+@campaign.command(epilog=example("metrix-channels campaign status nowruz-sale"))
+def status(context: typer.Context, name: Name) -> None:
+    """Show how a campaign stands."""
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        _show(state, notifier.campaigns.status(name))
+
+
+@campaign.command(epilog=example("metrix-channels campaign pause nowruz-sale"))
+def pause(context: typer.Context, name: Name) -> None:
+    """Let a campaign rest until `campaign resume`; requests in flight end first."""
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        _show(state, notifier.campaigns.pause(name))
+
+
+@campaign.command(epilog=example("metrix-channels campaign resume nowruz-sale"))
+def resume(context: typer.Context, name: Name, detach: Detach = False) -> None:
+    """Go on with a paused, halted or interrupted campaign."""
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        _dispatch(
+            state,
+            notifier,
+            lambda shown: notifier.campaigns.resume(name, watch=shown.watch, detach=detach),
+            detach=detach,
+        )
+
+
+@campaign.command(epilog=example("metrix-channels campaign cancel nowruz-sale"))
+def cancel(context: typer.Context, name: Name) -> None:
+    """End a campaign for good; whoever is pending is sent nothing."""
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        _show(state, notifier.campaigns.cancel(name))
+
+
+@campaign.command(
+    epilog=example(
+        "metrix-channels campaign retry nowruz-sale --rejected", "metrix-channels campaign retry nowruz-sale --unknown"
+    )
+)
+def retry(
+    context: typer.Context,
+    name: Name,
+    rejected: Annotated[bool, typer.Option("--rejected", help="Those whom Metrix refused.")] = False,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Those who may have it; they may get it twice.")] = False,
+) -> None:
+    """Send again to those who were rejected, or whose outcome is unknown; the ledger keeps that you decided it."""
+    if rejected == unknown:
+        raise UsageError("Choose --rejected or --unknown.", code="usage")
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        which: Failed = "rejected" if rejected else "unknown"
+        _dispatch(state, notifier, lambda shown: notifier.campaigns.retry(name, which, watch=shown.watch))
+
+
+@campaign.command(
+    epilog=example(
+        "metrix-channels campaign report nowruz-sale",
+        "metrix-channels campaign report nowruz-sale --csv rows.csv --html report.html --lang fa",
+    )
+)
+def report(
+    context: typer.Context,
+    name: Name,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write a row for every row of the audience.", show_default=False),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page to send around, one file.", show_default=False),
+    ] = None,
+    lang: Language = "en",
+) -> None:
+    """Show what became of a campaign: counts, errors by situation, who is unknown and what to do about it."""
+    state = state_of(context)
+    with Notifier.from_config(state.config_file().path) as notifier:
+        found = notifier.campaigns.status(name)
+        troubles = notifier.campaigns.troubles(name)
+        written = write_csv(csv, notifier.campaigns.rows(name)) if csv is not None else None
+        if html is not None:
+            page = report_page(notifier.campaigns.overview(name), language(lang))
+            with new_file(html) as file:
+                file.write(page)
+    if state.output.as_json:
+        named = [
+            {"disposition": disposition, "status_code": code, "example": words, "attempts": count}
+            for disposition, code, words, count in troubles
+        ]
+        extra: dict[str, object] = {} if written is None else {"csv": str(csv), "rows": written}
+        extra |= {} if html is None else {"html": str(html)}
+        state.output.document({**found.as_dict(), "plan": found.facts, "troubles": named, **extra})
+        return
+    show_status(state.output, found, troubles)
+    show_halt(state.output, found)
+    if written is not None:
+        state.output.say(f"{written:,} rows written to {csv}.", "bold")
+    if html is not None:
+        state.output.say(f"{html} is the report as a page.", "bold")
+
+
+def _dispatch(
+    state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus], *, detach: bool = False
+) -> None:
+    with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
+        found = work(shown)
+    why = found.halted_by
+    if why is None and found.state in _RESTING and not detach:
+        code, message = _RESTING[found.state]
+        why = problem(code, message)
+    state.status = 0 if detach and found.state in _GOING_ON else _EXITS.get(found.state, 4)
+    if why is not None:
+        state.output.error(_as_error(why), found.as_dict())
+    elif state.output.as_json:
+        state.output.document(found.as_dict())
+    if not state.output.as_json:
+        show_status(state.output, found, [])
+
+
+def _show(state: State, found: CampaignStatus) -> None:
+    if state.output.as_json:
+        state.output.document(found.as_dict())
+    else:
+        show_status(state.output, found, [])
+        show_halt(state.output, found)
+
+
+def _as_error(why: Problem) -> MetrixChannelsError:
+    return MetrixChannelsError(why.message, code=why.code, remedy=why.remedy, location=why.location)
+
+
+def _show_preview(state: State, found: CampaignPreview) -> None:
+    if state.output.as_json:
+        state.output.document({"requests": found.requests, "plan": found.plan()})
+        return
+    show_preview(state.output, found)

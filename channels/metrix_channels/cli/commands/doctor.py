@@ -1,0 +1,31 @@
+"""`doctor`: which layer of the connection to Metrix fails."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+from ...support.doctor import diagnose
+from ..app import app, example, state_of
+from ..ui.checks import show_checks
+
+
+@app.command(epilog=example("metrix-channels doctor", "metrix-channels doctor --json"))
+def doctor(context: typer.Context) -> None:
+    """Find what stands between this machine and Metrix.
+
+    DNS, TCP, TLS, HTTP, the clock and the credentials, in this order, and what to do about the first that fails.
+    Nothing is delivered to anyone: the two requests that are made name no recipient. Exit status 1 when a check fails.
+    """
+    state = state_of(context)
+    found = asyncio.run(diagnose(state.config_file().current()))
+    state.status = 0 if found.ok else 1
+    if state.output.as_json:
+        state.output.document(found.as_dict())
+        return
+    show_checks(state.output, found)
+    if found.ok:
+        state.output.say("Nothing stands between this machine and Metrix.", "bold green")
+    else:
+        state.output.say(f"The first that fails: {found.failures[0].id}.", "bold red")

@@ -1,0 +1,150 @@
+"""`ledger`: the books themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+from attrs import asdict
+
+from ...ledger import Database, LedgerCheck, Purged, RunCheck, Tally, check_ledger, open_database, purge
+from ...ledger.runs.recount import COUNTS
+from ...outcomes import iso_utc
+from ..app import app, example, state_of
+from ..values import read_duration
+
+_SHOWN: Final = {"rows": "audience"}
+"""What counts are called in `campaign status`, where that differs."""
+
+group = typer.Typer(no_args_is_help=True, help="Look after the ledger.")
+app.add_typer(group, name="ledger")
+
+
+@group.command("purge", epilog=example("metrix-channels ledger purge --older-than 90d"))
+def purge_ledger(
+    context: typer.Context,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="Since when it is over, such as 90d.")
+    ],
+) -> None:
+    """Forget recipients and values of what was over by then; the counts are kept.
+
+    Single messages keep their keys, so that nothing is sent twice; campaigns keep their counts, and lose their rows:
+    `report --csv`, `retry` and `except` refuse them then, and caps on what a recipient gets no longer count them.
+    What is deleted is overwritten in the file. What is not over is left alone.
+    """
+    state = state_of(context)
+    before = datetime.now(UTC) - read_duration("--older-than", older_than)
+    purged = asyncio.run(_purge(open_database(state.config_file().current()), before))
+    if state.output.as_json:
+        state.output.document({"before": iso_utc(before), **asdict(purged)})
+        return
+    state.output.say(
+        f"Forgotten: {purged.sends:,} messages, {purged.campaigns:,} campaigns, {purged.attempts:,} failed attempts,"
+        f" {purged.event_times:,} times of events."
+    )
+    if purged.unfinished:
+        state.output.say(f"Left alone, since they are not over: {purged.unfinished:,}.", "yellow")
+
+
+@group.command("check", epilog=example("metrix-channels ledger check"))
+def check(context: typer.Context) -> None:
+    """Count every campaign anew from its batches, verify all checksums, and say what differs.
+
+    Nothing is changed; campaigns may go on meanwhile. `requests` and `possible_duplicates` cannot be recounted. Exit
+    status 1 when something differs or is damaged.
+    """
+    state = state_of(context)
+    database = open_database(state.config_file().current())
+    found = asyncio.run(_check(database))
+    if state.output.as_json:
+        state.output.document(_as_dict(found, database.label))
+    else:
+        for run in found.runs:
+            for line in _lines(run):
+                state.output.say(line, "red")
+        for line in found.damaged:
+            state.output.say(line, "red")
+        right = sum(run.is_ok for run in found.runs)
+        state.output.say(f"{right:,} of {len(found.runs):,} campaigns are right; {database.label}")
+    if not found.is_ok:
+        raise typer.Exit(1)
+
+
+@group.command("adopt", epilog=example("metrix-channels ledger adopt"))
+def adopt(context: typer.Context) -> None:
+    """Let this ledger take the place of the one that it was copied from.
+
+    A ledger's file knows which file it is. Nothing is sent from a copy, since the original could send the same
+    messages. Run this when the copy replaces the original for good: a restored backup, a move to another disk or
+    machine. First cancel the campaigns that went on in the original since the copy was made.
+    """
+    state = state_of(context)
+    database = open_database(state.config_file().current())
+    was_copy = asyncio.run(_adopt(database))
+    if state.output.as_json:
+        state.output.document({"ledger": database.label, "adopted": was_copy})
+    else:
+        state.output.say("Adopted: messages are sent from it now." if was_copy else "It is no copy; nothing to do.")
+
+
+def _as_dict(found: LedgerCheck, ledger: str) -> dict[str, Any]:
+    runs = [
+        {
+            "campaign": run.campaign,
+            "run": run.run,
+            "ok": run.is_ok,
+            "counts": _counts(run.counts),
+            "recounted": _counts(run.recounted),
+            "differs": [_SHOWN.get(name, name) for name in run.differs],
+            "adds_up": run.adds_up,
+            "damaged": run.damaged,
+        }
+        for run in found.runs
+    ]
+    return {"ok": found.is_ok, "ledger": ledger, "runs": runs, "damaged": found.damaged}
+
+
+def _counts(tally: Tally | None) -> dict[str, Any] | None:
+    if tally is None:
+        return None
+    return {_SHOWN.get(name, name): getattr(tally, name) for name in COUNTS} | {"skipped": tally.skipped}
+
+
+def _lines(run: RunCheck) -> list[str]:
+    """Say what is wrong with a run."""
+    lines = [f"{run.campaign}: {text}" for text in run.damaged]
+    counts, recounted = _counts(run.counts), _counts(run.recounted)
+    if counts is not None and recounted is not None:
+        for name in run.differs:
+            shown, _, reason = _SHOWN.get(name, name).partition(".")
+            written, real = counts[shown], recounted[shown]
+            if reason:
+                written, real = written.get(reason, 0), real.get(reason, 0)
+            lines.append(f"{run.campaign}: {_SHOWN.get(name, name)} is {written:,} in the counts, {real:,} recounted.")
+    if run.counts is not None and not run.adds_up:
+        lines.append(f"{run.campaign}: the counts do not add up to the audience of {run.counts.rows:,}.")
+    return lines
+
+
+async def _check(database: Database) -> LedgerCheck:
+    try:
+        return await check_ledger(database)
+    finally:
+        await database.close()
+
+
+async def _adopt(database: Database) -> bool:
+    try:
+        return await database.adopt()
+    finally:
+        await database.close()
+
+
+async def _purge(database: Database, before: datetime) -> Purged:
+    try:
+        return await purge(database, before)
+    finally:
+        await database.close()

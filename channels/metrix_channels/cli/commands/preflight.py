@@ -1,0 +1,69 @@
+"""`preflight`: every check that can be made before sending."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from ...checks import Status
+from ...config import ConfigFile
+from ...notifier import AsyncNotifier
+from ...preflight import Preflight
+from ..app import app, example, state_of
+from ..ui.checks import show_checks
+from ..ui.output import Output
+from ..ui.progress import Move, progress_bar
+
+
+@app.command(
+    epilog=example(
+        "metrix-channels preflight",
+        "metrix-channels preflight sms push --offline",
+        "metrix-channels preflight campaigns/welcome.yaml",
+    )
+)
+def preflight(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CHANNEL|CAMPAIGN.yaml", help="None: all channels.", show_default=False),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave out the connection to Metrix.")] = False,
+) -> None:
+    """Check all that can be checked before sending.
+
+    Nothing is sent and nobody is reached: configuration, secrets, each channel's verification, every template with
+    its sample, the ledger, and a connection to Metrix without a request; of a campaign also its file, and its audience
+    planned whole. Exit status 3 when a check fails; with --json every single check is listed.
+    """
+    state = state_of(context)
+    with progress_bar(state.output) as move:
+        found = asyncio.run(_checked(state.config_file(), names or [], offline=offline, watch=move))
+    state.status = 0 if found.ok else 3
+    if state.output.as_json:
+        state.output.document(found.as_dict())
+    else:
+        show(state.output, found)
+
+
+async def _checked(file: ConfigFile, names: list[str], *, offline: bool, watch: Move | None) -> Preflight:
+    async with AsyncNotifier(file) as notifier:
+        return await notifier.preflight(*names, offline=offline, watch=watch)
+
+
+def show(output: Output, found: Preflight) -> None:
+    """Print a preflight, and whether it allows sending."""
+    show_checks(output, found)
+    output.say(_verdict(found), "bold green" if found.ok else "bold red")
+
+
+def _verdict(found: Preflight) -> str:
+    failures = len(found.failures)
+    warnings = sum(check.status is Status.WARN for check in found.checks)
+    if failures:
+        return f"Not ready: {failures} check{'s' if failures > 1 else ''} failed."
+    if warnings:
+        return f"Ready to send, with {warnings} warning{'s' if warnings > 1 else ''}."
+    return "Ready to send."

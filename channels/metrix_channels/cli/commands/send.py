@@ -1,0 +1,112 @@
+"""`send`: one message now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ...errors import MetrixChannelsError
+from ...notifier import Notifier
+from ...outcomes import Outcome, Receipt
+from ..app import app, example, state_of
+from ..signals import stopped_by_signals
+from ..ui.output import Output, visible
+from ..values import read_context
+
+_STYLES = {Outcome.ACCEPTED: "green", Outcome.NOT_SENT: "yellow", Outcome.REJECTED: "red", Outcome.UNKNOWN: "magenta"}
+
+
+@app.command(
+    epilog=example(
+        "metrix-channels send sms --to user-42 --template otp --set code=4821 --dry-run",
+        "metrix-channels send sms --to user-42 --template otp --set code=4821 --key login-42-1",
+    )
+)
+def send(
+    context: typer.Context,
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel of the configuration.")],
+    to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A customUserId; may be repeated.")],
+    template: Annotated[str, typer.Option("--template", metavar="NAME", help="A template's name.")],
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="K=V", help="A value for the template, as text.", show_default=False),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--context", metavar="FILE", help="Values, a JSON object.", show_default=False)
+    ] = None,
+    locale: Annotated[
+        str | None, typer.Option("--locale", metavar="LOCALE", help="Such as fa or fa-IR.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="Names this message: repeated, it goes once.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests and send nothing.")] = False,
+) -> None:
+    """Send one message now.
+
+    Exit status: 0 accepted; 1 rejected or unknown; 2 wrong input; 3 refused, nobody tested the channel; 4 not sent
+    for now.
+    """
+    state = state_of(context)
+    given = read_context(file, values or [])
+    path = state.config_file().path
+    with Notifier.from_config(path) as notifier:
+        if dry_run:
+            show_requests(state.output, notifier.dry_run(channel, to, template, given, locale=locale))
+            return
+        with stopped_by_signals(notifier) as interrupted:
+            try:
+                receipts = notifier.send(channel, to, template, given, locale=locale, key=key)
+            except MetrixChannelsError as error:
+                if not error.receipts:
+                    raise
+                settled = all(receipt.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) for receipt in error.receipts)
+                state.status = 4 if interrupted.is_set() and not settled else error.exit_status
+                state.output.error(error, _document(error.receipts))
+                if not state.output.as_json:
+                    show_receipts(state.output, error.receipts)
+                return
+        if state.output.as_json:
+            state.output.document(_document(receipts))
+        else:
+            show_receipts(state.output, receipts)
+
+
+def _document(receipts: Sequence[Receipt]) -> dict[str, Any]:
+    return {"receipts": [receipt.as_dict() for receipt in receipts]}
+
+
+def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
+    """Print receipts as a table."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("outcome", "recipients", "attempts", "status", "send"):
+        table.add_column(column, overflow="fold")
+    for receipt in receipts:
+        outcome = Text(receipt.outcome.value, style=_STYLES[receipt.outcome])
+        if receipt.possible_duplicate:
+            outcome.append(" (possible duplicate)", style="yellow")
+        shown = ", ".join(receipt.recipients[:5]) + (
+            f" … {len(receipt.recipients):,}" if len(receipt.recipients) > 5 else ""
+        )
+        table.add_row(outcome, Text(visible(shown)), str(receipt.attempts), str(receipt.status_code or "–"), receipt.id)
+    output.show(table)
+
+
+def show_requests(output: Output, requests: list[dict[str, Any]]) -> None:
+    """Print requests as they would go."""
+    if output.as_json:
+        output.document({"requests": requests})
+        return
+    for request in requests:
+        output.say(f"{request['method']} {request['url']}", "bold")
+        for name, value in request["headers"].items():
+            output.say(f"{name}: {value}", "dim")
+        output.say(json.dumps(request["body"], ensure_ascii=False, indent=2))
+    output.say("Nothing was sent.", "bold")

@@ -1,0 +1,73 @@
+"""`worker`: takes batches from a ledger in PostgreSQL until it is stopped."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from ...errors import UsageError
+from ...outcomes import Problem
+from ..app import app, example, state_of
+from ..logs import shown
+from ..values import read_duration
+
+
+@app.command(epilog=example("metrix-channels worker", "metrix-channels worker --concurrency 16 --health 8027"))
+def worker(
+    context: typer.Context,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Shares of campaigns at one time.")
+    ] = 8,
+    lease: Annotated[
+        str,
+        typer.Option("--lease", metavar="TIME", help="So long after its last sign of life others take over its work."),
+    ] = "30s",
+    health: Annotated[
+        int | None,
+        typer.Option(
+            "--health", metavar="PORT", min=0, max=65535, help="Serve /health and /metrics there.", show_default=False
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address of --health.")] = "127.0.0.1",
+) -> None:
+    """Send what waits in a ledger in PostgreSQL.
+
+    Start it wherever there is room, beside any number of others; it goes on until it is stopped. SIGTERM lets the
+    requests under way end and gives back the rest: exit status 0. A worker that was killed or frozen is taken for dead
+    after its lease, and what it had under way is in doubt: sent again or held, as on_ambiguous says.
+    """
+    from ...worker import work
+
+    state = state_of(context)
+    seconds = read_duration("--lease", lease).total_seconds()
+    if seconds < 1:
+        raise UsageError("--lease must be a second or more.", code="usage")
+    listener = None
+    if health is not None:
+        from ...pages.serving import listen, url_of
+
+        listener = listen(host, health, "health endpoint")
+        state.output.hint(f"{url_of(host, listener.getsockname()[1])}/health")
+
+    def ready(name: str) -> None:
+        if state.output.as_json:
+            state.output.document({"worker": name})
+            return
+        state.output.say(f"Worker {name[:8]} takes work. Ctrl-C ends it.")
+
+    def tell(problem: Problem) -> None:
+        where = f"{problem.location}: " if problem.location else ""
+        state.output.hint(f"{where}{problem.message} [{problem.code}]\n{problem.remedy}")
+
+    with shown(logging.WARNING):  # it runs for months: what is wrong must be seen without -v
+        orderly = work(
+            state.config_file(),
+            concurrency=concurrency,
+            lease=seconds,
+            health=listener,
+            on_ready=ready,
+            on_problem=tell,
+        )
+    state.status = 0 if orderly else 4

@@ -1,0 +1,132 @@
+"""What a terminal shows while a campaign goes on: bars, and the question before anything is sent; all on stderr."""
+
+from __future__ import annotations
+
+import select
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from attrs import define, field
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from ...campaign import CampaignProgress, CampaignStatus
+from .campaigns import show_plan
+from .output import Output
+
+_LOOK: Final = 0.1
+
+
+@define
+class Live:
+    """Shows how far a campaign has come.
+
+    Attributes:
+        output: where to.
+        interrupted: set when a signal came.
+        bars: None where nobody watches.
+    """
+
+    output: Output
+    interrupted: threading.Event
+    bars: Progress | None
+    _planning: Bar | None = None
+    _sending: Bar | None = None
+
+    def watch(self, progress: CampaignProgress) -> None:
+        """Move the bars."""
+        if self.bars is None:
+            return
+        if progress.planning:
+            if self._planning is None:
+                self._planning = Bar(self.bars, "Planning")
+            self._planning.move(progress.share, f"{progress.audience:,} rows")
+            return
+        if self._sending is None:
+            self._sending = Bar(self.bars, "Sending", progress.accepted)
+        counts = self._sending.counted(progress)
+        if progress.workers is not None:
+            counts += f" · {progress.workers} workers" if progress.workers else " · no worker is running"
+        self._sending.move(progress.share, counts)
+
+    def confirm(self, planned: CampaignStatus) -> bool:
+        """Show a plan and ask whether to send it; a signal or the end of input means no."""
+        if self.bars is not None:
+            self.bars.stop()  # it would draw over the question
+        show_plan(self.output, planned)
+        self.output.err.print(f"Send to {planned.pending:,} recipients? \\[y/N]: ", end="")
+        sure = self._answer().strip().lower() in ("y", "yes")
+        if sure and self.bars is not None:
+            self.bars.start()
+        return sure
+
+    def _answer(self) -> str:
+        while not self.interrupted.is_set():
+            if select.select([sys.stdin], [], [], _LOOK)[0]:
+                return sys.stdin.readline()
+        self.output.err.print()
+        return ""
+
+
+@define
+class Bar:
+    """One phase.
+
+    Attributes:
+        bars: where it is shown.
+        words: what it is called.
+        before: how many were accepted before this process began.
+    """
+
+    bars: Progress
+    words: str
+    before: int = 0
+    _task: TaskID = field(init=False)
+    _began: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._began = time.monotonic()
+        self._task = self.bars.add_task(self.words, total=None, counts="")
+
+    def move(self, share: float | None, counts: str) -> None:
+        """Show which part of it is done."""
+        total = None if share is None else 1.0
+        self.bars.update(self._task, total=total, completed=share or 0.0, counts=counts)
+
+    def counted(self, progress: CampaignProgress) -> str:
+        """Return outcomes, and how many are accepted a second."""
+        counts = [f"{progress.accepted:,} accepted"]
+        counts += [f"{count:,} {name}" for name in ("rejected", "unknown") if (count := getattr(progress, name))]
+        elapsed = time.monotonic() - self._began
+        if elapsed > 0.5:
+            counts.append(f"{(progress.accepted - self.before) / elapsed:,.0f}/s")
+        return " · ".join(counts)
+
+
+@contextmanager
+def live(output: Output, interrupted: threading.Event) -> Iterator[Live]:
+    """Show bars on stderr for as long as the block lasts, where somebody watches."""
+    if not output.err.is_terminal:
+        yield Live(output, interrupted, None)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=output.err, transient=True) as bars:
+        yield Live(output, interrupted, bars)

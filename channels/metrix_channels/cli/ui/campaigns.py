@@ -1,0 +1,144 @@
+"""Campaigns as people see them in a terminal: bars while they go on, tables when they rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ...campaign import CampaignPreview, CampaignStatus
+from ...errors import problem
+from .output import Output, visible
+
+_STYLES = {
+    "accepted": "green",
+    "rejected": "red",
+    "unknown": "magenta",
+    "pending": "yellow",
+    "cancelled": "dim",
+    "skipped": "dim",
+}
+_STATES = {
+    "finished": "bold green",
+    "finished_with_errors": "bold yellow",
+    "running": "bold cyan",
+    "planning": "bold cyan",
+    "waiting": "bold cyan",
+}
+
+_NAMED = 3
+"""Recipients of a request that a preview names."""
+
+
+def show_plan(output: Output, planned: CampaignStatus) -> None:
+    """Print, on stderr, what a plan would cost: before somebody is asked."""
+    facts = planned.facts
+    requests = f"{facts['batches']:,} requests, {facts['texts']:,} different texts"
+    lines = [f"{planned.audience:,} rows, {planned.pending:,} recipients, {requests}."]
+    if facts["sms_parts"]:
+        lines.append(f"{facts['sms_parts']:,} SMS parts are billed.")
+    if planned.skipped:
+        lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
+    lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
+    lines += [f"Caution, {code}: {count:,} texts." for code, count in facts["cautions"].items()]
+    for line in lines:
+        output.err.print(Text(visible(line)))
+
+
+def show_preview(output: Output, found: CampaignPreview) -> None:
+    """Print the first requests of a campaign, a few of their recipients each, and what the plan found."""
+    plan = found.plan()
+    for number, request in enumerate(found.requests, start=1):
+        body: dict[str, Any] = request["body"]  # type: ignore[assignment]
+        recipients = body["recipients"]
+        more = f" and {len(recipients) - _NAMED:,} more" if len(recipients) > _NAMED else ""
+        output.say(f"{number}. to {', '.join(recipients[:_NAMED])}{more}", "bold")
+        output.say(json.dumps(body["message"], ensure_ascii=False, indent=2))
+    if left := plan["batches"] - len(found.requests):
+        output.say(f"… and {left:,} more requests.", "dim")
+    _show_counts(output, plan)
+    output.say("Nothing was sent.", "bold")
+
+
+def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    names = {"audience": "rows", "recipients": "recipients", "batches": "requests", "texts": "different texts"}
+    for name, words in names.items():
+        table.add_row(words, f"{plan[name]:,}")
+    if plan["sms_parts"]:
+        table.add_row("SMS parts", f"{plan['sms_parts']:,}")
+    for reason, count in plan["skipped"].items():
+        table.add_row(f"skipped: {reason}", f"{count:,}")
+    for code, count in plan["cautions"].items():
+        table.add_row(f"caution: {code}", f"{count:,}")
+    for name, count in plan["empty"].items():
+        table.add_row(visible(f"empty: {name}"), f"{count:,}")
+    output.show(table)
+
+
+def show_status(output: Output, found: CampaignStatus, troubles: Sequence[tuple[str, int | None, str, int]]) -> None:
+    """Print a campaign's counts, and what to do about those that are not accepted."""
+    head = Text(visible(found.campaign), style="bold")
+    head.append(f"  {found.state}", style=_STATES.get(found.state, "bold red"))
+    output.say(head)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("audience", f"{found.audience:,}")
+    for name, style in _STYLES.items():
+        count = sum(found.skipped.values()) if name == "skipped" else getattr(found, name)
+        if count or name == "accepted":
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in found.skipped.items())
+            words = f"{name} ({reasons})" if name == "skipped" else name
+            table.add_row(Text(words, style=style), f"{count:,}")
+    if found.possible_duplicates:
+        table.add_row(Text("possible duplicates", style="yellow"), f"{found.possible_duplicates:,}")
+    table.add_row("requests", f"{found.requests:,}")
+    output.show(table)
+    for disposition, status, words, count in troubles:
+        output.say(f"{count:,} × {disposition}{f' ({status})' if status else ''}: {words}", indent=2)
+    for remedy in _remedies(found):
+        output.say(f"→ {remedy}")
+
+
+def show_halt(output: Output, found: CampaignStatus) -> None:
+    """Print why a campaign stands still, and what to do about that."""
+    if found.halted_by is not None:
+        output.say(f"{found.halted_by.message} [{found.halted_by.code}]", "red")
+        output.say(f"→ {found.halted_by.remedy}")
+
+
+def _remedies(found: CampaignStatus) -> Iterator[str]:
+    name = found.campaign
+    if found.unknown:
+        yield (
+            f"{found.unknown:,} may have it, or not: `metrix-channels campaign report {name} --csv FILE` names them."
+            f" {problem('outcome_unknown', '').remedy} `metrix-channels campaign retry {name} --unknown` sends again."
+        )
+    if found.rejected:
+        yield f"Metrix refused {found.rejected:,}. {problem('rejected', '').remedy}"
+
+
+def show_list(output: Output, found: Sequence[CampaignStatus]) -> None:
+    """Print campaigns as a table."""
+    if not found:
+        output.say("There is no campaign yet.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("campaign", "state", "audience", "accepted", "rejected", "unknown", "pending", "started"):
+        numeric = column in ("audience", "accepted", "rejected", "unknown", "pending")
+        table.add_column(column, justify="right" if numeric else "left")
+    for each in found:
+        counts = (each.audience, each.accepted, each.rejected, each.unknown, each.pending)
+        table.add_row(
+            Text(visible(each.campaign)),
+            Text(each.state, style=_STATES.get(each.state, "bold red")),
+            *(f"{count:,}" for count in counts),
+            each.started_at.strftime("%Y-%m-%d %H:%MZ"),
+        )
+    output.show(table)

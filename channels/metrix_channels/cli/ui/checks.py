@@ -1,0 +1,55 @@
+"""Checks as a table for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.table import Table
+from rich.text import Text
+
+from ...checks import Check, Findings, Status
+from .output import Output, nearby, visible
+
+_STYLES = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
+_LONGEST_LIST = 70
+"""Characters of a list of subjects."""
+_MOST_ALIKE = 50
+"""Lines for checks of one kind that failed or warn."""
+
+
+def show_checks(output: Output, found: Findings) -> None:
+    """Print checks: in a line each what failed, warns or was left out; what passed together; what to do."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    alike: dict[tuple[str, Status], list[Check]] = {}
+    for check in found.checks:
+        alike.setdefault((check.id, check.status), []).append(check)
+    places = Counter[tuple[str, Status]]()
+    remedies: dict[str, None] = {}
+    for check in found.checks:
+        kind = check.id, check.status
+        place, several = places[kind], alike[kind]
+        places[kind] += 1
+        if check.status is Status.PASS and len(several) > 1:
+            if place == 0:
+                table.add_row(*_row(check.status, check.id, _together(several)))
+        elif place < _MOST_ALIKE:
+            table.add_row(*_row(check.status, check.id, f"{nearby(check.subject)}: {nearby(check.message)}"))
+            if check.remedy and check.status is not Status.PASS:
+                remedies[check.remedy] = None
+        elif place == _MOST_ALIKE:
+            more = f"{len(several) - place:,} more; --json lists every one."
+            table.add_row(*_row(check.status, check.id, more))
+    output.show(table)
+    for remedy in remedies:
+        output.say(f"→ {remedy}")
+
+
+def _row(status: Status, what: str, text: str) -> tuple[Text, Text, Text]:
+    return Text(status.value, style=_STYLES[status]), Text(what), Text(visible(text))
+
+
+def _together(checks: list[Check]) -> str:
+    subjects = ", ".join(nearby(check.subject) for check in checks[:_LONGEST_LIST])
+    return subjects if len(subjects) <= _LONGEST_LIST else f"{len(checks):,} checks passed."

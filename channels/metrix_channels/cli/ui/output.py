@@ -1,0 +1,140 @@
+"""Where results and errors go: text for people, one JSON document for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from ...errors import MetrixChannelsError
+from ...printable import JOINERS, printable
+
+
+class ResultLost(Exception):
+    """The result could not be printed: stdout was closed, or what it is directed to is full."""
+
+
+_UNBROKEN = 10_000
+"""Columns where nobody watches: a line of a table stays one line, for grep."""
+
+
+def _console(*, stderr: bool = False) -> Console:
+    watched = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, soft_wrap=not watched, width=None if watched else _UNBROKEN)
+
+
+@define
+class Output:
+    """What the options before and after the verb chose.
+
+    Attributes:
+        as_json: print one JSON document and nothing else to stdout.
+        out: for results.
+        err: for everything else.
+    """
+
+    as_json: bool = False
+    out: Console = field(factory=_console)
+    err: Console = field(factory=lambda: _console(stderr=True))
+
+    def say(self, text: str | Text, style: str = "", *, indent: int = 0) -> None:
+        """Print a part of the result as text."""
+        shown = Text(visible(text), style=style) if isinstance(text, str) else text
+        if indent and not self.out.soft_wrap:
+            self.show(Padding(shown, (0, 0, 0, indent)))
+        else:
+            self.show(Text(" " * indent) + shown)
+
+    def show(self, what: RenderableType) -> None:
+        """Print a part of the result.
+
+        Raises:
+            ResultLost: stdout cannot be written to.
+        """
+        with _reporting_loss():
+            # Text may be left to the terminal to fold; what is drawn around other text would cut it off.
+            self.out.print(what, soft_wrap=self.out.soft_wrap and isinstance(what, Text))
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """Print a verb's own document.
+
+        Raises:
+            ResultLost: stdout cannot be written to.
+        """
+        with _reporting_loss():
+            sys.stdout.buffer.write(
+                json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
+            )
+            sys.stdout.buffer.flush()
+
+    def error(self, error: MetrixChannelsError, document: Mapping[str, Any] | None = None) -> None:
+        """Print an error: beside the verb's own document with --json, else as text to stderr."""
+        if self.as_json:
+            self.document({**(document or {}), "error": error.problem.as_dict()})
+            return
+        text = Text()
+        if error.location:
+            text.append(f"{visible(nearby(error.location))}: ", style="bold")
+        text.append(visible(error.message), style="red")
+        text.append(f" [{error.code}]\n", style="dim")
+        text.append(visible(error.remedy))
+        self.hint(text)
+
+    def hint(self, text: str | Text) -> None:
+        """Print to stderr; when nobody can read it there is nobody to tell."""
+        try:
+            self.err.print(Text(visible(text)) if isinstance(text, str) else text)
+        except OSError:
+            discard("stderr")
+
+
+def visible(text: str) -> str:
+    """Escape control and bidi characters, so that what was read from outside cannot draw on the terminal."""
+    return printable(text, keep="\n" + JOINERS)
+
+
+def nearby(text: str) -> str:
+    """Shorten the path that `text` begins with, where it lies below the current folder."""
+    try:
+        return text.removeprefix(f"{Path.cwd()}{os.sep}")
+    except FileNotFoundError:  # the current folder was deleted
+        return text
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr fit for any text.
+
+    Where one of them was closed before the start, what goes to it is dropped; a closed stdin is empty.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - stays open to the end
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - stays open to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard(name: str) -> None:
+    """Let what is still to come on `stdout` or `stderr` go nowhere, the interpreter's last flush too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, getattr(sys, name).fileno())
+    os.close(nowhere)
+
+
+@contextmanager
+def _reporting_loss() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ResultLost(error.strerror or type(error).__name__) from error

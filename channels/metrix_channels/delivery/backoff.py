@@ -1,0 +1,61 @@
+"""How long to wait before the next attempt."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ..api.exchange import Exchange, Reply
+
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+LONGEST_RETRY_AFTER = 300.0
+
+
+def backoff(failures: int, rng: random.Random) -> float:
+    """Return seconds to wait after `failures` failed attempts: exponential, with full jitter.
+
+    Full jitter spreads the clients of an outage over the whole interval, so that they do not come back together.
+    """
+    return rng.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 30)))
+
+
+def asked_to_wait(exchange: Exchange) -> float | None:
+    """Return the seconds that a 429 or 503 asks to wait; None where nothing is asked.
+
+    A date counts from the answer's own `Date`: so neither this machine's clock nor the server's needs to be right.
+    """
+    if not isinstance(exchange, Reply) or exchange.status not in (429, 503):
+        return None
+    return retry_after(exchange.retry_after, _moment(exchange.date) or datetime.now(UTC))
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header (RFC 9110, section 10.2.3): seconds or an HTTP date.
+
+    Returns:
+        Seconds from 0 to 300, whatever the header asks; None when it is missing or means nothing.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text)  # infinity at the worst, whatever their number
+    else:
+        moment = _moment(text)
+        if moment is None:
+            return None
+        seconds = moment.timestamp() - now.timestamp()
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read an HTTP date; None when it is missing or means nothing."""
+    if text is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,81 @@
+"""What a call finds when an earlier one with its key ended in the middle.
+
+Who is settled, and who is still to be sent to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from attrs import evolve, frozen
+
+from ..api import Disposition, Part, Result
+from ..errors import problem
+from ..ledger.sends.records import PastAttempt
+from ..models import OnAmbiguous
+from ..outcomes import Outcome
+
+T = TypeVar("T")
+
+
+@frozen
+class Takeover:
+    """The state in which a send is taken up.
+
+    Attributes:
+        settled: recipients that need no request.
+        parts: recipients to send to, with the attempts and the doubt that they inherit.
+    """
+
+    settled: tuple[Result, ...]
+    parts: tuple[Part, ...]
+
+
+def take_up(recipients: Sequence[str], past: Sequence[PastAttempt], on_ambiguous: OnAmbiguous) -> Takeover:
+    """Decide for each recipient from the attempts that named them.
+
+    An attempt without an end is ambiguous: the process died, or gave up, while its request was under way.
+    """
+    settled: dict[Result, list[str]] = {}
+    parts: dict[Part, list[str]] = {}
+    for recipient in recipients:
+        state = _state([attempt for attempt in past if recipient in attempt.recipients], on_ambiguous)
+        if isinstance(state, Result):
+            settled.setdefault(state, []).append(recipient)
+        else:
+            parts.setdefault(state, []).append(recipient)
+    return Takeover(
+        tuple(_named(state, named) for state, named in settled.items()),
+        tuple(evolve(state, recipients=tuple(named)) for state, named in parts.items()),
+    )
+
+
+def _state(past: Sequence[PastAttempt], on_ambiguous: OnAmbiguous) -> Result | Part:
+    count = len(past)
+    doubt = _first(attempt.explanation for attempt in past if _is_doubtful(attempt))
+    accepted = _first(attempt for attempt in past if attempt.disposition == Disposition.ACCEPTED)
+    if accepted:
+        return Result((), Outcome.ACCEPTED, count, accepted.status, doubt is not None, None)
+    final = any(attempt.disposition == Disposition.UNREADABLE for attempt in past)
+    if doubt is not None and (final or on_ambiguous is OnAmbiguous.HOLD):
+        return Result((), Outcome.UNKNOWN, count, past[-1].status, False, problem("outcome_unknown", doubt))
+    refused = _first(
+        attempt for attempt in past if attempt.disposition == Disposition.REFUSED and len(attempt.recipients) == 1
+    )
+    if refused and doubt is None:
+        why = problem("rejected", refused.explanation)
+        return Result((), Outcome.REJECTED, count, refused.status, False, why)
+    return Part((), count, 0, doubt)
+
+
+def _is_doubtful(attempt: PastAttempt) -> bool:
+    return attempt.disposition in (None, Disposition.AMBIGUOUS, Disposition.UNREADABLE)
+
+
+def _first(found: Iterable[T]) -> T | None:
+    return next(iter(found), None)
+
+
+def _named(result: Result, recipients: list[str]) -> Result:
+    return evolve(result, recipients=tuple(recipients))

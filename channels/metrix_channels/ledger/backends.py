@@ -1,0 +1,27 @@
+"""From the configuration's `ledger` to the database that it names."""
+
+from __future__ import annotations
+
+from ..config import Config
+from ..errors import ConfigError
+from .database import Database
+from .sqlite.connection import SqliteDatabase
+
+
+def open_database(config: Config) -> Database:
+    """Return the ledger's database, which opens at the first use.
+
+    Raises:
+        ConfigError: extra_missing, when the ledger is in PostgreSQL and the driver is not installed.
+    """
+    if config.ledger_path is not None:
+        return SqliteDatabase(config.ledger_path)
+    try:
+        from .postgres.connection import PostgresDatabase  # on demand: most ledgers are files
+    except ImportError as error:
+        raise ConfigError(
+            "A ledger in PostgreSQL needs the extra `postgres`.",
+            code="extra_missing",
+            remedy="Install it: pip install 'metrix-channels[postgres]'",
+        ) from error
+    return PostgresDatabase(config.ledger)

@@ -1,0 +1,180 @@
+"""How a connection to PostgreSQL is opened, and what is on its other side: a server that can be written, and sessions.
+
+A pooler that gives each transaction another server connection (PgBouncer's modes `transaction` and `statement`, and
+others of the kind) is refused: settings, the lease and LISTEN belong to a session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from ...errors import LedgerError
+from .errors import NO_ANSWER, filled, label_of, pooled
+
+SCHEMA: Final = "metrix_channels"
+"""Where the ledger's tables lie, beside whatever else is in the database."""
+OLDEST: Final = 140_000
+"""The oldest PostgreSQL that will do, as it numbers itself."""
+SERVED_WITHIN: Final = 5.0
+"""Seconds in which a connection must be served: a pooler lets it wait in silence while its pool is in use."""
+KEEPALIVE: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""A half-open connection is found out within seconds, instead of after the two hours of the kernel."""
+SETTINGS: Final = (
+    f"SET search_path = {SCHEMA}; SET lock_timeout = '5s'; SET statement_timeout = '60s';"
+    # A process that was frozen within a transaction must not hold its locks for longer.
+    " SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning;"
+    # What the role's own settings say is meant for people.
+    " SET idle_session_timeout = 0;"
+    " SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) <> ''"
+)
+"""Of each session."""
+_MARK: Final = "metrix_channels.session"
+_READ: Final = f"SELECT current_setting('{_MARK}', true)"
+_ROUNDS: Final = 10
+_ASKED_AFTER: Final = 1.0
+
+
+class NotServed(psycopg.OperationalError):
+    """The other side took the connection, and answered nothing."""
+
+
+def open_connection(url: str) -> psycopg.Connection[Any]:
+    """Open a connection, outside of any transaction.
+
+    Raises:
+        psycopg.Error: it cannot be reached.
+    """
+    return psycopg.connect(make_conninfo(url, **KEEPALIVE), autocommit=True)
+
+
+@contextlib.contextmanager
+def served_within(
+    connection: psycopg.BaseConnection[Any], seconds: float = SERVED_WITHIN, late: Callable[[], bool] = lambda: True
+) -> Iterator[None]:
+    """Let what the block does on a connection fail after so many seconds, whatever the other side does.
+
+    Args:
+        connection: it is of no use afterwards.
+        seconds: that it may take.
+        late: called when it takes longer; False leaves the block alone.
+
+    Raises:
+        NotServed: after that time.
+    """
+    expired = threading.Event()
+    with socket.socket(fileno=os.dup(connection.fileno())) as handle:
+
+        def expire() -> None:
+            if late():
+                expired.set()
+                with contextlib.suppress(OSError):
+                    handle.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(seconds, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except psycopg.Error as error:
+            if expired.is_set():
+                raise NotServed(f"{NO_ANSWER} within {seconds:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+
+
+def require_fit(connection: psycopg.Connection[Any], url: str) -> None:
+    """Look at the other side of a connection that was just opened.
+
+    Raises:
+        LedgerError: ledger_unsupported, ledger_read_only, ledger_pooled.
+        psycopg.Error: it cannot be used.
+    """
+    version = connection.info.server_version
+    if version < OLDEST:
+        raise LedgerError(
+            f"The server of {label_of(url)} is PostgreSQL {_spelled(version)}; a ledger needs"
+            f" {_spelled(OLDEST)} or newer.",
+            code="ledger_unsupported",
+        )
+    with served_within(connection):
+        [(server_process, standby, read_only)] = connection.execute(
+            "SELECT pg_backend_pid(), pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
+        ).fetchall()
+    if standby:
+        raise LedgerError(
+            f"The server of {label_of(url)} is a standby, which cannot be written.",
+            code="ledger_read_only",
+            remedy="Let `ledger` lead to the primary server. With several hosts in the URL, add"
+            " `?target_session_attrs=read-write`.",
+        )
+    if read_only:
+        raise LedgerError(
+            f"Transactions in {label_of(url)} are read-only (default_transaction_read_only is on).",
+            code="ledger_read_only",
+            remedy=filled(
+                "Run: ALTER ROLE {role} SET default_transaction_read_only = off; or choose another role.", url
+            ),
+        )
+    if server_process != connection.info.backend_pid:  # a pooler hands out numbers of its own
+        with served_within(connection, 2 * SERVED_WITHIN):
+            _require_sessions(connection, url)
+
+
+def _require_sessions(connection: psycopg.Connection[Any], url: str) -> None:
+    """Refuse a pooler that gives each transaction another server connection.
+
+    A mark is set in the session. A second connection then begins transactions, between which the first is asked: with
+    sessions each has its own server connection; without, the second is given the first one's, or the first another.
+    Where no server connection is free for the second, it waits: if the first is answered meanwhile, it has one of its
+    own. What is not noticed: a pooler that passes on the server's own process number and never moves while this looks.
+    """
+    mark = uuid.uuid4().hex
+    connection.execute("SELECT set_config(%s, %s, false)", (_MARK, mark))
+    is_served, keeps = threading.Event(), threading.Event()
+
+    def still_waits() -> bool:
+        try:
+            answered = _read(connection)
+        except psycopg.Error:
+            return True
+        if answered == mark and not is_served.is_set():
+            keeps.set()
+        return keeps.is_set()
+
+    with contextlib.closing(open_connection(url)) as other:
+        try:
+            with served_within(other, _ASKED_AFTER, still_waits):
+                for _ in range(_ROUNDS):
+                    other.execute("BEGIN")
+                    is_served.set()
+                    if _read(other) == mark or _read(connection) != mark:
+                        raise pooled(url)
+                    other.execute("ROLLBACK")
+        except NotServed:
+            if not keeps.is_set():
+                raise
+
+
+def _read(connection: psycopg.Connection[Any]) -> object:
+    [(found,)] = connection.execute(_READ, prepare=False).fetchall()
+    return found
+
+
+def _spelled(version: int) -> str:
+    return f"{version // 10_000}" if version >= 100_000 else f"{version // 10_000}.{version // 100 % 100}"

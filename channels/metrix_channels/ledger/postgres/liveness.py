@@ -1,0 +1,95 @@
+"""Which processes are alive, where they share no machine: each renews a lease on the database's clock."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Final
+from weakref import WeakSet
+
+import psycopg
+
+from ...errors import LedgerError
+
+LEASE_SECONDS: Final = 30.0
+_SHARE: Final = 0.2
+_LEASES: WeakSet[Lease] = WeakSet()
+
+
+class Lease:
+    """This process, as others see it in the ledger.
+
+    Args:
+        run: runs a statement outside of any transaction, and returns how many rows it changed.
+        seconds: after which, without a renewal, others take this process for dead.
+    """
+
+    def __init__(self, run: Callable[[str, Sequence[object]], int], seconds: float) -> None:
+        self.name = uuid.uuid4().hex
+        self._run = run
+        self._seconds = seconds
+        self._process = os.getpid()
+        self._gone = False
+        self._left = threading.Event()
+        self._renewed = time.monotonic()
+        run(
+            "INSERT INTO owners (name, host, process, lease_until)"
+            " VALUES (%s, %s, %s, clock_timestamp() + make_interval(secs => %s))",
+            (self.name, socket.gethostname(), os.getpid(), seconds),
+        )
+        self._thread = threading.Thread(target=self._renew, name="metrix-channels-lease", daemon=True)
+        self._thread.start()
+        _LEASES.add(self)
+
+    @property
+    def is_lost(self) -> bool:
+        """Others took this process for dead, or may have."""
+        return self._gone or self._process != os.getpid()
+
+    @property
+    def holds(self) -> bool:
+        """Nobody may have taken this process for dead yet."""
+        return not self.is_lost and time.monotonic() - self._renewed < self._seconds
+
+    def leave(self) -> None:
+        """Give the name up."""
+        if self._process != os.getpid() or self._left.is_set():
+            return
+        self._left.set()
+        self._thread.join(timeout=self._seconds)
+        with contextlib.suppress(psycopg.Error, OSError, LedgerError):
+            self._run("DELETE FROM owners WHERE name = %s", (self.name,))
+
+    def expire(self) -> None:
+        """Renew no more: whatever is under this name is others' to settle, as if this process had died."""
+        self._gone = True
+        self._left.set()
+
+    def _renew(self) -> None:
+        while not self._left.wait(self._seconds * _SHARE):
+            began = time.monotonic()
+            try:
+                renewed = self._run(
+                    "UPDATE owners SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE name = %s",
+                    (self._seconds, self.name),
+                )
+            except Exception:  # noqa: BLE001, S112 - whatever keeps it from renewing, it tries again until others act
+                continue
+            if not renewed:
+                self._gone = True
+                return
+            self._renewed = began
+
+
+def _leave_all() -> None:
+    for lease in list(_LEASES):
+        lease.leave()
+
+
+atexit.register(_leave_all)

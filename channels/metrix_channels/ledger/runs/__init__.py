@@ -1,0 +1,1 @@
+"""Runs of campaigns: their batches, their counts, and who may send them."""

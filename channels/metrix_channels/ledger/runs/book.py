@@ -1,0 +1,364 @@
+"""The book of campaigns: which runs there are, who works on them, and every step that they take."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
+
+from ...errors import CampaignError, LedgerError
+from ...outcomes import Problem, iso_utc
+from ..database import Connection, Database
+from ..sends.records import checksum, require_checksum
+from .balance import require_sound
+from .batches import SIZE, BatchState, Parcel, settled, settled_at
+from .records import LIVE, Draft, RunRecord, RunState, Skip, Tally, Wish
+from .shards import add_drafts, add_skips, read_all, read_skips
+
+_COLUMNS: Final = (
+    "id", "name", "run", "state", "owner", "file", "pins", "facts", "started_at", "finished_at", "halted_by",
+)  # fmt: skip
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)}, checksum FROM runs "  # noqa: S608 - constants
+_MARKS_LOOKED_AT: Final = 400_000
+"""Bytes of marks of which each is looked at."""
+_TABLES: Final = ("tallies", "marks", "parcels", "skips", "troubles", "events")
+
+
+class RunBook(ABC):
+    """Campaigns' runs in one ledger: how they are planned, and what is known of them.
+
+    Args:
+        database: the ledger's.
+    """
+
+    planned: ClassVar[RunState] = RunState.RUNNING
+    """The state of a run whose plan is whole."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- looking
+
+    async def find(self, name: str) -> RunRecord | None:
+        """Return the run of a campaign; None when there is none."""
+        return await self._database.transact(lambda connection: self._find(connection, name))
+
+    async def get(self, name: str) -> RunRecord:
+        """Return the run of a campaign.
+
+        Raises:
+            CampaignError: run_missing.
+        """
+        record = await self.find(name)
+        if record is None:
+            raise CampaignError(f"The ledger has no campaign {name!r}.", code="run_missing")
+        return record
+
+    async def all(self) -> list[RunRecord]:
+        """Return every run, the newest first."""
+
+        def work(connection: Connection) -> list[RunRecord]:
+            rows = connection.execute(_SELECT + "ORDER BY id DESC").fetchall()
+            return [record for row in rows if (record := self._run(connection, row))]
+
+        return await self._database.transact(work)
+
+    async def now(self) -> float:
+        """Return seconds since 1970, by the clock that the changes of parcels are marked with."""
+        return await self._database.transact(lambda connection: connection.time())
+
+    async def parcels(self, run: int, after: int = 0, *, limit: int = 20, since: int = 0) -> list[Parcel]:
+        """Return the next parcels of a run that changed since a time, in seconds since 1970."""
+        return await self._database.transact(lambda connection: read_all(connection, run, after, limit, since))
+
+    async def skips(self, run: int, after: int = 0) -> list[tuple[int, Skip]]:
+        """Return the next rows that are sent nothing, with the place to go on from."""
+        return await self._database.transact(lambda connection: read_skips(connection, run, after, 20))
+
+    async def troubles(self, run: int) -> list[tuple[str, int | None, str, int]]:
+        """Return what attempts came to that were not accepted: disposition, status, an explanation, how many."""
+
+        def work(connection: Connection) -> list[tuple[str, int | None, str, int]]:
+            return connection.execute(
+                "SELECT disposition, status, max(explanation), count(*) FROM troubles WHERE run = ?"
+                " GROUP BY disposition, status ORDER BY 4 DESC",
+                (run,),
+            ).fetchall()
+
+        return await self._database.transact(work)
+
+    async def settlements(self, run: int) -> Counter[tuple[BatchState, int]]:
+        """Count the batches that have an outcome, by what it is and by when it came, in seconds since 1970.
+
+        Where there are very many, the time is that of the last change of the parcel that they are kept in.
+        """
+
+        def work(connection: Connection) -> Counter[tuple[BatchState, int]]:
+            [(size,)] = connection.execute("SELECT coalesce(sum(length(marks)), 0) FROM marks WHERE run = ?", (run,))
+            found: Counter[tuple[BatchState, int]] = Counter()
+            for changed, marks in connection.execute("SELECT changed, marks FROM marks WHERE run = ?", (run,)):
+                if size <= _MARKS_LOOKED_AT:
+                    found.update(settled_at(marks))
+                else:
+                    found.update({(state, changed): count for state, count in settled(marks).items()})
+            return found
+
+        return await self._database.transact(work)
+
+    async def events(self, run: int) -> list[tuple[str, str, str]]:
+        """Return what was done with a run: time, what, and details."""
+
+        def work(connection: Connection) -> list[tuple[str, str, str]]:
+            return connection.execute(
+                "SELECT at, what, detail FROM events WHERE run = ? ORDER BY id", (run,)
+            ).fetchall()
+
+        return await self._database.transact(work)
+
+    # -- planning
+
+    async def draft(self, name: str, file: str, pins: Mapping[str, Any]) -> RunRecord:
+        """Begin the plan of a new run; plans whose process died are removed.
+
+        Raises:
+            CampaignError: run_busy, while another process plans or runs it; run_exists.
+        """
+
+        def work(connection: Connection) -> RunRecord:
+            self._sweep(connection)
+            if (found := self._find(connection, name)) is not None:
+                code = "run_busy" if found.live else "run_exists"
+                raise CampaignError(f"The ledger has a campaign {name!r} already: {found.state}.", code=code)
+            row = (name, uuid.uuid4().hex, RunState.PLANNING.value, self._database.owner, file, json.dumps(pins),
+                   "{}", iso_utc(datetime.now(UTC)))  # fmt: skip
+            added = connection.execute(
+                "INSERT INTO runs (name, run, state, owner, file, pins, facts, started_at, checksum)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO NOTHING RETURNING id",
+                row,
+            ).fetchall()
+            if not added:  # somebody was faster by less than a transaction
+                raise CampaignError(f"Another process plans the campaign {name!r}.", code="run_busy")
+            [(run,)] = added
+            seal_run(connection, run)
+            count(connection, run, Tally())
+            return self._require(connection, run)
+
+        return await self._database.transact(work)
+
+    async def add(self, run: int, drafts: Sequence[Draft], skips: Sequence[Skip], tally: Tally) -> None:
+        """Write down a part of the plan."""
+
+        def work(connection: Connection) -> None:
+            require_own(connection, self._database, run)
+            add_drafts(connection, run, drafts)
+            add_skips(connection, run, skips)
+            count(connection, run, counts)
+
+        counts = tally.copy()
+        await self._database.transact(work)
+
+    async def complete(self, run: int, pins: Mapping[str, Any], facts: Mapping[str, Any], tally: Tally) -> RunRecord:
+        """End the plan: from here on the run is there, whatever happens to this process."""
+
+        def work(connection: Connection) -> RunRecord:
+            require_own(connection, self._database, run)
+            written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
+            seal_run(connection, run, state=self.planned.value, **written)
+            _require_batches(connection, run, tally)
+            count(connection, run, tally)
+            note(connection, run, "planned", f"{tally.pending} recipients in {tally.batches} batches")
+            return self._require(connection, run)
+
+        return await self._database.transact(work)
+
+    async def discard(self, run: int) -> None:
+        """Remove a plan that is not to be, unless others took this process for dead, and did so."""
+
+        def work(connection: Connection) -> None:
+            if _owner_of(connection, run) == self._database.owner:
+                _remove(connection, run)
+
+        await self._database.transact(work)
+
+    # -- steering
+
+    async def wish(self, name: str, wish: Wish) -> RunRecord:
+        """Ask those who work on a run for something; where nobody does, the caller does it itself."""
+
+        def work(connection: Connection) -> RunRecord:
+            record = self._locked(connection, name)
+            if record.live:
+                seal_run(connection, record.id, wish=wish.value)
+                note(connection, record.id, f"{wish.value} asked for", "")
+            return record
+
+        return await self._database.transact(work)
+
+    async def wished(self, run: int) -> Wish | None:
+        """Return what another process asks of a run that this one works on.
+
+        Raises:
+            LedgerError: run_lost, when others took this process for dead.
+        """
+        return await self._database.transact(lambda connection: require_own(connection, self._database, run))
+
+    # -- rows
+
+    @abstractmethod
+    def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
+        """Tell whether somebody works on a run, or is about to."""
+
+    def _find(self, connection: Connection, name: str) -> RunRecord | None:
+        row = connection.execute(_SELECT + "WHERE name = ?", (name,)).fetchone()
+        return self._run(connection, row) if row else None
+
+    def _locked(self, connection: Connection, name: str) -> RunRecord:
+        """Return a run that no other transaction changes until this one ends.
+
+        Raises:
+            CampaignError: run_missing.
+        """
+        found = connection.execute("SELECT id FROM runs WHERE name = ?", (name,)).fetchone()
+        if found is not None:
+            connection.lock(f"run {found[0]}")
+        record = self._find(connection, name)
+        if record is None:
+            raise CampaignError(f"The ledger has no campaign {name!r}.", code="run_missing")
+        return record
+
+    def _run(self, connection: Connection, row: tuple[Any, ...]) -> RunRecord | None:
+        record = self._record(connection, row)
+        planned = record.live or row[_COLUMNS.index("state")] != RunState.PLANNING
+        return record if planned else None  # the plan of a process that died is no run
+
+    def _require(self, connection: Connection, run: int) -> RunRecord:
+        return self._record(connection, connection.execute(_SELECT + "WHERE id = ?", (run,)).fetchone())
+
+    def _record(self, connection: Connection, row: tuple[Any, ...]) -> RunRecord:
+        *columns, expected = row
+        require_checksum(expected, columns, f"the campaign {columns[1]}")
+        found = dict(zip(_COLUMNS, columns, strict=True))
+        state = RunState(found["state"])
+        live = state in LIVE and self._is_live(connection, state, found["owner"])
+        return RunRecord(
+            id=found["id"],
+            name=found["name"],
+            run=found["run"],
+            state=RunState.INTERRUPTED if state in LIVE and not live else state,
+            live=live,
+            file=found["file"],
+            pins=json.loads(found["pins"]),
+            facts=json.loads(found["facts"]),
+            tally=counted(connection, found["id"]),
+            started_at=datetime.fromisoformat(found["started_at"]),
+            finished_at=datetime.fromisoformat(found["finished_at"]) if found["finished_at"] else None,
+            halted_by=Problem(**json.loads(found["halted_by"])) if found["halted_by"] else None,
+        )
+
+    def _sweep(self, connection: Connection) -> None:
+        rows = connection.execute("SELECT id, owner FROM runs WHERE state = 'planning'").fetchall()
+        for run, owner in rows:
+            if not self._database.is_alive(connection, owner):
+                _remove(connection, run)
+
+
+def require_own(connection: Connection, database: Database, run: int) -> Wish | None:
+    """Return what is asked of a run that this process works on.
+
+    Raises:
+        LedgerError: run_lost.
+    """
+    if _owner_of(connection, run) != database.owner:
+        raise LedgerError("Another process took this campaign's run over.", code="run_lost")
+    [(wish,)] = connection.execute("SELECT wish FROM runs WHERE id = ?", (run,)).fetchall()
+    return Wish(wish) if wish else None
+
+
+def _owner_of(connection: Connection, run: int) -> str | None:
+    row = connection.execute("SELECT owner FROM runs WHERE id = ?", (run,)).fetchone()
+    return str(row[0]) if row and row[0] else None
+
+
+def sealed_run(connection: Connection, run: int) -> dict[str, Any]:
+    """Return the columns of a run.
+
+    Raises:
+        LedgerError: ledger_corrupt, when they are not as they were written.
+    """
+    row = connection.execute(f"SELECT {', '.join(_COLUMNS)}, checksum FROM runs WHERE id = ?", (run,))  # noqa: S608
+    *columns, expected = row.fetchone()
+    require_checksum(expected, columns, f"the campaign {columns[1]}")
+    return dict(zip(_COLUMNS, columns, strict=True))
+
+
+def seal_run(connection: Connection, run: int, **changes: str | None) -> None:
+    """Change columns of a run, with its checksum."""
+    connection.lock(f"run {run}")
+    assignments = "".join(f"{name} = ?, " for name in changes)
+    row = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE id = ?", (run,)).fetchone()  # noqa: S608
+    after = dict(zip(_COLUMNS, row, strict=True)) | {name: changes[name] for name in changes if name in _COLUMNS}
+    sealed = checksum(after[name] for name in _COLUMNS)
+    connection.execute(
+        f"UPDATE runs SET {assignments}checksum = ? WHERE id = ?",  # noqa: S608 - names of columns
+        (*changes.values(), sealed, run),
+    )
+
+
+def note(connection: Connection, run: int, what: str, detail: str) -> None:
+    """Write down what was done with a run."""
+    connection.execute(
+        "INSERT INTO events (run, at, what, detail) VALUES (?, ?, ?, ?)",
+        (run, iso_utc(datetime.now(UTC)), what, detail),
+    )
+
+
+def counted(connection: Connection, run: int) -> Tally:
+    """Return the counts of a run.
+
+    Raises:
+        LedgerError: ledger_corrupt, when they are not as they were written.
+    """
+    rows = connection.execute("SELECT tally, checksum FROM tallies WHERE run = ?", (run,)).fetchall()
+    together = Tally()
+    for text, expected in rows:
+        require_checksum(expected, (run, text), f"the counts of the run {run}")
+        together = together.plus(Tally.load(text))
+    if not rows:
+        raise LedgerError(f"The ledger's counts of the run {run} are missing.", code="ledger_corrupt")
+    return together
+
+
+def count(connection: Connection, run: int, tally: Tally) -> None:
+    """Write the counts of a run that one process works on.
+
+    Raises:
+        LedgerError: counts_wrong, when they do not add up.
+    """
+    require_sound(tally)
+    text = tally.dump()
+    sealed = checksum((run, text))
+    if not connection.execute("UPDATE tallies SET tally = ?, checksum = ? WHERE run = ?", (text, sealed, run)).rowcount:
+        connection.execute("INSERT INTO tallies (run, tally, checksum) VALUES (?, ?, ?)", (run, text, sealed))
+
+
+def is_open(connection: Connection, run: int) -> bool:
+    """Tell whether a batch of a run has no outcome yet."""
+    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND open = 1 LIMIT 1", (run,))
+    return bool(rows.fetchall())
+
+
+def _require_batches(connection: Connection, run: int, tally: Tally) -> None:
+    """Refuse a plan whose counts are not those of the batches that were written down."""
+    [(size,)] = connection.execute("SELECT coalesce(sum(length(marks)), 0) FROM marks WHERE run = ?", (run,)).fetchall()
+    if size != tally.batches * SIZE:
+        raise LedgerError(f"A plan of {tally.batches} batches has {size // SIZE} in the ledger.", code="counts_wrong")
+
+
+def _remove(connection: Connection, run: int) -> None:
+    for table in _TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - names of tables
+    connection.execute("DELETE FROM runs WHERE id = ?", (run,))

@@ -1,0 +1,365 @@
+"""Runs on PostgreSQL: any number of workers send each, a parcel at a time, and what a dead one left has a name.
+
+Jobs carry the work, and the ledger decides. A job says only that a run has something to send. Its worker claims a
+parcel: that raises the parcel's epoch, and what the worker writes counts only under this epoch. Whoever no longer
+renews its lease is taken for dead by the sweep, which makes ambiguous what was under way and frees the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ...errors import CampaignError, LedgerError
+from ...models import OnAmbiguous
+from ...outcomes import Problem, iso_utc
+from ..database import Connection
+from ..postgres.connection import PostgresDatabase
+from ..postgres.jobs import JOBS_AT_ONCE, defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
+from .balance import require_over
+from .batches import Marked, Parcel
+from .book import RunBook, counted, is_open, note, require_own, seal_run
+from .records import LIVE, RunRecord, RunState, Tally, Wish
+from .shard_claim import CONTENTS, Claim, Share, add_to_tally, free
+from .shards import add_drafts, add_skips, in_turn, parcel_of, settle, write_marks
+from .transitions import Back, Bar, Mark, cancelled, interrupted, without
+
+_RESTS: Final = {Wish.PAUSE: RunState.PAUSED, Wish.CANCEL: RunState.CANCELLED}
+
+
+class ClusterRunBook(RunBook):
+    """Runs that any number of workers send."""
+
+    planned = RunState.PLANNING
+    """Until it is launched, a plan goes with the process that made it."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        super().__init__(database)
+        self._database: PostgresDatabase = database
+
+    # -- steering, from anywhere
+
+    async def launch(self, run: int, orders: str, begins: datetime | None) -> RunRecord:
+        """Give a planned run to the workers; from here on it is there, whatever happens to this process.
+
+        Args:
+            run: its id in the ledger.
+            orders: how it is to be sent.
+            begins: when; None for now.
+
+        Raises:
+            LedgerError: run_lost, when others took this process for dead, and its plan for void.
+        """
+
+        def work(connection: Connection) -> RunRecord:
+            require_own(connection, self._database, run)
+            # What the database believes of tables that have just grown: it would look for parcels in all of them.
+            connection.execute("ANALYZE marks")
+            connection.execute("ANALYZE parcels")
+            self._open(connection, run, orders, begins)
+            return self._require(connection, run)
+
+        record = await self._database.transact(work)
+        await self._fill(run)
+        return record
+
+    async def reopen(
+        self, name: str, orders: str, begins: datetime | None, barred: Bar | None = None, back: Back | None = None
+    ) -> RunRecord:
+        """Let workers go on with a run that rests.
+
+        Args:
+            name: the campaign's.
+            orders: how it is to be sent.
+            begins: when; None for now.
+            barred: says who is sent nothing after all; None when nobody is.
+            back: batches that are pending again.
+
+        Raises:
+            CampaignError: run_busy, while workers send it, or end the requests that they have under way; run_purged.
+        """
+
+        def work(connection: Connection) -> RunRecord:
+            record = self._locked(connection, name)
+            if record.live or _is_held(connection, record.id):
+                raise CampaignError(f"Workers still have requests of the campaign {name!r} under way.", code="run_busy")
+            record.require_recipients()
+            if back is not None:
+                self._change(connection, record.id, back.mark, "")
+                note(connection, record.id, back.what, back.detail)
+            if barred is not None:
+                for parcel in in_turn(connection, record.id, "AND m.open = 1"):
+                    self._drop(connection, record.id, parcel, barred)
+            note(connection, record.id, "taken up", f"it was {record.state}")
+            self._open(connection, record.id, orders, begins)
+            return self._require(connection, record.id)
+
+        record = await self._database.transact(work)
+        await self._fill(record.id)
+        return record
+
+    async def rest(self, name: str, wish: Wish) -> None:
+        """Let a run rest or end it, as soon as no worker has requests of it under way."""
+
+        def work(connection: Connection) -> None:
+            record = self._locked(connection, name)
+            seal_run(connection, record.id, wish=wish.value)
+            note(connection, record.id, f"{wish.value} asked for", "")
+            if record.state is not RunState.PLANNING:
+                self._advance(connection, record.id)
+
+        await self._database.transact(work)
+
+    async def workers(self) -> int:
+        """Count the workers that are alive."""
+
+        def work(connection: Connection) -> int:
+            rows = connection.execute("SELECT count(*) FROM owners WHERE works AND lease_until > clock_timestamp()")
+            return int(rows.fetchone()[0])
+
+        return await self._database.transact(work)
+
+    # -- working
+
+    async def work_here(self) -> None:
+        """Let others know that this process is a worker."""
+        await self._database.transact(
+            lambda connection: connection.execute(
+                "UPDATE owners SET works = true WHERE name = ?", (self._database.owner,)
+            )
+        )
+
+    async def claim(self, run: int) -> Share | None:
+        """Claim a parcel of a run; None when none is to be had.
+
+        As long as some of those who go first have no outcome, only they are to be had.
+        """
+
+        def work(connection: Connection) -> Claim | None:
+            connection.lock(f"run {run}", shared=True)
+            row = connection.execute("SELECT state, wish, orders FROM runs WHERE id = ?", (run,)).fetchone()
+            if row is None or row[0] != RunState.RUNNING or row[1] is not None:
+                return None
+            owner = self._database.owner
+            found = connection.execute(
+                # Materialized: as a part of the join it might be run for every row, and claim them all.
+                "WITH next AS MATERIALIZED ("
+                " SELECT parcel FROM marks WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?"
+                " ORDER BY parcel LIMIT 1 FOR UPDATE SKIP LOCKED"
+                ") UPDATE marks SET owner = ?, epoch = epoch + 1 FROM next WHERE marks.parcel = next.parcel"
+                " RETURNING marks.parcel, epoch",
+                (run, _phase(connection, run), owner),
+            ).fetchone()
+            if found is None:
+                return None
+            contents = connection.execute(
+                f"SELECT {CONTENTS} FROM marks m JOIN parcels p ON p.id = m.parcel WHERE m.parcel = ?",  # noqa: S608
+                (found[0],),
+            ).fetchone()
+            return Claim(self._require(connection, run), owner, parcel_of(contents, run), found[1], row[2])
+
+        claim = await self._database.transact(work)
+        return None if claim is None else Share(self._database, claim)
+
+    async def hand_back(
+        self, share: Share, halted_by: Problem | None = None, rest_until: datetime | None = None
+    ) -> None:
+        """Let others claim what is left of a share, and bring its run on when this was the last of something.
+
+        Args:
+            share: which this process no longer sends.
+            halted_by: what halts the run.
+            rest_until: when the run goes on, since it is quiet now.
+        """
+        run = share.record.id
+
+        def work(connection: Connection) -> None:
+            left = free(connection, share)
+            if not (left or halted_by or rest_until or share.canary or wish_or_end(connection, run)):
+                return
+            connection.lock(f"run {run}")
+            self._doubt(connection, run, left)
+            state = connection.execute("SELECT state FROM runs WHERE id = ?", (run,)).fetchone()[0]
+            if halted_by is not None and state == RunState.RUNNING:
+                self._leave(connection, run, RunState.HALTED, halted_by)
+            elif rest_until is not None and state == RunState.RUNNING:
+                seal_run(connection, run, state=RunState.WAITING.value)
+                connection.execute(
+                    "UPDATE runs SET wake_at = ?::timestamptz WHERE id = ?", (rest_until.isoformat(), run)
+                )
+                note(connection, run, "quiet", f"until {iso_utc(rest_until)}")
+            self._advance(connection, run, len(left))
+            if share.canary:  # the last of those who go first makes way for the others
+                self._defer_missing(connection, run)
+
+        await self._database.transact(work)
+
+    async def sweep(self) -> None:
+        """Look after what nobody else does: what the dead left, runs whose time has come, jobs that were lost."""
+
+        def work(connection: Connection) -> list[int]:
+            [(alone,)] = connection.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('sweep', 0))").fetchall()
+            if not alone:
+                return []
+            self._bury(connection)
+            self._sweep(connection)
+            fail_stalled_jobs(connection)
+            connection.execute("DELETE FROM commits WHERE at < now() - interval '1 day'")
+            rows = connection.execute("SELECT id FROM runs WHERE state IN ('running', 'waiting') OR wish IS NOT NULL")
+            return [run for (run,) in rows.fetchall()]
+
+        for run in await self._database.transact(work):
+            await self._look_after(run)
+
+    # -- steps
+
+    def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
+        if state is RunState.PLANNING:
+            return owner is not None and self._database.is_alive(connection, owner)
+        return state in LIVE  # it goes on as soon as there are workers
+
+    def _open(self, connection: Connection, run: int, orders: str, begins: datetime | None) -> None:
+        state = RunState.RUNNING if begins is None else RunState.WAITING
+        seal_run(connection, run, state=state.value, owner=None, wish=None, halted_by=None, finished_at=None)
+        connection.execute(
+            "UPDATE runs SET orders = ?, wake_at = ?::timestamptz WHERE id = ?",
+            (orders, begins and begins.isoformat(), run),
+        )
+        self._advance(connection, run)
+        self._defer_missing(connection, run)
+
+    async def _fill(self, run: int) -> None:
+        """Defer the jobs that one transaction has no room for, and those that were lost."""
+        while await self._database.transact(lambda connection: self._defer_missing(connection, run)):
+            continue
+
+    def _defer_missing(self, connection: Connection, run: int) -> bool:
+        """Defer a job for each parcel that waits, as many at once as is good; True when there are more to defer."""
+        connection.lock(f"run {run}")
+        row = connection.execute("SELECT state, wish FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None or row[0] != RunState.RUNNING or row[1] is not None:
+            return False
+        [(waiting,)] = connection.execute(
+            "SELECT count(*) FROM marks WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?",
+            (run, _phase(connection, run)),
+        ).fetchall()
+        missing = int(waiting) - waiting_jobs(connection, run)
+        if missing > 0:
+            defer_jobs(connection, run, min(missing, JOBS_AT_ONCE))
+        return missing > JOBS_AT_ONCE
+
+    async def _look_after(self, run: int) -> None:
+        def work(connection: Connection) -> None:
+            connection.lock(f"run {run}")
+            row = connection.execute(
+                "SELECT state, wake_at IS NULL OR wake_at <= clock_timestamp() FROM runs WHERE id = ?", (run,)
+            ).fetchone()
+            if row is not None and row[0] == RunState.WAITING and row[1]:
+                seal_run(connection, run, state=RunState.RUNNING.value)
+                note(connection, run, "woken", "")
+            if row is not None:
+                self._advance(connection, run)
+
+        await self._database.transact(work)
+
+    def _bury(self, connection: Connection) -> None:
+        """Take for dead whoever no longer renews its lease, or has left, and free what it had claimed."""
+        dead = connection.execute(
+            "SELECT name, host, process FROM owners WHERE lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED"
+        ).fetchall()
+        gone = connection.execute(
+            "SELECT DISTINCT m.owner, '(gone)', 0 FROM marks m LEFT JOIN owners o ON o.name = m.owner"
+            " WHERE m.owner IS NOT NULL AND o.name IS NULL"
+        ).fetchall()
+        for owner, host, process in [*dead, *gone]:
+            runs = connection.execute(
+                "SELECT DISTINCT run FROM marks WHERE owner = ? ORDER BY run", (owner,)
+            ).fetchall()
+            for (run,) in runs:
+                connection.lock(f"run {run}")
+                rows = connection.execute(
+                    f"SELECT {CONTENTS} FROM marks m JOIN parcels p ON p.id = m.parcel"  # noqa: S608 - constants
+                    " WHERE m.owner = ? AND m.run = ? ORDER BY m.parcel FOR UPDATE OF m",
+                    (owner, run),
+                ).fetchall()
+                connection.execute(
+                    "UPDATE marks SET owner = NULL, epoch = epoch + 1 WHERE owner = ? AND run = ?", (owner, run)
+                )
+                self._doubt(connection, run, [parcel_of(row, run) for row in rows])
+                note(connection, run, "worker lost", f"process {process} on {host}; {len(rows)} parcels are free again")
+                self._advance(connection, run, len(rows))
+            connection.execute("DELETE FROM owners WHERE name = ?", (owner,))
+
+    def _doubt(self, connection: Connection, run: int, parcels: Sequence[Parcel]) -> None:
+        """Settle what a worker had under way and does not go on with: it may have been taken."""
+        if parcels:
+            [(orders,)] = connection.execute("SELECT orders FROM runs WHERE id = ?", (run,)).fetchall()
+            self._settle(connection, run, parcels, interrupted(OnAmbiguous(json.loads(orders)["on_ambiguous"])))
+
+    def _settle(self, connection: Connection, run: int, parcels: Any, mark: Mark) -> None:
+        change = Tally()
+        add_to_tally(connection, run, change, settle(connection, parcels, mark, change))
+
+    def _drop(self, connection: Connection, run: int, parcel: Parcel, barred: Bar) -> None:
+        change = Tally()
+        drafts, skips = without(parcel, change, barred)
+        if skips:
+            marked = [Marked.of(parcel)]
+            write_marks(connection, marked)
+            add_drafts(connection, run, drafts)
+            add_skips(connection, run, skips)
+            add_to_tally(connection, run, change, marked, drafts, skips)
+
+    def _change(self, connection: Connection, run: int, mark: Mark, condition: str) -> None:
+        self._settle(connection, run, in_turn(connection, run, condition), mark)
+
+    def _advance(self, connection: Connection, run: int, freed: int = 0) -> None:
+        """Bring a locked run on: to its end, to the rest that somebody asked for, or to further jobs."""
+        state, wish = connection.execute("SELECT state, wish FROM runs WHERE id = ?", (run,)).fetchone()
+        live = state in (RunState.RUNNING, RunState.WAITING)
+        if live and not is_open(connection, run):
+            self._finish(connection, run)
+        elif wish is not None:
+            if not _is_held(connection, run):
+                if wish == Wish.CANCEL:
+                    self._change(connection, run, cancelled, "AND m.open = 1")
+                self._leave(connection, run, _RESTS[Wish(wish)])
+        elif live and freed:
+            defer_jobs(connection, run, freed)
+        elif live and not has_jobs(connection, run):
+            self._defer_missing(connection, run)
+
+    def _finish(self, connection: Connection, run: int) -> None:
+        tally = counted(connection, run)
+        try:
+            require_over(tally, is_open=False)
+        except LedgerError as error:  # each worker that came here would fail, and the next one too
+            self._leave(connection, run, RunState.HALTED, error.problem)
+            return
+        failed = tally.rejected + tally.unknown
+        self._leave(connection, run, RunState.FINISHED_WITH_ERRORS if failed else RunState.FINISHED)
+
+    def _leave(self, connection: Connection, run: int, state: RunState, halted_by: Problem | None = None) -> None:
+        over = iso_utc(datetime.now(UTC)) if state not in (RunState.PAUSED, RunState.HALTED) else None
+        why = json.dumps(halted_by.as_dict()) if halted_by else None
+        seal_run(connection, run, state=state.value, wish=None, halted_by=why, finished_at=over)
+        note(connection, run, state.value, halted_by.message if halted_by else "")
+
+
+def wish_or_end(connection: Connection, run: int) -> bool:
+    """Tell whether a run is to be brought on: somebody wishes something, or nothing of it is open."""
+    row = connection.execute("SELECT wish FROM runs WHERE id = ?", (run,)).fetchone()
+    return row is not None and (row[0] is not None or not is_open(connection, run))
+
+
+def _phase(connection: Connection, run: int) -> int:
+    """Return which parcels are to be sent now: 1 for those who go first, 0 for the others."""
+    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND open = 1 AND canary = 1 LIMIT 1", (run,))
+    return len(rows.fetchall())
+
+
+def _is_held(connection: Connection, run: int) -> bool:
+    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND owner IS NOT NULL LIMIT 1", (run,))
+    return bool(rows.fetchall())

@@ -1,0 +1,173 @@
+"""Runs on SQLite: one process works on each, known to be alive by an OS lock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ...errors import CampaignError
+from ...outcomes import Problem, iso_utc
+from ..database import Connection, Database
+from .balance import require_match, require_over
+from .batches import Marked, Parcel
+from .book import RunBook, count, counted, is_open, note, require_own, seal_run
+from .records import OVER, Changes, Committed, RunRecord, RunState, Tally, Wish
+from .run_claim import Hold
+from .shards import add_drafts, add_skips, add_troubles, opened, read_open, settle, write_marks
+from .transitions import Back, Mark
+
+Which = Callable[[Connection, int], Iterator[Parcel]]
+"""Gives parcels of a run."""
+
+
+class SoleRunBook(RunBook):
+    """Runs that one process at a time works on."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._working: set[int] = set()
+
+    async def draft(self, name: str, file: str, pins: Mapping[str, Any]) -> RunRecord:
+        """See `RunBook`."""
+        record = await super().draft(name, file, pins)
+        self._working.add(record.id)
+        return record
+
+    async def discard(self, run: int) -> None:
+        """See `RunBook`."""
+        await super().discard(run)
+        self._working.discard(run)
+
+    async def take(self, name: str) -> RunRecord:
+        """Become the one process that works on a run.
+
+        Raises:
+            CampaignError: run_missing; run_busy, beside a live process; run_purged.
+        """
+
+        def work(connection: Connection) -> RunRecord:
+            record = self._locked(connection, name)
+            if record.live or record.id in self._working:
+                raise CampaignError(f"Another process works on the campaign {name!r}.", code="run_busy")
+            record.require_recipients()
+            state, owner = RunState.RUNNING.value, self._database.owner
+            seal_run(connection, record.id, state=state, owner=owner, wish=None, halted_by=None, finished_at=None)
+            note(connection, record.id, "taken up", f"it was {record.state}")
+            return self._require(connection, record.id)
+
+        record = await self._database.transact(work)
+        self._working.add(record.id)
+        return record
+
+    async def become(self, run: int, state: RunState) -> None:
+        """Show a state in which a run that this process works on is: waiting or running."""
+
+        def work(connection: Connection) -> None:
+            require_own(connection, self._database, run)
+            seal_run(connection, run, state=state.value)
+
+        await self._database.transact(work)
+
+    async def leave(self, run: int, state: RunState, halted_by: Problem | None = None) -> None:
+        """Let go of a run, in the state in which it is left; its counts are those of its last commit.
+
+        Raises:
+            LedgerError: run_lost; counts_wrong, when it is not over and would be called finished.
+        """
+
+        def work(connection: Connection) -> None:
+            require_own(connection, self._database, run)
+            if state in (RunState.FINISHED, RunState.FINISHED_WITH_ERRORS):
+                require_over(counted(connection, run), is_open=is_open(connection, run))
+            over = iso_utc(datetime.now(UTC)) if state in OVER else None
+            why = json.dumps(halted_by.as_dict()) if halted_by else None
+            seal_run(connection, run, state=state.value, owner=None, wish=None, halted_by=why, finished_at=over)
+            note(connection, run, state.value, halted_by.message if halted_by else "")
+
+        try:
+            await self._database.transact(work)
+        finally:
+            self._working.discard(run)
+
+    async def settle_all(self, run: int, mark: Mark, which: Which, back: Back | None = None) -> Tally:
+        """Change the marks of many parcels in one transaction, such as those of a process that died.
+
+        Args:
+            run: taken by this process.
+            mark: changes the batches of one parcel.
+            which: parcels to look at.
+            back: what the journal says of it; None for nothing.
+
+        Returns:
+            The counts as they are afterwards.
+        """
+
+        def work(connection: Connection) -> Tally:
+            require_own(connection, self._database, run)
+            before = counted(connection, run)
+            tally = before.copy()
+            changed = settle(connection, which(connection, run), mark, tally)
+            require_match(tally.plus(before, -1), changed)
+            count(connection, run, tally)
+            if back is not None:
+                note(connection, run, back.what, back.detail)
+            return tally
+
+        return await self._database.transact(work)
+
+    def hold(self, run: int) -> WholeRun:
+        """Return what a dispatch works with, of a run that this process took."""
+        return WholeRun(self, self._database, run)
+
+    def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
+        return owner is not None and self._database.is_alive(connection, owner)
+
+
+class WholeRun(Hold):
+    """A run that this process took."""
+
+    def __init__(self, book: SoleRunBook, database: Database, run: int) -> None:
+        self._book = book
+        self._database = database
+        self._run = run
+
+    @property
+    def is_held(self) -> bool:
+        """See `Hold`: the lock goes with the process, and not before."""
+        return True
+
+    async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
+        """See `Hold`."""
+        return await self._database.transact(
+            lambda connection: read_open(connection, self._run, after, limit, canary=canary)
+        )
+
+    async def commit(self, changes: Changes, tally: Tally) -> Committed:
+        """See `Hold`."""
+        marked = [Marked.of(parcel) for parcel in changes.parcels]
+        counts = tally.copy()
+
+        def work(connection: Connection) -> Committed:
+            wish = require_own(connection, self._database, self._run)
+            require_match(counts.plus(counted(connection, self._run), -1), marked, changes.drafts, changes.skips)
+            write_marks(connection, marked)
+            added = add_drafts(connection, self._run, changes.drafts)
+            add_skips(connection, self._run, changes.skips)
+            add_troubles(connection, self._run, changes.troubles)
+            count(connection, self._run, counts)
+            return Committed([opened(*each) for each in added], wish)
+
+        committed = await self._database.transact(work)
+        for parcel, written in zip(changes.parcels, marked, strict=True):
+            parcel.written = written.after
+        return committed
+
+    async def become(self, state: RunState) -> None:
+        """See `Hold`."""
+        await self._book.become(self._run, state)
+
+    async def wished(self) -> Wish | None:
+        """See `Hold`."""
+        return await self._book.wished(self._run)

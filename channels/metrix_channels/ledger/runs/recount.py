@@ -1,0 +1,235 @@
+"""The ledger checked against itself: every checksum, and the counts of every run, counted anew from its batches.
+
+A live run goes on meanwhile. What never changes is read first, a page at a time: how many recipients each batch has.
+Then one short transaction reads how the batches stand, together with the counts.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from ...errors import LedgerError
+from ..database import Connection, Database
+from ..sends.book import COLUMNS
+from ..sends.records import checksum
+from .balance import is_sound
+from .batches import SIZE, BatchState, states_of
+from .book import counted, sealed_run
+from .records import COUNTED, FORGOTTEN, RunState, SkipReason, Tally
+from .shards import read_skips, sum_of
+
+_PAGE: Final = 100
+_SKIPS: Final = 20
+_SENDS: Final = 2_000
+
+
+@define
+class RunCheck:
+    """What was found of one run.
+
+    Attributes:
+        campaign: its name.
+        run: its id, unique among all ledgers.
+        counts: as they are written down; None when they are damaged.
+        recounted: from batches and skipped rows; None when those were forgotten, or some are damaged.
+        damaged: records that are not as they were written, in words.
+    """
+
+    campaign: str
+    run: str
+    counts: Tally | None = None
+    recounted: Tally | None = None
+    damaged: list[str] = field(factory=list)
+
+    @property
+    def differs(self) -> list[str]:
+        """The names of the counts that are not as they are recounted."""
+        if self.counts is None or self.recounted is None:
+            return []
+        difference = self.counts.plus(self.recounted, -1)
+        names = [name for name in COUNTS if getattr(difference, name)]
+        return names + [f"skipped.{why}" for why, count in difference.skipped.items() if count]
+
+    @property
+    def adds_up(self) -> bool:
+        """The counts add up to the rows, and none is negative."""
+        return self.counts is not None and is_sound(self.counts)
+
+    @property
+    def is_ok(self) -> bool:
+        """Nothing is damaged, and the counts are right."""
+        return self.adds_up and not self.differs and not self.damaged
+
+
+COUNTS: Final = ("rows", "accepted", "rejected", "unknown", "pending", "cancelled", "sending", "batches")
+"""The counts that can be counted anew, beside those of the skipped rows."""
+
+
+@frozen
+class LedgerCheck:
+    """What was found in a ledger.
+
+    Attributes:
+        runs: each of its runs, the oldest first.
+        damaged: records of single messages that are not as they were written, in words.
+    """
+
+    runs: list[RunCheck]
+    damaged: list[str]
+
+    @property
+    def is_ok(self) -> bool:
+        """All is as it should be."""
+        return not self.damaged and all(each.is_ok for each in self.runs)
+
+
+async def check_ledger(database: Database) -> LedgerCheck:
+    """Verify all checksums, and count every run anew; nothing is changed.
+
+    Raises:
+        LedgerError: the ledger cannot be read at all.
+    """
+    runs = []
+    for run, name, unique in await database.transact(_all_runs):
+        found = RunCheck(name, unique)
+        await _Recount(database, run, found).made()
+        runs.append(found)
+    return LedgerCheck(runs, [*await _damaged(database, _sends, ""), *await _damaged(database, _attempts, 0)])
+
+
+def _all_runs(connection: Connection) -> list[tuple[int, str, str]]:
+    return connection.execute(
+        "SELECT id, name, run FROM runs WHERE state <> ? ORDER BY id", (RunState.PLANNING.value,)
+    ).fetchall()
+
+
+class _Recount:
+    """Counts one run anew.
+
+    Args:
+        database: the ledger's.
+        run: its id in the ledger.
+        found: what is found is written there.
+    """
+
+    def __init__(self, database: Database, run: int, found: RunCheck) -> None:
+        self._database = database
+        self._run = run
+        self._found = found
+        self._sizes: dict[int, list[int]] = {}
+        self._skipped = Tally()
+        self._last_parcel = 0
+        self._last_skip = 0
+
+    async def made(self) -> None:
+        """Read what does not change, and then what does."""
+        while rows := await self._database.transact(self._parcels):
+            self._measure(rows)
+        try:
+            while await self._database.transact(self._skips):
+                continue
+            forgotten, marks = await self._database.transact(self._standing)
+        except LedgerError as error:
+            self._found.damaged.append(error.message)
+            return
+        if not forgotten:
+            self._count(marks)
+
+    def _parcels(self, connection: Connection) -> list[tuple[int, bytes, int]]:
+        return connection.execute(
+            "SELECT id, batches, checksum FROM parcels WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
+            (self._run, self._last_parcel, _PAGE),
+        ).fetchall()
+
+    def _measure(self, rows: Sequence[tuple[int, bytes, int]]) -> None:
+        for parcel, batches, expected in rows:
+            self._last_parcel = parcel
+            if sum_of(self._run, batches) != expected:
+                self._found.damaged.append(f"The ledger's record of parcel {parcel} is damaged.")
+            else:
+                self._sizes[parcel] = [len(recipients) for _, recipients in json.loads(zlib.decompress(batches))]
+
+    def _skips(self, connection: Connection) -> bool:
+        page = read_skips(connection, self._run, self._last_skip, _SKIPS)
+        for number, skip in page:
+            self._last_skip = number
+            self._skipped.skip(len(skip.rows), SkipReason(skip.reason))
+        return bool(page)
+
+    def _standing(self, connection: Connection) -> tuple[bool, list[tuple[int, int, bytes, int]]]:
+        """Read the counts and how the batches stand at one moment; and what was added in the meantime."""
+        connection.snapshot()
+        record = sealed_run(connection, self._run)
+        self._found.counts = counted(connection, self._run)
+        while rows := self._parcels(connection):
+            self._measure(rows)
+        while self._skips(connection):
+            continue
+        marks = connection.execute(
+            "SELECT parcel, open, marks, checksum FROM marks WHERE run = ? ORDER BY parcel", (self._run,)
+        ).fetchall()
+        return FORGOTTEN in json.loads(record["facts"]), marks
+
+    def _count(self, rows: Sequence[tuple[int, int, bytes, int]]) -> None:
+        tally, damaged = self._skipped, self._found.damaged
+        for parcel, is_open, marks, expected in rows:
+            sizes = self._sizes.pop(parcel, None)
+            if sum_of(parcel, marks) != expected or (sizes is not None and len(marks) != SIZE * len(sizes)):
+                damaged.append(f"The ledger's record of what became of parcel {parcel} is damaged.")
+            elif sizes is not None:
+                states = states_of(marks)
+                _add(tally, states, sizes)
+                if (min(states) < BatchState.ACCEPTED) != bool(is_open):
+                    damaged.append(f"Parcel {parcel} is wrongly marked as {'open' if is_open else 'done'}.")
+        damaged += [f"What became of parcel {parcel} is missing in the ledger." for parcel in self._sizes]
+        tally.rows = -tally.balance
+        self._found.recounted = None if damaged else tally
+
+
+def _add(tally: Tally, states: bytes, sizes: Sequence[int]) -> None:
+    """Count the batches of one parcel."""
+    recipients = [0] * len(BatchState)
+    for state, size in zip(states, sizes, strict=True):
+        recipients[state] += size
+    for kind in BatchState:
+        if (name := COUNTED[kind]) is not None:
+            setattr(tally, name, getattr(tally, name) + recipients[kind])
+    tally.sending += states.count(BatchState.SENDING)
+    tally.batches += len(states) - states.count(BatchState.REPLACED)
+
+
+_Read = Callable[..., list[tuple[Any, bool, str]]]
+"""Gives the records after one: the key of each, whether it is as it was written, and how it is called."""
+
+
+async def _damaged(database: Database, read: _Read, after: Any) -> list[str]:
+    found = []
+    while page := await database.transact(partial(read, after=after)):
+        found += [f"The ledger's record of {what} is damaged." for _, is_intact, what in page if not is_intact]
+        after = page[-1][0]
+    return found
+
+
+def _sends(connection: Connection, after: str) -> list[tuple[str, bool, str]]:
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - constants
+        (after, _SENDS),
+    ).fetchall()
+    return [(send, checksum((send, *others)) == expected, f"the send {send}") for send, *others, expected in rows]
+
+
+def _attempts(connection: Connection, after: int) -> list[tuple[int, bool, str]]:
+    rows = connection.execute(
+        "SELECT id, send, recipients, disposition, checksum FROM attempts WHERE id > ? ORDER BY id LIMIT ?",
+        (after, _SENDS),
+    ).fetchall()
+    return [
+        (number, checksum((send, named, disposition)) == expected, f"an attempt of the send {send}")
+        for number, send, named, disposition, expected in rows
+    ]

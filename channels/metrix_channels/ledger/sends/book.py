@@ -1,0 +1,362 @@
+"""The book of single sends: who may send under a key, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from attrs import evolve
+
+from ...api import Disposition
+from ...errors import LedgerError
+from ...outcomes import Outcome, Receipt, iso_utc
+from ..database import PASSING, Connection, Database
+from .records import (
+    Busy,
+    Claim,
+    Claimed,
+    Entry,
+    Finished,
+    PastAttempt,
+    checksum,
+    dump_receipts,
+    fingerprint,
+    load_receipts,
+    require_checksum,
+)
+
+
+class SendBook:
+    """Sends and their attempts in one ledger.
+
+    Args:
+        database: the ledger's file.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._unwritten: dict[str, Entry] = {}
+
+    async def claim(self, entry: Entry) -> Claim:
+        """Ask to send; of all calls with one key, at most one may at any time.
+
+        Returns:
+            Claimed: send, taking up what earlier calls left. Finished: it has been sent. Busy: ask again.
+
+        Raises:
+            LedgerError: key_reused, when the key stands for another content; or the ledger cannot be used.
+        """
+        if entry.key is None:
+            # Nobody else can ask for it: its row may come with the first intent.
+            self._unwritten[entry.id] = entry
+            return Claimed(entry.id)
+        asked = asyncio.ensure_future(self._database.transact(lambda connection: self._claim(connection, entry)))
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            # The transaction goes on, and nobody would ever give up what it claims.
+            claim = await asked
+            if isinstance(claim, Claimed):
+                await self.abandon(claim.id)
+            raise
+
+    async def intend(self, send: str, recipients: Sequence[str]) -> int:
+        """Write down that a request is about to leave; return the attempt's number once that is on disk.
+
+        Raises:
+            LedgerError: key_busy, when another process took this one for dead, or may have, so that the request must
+                not leave; or the ledger cannot be used.
+        """
+
+        def work(connection: Connection) -> tuple[int, str]:
+            owner = str(self._own(connection, send)["owner"])
+            named = json.dumps(recipients)
+            [(number,)] = connection.execute(
+                "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?) RETURNING id",
+                (send, named, _now(), checksum((send, named, None))),
+            ).fetchall()
+            return int(number), owner
+
+        number, owner = await self._database.transact(work)
+        self._unwritten.pop(send, None)
+        if not self._database.holds(owner):  # frozen since: another process may send by now
+            raise _taken_up()
+        return number
+
+    async def settle(
+        self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
+    ) -> None:
+        """Write down what an attempt came to.
+
+        An acceptance may come with what follows it at once: the next intent or the receipt.
+        """
+
+        def work(connection: Connection) -> None:
+            found = connection.execute(
+                "SELECT send, recipients, disposition, checksum FROM attempts WHERE id = ?", (attempt,)
+            ).fetchone()
+            if found is None:
+                raise LedgerError("An attempt vanished from the ledger while it was under way.", code="ledger_corrupt")
+            send, named, before, expected = found
+            require_checksum(expected, (send, named, before), f"an attempt of the send {send}")
+            connection.execute(
+                "UPDATE attempts SET ended_at = ?, disposition = ?, status = ?, explanation = ?, answer = ?,"
+                " checksum = ? WHERE id = ?",
+                (_now(), disposition, status, explanation, answer, checksum((send, named, disposition)), attempt),
+            )
+
+        if disposition == Disposition.ACCEPTED:
+            self._database.defer(work)
+        else:
+            await self._database.transact(work)
+
+    async def finish(self, send: str, receipts: Sequence[Receipt]) -> None:
+        """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key.
+
+        A message that waits for a worker besides goes on waiting for what was not sent.
+
+        Raises:
+            LedgerError: it could not be written down; as long as this process lives, it still will be.
+        """
+
+        def work(connection: Connection) -> None:
+            row = self._own(connection, send)
+            not_sent = any(receipt.outcome is Outcome.NOT_SENT for receipt in receipts)
+            if not_sent and self._is_outgoing(connection, send):
+                store(connection, row | {"owner": None, "receipts": dump_receipts(receipts)})
+            else:
+                store(connection, concluded(row, receipts))
+
+        await self._last(send, work)
+
+    async def abandon(self, send: str) -> None:
+        """Give the send up in the middle: whoever calls next with its key takes up what is left.
+
+        Raises:
+            LedgerError: as `finish`.
+        """
+        if self._unwritten.pop(send, None) is None:
+            await self._last(send, lambda connection: store(connection, self._own(connection, send) | {"owner": None}))
+
+    async def pace(self, rate: float, patience: float, run: int = 0) -> float | None:
+        """Book the next place under a rate limit that all processes of this ledger share.
+
+        Args:
+            rate: requests a second.
+            patience: seconds; a place later than that is not booked.
+            run: whose limit it is; 0 for that of the configuration.
+
+        Returns:
+            Seconds to wait before the request; None when there is no place.
+        """
+        limit = 1 + run
+
+        def work(connection: Connection) -> float | None:
+            connection.need_not_last()
+            connection.lock(f"pace {limit}")
+            now = connection.clock()
+            found = connection.execute("SELECT next FROM pace WHERE id = ?", (limit,)).fetchone()
+            if found is None:
+                connection.execute("INSERT INTO pace (id, next) VALUES (?, ?)", (limit, now))
+            booked: float = found[0] if found else now
+            # Nobody books further ahead than this: the clock began anew when the machine did.
+            place = booked if now < booked <= now + patience + 1 / rate else now
+            if place > now + patience:
+                return None
+            connection.execute("UPDATE pace SET next = ? WHERE id = ?", (place + 1 / rate, limit))
+            return place - now
+
+        return await self._database.transact(work)
+
+    async def check_writable(self) -> None:
+        """Open the ledger and write to it, as whoever sends does.
+
+        Raises:
+            LedgerError: it cannot be used, and why.
+        """
+
+        def work(connection: Connection) -> None:
+            connection.execute("UPDATE pace SET next = next")
+            _ = self._database.owner  # nobody has a name in a copy
+
+        await self._database.transact(work)
+
+    async def _last(self, send: str, work: Callable[[Connection], None]) -> None:
+        """Make the last entry of a send; when it fails now, it comes with whatever is written next."""
+        try:
+            await self._database.transact(work)
+        except LedgerError as error:
+            if error.code in PASSING and send not in self._unwritten:
+                self._database.defer(partial(_unless_taken_up, work))
+            raise
+        finally:
+            self._unwritten.pop(send, None)
+
+    def _own(self, connection: Connection, send: str) -> Row:
+        """Return the row of a send that this process works on.
+
+        A process whose lock is gone, such as one that is just ending, is taken for dead, and another takes its sends
+        up: then it must not go on.
+        """
+        connection.lock(f"send {send}")
+        entry = self._unwritten.get(send)
+        row = self._insert(connection, entry) if entry else _row(connection, "id = ?", (send,))
+        if row["owner"] != self._database.owner:
+            raise _taken_up()
+        return row
+
+    def _claim(self, connection: Connection, entry: Entry) -> Claim:
+        connection.lock(f"key {entry.app_id} {entry.key}")
+        where, values = "app_id = ? AND key = ?", (entry.app_id, str(entry.key))
+        found = row_or_none(connection, where, values)
+        if found is not None:
+            connection.lock(f"send {found['id']!s}")
+            found = row_or_none(connection, where, values)  # as its owner left it, who may have just written
+        if found is None:
+            self._insert(connection, entry)
+            return Claimed(entry.id)
+        if found["fingerprint"] != fingerprint(connection, entry.content):
+            raise LedgerError(
+                f"The key {entry.key!r} was used on {found['created_at']!s} for another content.", code="key_reused"
+            )
+        if found["state"] == "settled":
+            return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
+        if self._is_outgoing(connection, str(found["id"])):
+            return Busy()  # workers send it
+        return claim_row(self._database, connection, found)
+
+    def _is_outgoing(self, connection: Connection, send: str) -> bool:
+        """Tell whether workers are to send it."""
+        if not self._database.has_outbox:
+            return False
+        rows = connection.execute("SELECT 1 FROM sends WHERE id = ? AND outgoing IS NOT NULL", (send,))
+        return bool(rows.fetchall())
+
+    def _insert(self, connection: Connection, entry: Entry) -> Row:
+        row = row_of(entry, fingerprint(connection, entry.content), self._database.owner)
+        store(connection, row)
+        return row
+
+
+Row = dict[str, str | bytes | None]
+
+COLUMNS = (
+    "id", "app_id", "key", "fingerprint", "channel", "template", "recipients", "message", "created_at", "state",
+    "owner", "receipts",
+)  # fmt: skip
+_SELECT = f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE "  # noqa: S608 - constants
+_REPLACE = (
+    f"INSERT INTO sends ({', '.join(COLUMNS)}, checksum) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
+    " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
+    " receipts = excluded.receipts, checksum = excluded.checksum"
+)
+
+
+def row_of(entry: Entry, digest: bytes, owner: str | None) -> Row:
+    """Return the row of a send that has just been asked for."""
+    return {
+        "id": entry.id,
+        "app_id": entry.app_id,
+        "key": entry.key,
+        "fingerprint": digest,
+        "channel": entry.channel,
+        "template": entry.template,
+        "recipients": json.dumps(entry.recipients),
+        "message": entry.message,
+        "created_at": _now(),
+        "state": "open",
+        "owner": owner,
+        "receipts": None,
+    }
+
+
+def concluded(row: Row, receipts: Sequence[Receipt]) -> Row:
+    """Return the row of a send with its outcome: what was not sent is free for the next call with its key."""
+    outcomes = {receipt.outcome for receipt in receipts}
+    key = None if outcomes == {Outcome.NOT_SENT} else row["key"]
+    state = "open" if Outcome.NOT_SENT in outcomes and key is not None else "settled"
+    return row | {"key": key, "state": state, "owner": None, "receipts": dump_receipts(receipts)}
+
+
+def claim_row(database: Database, connection: Connection, row: Row) -> Claimed | Busy:
+    """Claim a send that has no outcome yet, unless somebody alive works on it; its lock is held."""
+    if row["owner"] is not None and database.is_alive(connection, str(row["owner"])):
+        return Busy()
+    store(connection, row | {"owner": database.owner})
+    send = str(row["id"])
+    receipts = load_receipts(str(row["receipts"])) if row["receipts"] is not None else ()
+    settled = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
+    return Claimed(send, _past_attempts(connection, send), settled)
+
+
+def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Receipt, ...]:
+    """Name the recipients again where a purge forgot them: the caller has just given them."""
+    return (evolve(receipts[0], recipients=entry.recipients),) if len(receipts) == 1 else receipts
+
+
+def row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> Row | None:
+    """Return the row of a send; None when there is none.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
+    found = connection.execute(_SELECT + where, values).fetchone()
+    if found is None:
+        return None
+    *columns, expected = found
+    require_checksum(expected, columns, f"the send {columns[0]}")
+    return dict(zip(COLUMNS, columns, strict=True))
+
+
+def _row(connection: Connection, where: str, values: tuple[str, ...]) -> Row:
+    row = row_or_none(connection, where, values)
+    if row is None:
+        raise LedgerError("A send vanished from the ledger while it was under way.", code="ledger_corrupt")
+    return row
+
+
+def store(connection: Connection, row: Row) -> None:
+    """Write the row of a send."""
+    columns = [row[name] for name in COLUMNS]
+    connection.execute(_REPLACE, (*columns, checksum(columns)))
+
+
+def _past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
+    rows = connection.execute(
+        "SELECT recipients, disposition, explanation, status, ended_at, checksum FROM attempts WHERE send = ?"
+        " ORDER BY id",
+        (send,),
+    ).fetchall()
+    past = []
+    for named, disposition, explanation, status, ended_at, expected in rows:
+        require_checksum(expected, (send, named, disposition), f"an attempt of the send {send}")
+        past.append(
+            PastAttempt(
+                recipients=tuple(json.loads(named)),
+                disposition=disposition,
+                explanation=explanation or "The process ended while the request was under way.",
+                status=status,
+                ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
+            )
+        )
+    return tuple(past)
+
+
+def _taken_up() -> LedgerError:
+    return LedgerError("Another process took this send up, taking this process for dead.", code="key_busy")
+
+
+def _unless_taken_up(work: Callable[[Connection], None], connection: Connection) -> None:
+    """Make a late last entry; whoever took the send up in the meantime makes its own."""
+    try:
+        work(connection)
+    except LedgerError as error:
+        if error.code != "key_busy":
+            raise
+
+
+def _now() -> str:
+    return iso_utc(datetime.now(UTC))

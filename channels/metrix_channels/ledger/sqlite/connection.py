@@ -1,0 +1,318 @@
+"""One SQLite file, one thread that talks to it, and transactions that are on disk when they return."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+from ...errors import LedgerError
+from ...files import NotRegular, remedy_for, require_regular
+from ..database import Connection, Database, Work
+from .liveness import Owner, is_same_file
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 2
+APPLICATION_ID = 0x4D545258  # "MTRX"
+BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes."""
+
+_CODES = {
+    sqlite3.SQLITE_BUSY: "ledger_locked",
+    sqlite3.SQLITE_LOCKED: "ledger_locked",
+    sqlite3.SQLITE_CORRUPT: "ledger_corrupt",
+    sqlite3.SQLITE_NOTADB: "ledger_corrupt",
+}
+
+_TRANSACTION = threading.Lock()
+# A child inherits what SQLite knows of its files. With a transaction open it would find the ledger locked for ever, and
+# roll the parent's transaction back when the connection is thrown away; between transactions it does no harm.
+os.register_at_fork(
+    before=_TRANSACTION.acquire, after_in_parent=_TRANSACTION.release, after_in_child=_TRANSACTION.release
+)
+
+
+class SqliteConnection(sqlite3.Connection):
+    """A connection; SQLite lets only one process at a time write, so that its transactions need no further locks."""
+
+    def lock(self, what: str, *, shared: bool = False) -> None:
+        """Do nothing: the transaction has everything to itself."""
+
+    def snapshot(self) -> None:
+        """Do nothing: the transaction has everything to itself."""
+
+    def next_ids(self, table: str, count: int) -> list[int]:
+        """See `Connection`."""
+        found = self.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        first = (found[0] if found else 0) + 1
+        return list(range(first, first + count))
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """See `Connection`."""
+        marks = ", ".join("?" * len(columns))
+        self.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608 - names
+
+    def clock(self) -> float:
+        """Return the machine's monotonic clock: it is the same for all its processes."""
+        return time.monotonic()
+
+    def time(self) -> float:
+        """See `Connection`."""
+        return time.time()
+
+    def need_not_last(self) -> None:
+        """Do nothing: a transaction costs the same."""
+
+
+class SqliteDatabase(Database):
+    """The ledger's file.
+
+    Args:
+        path: the file; made with mode 0600 when it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.realpath(path))
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
+        self._connection: SqliteConnection | None = None
+        self._owner: Owner | None = None
+        self._is_copy = False
+        self._changes = 0
+        self._deferred: deque[Work[object]] = deque()
+
+    @property
+    def label(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    @property
+    def owner(self) -> str:
+        """See `Database`: known by a lock on the file, which goes with the process.
+
+        Raises:
+            LedgerError: ledger_copied: nobody works on a copy, so that nothing is sent from it.
+        """
+        if self._is_copy:
+            raise LedgerError(
+                f"The ledger {str(self.path)!r} is a copy of another file: both could send the same messages.",
+                code="ledger_copied",
+            )
+        return self._registered.name
+
+    def is_alive(self, connection: Connection, owner: str) -> bool:
+        """See `Database`."""
+        return self._registered.is_alive(owner)
+
+    async def adopt(self) -> bool:
+        """See `Database`."""
+
+        def work(connection: Connection) -> bool:
+            connection.execute("UPDATE file SET identity = ?", (self._registered.file.identity,))
+            return self._is_copy
+
+        return await self.transact(work)
+
+    async def transact(self, work: Work[T]) -> T:
+        """See `Database`."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work))
+
+    def defer(self, work: Work[object]) -> None:
+        """See `Database`."""
+        self._deferred.append(work)
+
+    async def close(self) -> None:
+        """See `Database`."""
+        try:
+            if self._deferred:
+                await self.transact(lambda _: None)
+        finally:
+            self._deferred.clear()
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown(wait=True)
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
+
+    def _transact(self, work: Work[T]) -> T:
+        def whole(connection: Connection) -> T:
+            self._look_at_content(connection)
+            for earlier in deferred:
+                earlier(connection)
+            return work(connection)
+
+        deferred = list(self._deferred)
+        with _TRANSACTION:
+            try:
+                connection = self._open()
+                self._require_same_file()
+                result = _in_transaction(connection, whole)
+                self._require_same_file()  # before anything is sent on the strength of it
+            except (sqlite3.Error, OSError) as error:
+                raise self._explained(error) from error
+        for _ in deferred:
+            self._deferred.popleft()
+        return result
+
+    def _open(self) -> SqliteConnection:
+        if self._connection is not None:
+            return self._connection
+        self._create_file()
+        self._owner = Owner.register(self.path)
+        try:
+            connection = sqlite3.connect(
+                f"{self.path.as_uri()}?mode=rw",  # SQLite itself would make a file that others may read
+                uri=True,
+                isolation_level=None,
+                timeout=BUSY_SECONDS,
+                check_same_thread=False,
+                factory=SqliteConnection,
+            )
+            try:
+                _set_up(connection, self.path, self._owner.file.identity)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            self._leave()
+            raise
+        self._connection = connection
+        self._changes = 0
+        return connection
+
+    def _create_file(self) -> None:
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
+        except FileExistsError:
+            # SQLite itself would wait for ever for a named pipe in its journal's place. They are not opened here: to
+            # close any descriptor of a file ends SQLite's own locks on it.
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                _require_regular(self.path.with_name(self.path.name + suffix))
+
+    @property
+    def _registered(self) -> Owner:
+        if self._owner is None:
+            raise AssertionError("the ledger was not opened yet")
+        return self._owner
+
+    def _require_same_file(self) -> None:
+        """Writes to a deleted file succeed, and nobody ever reads them."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._registered.file.place:
+            raise self._replaced()
+
+    def _look_at_content(self, connection: Connection) -> None:
+        """Notice an older state that was written over the file, which knows nothing of what was sent since, and a copy.
+
+        Within the transaction: else another process may be just writing, or undoing what it wrote.
+        """
+        changes = self._registered.file.change_counter()
+        if changes < self._changes:
+            raise self._replaced()
+        self._changes = changes
+        [(recorded,)] = connection.execute("SELECT identity FROM file").fetchall()
+        self._is_copy = not is_same_file(recorded, self._registered.file.identity)
+
+    def _replaced(self) -> LedgerError:
+        return LedgerError(
+            f"The ledger {str(self.path)!r} was deleted or replaced while it was in use.",
+            code="ledger_unavailable",
+            remedy="Put the file back, then start the process again.",
+        )
+
+    def _explained(self, error: sqlite3.Error | OSError) -> LedgerError:
+        code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
+        why = error.strerror if isinstance(error, OSError) else error
+        return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {why}.", code=code)
+
+    def _close(self) -> None:
+        with _TRANSACTION:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._owner is not None:
+            self._owner.leave()
+            self._owner = None
+
+
+def _require_regular(path: Path) -> None:
+    try:
+        require_regular(path.stat())
+    except FileNotFoundError:
+        return
+    except NotRegular as error:
+        message = f"The ledger's file {str(path)!r} cannot be used: {error.strerror}."
+        raise LedgerError(message, code="ledger_unavailable", remedy=remedy_for(error)) from error
+
+
+def _in_transaction(connection: SqliteConnection, work: Work[T]) -> T:
+    # A read that turns into a write fails at once when another process wrote in between: begin as a writer.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _set_up(connection: SqliteConnection, path: Path, identity: str) -> None:
+    journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    # From the first write on: a row that a purge forgets was moved about by updates before, and left copies of itself.
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    _in_transaction(connection, lambda _: _prepare(connection, path, identity))
+
+
+def _prepare(connection: SqliteConnection, path: Path, identity: str) -> None:
+    """Make the tables of a new ledger; refuse what is none that this version knows."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    if application != APPLICATION_ID and not empty:
+        raise LedgerError(f"{str(path)!r} is a database of something else, not a ledger.", code="ledger_corrupt")
+    if not empty and version != SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger {str(path)!r} has schema {version}; this version knows {SCHEMA_VERSION}.",
+            code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
+        )
+    if empty:
+        script = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+        for statement in _statements(script):
+            connection.execute(statement)
+        connection.execute("INSERT INTO file VALUES (1, ?)", (identity,))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _statements(script: str) -> list[str]:
+    """Divide a script: `executescript` would commit the transaction around it."""
+    lines = [line for line in script.splitlines() if not line.startswith("--")]
+    return [statement for statement in "\n".join(lines).split(";\n") if statement.strip()]
+
+
+def durable_settings(version: tuple[int, int, int]) -> tuple[str, str]:
+    """Return journal_mode and synchronous for a SQLite version.
+
+    Write-ahead logging can lose commits of two connections in versions from 3.7.0 on, until the WAL-reset fix of
+    3.51.3, 3.50.7 and 3.44.6; there a rollback journal is used, with every commit synced including its folder.
+    """
+    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    return ("WAL", "FULL") if fixed else ("TRUNCATE", "EXTRA")

@@ -1,0 +1,1 @@
+"""The campaigns of a notifier, for asynchronous and for synchronous code."""

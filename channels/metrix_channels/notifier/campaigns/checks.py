@@ -1,0 +1,66 @@
+"""The checks of a campaign file before it is run: whether it can be read, and what its plan would be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from ...campaign import CampaignPreview, load_campaign
+from ...checks import Check, Status
+from ...errors import MetrixChannelsError
+from .asynchronous import AsyncCampaigns
+
+
+@frozen
+class Loaded:
+    """A campaign file as far as it could be read.
+
+    Attributes:
+        path: of the file.
+        check: whether it could.
+        channel: that it names; None when it could not.
+    """
+
+    path: Path
+    check: Check
+    channel: str | None
+
+
+def loaded(path: Path) -> Loaded:
+    """Read a campaign file."""
+    try:
+        campaign = load_campaign(path)
+    except MetrixChannelsError as error:
+        return Loaded(path, Check.failed("campaign.valid", str(path), error), None)
+    what = f"The campaign {campaign.name} sends {campaign.template} through {campaign.channel}."
+    return Loaded(path, Check("campaign.valid", str(path), Status.PASS, what), campaign.channel)
+
+
+async def check_plans(campaigns: AsyncCampaigns, files: Sequence[Loaded]) -> list[Check]:
+    """Plan campaigns whole, without sending or keeping anything."""
+    checks = []
+    for file in files:
+        if file.channel is None:
+            continue
+        try:
+            found = await campaigns.preview(file.path)
+        except MetrixChannelsError as error:
+            checks.append(Check.failed("campaign.plan", str(file.path), error))
+        else:
+            checks.append(_plan(file, found))
+    return checks
+
+
+def _plan(file: Loaded, found: CampaignPreview) -> Check:
+    plan = found.plan()
+    told = f"{plan['audience']:,} rows, {plan['recipients']:,} recipients, {plan['batches']:,} requests"
+    if plan["sms_parts"]:
+        told += f", {plan['sms_parts']:,} SMS parts"
+    cautions = [f"{count:,} rows are invalid" for reason, count in plan["skipped"].items() if reason == "invalid"]
+    cautions += [f"{count:,} recipients have an empty {name}" for name, count in plan["empty"].items()]
+    cautions += [f"{count:,} texts have the caution {code}" for code, count in plan["cautions"].items()]
+    status = Status.WARN if cautions else Status.PASS
+    remedy = f"See `metrix-channels campaign run {file.path} --dry-run`." if cautions else None
+    return Check("campaign.plan", str(file.path), status, f"{'; '.join([told, *cautions])}.", remedy)

@@ -1,0 +1,1 @@
+"""Users and events on their way to Metrix."""

@@ -1,0 +1,70 @@
+"""Where many users or events come from: records of the program, or a file of JSON Lines; read twice, to check first."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import EventInvalid, UsageError
+from ...events import Event, Reader
+from ...files import open_regular, remedy_for
+from ...json_records import read_record
+
+Record = Mapping[str, Any]
+Source = str | os.PathLike[str] | Sequence[Record]
+"""The path of a file with one JSON object a line, or the records themselves."""
+
+
+def events_of(source: Source, read: Reader) -> tuple[int, Iterator[tuple[int, Event]]]:
+    """Check every record first. Memory does not grow with a file.
+
+    Returns:
+        How many there are; and each with its number, from 1; in a file, the line.
+
+    Raises:
+        EventInvalid: the first record at fault, with `FILE:LINE` as its location; nothing was returned.
+        UsageError: file_unreadable.
+    """
+    count = sum(1 for _ in _events(source, read))
+    return count, _events(source, read)
+
+
+def _events(source: Source, read: Reader) -> Iterator[tuple[int, Event]]:
+    path = Path(source) if isinstance(source, (str, os.PathLike)) else None
+    records = _lines(path) if path is not None else enumerate(_records(source), start=1)
+    for number, record in records:
+        try:
+            yield number, read(record, time.time_ns() // 1_000_000)
+        except EventInvalid as error:
+            where = f"{path}:{number}" if path is not None else f"record {number}"
+            raise EventInvalid(error.message, code=error.code, remedy=error.remedy, location=where) from None
+
+
+def _records(source: Any) -> Iterable[Record]:
+    if not isinstance(source, Sequence):
+        raise TypeError("records are a list or a tuple: they are checked as a whole before the first is sent")
+    return source
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Record]]:
+    try:
+        with io.TextIOWrapper(io.BufferedReader(open_regular(path)), "utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, _record(line, f"{path}:{number}")
+    except UnicodeError:
+        raise UsageError(f"{str(path)!r} cannot be read: it is not UTF-8.", code="file_unreadable") from None
+    except OSError as error:
+        message = f"{str(path)!r} cannot be read: {error.strerror}."
+        raise UsageError(message, code="file_unreadable", remedy=remedy_for(error)) from error
+
+
+def _record(line: str, where: str) -> Record:
+    try:
+        return read_record(line)
+    except ValueError as error:
+        raise EventInvalid(f"the line {error}", code="record_invalid", location=where) from None

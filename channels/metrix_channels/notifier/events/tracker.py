@@ -1,0 +1,244 @@
+"""Users and events on their way to Metrix: batches by user, unique ids and times, and the same retries as messages."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import uuid
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from ...api import EVENTS, Exchange, MetrixClient, Part, Result, encode, judge
+from ...errors import EventInvalid, LedgerError, problem
+from ...events import AHEAD_MS, Event, body_of
+from ...ledger import Attempt, EventTimes, Wanted
+from ...outcomes import EventReceipt, Outcome
+from ..conclusion import raise_unless_event_accepted
+from .report import EventsReport, Tally, WatchEvents
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+_A_REQUEST: Final = 100
+"""Messages of one user that share a request; Metrix documents no limit."""
+_A_CHUNK: Final = 2_000
+"""Events whose times are taken in one transaction."""
+_POLL: Final = 0.25
+"""Seconds until free times of a user are looked for again."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Numbered = tuple[int, Event]
+"""An event and the number of its record, from 1; in a file, the line."""
+
+
+@frozen
+class _Timed:
+    """An event with its time.
+
+    Attributes:
+        number: of its record.
+        event: as it was checked.
+        time: in Unix milliseconds; no other event of the user has it.
+    """
+
+    number: int
+    event: Event
+    time: int
+
+
+@frozen
+class _Batch:
+    """Events of one user that share a request, by their ids, which stay the same over all attempts."""
+
+    user: tuple[str, str]
+    events: dict[str, _Timed]
+
+
+class _NoJournal:
+    """Of events no attempt is journalled: their times are on disk before the first byte leaves, and that is enough."""
+
+    async def intend(self, recipients: tuple[str, ...]) -> int:
+        return 0
+
+    async def settle(self, attempt: int, exchange: object, verdict: object) -> None:
+        return
+
+
+class Tracker:
+    """Tells Metrix of users and events.
+
+    Args:
+        engine: what the process holds open.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._times = EventTimes(engine.book_file, AHEAD_MS)
+
+    async def send(self, event: Event) -> EventReceipt:
+        """Send one event, or one profile.
+
+        Raises:
+            EventInvalid: event_time_repeated, event_times_used_up; no request was made.
+            DeliveryError: one of its branches, with the receipt as `.event`.
+            LedgerError: the ledger cannot be used; nothing was sent.
+        """
+        client = self._engine.client()
+        grouped = await self._grouped([(1, event)], self._engine.config.metrix.deadline)
+        if grouped is None:
+            why = "the user has an event at every millisecond of the minute to come"
+            raise EventInvalid(why, code="event_times_used_up")
+        batches, repeated = grouped
+        if repeated:
+            raise EventInvalid(
+                f"the user {event.user[1]!r:.80} has an event of the time {event.time} already",
+                code="event_time_repeated",
+            )
+        [receipt] = _receipts(batches[0], await self._deliver(batches[0], client))
+        raise_unless_event_accepted(receipt)
+        return receipt
+
+    async def send_all(self, count: int, events: Iterable[Numbered], watch: WatchEvents | None) -> EventsReport:
+        """Send many, a request for up to 100 of one user, and many requests at a time.
+
+        Args:
+            count: how many there are.
+            events: checked before.
+            watch: told how it stands after each request.
+        """
+        tally = Tally(count)
+        client = self._engine.client_for_many()
+        try:
+            remaining = iter(events)
+            while chunk := list(islice(remaining, _A_CHUNK)):
+                if tally.halted_by is None:
+                    await self._send_chunk(chunk, client, tally, watch)
+                else:
+                    tally.leave_out(len(chunk))
+        finally:
+            await client.close()
+        return tally.report()
+
+    async def _send_chunk(
+        self,
+        chunk: Sequence[Numbered],
+        client: MetrixClient,
+        tally: Tally,
+        watch: WatchEvents | None,
+    ) -> None:
+        grouped = await self._grouped(chunk)
+        if grouped is None:
+            tally.halted_by = problem("interrupted", "It was interrupted while it waited for free times of a user.")
+            tally.leave_out(len(chunk))
+            return
+        batches, repeated = grouped
+        for number, event in repeated:
+            tally.repeat(number, event)
+        waiting = iter(batches)
+
+        async def work() -> None:
+            while tally.halted_by is None and (batch := next(waiting, None)):
+                results = await self._deliver(batch, client)
+                for receipt in _receipts(batch, results):
+                    tally.count(batch.events[receipt.id].number, receipt)
+                tally.end_batch(results)
+                if watch is not None:
+                    watch(tally.report())
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._engine.config.metrix.concurrency, len(batches))):
+                    group.create_task(work())
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        left = list(waiting)
+        tally.leave_out(sum(len(batch.events) for batch in left))
+        await self._times.settle([], [], [each for batch in left for each in self._times_of(batch, batch.events)])
+
+    async def _grouped(
+        self, chunk: Sequence[Numbered], patience: float = math.inf
+    ) -> tuple[list[_Batch], list[Numbered]] | None:
+        """Group by user, take times, and give ids.
+
+        Args:
+            chunk: events in any order; those of one user keep theirs.
+            patience: seconds to wait, while some user has no free time.
+
+        Returns:
+            The batches, and the events whose time the user has already; None when patience, or the process, ended.
+        """
+        by_user: dict[tuple[str, str], list[Numbered]] = {}
+        for numbered in chunk:
+            by_user.setdefault(numbered[1].user, []).append(numbered)
+        wanted = [Wanted(self._key(user), [event.time for _, event in group]) for user, group in by_user.items()]
+        clock = asyncio.get_running_loop().time
+        ends = clock() + patience
+        while (taken := await self._times.take(wanted)) is None:
+            if clock() + _POLL > ends or self._engine.is_stopped:
+                return None
+            await asyncio.sleep(_POLL)
+        batches: list[_Batch] = []
+        repeated: list[Numbered] = []
+        for (user, group), times in zip(by_user.items(), taken, strict=True):
+            timed = iter([_Timed(*each, at) for each, at in zip(group, times, strict=True) if at is not None])
+            repeated += [each for each, at in zip(group, times, strict=True) if at is None]
+            while several := list(islice(timed, _A_REQUEST)):
+                batches.append(_Batch(user, {str(uuid.uuid4()): one for one in several}))
+        return batches, repeated
+
+    async def _deliver(self, batch: _Batch, client: MetrixClient) -> list[Result]:
+        async def post(names: tuple[str, ...], seconds: float) -> Exchange:
+            messages = [batch.events[name].event.message(name, batch.events[name].time) for name in names]
+            body = encode(body_of(batch.user, messages))
+            attempt = Attempt(path=EVENTS, body=body, recipients=1, reference=batch.user[1])
+            exchange = await client.post_events(body, seconds)
+            self._engine.witness.saw(attempt, exchange, judge(exchange), client.redactor)
+            return exchange
+
+        try:
+            results = await self._engine.delivery(post, _NoJournal(), channel=None).run([Part(tuple(batch.events))])
+        except BaseException:
+            with suppress(LedgerError):
+                await self._times.settle([], self._times_of(batch, batch.events), [])
+            raise
+        with_outcome = {
+            outcome: [name for result in results if result.outcome is outcome for name in result.recipients]
+            for outcome in Outcome
+        }
+        await self._times.settle(
+            self._times_of(batch, with_outcome[Outcome.ACCEPTED]),
+            self._times_of(batch, with_outcome[Outcome.UNKNOWN]),
+            self._times_of(batch, with_outcome[Outcome.REJECTED] + with_outcome[Outcome.NOT_SENT]),
+        )
+        return results
+
+    def _times_of(self, batch: _Batch, names: Iterable[str]) -> list[tuple[str, int]]:
+        key = self._key(batch.user)
+        return [(key, batch.events[name].time) for name in names]
+
+    def _key(self, user: tuple[str, str]) -> str:
+        return "\0".join((self._engine.app_id, *user))
+
+
+def _receipts(batch: _Batch, results: Iterable[Result]) -> list[EventReceipt]:
+    return [
+        EventReceipt(
+            id=name,
+            user=batch.user[1],
+            type=batch.events[name].event.type,
+            time=_EPOCH + timedelta(milliseconds=batch.events[name].time),
+            outcome=result.outcome,
+            attempts=result.attempts,
+            status_code=result.status,
+            possible_duplicate=result.possible_duplicate,
+            error=result.problem,
+        )
+        for result in results
+        for name in result.recipients
+    ]

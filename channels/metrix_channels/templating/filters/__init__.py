@@ -1,0 +1,1 @@
+"""The filters and tests that a template may use."""

@@ -1,0 +1,79 @@
+"""Filters for Persian: digits, and dates of the Solar Hijri calendar."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ...errors import ConfigError
+
+_DIGITS: Final = {
+    **{ord("0") + digit: chr(0x06F0 + digit) for digit in range(10)},
+    # The Arabic digits of many keyboards; 4, 5 and 6 look different in Persian.
+    **{0x0660 + digit: chr(0x06F0 + digit) for digit in range(10)},
+}
+
+
+class DateRefused(Exception):
+    """A value that is no date; becomes `template_value_refused` with its place."""
+
+
+def fa_digits(value: object) -> str:
+    """Return the text of `value` with every digit as a Persian one: `1404` becomes `۱۴۰۴`.
+
+    Text that is marked as HTML stays so.
+    """
+    text: str = value if isinstance(value, str) else str(value)
+    return text.translate(_DIGITS)
+
+
+def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran") -> str:  # noqa: A002
+    """Write a date of the Gregorian calendar in the Solar Hijri one.
+
+    Args:
+        value: ISO 8601 text, a date or a datetime. A time with an offset is moved to `timezone`; one without is
+            taken to be there already.
+        format: as for strftime; the names of months (`%B`) and days (`%A`) are Persian.
+        timezone: of the IANA database.
+
+    Raises:
+        DateRefused: `value` is no date, or lies outside of the calendar.
+        ConfigError: `extra_missing`, when jdatetime is not installed.
+    """
+    try:
+        import jdatetime  # type: ignore[import-untyped]
+    except ImportError:
+        raise ConfigError(
+            "the filter `jalali` needs jdatetime, which is not installed",
+            code="extra_missing",
+            remedy="pip install 'metrix-channels[fa]'",
+        ) from None
+    moment = _moment(value)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(_zone(timezone))
+    try:
+        local = jdatetime.datetime.fromgregorian(datetime=moment.replace(tzinfo=None), locale="fa_IR")
+    except ValueError:
+        raise DateRefused("the date lies outside of the Solar Hijri calendar") from None
+    return str(local.strftime(format))
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise DateRefused("`jalali` was given a text that is no ISO 8601 date") from None
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001  a day has no time zone
+    raise DateRefused(f"`jalali` was given a value of type {type(value).__name__}, not a date")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise DateRefused("`jalali` was given an unknown time zone; write it like Asia/Tehran") from None

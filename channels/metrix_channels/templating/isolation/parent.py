@@ -1,0 +1,192 @@
+"""Renders in a child process, with limits of time and memory that hold whatever the template does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from ...models import JsonValue
+from ..program import BODY_LIMIT, Program
+from .wire import line_of, pack, unpack_error
+
+START_SECONDS: Final = 60.0
+"""For the process to start and say that it is ready, on a busy machine too."""
+SECONDS: Final = 30.0
+"""For one rendering, by the clock. The limit that counts is the child's own, of processor time; this one holds where
+the system does not know that limit, and generously, so that no template is refused because the machine is busy."""
+
+_MAX_PROGRAMS: Final = 64
+"""Templates that one child compiles before a new one takes its place; edited templates would fill its memory."""
+_MAX_ANSWER: Final = 16 * BODY_LIMIT
+_PASSED_ON: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONTZPATH")
+
+
+class _Costly(Exception):
+    """The child was ended, or ended itself."""
+
+
+class Apart:
+    """One child process, started when first needed; renders one template after the other.
+
+    It may be used from several threads. After a fork the new process starts its own child.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._child: _Child | None = None
+        _all.add(self)
+
+    def render(self, program: Program, values: Mapping[str, Any]) -> dict[str, JsonValue]:
+        """Render as `program.render` does.
+
+        Raises:
+            TemplateError: those of `program.render`, and `template_too_costly` when the limits ended it.
+        """
+        with self._lock:
+            try:
+                if self._child is None or not self._child.usable():
+                    self.close()
+                    self._child = _Child()
+                    self._child.wait_until_ready()
+                answer = self._child.ask(program, values)
+            except _Costly as reason:
+                self.close()
+                raise program.too_costly(str(reason)) from None
+            if "costly" in answer:
+                self.close()  # its memory may be in pieces
+                raise program.too_costly(answer["costly"])
+        if "error" in answer:
+            raise unpack_error(answer["error"])
+        fields: dict[str, JsonValue] = answer["fields"]
+        return fields
+
+    def close(self) -> None:
+        """End the child process, if there is one."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def forget(self) -> None:
+        """Leave the child to the process that this one was forked from."""
+        self._lock = Lock()
+        if self._child is not None:
+            self._child.forget()
+            self._child = None
+
+
+class _Child:
+    """The process, and the socket that is its input and output."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                # -P: nothing is imported from the folder that the caller happens to be in.
+                [sys.executable, "-P", "-s", "-m", "metrix_channels.templating.isolation.child"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=_environment(),
+                start_new_session=True,  # an interrupt from the terminal lets renderings in flight finish
+            )
+        self._socket = ours
+        self._known: set[int] = set()
+        self._end = weakref.finalize(self, _end, self._process, ours, os.getpid())
+
+    def usable(self) -> bool:
+        """Tell whether it lives and has room for one more template."""
+        return self._process.poll() is None and len(self._known) < _MAX_PROGRAMS
+
+    def wait_until_ready(self) -> None:
+        """Wait for its first line: what it takes to start is no cost of a template."""
+        try:
+            self._read(time.monotonic() + START_SECONDS)
+        except (OSError, _Costly):
+            raise _Costly("the process for it did not start") from None
+
+    def ask(self, program: Program, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one request and return its answer."""
+        deadline = time.monotonic() + SECONDS
+        request: dict[str, Any] = {"key": program.key, "values": pack(values)}
+        if program.key not in self._known:
+            self._known.add(program.key)
+            request |= {"main": program.main, "root": program.root, "email": program.email, "texts": program.texts}
+        try:
+            self._socket.settimeout(_left(deadline))
+            self._socket.sendall(line_of(request))
+            return self._read(deadline)
+        except TimeoutError:
+            raise _Costly(f"it takes longer than {SECONDS:.0f} seconds") from None
+        except OSError:
+            raise _Costly("its process ended") from None
+
+    def _read(self, deadline: float) -> dict[str, Any]:
+        received = bytearray()
+        while not received.endswith(b"\n"):
+            self._socket.settimeout(_left(deadline))
+            piece = self._socket.recv(1 << 16)
+            if not piece:
+                raise _Costly(self._why_it_ended())
+            received += piece
+            if len(received) > _MAX_ANSWER:
+                raise _Costly("its answer is too large")
+        answer: dict[str, Any] = json.loads(received)
+        return answer
+
+    def _why_it_ended(self) -> str:
+        self._process.wait()
+        if self._process.returncode == -signal.SIGPROF:
+            return "it takes longer than 2 seconds"
+        return "its process ended at its limits"
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self._end()
+
+    def forget(self) -> None:
+        """Leave the process to another one."""
+        self._end.detach()
+        self._socket.close()
+        self._process.returncode = 0  # it is not ours to wait for
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _end(process: subprocess.Popen[bytes], connection: socket.socket, owner: int) -> None:
+    connection.close()
+    if os.getpid() == owner:
+        process.kill()
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return what Python needs to start, and nothing of the caller's secrets."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**kept, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if Path(entry).is_absolute())}
+
+
+_all: weakref.WeakSet[Apart] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for apart in list(_all):
+        apart.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,145 @@
+"""Rows in CSV: what is a row, which rows are invalid, and what is refused."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrix_channels.campaign.audience.reader import Audience
+from metrix_channels.errors import CampaignError
+
+
+def opened(text, column="customUserId"):
+    """The audience of a text on standard input."""
+    return Audience(None, column, io.BytesIO(text.encode()))
+
+
+def rows_of(text, *wanted):
+    """The only chunk of a text."""
+    (chunk,) = opened(text).chunks(wanted)
+    return chunk
+
+
+def refused(text, column="customUserId"):
+    """The error that reading it ends with."""
+    with pytest.raises(CampaignError) as caught:
+        list(opened(text, column).chunks([]))
+    assert caught.value.code == "audience_invalid"
+    return caught.value
+
+
+def test_rows_of_a_wrong_width_are_invalid():
+    """Skipped and counted; their numbers count rows, not lines, and not the header."""
+    chunk = rows_of("name,customUserId\n\na,u1\nb\n\nc,u3,more\nd,u4\n", "name")
+    assert chunk.rows == 4
+    assert (list(chunk.numbers), chunk.recipients, chunk.values) == ([1, 4], ["u1", "u4"], [("a",), ("d",)])
+    assert [(each.row, each.recipient) for each in chunk.invalid] == [(2, ""), (3, "u3")]
+    assert [each.why for each in chunk.invalid] == ["has 1 fields, the header 2", "has 3 fields, the header 2"]
+
+
+@pytest.mark.parametrize(("written", "why"), [('""', "is empty"), ("' u2'", "white space"), ("u\u202e2", "U+202E")])
+def test_a_row_whose_id_is_none_is_invalid(written, why):
+    """The others of the chunk stay; the id is shown without what would spoil a terminal."""
+    field = written.strip("'")
+    chunk = rows_of(f"customUserId\nu1\n{field}\nu3\n")
+    assert (list(chunk.numbers), chunk.recipients) == ([1, 3], ["u1", "u3"])
+    (invalid,) = chunk.invalid
+    assert why in invalid.why
+    assert invalid.recipient.isprintable()
+
+
+def test_a_long_id_is_shown_in_part():
+    """At most 80 characters; Persian stays readable."""
+    chunk = rows_of(f"customUserId\nu1\n {'علی‌' * 50}\n")
+    assert len(chunk.invalid[0].recipient) == 80
+    assert chunk.invalid[0].recipient.startswith(" علی‌علی‌")
+
+
+def test_a_field_may_hold_separators_lines_and_quotes():
+    """As RFC 4180 has it, and U+2028 ends no line."""
+    chunk = rows_of('customUserId,text\r\nu1,"a,\r\n""b"""\r\nu2,c\u2028d\x0be\r\n', "text")
+    assert chunk.values == [('a,\r\n"b"',), ("c\u2028d\x0be",)]
+
+
+def test_lines_may_end_in_a_carriage_return():
+    """As an old Macintosh writes them, in a file of any length."""
+    text = "customUserId,name\r" + "".join(f"user-{at},name\r" for at in range(9_000))
+    assert sum(chunk.rows for chunk in opened(text).chunks(["name"])) == 9_000
+
+
+@pytest.mark.parametrize("column", ["items", "keys", "id", "values", "__class__"])
+def test_a_column_may_be_called_anything(column):
+    """No name means anything but the column."""
+    assert rows_of(f"customUserId,{column}\nu1,x\n", column).values == [("x",)]
+    (chunk,) = opened(f"{column},other\nu1,x\n", column).chunks(["other", column, "other"])
+    assert (chunk.recipients, chunk.values) == (["u1"], [("x", "u1", "x")])
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("customUserId,a,a", "columns 2 and 3 are both called 'a'"),
+        ("customUserId,,b", "column 2 has no name"),
+        ("CustomUserID,b", "did you mean 'CustomUserID'?"),
+        (" customUserId,b", "did you mean ' customUserId'?"),
+        ("phone,b", "the columns are 'phone', 'b'"),
+        ("customUserId;b", "separated by ';', not by ','"),
+        ("customUserId\tb", r"separated by '\t', not by ','"),
+    ],
+)
+def test_a_header_that_cannot_be_meant_is_refused(header, words):
+    """Before any row is read, with what is probably meant."""
+    error = refused(f"{header}\nu1,x,y\n")
+    assert words.lower() in error.message.lower()
+    assert error.location == "-:1:1"
+
+
+@pytest.mark.parametrize("rows", [1, 30_000])
+def test_an_open_quote_is_refused_where_it_is_opened(rows):
+    """Not where the file ends, however long it is; it may swallow any number of recipients."""
+    text = "customUserId,name\nu1,a\n" + 'u2,"b\n' + "u3,c\n" * rows
+    error = refused(text)
+    assert error.location == "-:3:1"
+    assert "quote" in error.message
+
+
+def test_text_after_a_closing_quote_is_refused():
+    """A quote within a quoted field that was not doubled."""
+    assert refused('customUserId,name\nu1,a\nu2,"b"c\nu3,d\n').location == "-:3:1"
+    assert refused('customUserId,name\nu1,a\nu2,"b"c').location == "-:3:1"
+
+
+@pytest.mark.parametrize("field", ["x" * 65_537, "x" * 140_000, '"' + "x\n" * 33_000 + '"'])
+def test_a_field_of_more_than_64_kib_is_refused(field):
+    """With or without quotes; the csv module's own limit stays as the process has it."""
+    limit = csv.field_size_limit()
+    error = refused(f"customUserId,name\nu1,a\n\nu2,{field}\nu3,b\n")
+    assert "longer than 65,536 characters" in error.message
+    assert error.location == "-:4:1"
+    assert csv.field_size_limit() == limit
+
+
+def test_a_field_of_64_kib_is_read():
+    """The limit itself."""
+    assert rows_of(f"customUserId,name\nu1,{'x' * 65_536}\n", "name").values == [("x" * 65_536,)]
+
+
+FIELDS = st.text(st.sampled_from('ab,"\n\r \u2028س'), max_size=6)
+
+
+@settings(max_examples=60)
+@given(
+    rows=st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=8),
+    times=st.sampled_from([1, 1, 1, 1_500]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_whatever_csv_writes_is_read_back(rows, times, quoting):
+    """Also where a quoted field runs over the end of what is read at once."""
+    rows = [(f"u{at}", *row) for at, row in enumerate(rows)] * times
+    written = io.StringIO(newline="")
+    csv.writer(written, quoting=quoting).writerows([("customUserId", "one", "two"), *rows])
+    chunks = list(opened(written.getvalue()).chunks(["one", "two"]))
+    assert [who for chunk in chunks for who in chunk.recipients] == [row[0] for row in rows]
+    assert [values for chunk in chunks for values in chunk.values] == [row[1:] for row in rows]

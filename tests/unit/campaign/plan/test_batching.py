@@ -1,0 +1,106 @@
+"""Equal messages brought together: each the fewest requests, in the same memory for any audience."""
+
+import json
+from collections import Counter, defaultdict
+
+import pytest
+
+from metrix_channels.campaign.plan import batching as grouping
+from metrix_channels.campaign.plan.batching import Grouping
+from metrix_channels.campaign.renderer import Worded
+from metrix_channels.models import Caution
+
+
+def word(values):
+    """Case makes no difference to the message."""
+    text = values["name"].lower()
+    cautions = (Caution("text_empty", "It is empty."),) if not text else ()
+    return Worded(text.encode().rjust(16, b"\0"), text.encode(), 2, cautions)
+
+
+def grouped(rows, batch_size=3, chunk=10, **options):
+    """Group rows of recipient and name; return the grouping and its batches as (name, recipients)."""
+    made = Grouping(word, batch_size, **options)
+    drafts = []
+    for start in range(0, len(rows), chunk):
+        some = rows[start : start + chunk]
+        for recipient, name in some:
+            together = made.lists.get((name,)) or made.open((name,), {"name": name})
+            if (name,) not in made.lists:
+                made.lists[(name,)] = together
+            together.append(recipient)
+        made.added(len(some))
+    for _ in made.finish():
+        drafts += made.drafts
+        made.drafts = []
+    batches = [(values["name"].lower(), to) for draft in drafts for values, to in json.loads(draft.batches)]
+    assert sum(draft.count for draft in drafts) == len(batches) == made.batches
+    return made, batches
+
+
+def audience(count, names):
+    return [(f"u{at}", names[at % len(names)]) for at in range(count)]
+
+
+@pytest.mark.parametrize("bound", [5, 17, 10_000])
+@pytest.mark.parametrize("count", [1, 9, 100])
+def test_each_message_costs_the_fewest_requests(monkeypatch, bound, count):
+    """The same whether or not the groups had to be written to disk on the way."""
+    monkeypatch.setattr(grouping, "_MOST_RECIPIENTS", bound)
+    rows = audience(count, ["Sara", "sara", "Reza", "Mina", "مینا"])
+    made, batches = grouped(rows)
+    wanted = defaultdict(set)
+    for recipient, name in rows:
+        wanted[name.lower()].add(recipient)
+    found = defaultdict(list)
+    for name, recipients in batches:
+        assert 1 <= len(recipients) <= 3
+        found[name] += recipients
+    assert {name: set(to) for name, to in found.items()} == dict(wanted)
+    assert sum(map(len, found.values())) == count
+    assert Counter(name for name, _ in batches) == {name: -(-len(to) // 3) for name, to in wanted.items()}
+    assert (made.texts, made.sms_parts) == (len(wanted), 2 * count)
+
+
+@pytest.mark.parametrize("bound", [2, 10_000])
+def test_too_many_groups_are_written_to_disk(monkeypatch, bound):
+    """As many messages as recipients; each keeps its one."""
+    monkeypatch.setattr(grouping, "_MOST_GROUPS", bound)
+    made, batches = grouped([(f"u{at}", f"n{at}") for at in range(50)])
+    assert sorted(batches) == sorted((f"n{at}", [f"u{at}"]) for at in range(50))
+    assert made.texts == 50
+
+
+@pytest.mark.parametrize("bound", [4, 10_000])
+def test_cautions_and_empty_values_are_counted_in_recipients(monkeypatch, bound):
+    """However the groups are kept."""
+    monkeypatch.setattr(grouping, "_MOST_RECIPIENTS", bound)
+    made, _ = grouped(audience(12, ["", "sara", ""]))
+    assert made.cautions == {"text_empty": 8}
+    assert made.empty == {"name": 8}
+
+
+def test_a_message_that_the_first_ones_had_is_not_counted_again():
+    """Texts are those of the whole run."""
+    first, _ = grouped(audience(2, ["sara"]), canary=True)
+    others, _ = grouped(audience(4, ["sara", "reza"]), known=first.digests)
+    assert (first.texts, others.texts) == (1, 1)
+    assert all(draft.canary for draft in first.drafts)
+
+
+def test_parcels_hold_many_small_batches_or_few_large_ones():
+    """At most 250 batches, and a thousand recipients or a little more."""
+    made = Grouping(word, 100)
+    for at in range(600):
+        made.open((f"n{at}",), {"name": f"n{at}"}).append(f"u{at}")
+    together = made.open(("sara",), {"name": "sara"})
+    together += [f"s{at}" for at in range(5_000)]
+    made.added(5_600)
+    drafts = []
+    for _ in made.finish():
+        drafts += made.drafts
+        made.drafts = []
+    sizes = [(draft.count, sum(len(to) for _, to in json.loads(draft.batches))) for draft in drafts]
+    assert all(count <= 250 for count, _ in sizes)
+    assert all(recipients < 1_100 for _, recipients in sizes)
+    assert len(sizes) < 12

@@ -1,0 +1,54 @@
+"""Checks as a table: what passed together in a line, and of what fails no more than can be read."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from metrix_channels.checks import Check, Findings, Status
+from metrix_channels.cli.ui.checks import show_checks
+from metrix_channels.cli.ui.output import Output
+
+
+class Walked(tuple[Check, ...]):
+    """Counts how often it is walked through."""
+
+    walks = 0
+
+    def __iter__(self):
+        self.walks += 1
+        return super().__iter__()
+
+
+def shown(checks):
+    out = StringIO()
+    show_checks(Output(out=Console(file=out, width=200)), Findings(checks))
+    return out.getvalue()
+
+
+def checks_of(count, status):
+    return Walked(
+        Check("template.renders", f"t{number}", status, "So it is.", f"Do {number}.") for number in range(count)
+    )
+
+
+def test_many_that_passed_are_one_line():
+    """Their names where they fit, else their number."""
+    assert shown(checks_of(3, Status.PASS)).split("renders")[1].strip() == "t0, t1, t2"
+    assert "1,000 checks passed." in shown(checks_of(1_000, Status.PASS))
+
+
+@pytest.mark.parametrize("status", [Status.FAIL, Status.WARN])
+def test_of_many_that_failed_or_warn_the_first_are_shown(status):
+    """With their remedies, and how many there are besides."""
+    text = shown(checks_of(1_000, status))
+    assert (text.count("So it is."), text.count("→ Do")) == (50, 50)
+    assert "950 more; --json lists every one." in text
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_the_work_grows_with_the_number_of_checks_alone(status):
+    """50,000 templates make as many checks: none of them is compared with all the others."""
+    checks = checks_of(200, status)
+    shown(checks)
+    assert checks.walks <= 3

@@ -1,0 +1,296 @@
+"""A delivery, attempt by attempt, against scripted answers."""
+
+import asyncio
+import random
+
+import pytest
+from attrs import define, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metrix_channels.api import Delivery, Failure, Part, Policy, Reply, Stage
+from metrix_channels.delivery import single as delivery
+from metrix_channels.errors import problem
+from metrix_channels.models import OnAmbiguous
+from metrix_channels.outcomes import Outcome
+
+OK, BUSY, BROKEN, BAD, LARGE, DENIED = map(Reply, (200, 503, 500, 400, 413, 403))
+LOST = Failure(Stage.BEGUN, "reset")
+NO_ROUTE = Failure(Stage.NOT_BEGUN, "no route")
+PAGE = Reply(200, "<html>")
+
+
+@define(slots=False)
+class Metrix:
+    """A journal and a server in one: answers from a script, and notes the order of things."""
+
+    answer: object
+    requests: list = field(factory=list)
+    log: list = field(factory=list)
+
+    async def post(self, recipients, seconds):
+        self.requests.append(recipients)
+        self.log.append("post")
+        return self.answer(recipients) if callable(self.answer) else self.answer[len(self.requests) - 1]
+
+    async def intend(self, recipients):
+        self.log.append("intend")
+        return len(self.log)
+
+    async def settle(self, attempt, exchange, verdict):
+        self.log.append("settle")
+
+
+async def admitted():
+    return None
+
+
+def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, admit=admitted, **limits):
+    async def run():
+        policy = Policy(**{"max_attempts": 5, "timeout": 1, "deadline": 60, **limits}, on_ambiguous=on_ambiguous)
+        stop = asyncio.Event()
+        places = asyncio.Semaphore(1)
+        delivery = Delivery(metrix.post, metrix, policy, places, admit, stop, random.Random(1))
+        return await delivery.run([Part(tuple(recipients))])
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch):
+    monkeypatch.setattr(delivery, "backoff", lambda failures, rng: 0.0)
+
+
+RETRY, HOLD = OnAmbiguous.RETRY, OnAmbiguous.HOLD
+
+
+@pytest.mark.parametrize(
+    ("answers", "mode", "outcome", "attempts", "duplicate"),
+    [
+        ([OK], RETRY, "accepted", 1, False),
+        ([BUSY, BUSY, OK], RETRY, "accepted", 3, False),
+        ([BUSY, BUSY, OK], HOLD, "accepted", 3, False),
+        ([NO_ROUTE, OK], HOLD, "accepted", 2, False),
+        ([LOST, OK], RETRY, "accepted", 2, True),
+        ([LOST], HOLD, "unknown", 1, False),
+        ([BROKEN, OK], RETRY, "accepted", 2, True),
+        ([BROKEN], HOLD, "unknown", 1, False),
+        ([BUSY] * 5, RETRY, "not_sent", 5, False),
+        ([NO_ROUTE] * 5, RETRY, "not_sent", 5, False),
+        ([BROKEN] * 5, RETRY, "unknown", 5, False),
+        ([BROKEN, BUSY, BUSY, BUSY, BUSY], RETRY, "unknown", 5, False),
+        ([BAD], RETRY, "rejected", 1, False),
+        ([LARGE], RETRY, "rejected", 1, False),
+        ([BUSY, BAD], RETRY, "rejected", 2, False),
+        ([LOST, BAD], RETRY, "unknown", 2, False),
+        ([DENIED], RETRY, "not_sent", 1, False),
+        ([LOST, DENIED], RETRY, "unknown", 2, False),
+        ([PAGE], RETRY, "unknown", 1, False),
+        ([PAGE], HOLD, "unknown", 1, False),
+    ],
+)
+def test_the_outcome_of_one_recipient(answers, mode, outcome, attempts, duplicate):
+    """The design's table; doubt is sticky."""
+    metrix = Metrix(answers)
+    [result] = deliver(metrix, on_ambiguous=mode)
+    assert (result.outcome, result.attempts, result.possible_duplicate) == (outcome, attempts, duplicate)
+    assert len(metrix.requests) == attempts
+    assert (result.problem is None) == (outcome == "accepted")
+
+
+def test_an_intent_is_durable_before_each_request_and_settled_after_it():
+    """In this order, for every attempt."""
+    metrix = Metrix([BUSY, LOST, OK])
+    deliver(metrix)
+    assert metrix.log == ["intend", "post", "settle"] * 3
+
+
+def test_doubt_names_the_attempt_that_it_comes_from():
+    """The last answer alone would mislead."""
+    [result] = deliver(Metrix([LOST, DENIED]))
+    assert result.problem.code == "credentials_refused"
+    assert "An earlier attempt may have been taken" in result.problem.message
+
+
+def refusing(*bad):
+    return lambda recipients: BAD if set(recipients) & set(bad) else OK
+
+
+def outcomes(results):
+    return {recipient: result.outcome for result in results for recipient in result.recipients}
+
+
+def test_one_bad_recipient_among_500_costs_the_others_nothing():
+    """It is found by halving, named, and the other 499 are accepted, on few requests."""
+    everyone = [f"u{number}" for number in range(500)]
+    metrix = Metrix(refusing("u321"))
+    found = outcomes(deliver(metrix, everyone))
+    assert found.pop("u321") is Outcome.REJECTED
+    assert set(found) == set(everyone) - {"u321"}
+    assert set(found.values()) == {Outcome.ACCEPTED}
+    assert len(metrix.requests) <= 19
+
+
+def test_a_message_at_fault_is_found_out_on_few_requests():
+    """Eight lone rejections in a row: the rest is not rejected one by one."""
+    metrix = Metrix(lambda recipients: BAD)
+    results = deliver(metrix, [f"u{number}" for number in range(500)])
+    found = outcomes(results)
+    assert sum(outcome is Outcome.REJECTED for outcome in found.values()) == 8
+    assert sum(outcome is Outcome.NOT_SENT for outcome in found.values()) == 492
+    assert results[-1].problem.code == "message_refused"
+    assert len(metrix.requests) <= 30
+
+
+def test_413_makes_requests_smaller_until_they_fit():
+    """Nobody is rejected for the size of a batch."""
+    metrix = Metrix(lambda recipients: LARGE if len(recipients) > 60 else OK)
+    found = outcomes(deliver(metrix, [f"u{number}" for number in range(500)]))
+    assert set(found.values()) == {Outcome.ACCEPTED}
+    assert len(metrix.requests) < 40
+
+
+def test_413_makes_requests_smaller_also_where_refused_batches_are_not_split():
+    """It says that the request is too large, and not that a recipient is at fault."""
+    metrix = Metrix(lambda recipients: LARGE if len(recipients) > 1 else OK)
+    results = deliver(metrix, ["u1", "u2"], split_refused=False)
+    assert outcomes(results) == {"u1": "accepted", "u2": "accepted"}
+
+
+def test_without_splitting_a_refused_batch_is_unknown():
+    """Nobody knows whom of it Metrix refused."""
+    [result] = deliver(Metrix([BAD]), ["u1", "u2"], split_refused=False)
+    assert result.outcome is Outcome.UNKNOWN
+
+
+def test_the_parts_of_a_split_batch_inherit_doubt():
+    """A batch that may have been taken, then refused, then taken in halves: both halves may have it twice."""
+    results = deliver(Metrix([LOST, BAD, OK, OK]), ["u1", "u2"])
+    assert [result.possible_duplicate for result in results] == [True, True]
+    assert [result.attempts for result in results] == [3, 3]
+
+
+def test_403_in_the_middle_of_halving_ends_everything():
+    """The rest is not sent, and says why."""
+    results = deliver(Metrix([BAD, DENIED]), ["u1", "u2"])
+    assert outcomes(results) == {"u1": "not_sent", "u2": "not_sent"}
+    assert {result.problem.code for result in results} == {"credentials_refused"}
+
+
+def test_a_verification_withdrawn_between_attempts_stops_the_next_one():
+    """It is looked at again before each attempt."""
+    refusals = [None, problem("channel_unverified", "Withdrawn.")]
+
+    async def admit():
+        return refusals.pop(0)
+
+    metrix = Metrix([BUSY, OK])
+    [result] = deliver(metrix, admit=admit)
+    assert (result.outcome, result.problem.code, len(metrix.requests)) == ("not_sent", "channel_unverified", 1)
+
+
+@pytest.mark.parametrize("ends", ["refused", "stopped", "too late"])
+def test_doubt_outlives_the_attempt_that_is_never_made(ends, monkeypatch):
+    """What may have been taken is unknown, never `not_sent`, which would free its key: whatever ends the retries."""
+    admissions = 0
+
+    async def admit():
+        nonlocal admissions
+        admissions += 1
+        if admissions == 1:
+            return None
+        if ends == "too late":
+            await asyncio.sleep(60)
+        if ends == "stopped":
+            deliveries[0].stop.set()
+        return problem("channel_unverified", "Withdrawn.") if ends == "refused" else None
+
+    deliveries = []
+    run = Delivery.run
+    monkeypatch.setattr(Delivery, "run", lambda self, parts: (deliveries.append(self), run(self, parts))[1])
+    metrix = Metrix([LOST, OK])
+    [result] = deliver(metrix, admit=admit, deadline=0.5)
+    assert (result.outcome, len(metrix.requests)) == ("unknown", 1)
+    assert "An earlier attempt may have been taken" in result.problem.message
+
+
+def test_the_deadline_ends_the_retries(monkeypatch):
+    """A wait that would go past it is not waited for."""
+    monkeypatch.setattr(delivery, "backoff", lambda failures, rng: 0.2)
+    metrix = Metrix(lambda recipients: BUSY)
+    [result] = deliver(metrix, deadline=0.5, max_attempts=100)
+    assert result.outcome is Outcome.NOT_SENT
+    assert len(metrix.requests) <= 4
+
+
+def test_an_attempt_gets_no_more_time_than_the_delivery_has_left():
+    """A caller with a deadline of half a second does not wait ten for one attempt."""
+    given_seconds = []
+
+    async def post(recipients, seconds):
+        given_seconds.append(seconds)
+        return OK
+
+    metrix = Metrix([])
+    metrix.post = post
+    deliver(metrix, deadline=0.5, timeout=10)
+    deliver(metrix, deadline=60, timeout=10)
+    assert 0 < given_seconds[0] <= 0.5
+    assert given_seconds[1] == 10
+
+
+def test_a_stop_ends_the_wait_for_the_next_attempt(monkeypatch):
+    """A process that is asked to end does not sleep through its backoff first."""
+    metrix = Metrix([BUSY, OK])
+
+    async def run():
+        stop, waits = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(delivery, "backoff", lambda failures, rng: waits.set() or 3_000.0)
+        policy = Policy(max_attempts=5, timeout=1, deadline=3_600, on_ambiguous=RETRY)
+        stopped = Delivery(metrix.post, metrix, policy, asyncio.Semaphore(1), admitted, stop, random.Random(1))
+        under_way = asyncio.create_task(stopped.run([Part(("u1",))]))
+        await waits.wait()
+        stop.set()
+        async with asyncio.timeout(60):
+            return await under_way
+
+    [result] = asyncio.run(run())
+    assert (result.outcome, result.problem.code, len(metrix.requests)) == ("not_sent", "interrupted", 1)
+
+
+def test_retry_after_beyond_the_deadline_is_not_waited_for():
+    """The caller hears at once that Metrix asks to come back later."""
+    metrix = Metrix([Reply(429, retry_after="120")])
+    [result] = deliver(metrix, deadline=1)
+    assert (result.outcome, result.problem.code) == ("not_sent", "unavailable")
+
+
+ANSWERS = st.sampled_from([OK, BUSY, BROKEN, BAD, LARGE, DENIED, LOST, NO_ROUTE, PAGE])
+
+
+@settings(deadline=None)
+@given(script=st.lists(ANSWERS, max_size=30), size=st.integers(1, 12), mode=st.sampled_from(OnAmbiguous))
+def test_the_books_add_up_whatever_happens(script, size, mode):
+    """Each recipient has one result; taken twice only if that is said; under hold never."""
+    taken: dict[str, int] = {}
+    steps = iter(script)
+
+    def answer(recipients):
+        given_answer = next(steps, OK)
+        if given_answer in (OK, BROKEN, LOST, PAGE):  # the worst case: whatever may have been taken was
+            for recipient in recipients:
+                taken[recipient] = taken.get(recipient, 0) + 1
+        return given_answer
+
+    everyone = [f"u{number}" for number in range(size)]
+    results = deliver(Metrix(answer), everyone, on_ambiguous=mode)
+    assert sorted(recipient for result in results for recipient in result.recipients) == sorted(everyone)
+    for result in results:
+        for recipient in result.recipients:
+            count = taken.get(recipient, 0)
+            if result.outcome is Outcome.ACCEPTED:
+                assert count == 1 or result.possible_duplicate
+            if result.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
+                assert count == 0
+            if mode is HOLD:
+                assert count <= 1

@@ -1,0 +1,273 @@
+"""Claims: one worker a parcel, results only under their epoch, and no claim outlives its worker."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+
+from metrix_channels.errors import LedgerError
+from metrix_channels.ledger import BatchState, Changes, Draft, RunState, Tally, Wish
+from metrix_channels.ledger.postgres.connection import PostgresDatabase
+from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.sends.records import checksum
+from support.postgres import execute
+
+PEOPLE = 4
+
+
+@asynccontextmanager
+async def opened(url):
+    database = PostgresDatabase(url)
+    try:
+        yield ClusterRunBook(database)
+    finally:
+        await database.close()
+
+
+async def launched(book, parcels=2, *, on_ambiguous="retry", canaries=0):
+    """Plan a run of so many parcels, each of one batch, and give it to workers; return its number."""
+    record = await book.draft("offer", "offer.yaml", {})
+    count = parcels * PEOPLE
+    drafts = [
+        Draft(json.dumps([[{}, [f"u{at}-{person}" for person in range(PEOPLE)]]]), 1, canary=at < canaries)
+        for at in range(parcels)
+    ]
+    tally = Tally(rows=count, pending=count, batches=parcels)
+    await book.add(record.id, drafts, [], tally)
+    await book.complete(record.id, {}, {"canary": canaries * PEOPLE}, tally)
+    return (await book.launch(record.id, json.dumps({"on_ambiguous": on_ambiguous}), None)).id
+
+
+async def step(share, state):
+    """Bring the share's batch into a state, as a dispatch would."""
+    if not hasattr(share, "batch"):
+        [parcel] = await share.next_parcels(0, canary=share.canary, limit=16)
+        [share.batch] = parcel.batches
+    batch, tally = share.batch, share.record.tally
+    tally.move(PEOPLE, batch.state, state)
+    batch.state = state
+    batch.save()
+    return await share.commit(Changes(parcels=[batch.parcel]), tally)
+
+
+def expire(url):
+    """Let every lease run out, as a frozen machine's does."""
+    execute(url, "UPDATE owners SET lease_until = now() - interval '1 s'")
+
+
+def test_a_parcel_is_claimed_once(postgres_url):
+    """However many ask at once."""
+
+    async def run():
+        async with opened(postgres_url) as mine, opened(postgres_url) as theirs:
+            run = await launched(mine, parcels=3)
+            shares = await asyncio.gather(*(book.claim(run) for book in (mine, theirs) * 4))
+            claimed = [parcel for share in shares if share for parcel in share.epochs]
+            assert sorted(claimed) == sorted(set(claimed))
+            assert len(claimed) == 3
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("on_ambiguous", "after"),
+    [("hold", {"unknown": PEOPLE, "pending": 0}), ("retry", {"unknown": 0, "pending": PEOPLE})],
+)
+def test_what_the_dead_had_under_way_is_in_doubt_and_their_late_result_counts_nothing(
+    on_ambiguous, after, postgres_url
+):
+    """The sweep decides as on_ambiguous says; who wakes up is told, and changes no count."""
+
+    async def run():
+        async with opened(postgres_url) as frozen, opened(postgres_url) as other:
+            run = await launched(frozen, parcels=1, on_ambiguous=on_ambiguous)
+            share = await frozen.claim(run)
+            await step(share, BatchState.SENDING)
+            expire(postgres_url)
+            await other.sweep()
+            with pytest.raises(LedgerError) as caught:
+                await step(share, BatchState.ACCEPTED)
+            assert caught.value.code == "run_lost"
+            tally = (await other.get("offer")).tally
+            assert {name: getattr(tally, name) for name in after} == after
+            assert (tally.accepted, tally.balance) == (0, 0)
+
+    asyncio.run(run())
+
+
+def test_a_parcel_that_changed_hands_belongs_to_the_later_claim(postgres_url):
+    """Also when the earlier one has the same owner's name."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, parcels=1)
+            first = await book.claim(run)
+            await book.hand_back(first)
+            second = await book.claim(run)
+            assert list(second.epochs.values()) == [2]
+            with pytest.raises(LedgerError) as caught:
+                await step(first, BatchState.ACCEPTED)
+            assert caught.value.code == "run_lost"
+            await step(second, BatchState.ACCEPTED)
+            await book.hand_back(second)
+            record = await book.get("offer")
+            assert (record.state, record.tally.accepted) == (RunState.FINISHED, PEOPLE)
+
+    asyncio.run(run())
+
+
+def test_counts_of_several_workers_add_up(postgres_url):
+    """Each writes its own part."""
+
+    async def run():
+        async with opened(postgres_url) as mine, opened(postgres_url) as theirs:
+            run = await launched(mine, parcels=2)
+            shares = [(book, await book.claim(run)) for book in (mine, theirs)]
+            await asyncio.gather(*(step(share, BatchState.ACCEPTED) for _, share in shares))
+            for book, share in shares:
+                await book.hand_back(share)
+            record = await mine.get("offer")
+            assert (record.tally.accepted, record.tally.pending, record.tally.balance) == (2 * PEOPLE, 0, 0)
+            assert record.state is RunState.FINISHED
+
+    asyncio.run(run())
+
+
+def test_who_goes_first_is_claimed_first_and_alone(postgres_url):
+    """The others are to be had once none of the first is open."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, parcels=3, canaries=1)
+            first = await book.claim(run)
+            assert first.canary
+            assert await book.claim(run) is None
+            await step(first, BatchState.ACCEPTED)
+            await book.hand_back(first)
+            assert execute(postgres_url, "SELECT count(*) FROM procrastinate_jobs") == [(2,)]
+            second = await book.claim(run)
+            assert not second.canary
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("wish", "state"), [(Wish.PAUSE, RunState.PAUSED), (Wish.CANCEL, RunState.CANCELLED)])
+def test_a_wish_is_granted_when_the_last_claim_is_handed_back(wish, state, postgres_url):
+    """Until then nothing more can be claimed."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, parcels=2)
+            share = await book.claim(run)
+            await book.rest("offer", wish)
+            assert (await book.get("offer")).state is RunState.RUNNING
+            assert await book.claim(run) is None
+            assert await share.wished() is wish
+            await book.hand_back(share)
+            record = await book.get("offer")
+            assert (record.state, record.tally.balance) == (state, 0)
+
+    asyncio.run(run())
+
+
+def test_lost_jobs_are_deferred_again(postgres_url):
+    """A run never waits for a job that nobody has."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            await launched(book, parcels=3)
+            execute(postgres_url, "DELETE FROM procrastinate_jobs")
+            await book.sweep()
+            await book.sweep()
+            assert execute(postgres_url, "SELECT count(*) FROM procrastinate_jobs") == [(3,)]
+
+    asyncio.run(run())
+
+
+def test_jobs_of_dead_workers_are_failed_and_never_tried_again(postgres_url):
+    """As they are: what is left of their work gets jobs of its own."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            await launched(book, parcels=1)
+            execute(postgres_url, "UPDATE procrastinate_jobs SET status = 'doing'")
+            await book.sweep()
+            found = execute(postgres_url, "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1 ORDER BY 1")
+            assert found == [("failed", 1), ("todo", 1)]
+
+    asyncio.run(run())
+
+
+async def plan_again(book, run):
+    await book.add(run, [], [], Tally())
+
+
+async def complete_again(book, run):
+    await book.complete(run, {}, {}, Tally(rows=2 * PEOPLE, pending=2 * PEOPLE, batches=2))
+
+
+@pytest.mark.parametrize("write", [plan_again, complete_again])
+def test_a_plan_that_workers_have_is_written_to_no_more(write, postgres_url):
+    """It has no owner; whoever planned it, and was taken for dead meanwhile, may be the last to know."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book)
+            with pytest.raises(LedgerError) as caught:
+                await write(book, run)
+            assert caught.value.code == "run_lost"
+            await book.discard(run)
+            record = await book.get("offer")
+            assert (record.state, record.tally.pending) == (RunState.RUNNING, 2 * PEOPLE)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"accepted": 1},
+        {"accepted": PEOPLE, "pending": -PEOPLE},
+        {"sending": 1},
+        {"batches": 1},
+        {"rows": 1, "pending": 1},
+    ],
+)
+@pytest.mark.parametrize("marked", [False, True])
+def test_counts_change_as_their_batches_do(wrong, marked, postgres_url):
+    """Or nothing of the commit is written: the parts of the counts add up as long as each change does."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, parcels=1)
+            share = await book.claim(run)
+            tally = share.record.tally
+            for name, count in wrong.items():
+                setattr(tally, name, getattr(tally, name) + count)
+            with pytest.raises(LedgerError) as caught:
+                await (step(share, BatchState.SENDING) if marked else share.commit(Changes(), tally))
+            assert caught.value.code == "counts_wrong"
+            assert (await book.get("offer")).tally == Tally(rows=PEOPLE, pending=PEOPLE, batches=1)
+
+    asyncio.run(run())
+
+
+def test_a_run_whose_counts_are_wrong_halts_instead_of_finishing(postgres_url):
+    """Whoever goes on with it is told again; no worker fails of it, and none turns in a circle."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, parcels=1)
+            earlier = Tally(rows=PEOPLE, pending=PEOPLE + 20, batches=1).dump()
+            seal = checksum((run, earlier))
+            execute(postgres_url, f"UPDATE tallies SET tally = '{earlier}', checksum = {seal}")
+            share = await book.claim(run)
+            await step(share, BatchState.ACCEPTED)
+            await book.hand_back(share)
+            record = await book.get("offer")
+            assert (record.state, record.halted_by.code) == (RunState.HALTED, "counts_wrong")
+            await book.sweep()
+            assert (await book.get("offer")).state is RunState.HALTED
+
+    asyncio.run(run())

@@ -1,0 +1,228 @@
+"""The ledger checked against itself: what was changed behind its back is found, and named."""
+
+import asyncio
+import json
+
+import pytest
+
+from metrix_channels.ledger import (
+    BatchState,
+    Changes,
+    Draft,
+    Entry,
+    RunState,
+    SendBook,
+    Skip,
+    SkipReason,
+    SoleRunBook,
+    Tally,
+    check_ledger,
+    draft_of,
+)
+from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.sends.records import checksum
+
+PEOPLE = 3
+
+
+async def planned(database):
+    """Plan a run of three batches in two parcels, and begin to send it; return its id and what it is sent by."""
+    cluster = ClusterRunBook(database) if not hasattr(database, "path") else None
+    book = cluster or SoleRunBook(database)
+    record = await book.draft("offer", "offer.yaml", {})
+    drafts = [
+        Draft(json.dumps([[{}, [f"u{at}-{person}" for person in range(PEOPLE)]] for at in batches]), len(batches))
+        for batches in ((0, 1), (2,))
+    ]
+    skips = [Skip(SkipReason.DUPLICATE, [(10, "u0-0"), (11, "u0-1")])]
+    tally = Tally(rows=11, pending=9, batches=3, skipped={"duplicate": 2})
+    await book.add(record.id, drafts, skips, tally)
+    record = await book.complete(record.id, {}, {"canary": 0}, tally)
+    if cluster is None:
+        return record, book.hold(record.id)
+    record = await cluster.launch(record.id, json.dumps({"on_ambiguous": "hold"}), None)
+    share = await cluster.claim(record.id)
+    return share.record, share
+
+
+async def under_way(database):
+    """Accept one batch, divide another, take one recipient out of it; one more is being sent."""
+    record, hold = await planned(database)
+    tally = record.tally
+    parcel = (await hold.next_parcels(0, canary=False, limit=16))[0]
+    first, second = parcel.batches
+    tally.move(PEOPLE, BatchState.PENDING, BatchState.ACCEPTED)
+    first.state = BatchState.ACCEPTED
+    second.state = BatchState.REPLACED
+    for batch in (first, second):
+        batch.save()
+    tally.skip(1, SkipReason.SUPPRESSED)
+    tally.pending -= 1
+    tally.batches += 1
+    rest = second.recipients[1:]
+    skip = Skip(SkipReason.SUPPRESSED, [(0, second.recipients[0])])
+    await hold.commit(Changes([parcel], [draft_of(second, [rest[:1], rest[1:]])], [skip]), tally)
+    return record
+
+
+async def sent(database):
+    """Leave a keyed message with an attempt, too."""
+    book = SendBook(database)
+    await book.claim(Entry("s1", "app", "key", b"text", "sms", "otp", ("u1",), None))
+    await book.intend("s1", ("u1",))
+
+
+def checked(ledger, *, harm=None):
+    """Fill a ledger, harm it by a statement of SQL, and check it."""
+
+    async def run():
+        database = ledger.open()
+        try:
+            await under_way(database)
+            await sent(database)
+            if harm is not None:
+                await database.transact(lambda connection: connection.execute(harm))
+            return await check_ledger(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def test_a_run_under_way_is_counted_as_it_stands(ledger):
+    """Whatever was accepted, divided, taken out or is pending."""
+    found = checked(ledger)
+    [run] = found.runs
+    assert (found.is_ok, run.is_ok, run.differs, run.damaged) == (True, True, [], [])
+    assert run.counts == run.recounted
+    assert (run.recounted.accepted, run.recounted.pending, run.recounted.batches) == (3, 5, 4)
+    assert run.recounted.skipped == {"duplicate": 2, "suppressed": 1}
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("UPDATE parcels SET checksum = checksum + 1", "parcel"),
+        ("UPDATE marks SET checksum = checksum + 1", "what became of parcel"),
+        ("UPDATE skips SET rows = '[[10, \"u0-0\"]]'", "skipped rows"),
+        ("UPDATE tallies SET checksum = checksum + 1", "the counts of the run"),
+        ("UPDATE runs SET file = 'x'", "the campaign offer"),
+        ("DELETE FROM marks", "is missing"),
+        ("UPDATE marks SET open = 1 - open", "wrongly marked"),
+    ],
+)
+def test_what_is_not_as_it_was_written_is_named(harm, said, ledger):
+    """By the checksums, and by what belongs together."""
+    found = checked(ledger, harm=harm)
+    assert not found.is_ok
+    assert any(said in text for text in found.runs[0].damaged), found.runs[0].damaged
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("UPDATE sends SET state = 'settled'", "the send s1"),
+        ("UPDATE attempts SET disposition = 'accepted'", "an attempt of the send s1"),
+    ],
+)
+def test_single_messages_are_checked_too(harm, said, ledger):
+    """Each send and each attempt."""
+    found = checked(ledger, harm=harm)
+    assert not found.is_ok
+    assert found.runs[0].is_ok
+    assert [text for text in found.damaged if said in text]
+
+
+def test_counts_of_other_batches_are_told(ledger):
+    """A state of earlier days in one table, in order by itself, and not what the others say."""
+
+    async def run():
+        database = ledger.open()
+        try:
+            record = await under_way(database)
+            earlier = Tally(rows=11, pending=-1, accepted=9, batches=3, skipped={"duplicate": 2, "invalid": 1}).dump()
+
+            def change(connection):
+                connection.execute("DELETE FROM tallies")
+                connection.execute(
+                    "INSERT INTO tallies (run, tally, checksum) VALUES (?, ?, ?)",
+                    (record.id, earlier, checksum((record.id, earlier))),
+                )
+
+            await database.transact(change)
+            return await check_ledger(database)
+        finally:
+            await database.close()
+
+    found = asyncio.run(run())
+    [offer] = found.runs
+    assert (found.is_ok, offer.adds_up, offer.damaged) == (False, False, [])
+    assert offer.differs == ["accepted", "pending", "batches", "skipped.invalid", "skipped.suppressed"]
+
+
+def test_a_plan_is_no_run_yet(ledger):
+    """Its counts run ahead of what is written down."""
+
+    async def run():
+        database = ledger.open()
+        try:
+            await SoleRunBook(database).draft("offer", "offer.yaml", {})
+            return await check_ledger(database)
+        finally:
+            await database.close()
+
+    assert asyncio.run(run()).runs == []
+
+
+def test_a_run_that_goes_on_meanwhile_is_read_at_one_moment(ledger):
+    """What comes between two pages is neither missed nor counted twice."""
+
+    async def run():
+        database, other = ledger.open(), ledger.open()
+        try:
+            record, hold = await planned(database)
+            tally = record.tally
+            parcel = (await hold.next_parcels(0, canary=False, limit=16))[0]
+            ended = asyncio.Event()
+
+            async def look():
+                found = []
+                while not ended.is_set():
+                    found.append(await check_ledger(other))
+                return found
+
+            looking = asyncio.create_task(look())
+            for state in (BatchState.SENDING, BatchState.PENDING) * 20:
+                for batch in parcel.batches:
+                    tally.move(PEOPLE, batch.state, state)
+                    batch.state = state
+                    batch.save()
+                await hold.commit(Changes([parcel]), tally)
+            ended.set()
+            return await looking
+        finally:
+            await database.close()
+            await other.close()
+
+    found = asyncio.run(run())
+    assert found
+    assert all(each.is_ok for each in found)
+
+
+def test_of_a_run_whose_recipients_were_forgotten_the_counts_are_left(file_ledger):
+    """They add up by themselves, and cannot be counted anew."""
+
+    async def run():
+        database = file_ledger.open()
+        try:
+            book = SoleRunBook(database)
+            record = await book.draft("offer", "offer.yaml", {})
+            await book.complete(record.id, {}, {"forgotten_at": "2026-01-01"}, Tally(rows=2, skipped={"invalid": 2}))
+            await book.leave(record.id, RunState.FINISHED)
+            return await check_ledger(database)
+        finally:
+            await database.close()
+
+    found = asyncio.run(run())
+    [offer] = found.runs
+    assert (found.is_ok, offer.recounted, offer.counts.rows) == (True, None, 2)

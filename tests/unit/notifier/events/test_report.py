@@ -1,0 +1,52 @@
+"""The counts of many events: they add up at every moment."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrix_channels.api import Result
+from metrix_channels.errors import problem
+from metrix_channels.events import Event
+from metrix_channels.notifier.events.report import Tally
+from metrix_channels.outcomes import EventReceipt, Outcome
+
+EVENT = Event(("customUserId", "u"), "action", {"customName": "x"}, 1_795_000_000_000)
+
+
+def receipt(outcome):
+    error = None if outcome is Outcome.ACCEPTED else problem("rejected", "no")
+    return EventReceipt("i", "u", "action", datetime.now(UTC), outcome, 1, 200, False, error)
+
+
+def result(*, halts):
+    return Result(("i",), Outcome.NOT_SENT, 1, None, False, problem("unavailable", "busy"), halts)
+
+
+@given(st.lists(st.sampled_from([*Outcome, "repeated", "left out"]), max_size=300))
+def test_the_counts_add_up(steps):
+    """Whatever becomes of each; at most a hundred failures are named."""
+    tally = Tally(len(steps))
+    for number, step in enumerate(steps, start=1):
+        if step == "repeated":
+            tally.repeat(number, EVENT)
+        elif step == "left out":
+            tally.leave_out(1)
+        else:
+            tally.count(number, receipt(step))
+        report = tally.report()
+        assert sum(report.counts().values()) == report.events == len(steps)
+    report = tally.report()
+    assert report.pending == 0
+    assert len(report.failures) <= 100
+    assert report.as_dict()["events"] == len(steps)
+
+
+def test_the_first_halt_counts():
+    """What follows it is its consequence."""
+    tally = Tally(3)
+    tally.end_batch([result(halts=False)])
+    assert tally.halted_by is None
+    tally.end_batch([result(halts=True)])
+    assert tally.report().halted_by.code == "unavailable"
+    assert tally.report().batches == 2
