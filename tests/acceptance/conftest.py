@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metrix_channels.cli.app import run
+from metrix_channels.cli.application import run
 from support.command_line import Finished
 
 SMS = "کد ورود شما: {{ code }}"

@@ -8,7 +8,7 @@ from ..delivery.verdict import Disposition, Verdict, judge
 from .client import EVENTS, PUSH, MetrixClient, encode, request_headers
 from .connectivity import Layer, ReachFault, reach
 from .exchange import Exchange, Failure, Reply, Stage
-from .transports.base import Endpoint, Transport, open_transport
+from .transports import Endpoint, Transport, open_transport
 
 __all__ = [
     "EVENTS",

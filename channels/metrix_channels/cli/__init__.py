@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line with the process's arguments, and end the process with its exit status."""
     try:
-        from .app import run
+        from .application import run
         from .ui.output import prepare_streams
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):

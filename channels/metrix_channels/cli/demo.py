@@ -24,7 +24,7 @@ from ..errors import MetrixChannelsError
 from ..notifier import Notifier
 from ..outcomes import Receipt
 from ..templating import Templates
-from .app import app, example, state_of
+from .context import app, example, state_of
 from .commands.preflight import show as show_preflight
 from .ui.output import Output
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
 
-from ...redact import Redactor, Secret
+from ...redact import Secret
 from ..exchange import Exchange
 
 
@@ -55,21 +54,3 @@ class Endpoint:
         """What the proxy is told of who asks."""
         password = urlsplit(self.proxy or "").password
         return (Secret(unquote(password), "the proxy's password"),) if password else ()
-
-
-def open_transport(endpoint: Endpoint, redactor: Redactor, *, fast: bool = False) -> Transport:
-    """Return the transport to an endpoint.
-
-    Args:
-        endpoint: where to send, and through what.
-        redactor: cleans what answers and errors say.
-        fast: for many requests: the wire of the extra `fast`, where it is installed and no proxy stands between.
-    """
-    # When it is needed, not before: an HTTP client is a third of what importing this library costs.
-    if fast and endpoint.proxy is None and find_spec("httptools") is not None:
-        from .httptools_transport import HttptoolsTransport
-
-        return HttptoolsTransport(endpoint, redactor)
-    from .httpx_transport import HttpxTransport
-
-    return HttpxTransport(endpoint, redactor)

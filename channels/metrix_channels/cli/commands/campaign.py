@@ -14,7 +14,7 @@ from ...errors import MetrixChannelsError, UsageError, problem
 from ...notifier import Notifier
 from ...notifier.campaigns.asynchronous import Failed
 from ...outcomes import Outcome, Problem
-from ..app import State, app, example, state_of
+from ..context import State, app, example, state_of
 from ..new_files import new_file
 from ..signals import stopped_by_signals
 from ..ui.campaign_progress import Live, live

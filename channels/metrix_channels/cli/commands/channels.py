@@ -13,7 +13,7 @@ from ...config import Verification
 from ...config.editing import record_verification
 from ...errors import UsageError
 from ...support.standings import described
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..ui.output import visible
 from ..values import read_duration
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 
 
 @app.command(epilog=example("metrix-channels dashboard", "metrix-channels dashboard --port 0"))

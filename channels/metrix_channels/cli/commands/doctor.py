@@ -7,7 +7,7 @@ import asyncio
 import typer
 
 from ...support.doctor import diagnose
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..ui.checks import show_checks
 
 

@@ -14,7 +14,7 @@ from ...errors import UsageError
 from ...errors.answers import answer_code
 from ...errors.catalogue import SITUATIONS
 from ...errors.situation import Situation
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..ui.output import Output
 
 

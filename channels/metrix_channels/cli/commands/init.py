@@ -10,7 +10,7 @@ import typer
 
 from ... import sample_files
 from ...errors import UsageError
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 
 CONFIG = "channels.yaml"
 IGNORED = ".gitignore"

@@ -12,7 +12,7 @@ from attrs import asdict
 from ...ledger import Database, LedgerCheck, Purged, RunCheck, Tally, check_ledger, open_database, purge
 from ...ledger.runs.recount import COUNTS
 from ...outcomes import iso_utc
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..values import read_duration
 
 _SHOWN: Final = {"rows": "audience"}

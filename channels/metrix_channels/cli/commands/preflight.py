@@ -11,7 +11,7 @@ from ...checks import Status
 from ...config import ConfigFile
 from ...notifier import AsyncNotifier
 from ...preflight import Preflight
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..ui.checks import show_checks
 from ..ui.output import Output
 from ..ui.progress import Move, progress_bar

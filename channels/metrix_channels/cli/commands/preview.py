@@ -17,7 +17,7 @@ from ...campaign.audience.reader import Audience
 from ...errors import CampaignError
 from ...support.previews import Preview, preview_page, previews, variables
 from ...templating import Templates
-from ..app import State, app, example, state_of
+from ..context import State, app, example, state_of
 from ..new_files import new_file
 from ..ui.output import Output, nearby, visible
 from ..values import Language, language, read_context

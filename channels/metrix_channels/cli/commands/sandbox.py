@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 
 if TYPE_CHECKING:
     from ...sandbox import Sandbox

@@ -14,7 +14,7 @@ from rich.text import Text
 from ...errors import MetrixChannelsError
 from ...notifier import Notifier
 from ...outcomes import Outcome, Receipt
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..signals import stopped_by_signals
 from ..ui.output import Output, visible
 from ..values import read_context

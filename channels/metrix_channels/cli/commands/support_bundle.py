@@ -16,7 +16,7 @@ from ...errors import UsageError
 from ...ledger import Evidence, EvidenceBook, open_database
 from ...outcomes import iso_utc
 from ...support.bundle import Application, discreet, write_bundle
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..ui.output import Output, visible
 
 T = TypeVar("T")

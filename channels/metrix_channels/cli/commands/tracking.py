@@ -20,7 +20,7 @@ from ...events import EventFields, MetrixUser, ProfileFields, parsed_birthday, p
 from ...notifier import Notifier
 from ...notifier.events.report import EventsReport, WatchEvents
 from ...outcomes import EventReceipt, Outcome, iso_utc
-from ..app import State, app, example, state_of
+from ..context import State, app, example, state_of
 from ..signals import stopped_by_signals
 from ..ui.output import visible
 from ..ui.progress import Move, progress_bar

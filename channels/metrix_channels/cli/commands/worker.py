@@ -9,7 +9,7 @@ import typer
 
 from ...errors import UsageError
 from ...outcomes import Problem
-from ..app import app, example, state_of
+from ..context import app, example, state_of
 from ..logs import shown
 from ..values import read_duration
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from metrix_channels.cli.app import divide, example, run
+from metrix_channels.cli.application import divide, run
+from metrix_channels.cli.context import example
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_an_interrupt_is_no_fault(monkeypatch, capfd):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("metrix_channels.cli.app.find_config", interrupt)
+    monkeypatch.setattr("metrix_channels.cli.context.find_config", interrupt)
     assert run(["channels", "list"]) == 4
     out, err = capfd.readouterr()
     assert out == ""

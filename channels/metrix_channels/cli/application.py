@@ -1,4 +1,4 @@
-"""The application: options that every verb shares, and one edge where every error becomes words and a status."""
+"""One run of the command line: the shared options found, the verb called, every error made words and a status."""
 
 from __future__ import annotations
 
@@ -7,115 +7,17 @@ import re
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
 
 import typer
-from attrs import define, field
-from typer.core import TyperGroup
 
-from ..config import ConfigFile, find_config
 from ..errors import MetrixChannelsError, UsageError
-from ..version import __version__
+from . import commands, demo  # noqa: F401 - the verbs register themselves
+from .context import State, app
 from .logs import logged
 from .ui.output import Output, ResultLost, discard
 
-_JOURNEY = (
-    "demo",
-    "init",
-    "preview",
-    "channels",
-    "preflight",
-    "doctor",
-    "send",
-    "identify",
-    "track",
-    "campaign",
-    "sandbox",
-)
-
 _INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt in a verb."""
-
-
-class _InOrder(TyperGroup):
-    """Lists the verbs in the order in which a newcomer meets them."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda name: _JOURNEY.index(name) if name in _JOURNEY else len(_JOURNEY))
-
-
-def example(*commands: str) -> str:
-    """Return what stands below a verb's help, its lines as they are."""
-    return "\n".join(["\b", "Example:" if len(commands) == 1 else "Examples:", *(f"  {line}" for line in commands)])
-
-
-app = typer.Typer(
-    name="metrix-channels",
-    cls=_InOrder,
-    help="Send Push, SMS and Email through Metrix, and never through a channel that nobody tested.",
-    epilog=example("metrix-channels demo", "metrix-channels send --help")
-    + "\n\nEvery verb also takes --config FILE, --json and -v, before or after its name.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-
-
-@define
-class State:
-    """The shared options.
-
-    Attributes:
-        output: where to print.
-        config: from --config.
-        status: the exit status, when the verb ends without an error.
-    """
-
-    output: Output = field(factory=Output)
-    config: Path | None = None
-    status: int = 0
-
-    def config_file(self) -> ConfigFile:
-        """Return the configuration that --config, the environment or the current folder names.
-
-        Raises:
-            ConfigError: config_missing.
-        """
-        return ConfigFile(find_config(self.config))
-
-
-def _tell_version(context: typer.Context, asked: bool) -> None:
-    if not asked:
-        return
-    output = state_of(context).output
-    if output.as_json:
-        output.document({"version": __version__})
-    else:
-        output.say(__version__)
-    raise typer.Exit
-
-
-@app.callback()
-def shared(
-    context: typer.Context,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; -vv says it all.")
-    ] = 0,
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and leave.")
-    ] = False,
-) -> None:
-    """Keep the shared options for the verb; what -v asks for began before this is called."""
-    state: State = context.obj
-    state.config = config
-    state.output.as_json = as_json
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -203,9 +105,3 @@ def _places(error: Exception) -> str:
     """Say where a fault came up, innermost first: what a report needs, without values that might be secret."""
     frames = traceback.extract_tb(error.__traceback__)
     return ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-
-
-def state_of(context: typer.Context) -> State:
-    """Return the shared options of a verb's context."""
-    state: State = context.obj
-    return state
