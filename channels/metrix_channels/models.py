@@ -58,7 +58,3 @@ class Message:
     metrix_channel: str
     fields: Mapping[str, JsonValue]
     cautions: tuple[Caution, ...] = field(default=(), eq=False)
-
-    def body(self, recipients: Sequence[str]) -> dict[str, JsonValue]:
-        """Return the body of `POST /push` that sends this message to `recipients`."""
-        return {"recipients": list(recipients), "channel": self.metrix_channel, "message": dict(self.fields)}

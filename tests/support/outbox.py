@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from metrix_channels import AsyncNotifier
+from metrix_channels.config import ConfigFile
 from metrix_channels.ledger import Connection
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from metrix_channels.ledger.runs.distributed import ClusterRunBook
 from metrix_channels.notifier.outbox import Queueing
+from metrix_channels.notifier.services import Services
 from metrix_channels.worker.readiness import Readiness
 from support.postgres import execute
 
@@ -39,8 +40,8 @@ class OutboxWorker:
     """
 
     def __init__(self, config: Path) -> None:
-        self._notifier = AsyncNotifier.from_config(config)
-        self._engine = self._notifier.engine()
+        self._services = Services(ConfigFile(config))
+        self._engine = self._services.engine
         assert isinstance(self._engine.book_file, PostgresDatabase)
         self.database = self._engine.book_file
         self.database.lease_seconds = _NEVER
@@ -54,7 +55,7 @@ class OutboxWorker:
     async def close(self) -> None:
         """End it."""
         self.database.transact = self._transact  # type: ignore[method-assign]
-        await self._notifier.close()
+        await self._engine.aclose()
 
     async def sweep(self) -> None:
         """Do what every worker does each two seconds."""
@@ -115,7 +116,7 @@ class OutboxWorker:
 
     @property
     def _queueing(self) -> Queueing:
-        return self._engine.queueing
+        return self._services.queueing
 
     async def _counted(self, work: Callable[[Connection], Any]) -> Any:
         if self.is_dead:

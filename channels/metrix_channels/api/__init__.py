@@ -1,11 +1,8 @@
-"""The Metrix API: requests, what their answers mean, and when to try again."""
+"""The one place that speaks HTTP: requests as Metrix documents them, and what came back."""
 
 from __future__ import annotations
 
-from ..delivery.backoff import asked_to_wait, backoff
-from ..delivery.single import Delivery, Journal, Part, Policy, Post, Result, Step, conclude, next_step
-from ..delivery.verdict import Disposition, Verdict, judge
-from .client import EVENTS, PUSH, MetrixClient, encode, request_headers
+from .client import EVENTS, PUSH, MetrixClient, encode, message_json, push_body, request_headers
 from .connectivity import Layer, ReachFault, reach
 from .exchange import Exchange, Failure, Reply, Stage
 from .transports import Endpoint, Transport, open_transport
@@ -13,31 +10,19 @@ from .transports import Endpoint, Transport, open_transport
 __all__ = [
     "EVENTS",
     "PUSH",
-    "Delivery",
-    "Disposition",
     "Endpoint",
     "Exchange",
     "Failure",
-    "Journal",
     "Layer",
     "MetrixClient",
-    "Part",
-    "Policy",
-    "Post",
     "ReachFault",
     "Reply",
-    "Result",
     "Stage",
-    "Step",
     "Transport",
-    "Verdict",
-    "asked_to_wait",
-    "backoff",
-    "conclude",
     "encode",
-    "judge",
-    "next_step",
+    "message_json",
     "open_transport",
+    "push_body",
     "reach",
     "request_headers",
 ]

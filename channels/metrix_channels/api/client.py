@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ..json_text import dumped
 from ..models import JsonValue
 from ..redact import MASK, Redactor, Secret
 from .exchange import Exchange
@@ -47,22 +48,19 @@ class MetrixClient:
         """Return the headers of a request, with the key masked unless it is given."""
         return request_headers(self._app_id, self._user_agent, api_key)
 
-    def shown_request(self, body: Mapping[str, JsonValue]) -> dict[str, object]:
-        """Return a push request as it would go, for people and scripts to look at."""
-        return {"method": "POST", "url": self._base_url + PUSH, "headers": self.headers(), "body": dict(body)}
+    def shown_request(self, body: bytes) -> dict[str, object]:
+        """Return a push request as it would go, for people and scripts to look at; `body` is from `push_body`."""
+        return {"method": "POST", "url": self._base_url + PUSH, "headers": self.headers(), "body": json.loads(body)}
 
-    async def push(self, body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109 - the transport's deadline
-        """Make one attempt to send a message.
+    async def post(self, path: str, body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109 - the transport's deadline
+        """Make one attempt.
 
         Args:
-            body: from `encode`.
+            path: PUSH or EVENTS.
+            body: JSON in UTF-8.
             timeout: seconds for the whole attempt.
         """
-        return await self._transport.post(PUSH, self._headers, body, timeout)
-
-    async def post_events(self, body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109 - the transport's deadline
-        """Make one attempt to tell of a user; see `push`."""
-        return await self._transport.post(EVENTS, self._headers, body, timeout)
+        return await self._transport.post(path, self._headers, body, timeout)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -84,3 +82,26 @@ def request_headers(app_id: str, user_agent: str, api_key: str = MASK) -> dict[s
 def encode(body: Mapping[str, JsonValue]) -> bytes:
     """Encode a request's body; NaN and lone surrogates, which JSON cannot carry, raise ValueError."""
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def message_json(metrix_channel: str, fields: Mapping[str, JsonValue]) -> bytes:
+    """Return the part of a push that follows its recipients, for `push_body`: the same for every batch of a message.
+
+    Args:
+        metrix_channel: the value of `channel`, such as `SMS`.
+        fields: the value of `message`.
+
+    Raises:
+        ValueError: NaN or lone surrogates, which JSON cannot carry.
+    """
+    return f',"channel":"{metrix_channel}","message":{dumped(fields)}}}'.encode()
+
+
+def push_body(recipients: Sequence[str], message: bytes) -> bytes:
+    """Return the body of `POST /push` (Metrix documentation, REST API).
+
+    Args:
+        recipients: customUserIds.
+        message: from `message_json`.
+    """
+    return f'{{"recipients":{dumped(list(recipients))}'.encode() + message

@@ -10,11 +10,11 @@ from typing import TypeVar
 from attrs import frozen
 
 from ..adapters import adapter_for, sms_length
+from ..api import message_json
 from ..errors import MetrixChannelsError
 from ..models import Caution, ChannelType, JsonValue
 from ..redact import Redactor, Secret, sensitive_values
 from ..templating import Template
-from .json_text import dumped
 
 T = TypeVar("T")
 
@@ -104,9 +104,4 @@ class Wording:
         return self._template.render({**self._context, **values}, self._now).fields
 
     def _rest(self, fields: Mapping[str, JsonValue]) -> bytes:
-        return f',"channel":"{self._adapter.metrix_name}","message":{dumped(fields)}}}'.encode()
-
-
-def request_body(recipients: list[str], rest: bytes) -> bytes:
-    """Return the body of `POST /push`: its recipients, and what `Wording.said` returned."""
-    return f'{{"recipients":{dumped(recipients)}'.encode() + rest
+        return message_json(self._adapter.metrix_name, fields)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,18 +11,17 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from ..api import push_body
 from ..config import require_verified
 from ..errors import CampaignError, ConfigError
 from ..ledger import (
-    APPROVED,
     OVER,
     Back,
     BatchState,
-    Parcel,
     RunRecord,
     RunState,
     Tally,
-    move,
+    approved,
 )
 from ..logs import say
 from .audience.reader import audience_digest
@@ -33,7 +31,7 @@ from .exclusions.exclusions import Screens
 from .execution.base import Execution, require_in_time
 from .plan.pins import pins_of, require_unchanged
 from .plan.planning import Progress, Ready, first_batches, plan, row_values
-from .renderer import Wording, request_body
+from .renderer import Wording
 from .report.status import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
 
 _SHOWN: Final = 20
@@ -131,13 +129,7 @@ class Campaigns:
         found.require_recipients()
         count = found.tally.rejected if which is BatchState.REJECTED else found.tally.unknown
 
-        def mark(parcel: Parcel, tally: Tally) -> None:
-            for batch in parcel.taken():
-                if batch.state is which:
-                    batch.flags |= APPROVED
-                    move(batch, BatchState.PENDING, tally)
-
-        back = Back(f"retry {which.name.lower()}", f"{count} recipients", mark)
+        back = Back(f"retry {which.name.lower()}", f"{count} recipients", approved(which))
         return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, back)
 
     async def pause(self, name: str) -> RunRecord:
@@ -172,9 +164,9 @@ class Campaigns:
             screens.close()
         wording = Wording(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
         client = self._office.client()
-        bodies = [request_body(recipients, wording.said(values)) for values, recipients in batches]  # type: ignore[arg-type]
+        bodies = [push_body(recipients, wording.said(values)) for values, recipients in batches]  # type: ignore[arg-type]
         await client.close()
-        return CampaignPreview([client.shown_request(json.loads(body)) for body in bodies], tally, dict(facts))
+        return CampaignPreview([client.shown_request(body) for body in bodies], tally, dict(facts))
 
     async def example(self, path: Path, row: int | None) -> tuple[Campaign, dict[str, Any]]:
         """Return a campaign and the values of one row, to try its message.

@@ -24,8 +24,8 @@ from ..errors import MetrixChannelsError
 from ..notifier import Notifier
 from ..outcomes import Receipt
 from ..templating import Templates
-from .context import app, example, state_of
 from .commands.preflight import show as show_preflight
+from .context import app, example, state_of
 from .ui.output import Output
 
 if TYPE_CHECKING:

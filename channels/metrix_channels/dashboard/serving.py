@@ -12,6 +12,7 @@ import uvicorn
 
 from ..config import ConfigFile
 from ..notifier import AsyncNotifier
+from ..notifier.services import ServicesOfProcess
 from ..pages.serving import listen, server_config, url_of
 from .access import Access, Token
 from .pages import Pages
@@ -37,7 +38,7 @@ def serve(file: ConfigFile, host: str, port: int, on_ready: Callable[[str], None
 
 async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
     port = listener.getsockname()[1]
-    async with AsyncNotifier(file) as notifier:
+    async with AsyncNotifier(ServicesOfProcess(file)) as notifier:
         token = Token()
         pages = Pages(file, notifier, token)
         server = _Server(server_config(Access(token, pages.routes(), host, port)))

@@ -1,1 +1,40 @@
 """What an attempt means and what follows from it: pure decisions, and the attempts that they are made of."""
+
+from __future__ import annotations
+
+from .attempt import Attempt, AttemptObserver, Attempts, Request
+from .backoff import backoff, retry_after
+from .circuit_breaker import Breaker
+from .holdback import Holdback
+from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
+from .resumption import PastAttempt, Takeover, take_up
+from .single import Delivery, Journal, Post
+from .verdict import Disposition, Verdict, judge
+
+__all__ = [
+    "MESSAGE_AT_FAULT_AFTER",
+    "Attempt",
+    "AttemptObserver",
+    "Attempts",
+    "Breaker",
+    "Delivery",
+    "Disposition",
+    "Holdback",
+    "Journal",
+    "Part",
+    "PastAttempt",
+    "Policy",
+    "Post",
+    "Request",
+    "Result",
+    "Step",
+    "Takeover",
+    "Verdict",
+    "backoff",
+    "conclude",
+    "give_up",
+    "judge",
+    "next_step",
+    "retry_after",
+    "take_up",
+]

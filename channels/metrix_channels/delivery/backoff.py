@@ -6,11 +6,11 @@ import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from ..api.exchange import Exchange, Reply
+from ..api import Reply
 
-FIRST_WAIT = 0.5
-LONGEST_WAIT = 30.0
-LONGEST_RETRY_AFTER = 300.0
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 30.0
+LONGEST_RETRY_AFTER_SECONDS = 300.0
 
 
 def backoff(failures: int, rng: random.Random) -> float:
@@ -18,17 +18,19 @@ def backoff(failures: int, rng: random.Random) -> float:
 
     Full jitter spreads the clients of an outage over the whole interval, so that they do not come back together.
     """
-    return rng.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 30)))
+    return rng.uniform(0, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(failures, 30)))
 
 
-def asked_to_wait(exchange: Exchange) -> float | None:
-    """Return the seconds that a 429 or 503 asks to wait; None where nothing is asked.
+def asked_to_wait(reply: Reply, now: datetime) -> float | None:
+    """Return the seconds that an answer asks to wait; None when it asks for nothing.
 
     A date counts from the answer's own `Date`: so neither this machine's clock nor the server's needs to be right.
+
+    Args:
+        reply: a 429 or 503.
+        now: counts where the answer has no `Date`.
     """
-    if not isinstance(exchange, Reply) or exchange.status not in (429, 503):
-        return None
-    return retry_after(exchange.retry_after, _moment(exchange.date) or datetime.now(UTC))
+    return retry_after(reply.retry_after, _moment(reply.date) or now)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -47,7 +49,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         if moment is None:
             return None
         seconds = moment.timestamp() - now.timestamp()
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _moment(text: str | None) -> datetime | None:

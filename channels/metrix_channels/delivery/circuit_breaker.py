@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..api import Disposition, Verdict
 from ..errors import problem
 from ..outcomes import Problem
+from .policy import MESSAGE_AT_FAULT_AFTER
+from .verdict import Disposition, Verdict
 
 MOST_FAILURES: Final = 20
 """Failed attempts in a row, and lone refusals in a row whatever their messages."""
 MOST_UNREADABLE: Final = 3
 """Successes in a row that cannot be believed."""
-MOST_OF_ONE_MESSAGE: Final = 8
-"""Lone refusals of one message in a row: the message is at fault."""
 _BUDGET: Final = 20
 _SHARE: Final = 0.1
 
@@ -70,7 +69,7 @@ class Breaker:
         """Count a lone recipient whom Metrix refused a message."""
         self._refusals += 1
         of_one = self._refused[message] = self._refused.get(message, 0) + 1
-        if of_one >= MOST_OF_ONE_MESSAGE or self._refusals >= MOST_FAILURES:
+        if of_one >= MESSAGE_AT_FAULT_AFTER or self._refusals >= MOST_FAILURES:
             why = f"Metrix refused {self._refusals} recipients in a row, each alone: {verdict.explanation}"
             return problem("message_refused", why)
         return None

@@ -6,17 +6,37 @@ Who is settled, and who is still to be sent to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from attrs import evolve, frozen
 
-from ..api import Disposition, Part, Result
 from ..errors import problem
-from ..ledger.sends.records import PastAttempt
 from ..models import OnAmbiguous
 from ..outcomes import Outcome
+from .policy import Part, Result
+from .verdict import Disposition
 
 T = TypeVar("T")
+
+
+@frozen
+class PastAttempt:
+    """An attempt of an earlier call or process.
+
+    Attributes:
+        recipients: whom it named.
+        disposition: None when its end is not known.
+        explanation: what happened, as far as it is known.
+        status: of the answer.
+        ended_at: when the answer came.
+    """
+
+    recipients: tuple[str, ...]
+    disposition: str | None
+    explanation: str
+    status: int | None
+    ended_at: datetime | None
 
 
 @frozen

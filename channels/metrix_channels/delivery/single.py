@@ -1,7 +1,7 @@
 """One message to some recipients, attempt by attempt, until each of them has an outcome.
 
-What to do after an attempt is decided by `next_step`, a pure function. Around it stand the waits, the journal, and
-the halving of a refused batch in search of the recipients at fault.
+What to do after an attempt is decided in `policy`. Around it stand the waits, the journal, and the halving of a
+refused batch in search of the recipients at fault.
 """
 
 from __future__ import annotations
@@ -9,150 +9,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from ..api.exchange import Exchange
+from ..api import Exchange
 from ..errors import problem
-from ..models import OnAmbiguous
 from ..outcomes import Outcome, Problem
-from .backoff import asked_to_wait, backoff
-from .verdict import Disposition, Verdict, judge
-
-LONE_REJECTIONS = 8
-"""So many recipients of one message refused in a row, each alone: the message is at fault."""
-
-
-@frozen
-class Policy:
-    """The limits of a delivery.
-
-    Attributes:
-        max_attempts: requests for a batch, or for a part of it after halving.
-        timeout: seconds for one attempt.
-        deadline: seconds for the whole delivery.
-        on_ambiguous: what to do when an attempt may have been taken.
-        split_refused: look for the recipients at fault when Metrix refuses a batch.
-    """
-
-    max_attempts: int
-    timeout: float
-    deadline: float
-    on_ambiguous: OnAmbiguous
-    split_refused: bool = True
-
-
-@frozen
-class Part:
-    """Recipients that have shared every request so far.
-
-    Attributes:
-        recipients: customUserIds.
-        attempts: requests that named them.
-        tries: requests that named exactly them.
-        doubt: why an earlier request may have been taken; None when none was.
-    """
-
-    recipients: tuple[str, ...]
-    attempts: int = 0
-    tries: int = 0
-    doubt: str | None = None
-
-    def after(self, verdict: Verdict) -> Part:
-        """Return the part as it stands after one more attempt."""
-        doubt = self.doubt
-        if verdict.disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE):
-            doubt = verdict.explanation
-        return Part(self.recipients, self.attempts + 1, self.tries + 1, doubt)
-
-    def halves(self) -> tuple[Part, Part]:
-        """Divide the recipients; attempts and doubt are inherited."""
-        middle = len(self.recipients) // 2
-        return (
-            evolve(self, recipients=self.recipients[:middle], tries=0),
-            evolve(self, recipients=self.recipients[middle:], tries=0),
-        )
-
-
-@frozen
-class Result:
-    """What became of some recipients.
-
-    Attributes:
-        recipients: customUserIds.
-        outcome: what is known.
-        attempts: requests that named them.
-        status: of the last answer.
-        possible_duplicate: accepted, after an attempt that may have been taken too.
-        problem: why it was not accepted.
-        halts: nothing further should be attempted.
-    """
-
-    recipients: tuple[str, ...]
-    outcome: Outcome
-    attempts: int
-    status: int | None
-    possible_duplicate: bool
-    problem: Problem | None
-    halts: bool = False
-
-
-class Step(Enum):
-    """What to do after an attempt."""
-
-    FINISH = "finish"
-    TRY_AGAIN = "try again"
-    HALVE = "halve"
-
-
-def next_step(part: Part, verdict: Verdict, policy: Policy) -> Step:
-    """Decide what follows the attempt that `verdict` judges; `part` is as it stands after it."""
-    match verdict.disposition:
-        case Disposition.NOT_TAKEN:
-            again = part.tries < policy.max_attempts
-        case Disposition.AMBIGUOUS:
-            again = part.tries < policy.max_attempts and policy.on_ambiguous is OnAmbiguous.RETRY
-        case Disposition.REFUSED if len(part.recipients) > 1 and (policy.split_refused or verdict.too_large):
-            return Step.HALVE
-        case _:
-            again = False
-    return Step.TRY_AGAIN if again else Step.FINISH
-
-
-def conclude(part: Part, verdict: Verdict) -> Result:
-    """Return the outcome after the last attempt. Doubt is sticky: a refusal after it settles nothing."""
-    halts = verdict.disposition in (Disposition.HALT, Disposition.NOT_TAKEN)
-    if verdict.disposition is Disposition.ACCEPTED:
-        duplicate = part.doubt is not None
-        return Result(part.recipients, Outcome.ACCEPTED, part.attempts, verdict.status, duplicate, None)
-    if part.doubt is not None:
-        outcome = Outcome.UNKNOWN
-    elif verdict.disposition is not Disposition.REFUSED:
-        outcome = Outcome.NOT_SENT
-    else:
-        # A batch that was not divided: nobody knows whom of it Metrix refused.
-        outcome = Outcome.REJECTED if len(part.recipients) == 1 else Outcome.UNKNOWN
-    problem = _problem(verdict.code, verdict.explanation, part, outcome)
-    return Result(part.recipients, outcome, part.attempts, verdict.status, False, problem, halts)
-
-
-def give_up(part: Part, code: str, why: str) -> Result:
-    """Return the outcome of a part for which no further attempt is made."""
-    outcome = Outcome.UNKNOWN if part.doubt is not None else Outcome.NOT_SENT
-    return Result(part.recipients, outcome, part.attempts, None, False, _problem(code, why, part, outcome), halts=True)
-
-
-def _problem(code: str, why: str, part: Part, outcome: Outcome) -> Problem:
-    if outcome is Outcome.UNKNOWN and part.doubt and part.doubt != why:
-        why = f"{why} An earlier attempt may have been taken: {part.doubt}"
-    if outcome is Outcome.UNKNOWN and code in _OF_WHAT_WAS_NOT_SENT:
-        code = "outcome_unknown"
-    return problem(code, why)
-
-
-_OF_WHAT_WAS_NOT_SENT = ("rejected", "unavailable", "unreachable", "interrupted", "deadline_passed")
+from .backoff import backoff
+from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
+from .verdict import Verdict
 
 
 class Journal(Protocol):
@@ -167,8 +33,8 @@ class Journal(Protocol):
         ...
 
 
-Post = Callable[[tuple[str, ...], float], Awaitable[Exchange]]
-"""Makes one attempt for some recipients, within some seconds."""
+Post = Callable[[tuple[str, ...], float], Awaitable[tuple[Exchange, Verdict]]]
+"""Makes one attempt for some recipients, within some seconds; returns what came back, and what it means."""
 
 
 @frozen
@@ -211,7 +77,7 @@ class Delivery:
                 continue
             results.append(settled)
             lone_rejections = lone_rejections + 1 if settled.outcome is Outcome.REJECTED else 0
-            if lone_rejections >= LONE_REJECTIONS:
+            if lone_rejections >= MESSAGE_AT_FAULT_AFTER:
                 why = f"Metrix refused {lone_rejections} in a row, each of them alone."
                 results += [give_up(part, "message_refused", why) for part in reversed(waiting)]
                 break
@@ -228,19 +94,18 @@ class Delivery:
             attempted = await self._in_turn(part, ends)
             if isinstance(attempted, Problem):
                 return give_up(part, attempted.code, attempted.message)
-            exchange, verdict = attempted
-            part = part.after(verdict)
-            match next_step(part, verdict, self.policy):
+            part = part.after(attempted)
+            match next_step(part, attempted, self.policy):
                 case Step.HALVE:
                     return part.halves()
                 case Step.FINISH:
-                    return conclude(part, verdict)
-            wait = self._wait(part, exchange)
+                    return conclude(part, attempted)
+            wait = max(backoff(part.tries, self.rng), attempted.retry_after_seconds or 0.0)
             if clock() + wait >= ends:
-                return conclude(part, verdict)
+                return conclude(part, attempted)
             await self._sleep(wait)
 
-    async def _in_turn(self, part: Part, ends: float) -> tuple[Exchange, Verdict] | Problem:
+    async def _in_turn(self, part: Part, ends: float) -> Verdict | Problem:
         """Make one attempt when there is a free place and it is admitted, or say why there is none."""
         try:
             async with asyncio.timeout_at(ends) as turn, self.places:
@@ -256,15 +121,11 @@ class Delivery:
                 raise
             return problem("deadline_passed", "The deadline passed before a request could be made.")
 
-    async def _attempt(self, part: Part, seconds: float) -> tuple[Exchange, Verdict]:
+    async def _attempt(self, part: Part, seconds: float) -> Verdict:
         number = await self.journal.intend(part.recipients)
-        exchange = await self.post(part.recipients, seconds)
-        verdict = judge(exchange)
+        exchange, verdict = await self.post(part.recipients, seconds)
         await self.journal.settle(number, exchange, verdict)
-        return exchange, verdict
-
-    def _wait(self, part: Part, exchange: Exchange) -> float:
-        return max(backoff(part.tries, self.rng), asked_to_wait(exchange) or 0.0)
+        return verdict
 
     async def _sleep(self, seconds: float) -> None:
         try:

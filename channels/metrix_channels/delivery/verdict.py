@@ -1,12 +1,14 @@
-"""The meaning of an attempt: a pure function from the facts to one of six dispositions."""
+"""What an attempt means: a pure function from what came back to one of six dispositions."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from attrs import frozen
 
-from ..api.exchange import Exchange, Failure, Reply, Stage
+from ..api import Exchange, Failure, Reply, Stage
+from .backoff import asked_to_wait
 
 
 class Disposition(StrEnum):
@@ -35,6 +37,7 @@ class Verdict:
         explanation: what happened, in one sentence.
         status: of the answer, if one came.
         too_large: the request should be made smaller (413).
+        retry_after_seconds: how long Metrix asks to wait before the next request (429, 503); None when it does not.
     """
 
     disposition: Disposition
@@ -42,18 +45,23 @@ class Verdict:
     explanation: str
     status: int | None = None
     too_large: bool = False
+    retry_after_seconds: float | None = None
 
 
 _HALTING = {401: "credentials_refused", 403: "credentials_refused", 404: "endpoint_refused", 405: "endpoint_refused"}
 
 
-def judge(exchange: Exchange) -> Verdict:
+def judge(exchange: Exchange, now: datetime) -> Verdict:
     """Decide what an attempt means.
+
+    Args:
+        exchange: what came back.
+        now: the time that a date in `Retry-After` is compared with.
 
     The rules for 400, 403, 5xx and timeouts follow Metrix's troubleshooting page; those for answers that it does
     not mention follow RFC 9110.
     """
-    return _judge_failure(exchange) if isinstance(exchange, Failure) else _judge_reply(exchange)
+    return _judge_failure(exchange) if isinstance(exchange, Failure) else _judge_reply(exchange, now)
 
 
 def _judge_failure(failure: Failure) -> Verdict:
@@ -68,7 +76,7 @@ def _judge_failure(failure: Failure) -> Verdict:
             return Verdict(Disposition.AMBIGUOUS, "outcome_unknown", why)
 
 
-def _judge_reply(reply: Reply) -> Verdict:
+def _judge_reply(reply: Reply, now: datetime) -> Verdict:
     status = reply.status
     if 200 <= status < 300:
         return _judge_success(reply)
@@ -78,7 +86,8 @@ def _judge_reply(reply: Reply) -> Verdict:
     if status in _HALTING:
         return Verdict(Disposition.HALT, _HALTING[status], answered, status)
     if status in (429, 503):
-        return Verdict(Disposition.NOT_TAKEN, "unavailable", answered, status)
+        asked = asked_to_wait(reply, now)
+        return Verdict(Disposition.NOT_TAKEN, "unavailable", answered, status, retry_after_seconds=asked)
     if status == 408 or status >= 500:
         return Verdict(Disposition.AMBIGUOUS, "outcome_unknown", answered, status)
     return Verdict(Disposition.REFUSED, "rejected", answered, status, too_large=status == 413)

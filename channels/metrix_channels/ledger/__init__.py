@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ..delivery.resumption import Takeover, take_up
 from .backends import open_database
 from .database import Connection, Database
 from .event_times import EventTimes, Wanted
 from .evidence import Evidence, EvidenceBook
-from .observer import Attempt, Witness
+from .observer import Observer
 from .purge import Purged, purge
 from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
 from .runs.book import RunBook
@@ -16,7 +15,19 @@ from .runs.records import OVER, Changes, Committed, Draft, RunRecord, RunState, 
 from .runs.recount import LedgerCheck, RunCheck, check_ledger
 from .runs.run_claim import Hold
 from .runs.shards import every_parcel, interrupted_parcels, open_parcels
-from .runs.transitions import Back, Mark, cancelled, draft_of, interrupted, move
+from .runs.transitions import (
+    Back,
+    Mark,
+    approved,
+    begin,
+    cancelled,
+    doubt,
+    exclude,
+    interrupted,
+    settle,
+    split,
+    withdraw,
+)
 from .sends.book import SendBook
 from .sends.journal import SendJournal
 from .sends.records import Busy, Claim, Claimed, Entry, Finished
@@ -27,7 +38,6 @@ __all__ = [
     "DOUBT",
     "OVER",
     "REPEATED",
-    "Attempt",
     "Back",
     "Batch",
     "BatchState",
@@ -47,6 +57,7 @@ __all__ = [
     "Hold",
     "LedgerCheck",
     "Mark",
+    "Observer",
     "Parcel",
     "Purged",
     "RunBook",
@@ -59,21 +70,23 @@ __all__ = [
     "SkipReason",
     "SoleRunBook",
     "SqliteDatabase",
-    "Takeover",
     "Tally",
     "Trouble",
     "Wanted",
     "Wish",
-    "Witness",
+    "approved",
+    "begin",
     "cancelled",
     "check_ledger",
-    "draft_of",
+    "doubt",
     "every_parcel",
+    "exclude",
     "interrupted",
     "interrupted_parcels",
-    "move",
     "open_database",
     "open_parcels",
     "purge",
-    "take_up",
+    "settle",
+    "split",
+    "withdraw",
 ]

@@ -12,8 +12,8 @@ from typing import Final
 
 from attrs import frozen
 
+from .checksums import fingerprint
 from .database import Connection, Database
-from .sends.records import fingerprint
 
 _DIGEST: Final = 16
 _DOUBTFUL: Final = ""

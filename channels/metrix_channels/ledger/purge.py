@@ -10,11 +10,11 @@ from typing import Any, Final
 from attrs import define
 
 from ..outcomes import iso_utc
+from .checksums import checksum, require_checksum
 from .database import Connection, Database
 from .runs.book import seal_run, sealed_run
 from .runs.records import FORGOTTEN, OVER
 from .sends.book import COLUMNS
-from .sends.records import checksum, require_checksum
 
 _AT_ONCE: Final = 500
 """Rows a transaction, so that no other process waits for long."""

@@ -11,22 +11,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from ..checks import Status
-from ..config import ConfigFile, find_config
 from ..events import EventFields, MetrixUser, ProfileFields, occurrence, occurrence_reader, profile, profile_of
 from ..outcomes import EventReceipt, Receipt
 from ..preflight import Preflight, WatchPreflight, run_preflight
 from .conclusion import raise_unless_accepted
-from .engine import Engine
 from .events.report import EventsReport, WatchEvents
 from .events.sources import Source, events_of
 from .prepared import Call, Context, Several
+from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
-    from ..ledger.sends.outbox import Steps
     from .campaigns.asynchronous import AsyncCampaigns, Pathlike
-
-_INHERITED: list[Engine] = []
 
 
 class AsyncNotifier:
@@ -36,10 +32,8 @@ class AsyncNotifier:
     connections and its own ledger.
     """
 
-    def __init__(self, file: ConfigFile) -> None:
-        self._file = file
-        self._engine: Engine | None = None
-        self._process = 0
+    def __init__(self, services: ServicesOfProcess) -> None:
+        self._services = services
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -51,9 +45,7 @@ class AsyncNotifier:
         Raises:
             ConfigError: it is missing or wrong; the error names file, line and column.
         """
-        file = ConfigFile(find_config(Path(path) if path is not None else None))
-        file.current()
-        return cls(file)
+        return cls(ServicesOfProcess.from_config(path))
 
     @overload
     async def send(
@@ -124,7 +116,7 @@ class AsyncNotifier:
         """
         single = isinstance(to, str)
         call = Call(channel, to if single else tuple(to), template, context or {}, locale, key)
-        receipts = await self.engine().send(call)
+        receipts = await self._services.current().engine.send(call)
         raise_unless_accepted(receipts)
         return receipts[0] if single else receipts
 
@@ -164,14 +156,11 @@ class AsyncNotifier:
         """
         from .outbox import carry_out, carry_out_async, is_asynchronous
 
-        steps = await self.steps_to_enqueue(Call(channel, _several(to), template, context or {}, locale, key))
+        call = Call(channel, _several(to), template, context or {}, locale, key)
+        steps = await self._services.current().queueing.steps(call)
         if is_asynchronous(connection):
             return await carry_out_async(steps, connection)
         return carry_out(steps, connection)
-
-    async def steps_to_enqueue(self, call: Call) -> Steps:
-        """Return the statements that put a message into the ledger; for `enqueue` alone."""
-        return await self.engine().queueing.steps(call)
 
     async def receipts(self, message: str) -> tuple[Receipt, ...] | None:
         """Return what became of a message that was put into the ledger; None as long as that is not known.
@@ -182,7 +171,7 @@ class AsyncNotifier:
         Raises:
             LedgerError: send_missing.
         """
-        return await self.engine().queueing.receipts(message)
+        return await self._services.current().queueing.receipts(message)
 
     async def dry_run(
         self,
@@ -199,7 +188,7 @@ class AsyncNotifier:
             The same as `send` before its first request, an unverified channel included.
         """
         call = Call(channel, _several(to), template, context or {}, locale)
-        return self.engine().shown_requests(call)
+        return self._services.current().engine.shown_requests(call)
 
     async def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
         """Tell Metrix who a user is.
@@ -213,7 +202,7 @@ class AsyncNotifier:
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
-        return await self.engine().tracker.send(profile(user, fields, _now_ms()))
+        return await self._services.current().tracker.send(profile(user, fields, _now_ms()))
 
     async def track(self, user: str | MetrixUser, **fields: Unpack[EventFields]) -> EventReceipt:
         """Tell Metrix of something that a user did.
@@ -229,12 +218,12 @@ class AsyncNotifier:
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
-        engine = self.engine()
-        return await engine.tracker.send(occurrence(user, fields, _now_ms(), engine.config.taxonomy))
+        services = self._services.current()
+        return await services.tracker.send(occurrence(user, fields, _now_ms(), services.engine.config.taxonomy))
 
     async def identify_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
         """Tell Metrix who many users are; see `track_many`, whose records hold the arguments of `identify` here."""
-        return await self.engine().tracker.send_all(*events_of(source, profile_of), watch)
+        return await self._services.current().tracker.send_all(*events_of(source, profile_of), watch)
 
     async def track_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
         """Tell Metrix of many events, a request for up to 100 of one user, many requests at a time.
@@ -252,8 +241,9 @@ class AsyncNotifier:
             UsageError: file_unreadable; nothing was sent.
             LedgerError: the ledger cannot be used.
         """
-        engine = self.engine()
-        return await engine.tracker.send_all(*events_of(source, occurrence_reader(engine.config.taxonomy)), watch)
+        services = self._services.current()
+        reader = occurrence_reader(services.engine.config.taxonomy)
+        return await services.tracker.send_all(*events_of(source, reader), watch)
 
     async def preflight(self, *names: str, offline: bool = False, watch: WatchPreflight | None = None) -> Preflight:
         """Make every check that can be made before sending.
@@ -269,12 +259,12 @@ class AsyncNotifier:
         """
         channels, paths = _divided(names)
         if not paths:
-            return await run_preflight(self._file, channels, offline=offline, watch=watch)
+            return await run_preflight(self._services.file, channels, offline=offline, watch=watch)
         from .campaigns.checks import check_plans, loaded
 
         files = [loaded(path) for path in paths]
         wanted = dict.fromkeys([*channels, *(file.channel for file in files if file.channel)])
-        found = await run_preflight(self._file, list(wanted), offline=offline, watch=watch)
+        found = await run_preflight(self._services.file, list(wanted), offline=offline, watch=watch)
         plans = [] if found.checks[0].status is Status.FAIL else await check_plans(self.campaigns, files)
         return Preflight((*found.checks, *(file.check for file in files), *plans))
 
@@ -284,7 +274,7 @@ class AsyncNotifier:
         # When it is needed: most programs that send messages run no campaigns.
         from .campaigns.asynchronous import AsyncCampaigns
 
-        return AsyncCampaigns(self.engine)
+        return AsyncCampaigns(self._services.current)
 
     async def run_campaign(self, path: Pathlike, *, name: str | None = None) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`, which takes more."""
@@ -292,13 +282,11 @@ class AsyncNotifier:
 
     def stop(self) -> None:
         """Begin no further attempt; those in flight finish and are journalled."""
-        self.engine().stop()
+        self._services.current().engine.stop()
 
     async def close(self) -> None:
         """Let go of connections and ledger; the notifier may be used again."""
-        engine, self._engine = self._engine, None
-        if engine is not None and self._process == os.getpid():
-            await engine.close()
+        await self._services.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -307,17 +295,6 @@ class AsyncNotifier:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
-
-    def engine(self) -> Engine:
-        """Return what this process holds open, opened when first needed."""
-        if self._engine is not None and self._process != os.getpid():
-            # What a parent opened belongs to it: the child must neither use nor close it, nor let it be collected.
-            _INHERITED.append(self._engine)
-            self._engine = None
-            self._file = ConfigFile(self._file.path)  # another thread may have held its lock at the fork
-        if self._engine is None:
-            self._engine, self._process = Engine(self._file), os.getpid()
-        return self._engine
 
 
 def _several(to: str | Several) -> str | Several:

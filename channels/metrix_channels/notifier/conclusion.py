@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from ..api import Result
+from ..delivery import Result
 from ..errors import (
     ChannelUnverified,
     ConfigError,

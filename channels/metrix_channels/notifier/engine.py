@@ -1,4 +1,4 @@
-"""What a notifier holds open: the client, the templates and the ledger of one process."""
+"""What a notifier holds open, and how it sends one message: clients, templates and the ledger of one process."""
 
 from __future__ import annotations
 
@@ -7,52 +7,24 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from ..api import (
-    PUSH,
-    Delivery,
-    Endpoint,
-    Exchange,
-    Journal,
-    MetrixClient,
-    Part,
-    Policy,
-    Post,
-    Result,
-    encode,
-    judge,
-    open_transport,
-)
+from ..api import PUSH, Exchange, MetrixClient, message_json, push_body
 from ..config import Config, ConfigFile, require_verified
+from ..delivery import Attempts, Delivery, Journal, Part, Policy, Post, Request, Result, Verdict, take_up
 from ..errors import LedgerError, MetrixChannelsError, problem
-from ..ledger import (
-    Attempt,
-    Busy,
-    Claimed,
-    EvidenceBook,
-    Finished,
-    SendBook,
-    SendJournal,
-    Witness,
-    open_database,
-    take_up,
-)
+from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, SendBook, SendJournal, open_database
 from ..outcomes import Problem, Receipt
-from ..redact import Redactor, Secret
 from ..templating import Templates
-from ..version import __version__
+from .clients import Clients
 from .conclusion import receipts_of
-from .events.tracker import Tracker
 from .prepared import Call, Prepared, entry, prepare
 
 if TYPE_CHECKING:
-    from ..campaign import Campaigns, Office
+    from ..campaign import Office
     from ..ledger.sends.outbox import Queued
-    from .outbox import Queueing
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
 
@@ -77,18 +49,13 @@ class Engine:
         self.book = SendBook(self.book_file)
         kept = self._config.keep_attempts
         self.evidence = EvidenceBook(self.book_file, days=kept.days, size=kept.size)
-        self.witness = Witness(self.evidence)
+        self.observer = Observer(self.evidence)
+        self.clients = Clients(lambda: self._config.metrix)
         self._stopped = False
-        self._client: MetrixClient | None = None
-        self._retired: list[MetrixClient] = []
-        self._used: object = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._places = asyncio.Semaphore(self._config.metrix.concurrency)
         self._rng = random.Random()
-        self._campaigns: Campaigns | None = None
-        self.tracker = Tracker(self)
-        self._queueing: Queueing | None = None
 
     def stop(self) -> None:
         """Begin no further attempt."""
@@ -100,10 +67,9 @@ class Engine:
         """Whether no further attempt is to begin."""
         return self._stopped
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Let go of connections, the ledger and the templates' child processes."""
-        for client in [*self._retired, *([self._client] if self._client else [])]:
-            await client.close()
+        await self.clients.close()
         self.templates.close()
         await self.book_file.close()
 
@@ -128,38 +94,8 @@ class Engine:
         """
         current = self._file.current()
         self._config = evolve(self._config, metrix=current.metrix)
-        metrix = current.metrix
-        used = metrix.credentials(), metrix.base_url, metrix.proxy, metrix.ca_file, _stamp(metrix.ca_file)
-        if used != self._used:
-            client = self._new_client(used[0].api_key)
-            if self._client is not None:
-                self._retired.append(self._client)  # requests may be under way in it
-            self._client, self._used = client, used
+        self.clients.renew()
         return current
-
-    @property
-    def campaigns(self) -> Campaigns:
-        """What plans and dispatches campaigns, with what this engine holds open."""
-        from ..campaign import Campaigns, execution_on  # when it is needed: it is a third of the whole library
-
-        self._follow_loop()
-        if self._campaigns is None:
-            self._campaigns = Campaigns(office := self.office(), execution_on(self.book_file, office))
-        return self._campaigns
-
-    @property
-    def queueing(self) -> Queueing:
-        """What puts messages into the ledger within transactions of the caller's own.
-
-        Raises:
-            ConfigError: ledger_not_shared.
-        """
-        from .outbox import Queueing  # most programs send at once
-
-        self._follow_loop()
-        if self._queueing is None:
-            self._queueing = Queueing(self)
-        return self._queueing
 
     def office(self) -> Office:
         """Return what campaigns are sent with."""
@@ -167,7 +103,7 @@ class Engine:
 
         self._follow_loop()
         return Office(
-            self._file, self.templates, self.book, self.client_for_many, self.witness, self._stop, self._places
+            self._file, self.templates, self.book, self.clients.for_many, self.observer, self._stop, self._places
         )
 
     def prepare(self, call: Call) -> Prepared:
@@ -178,8 +114,9 @@ class Engine:
     def shown_requests(self, call: Call) -> list[dict[str, object]]:
         """Return the requests that a call would make, the key masked."""
         prepared = self.prepare(call)
-        client = self._new_client(Secret(""))
-        return [client.shown_request(prepared.message.body(part.recipients)) for part in self._parts(prepared)]
+        client = self.clients.without_key()
+        message = message_json(prepared.message.metrix_channel, prepared.message.fields)
+        return [client.shown_request(push_body(part.recipients, message)) for part in self._parts(prepared)]
 
     async def send(self, call: Call) -> tuple[Receipt, ...]:
         """Send, or find what an earlier call with the same key came to.
@@ -189,7 +126,7 @@ class Engine:
         """
         self._follow_loop()
         prepared = self.prepare(call)
-        client, app_id = self.client(), self.app_id
+        client, app_id = self.clients.kept(), self.app_id
         claim = await self._claim(call, prepared, app_id)
         if isinstance(claim, Finished):
             return claim.receipts
@@ -205,7 +142,7 @@ class Engine:
             ConfigError: this process can send nothing; nothing was sent.
             LedgerError: the books cannot be kept.
         """
-        return await self._delivered(queued.channel, prepared, queued.claim, self.client())
+        return await self._delivered(queued.channel, prepared, queued.claim, self.clients.kept())
 
     async def _delivered(self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
         try:
@@ -240,17 +177,15 @@ class Engine:
         self._stop = asyncio.Event()
         if self._stopped:
             self._stop.set()
-        self._campaigns = None
 
     async def _deliver(self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
-        redactor = client.redactor.hiding(prepared.hidden)
+        attempts = Attempts(client, self.observer)
+        message = message_json(prepared.message.metrix_channel, prepared.message.fields)
 
-        async def post(recipients: tuple[str, ...], seconds: float) -> Exchange:
-            body = encode(prepared.message.body(recipients))
-            attempt = Attempt(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
-            exchange = (await client.push(body, seconds)).hiding(prepared.hidden)
-            self.witness.saw(attempt, exchange, judge(exchange), redactor)
-            return exchange
+        async def post(recipients: tuple[str, ...], seconds: float) -> tuple[Exchange, Verdict]:
+            body = push_body(recipients, message)
+            request = Request(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
+            return await attempts.make(request, seconds, prepared.hidden)
 
         takeover = take_up(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
         delivery = self.delivery(post, SendJournal(self.book, claim.id), channel)
@@ -320,46 +255,6 @@ class Engine:
 
     def _parts(self, prepared: Prepared) -> list[Part]:
         return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
-
-    def client(self) -> MetrixClient:
-        """Return the client of this loop, whose connections are kept from call to call.
-
-        Raises:
-            ConfigError: secret_missing, secret_invalid, file_unreadable.
-        """
-        self._follow_loop()
-        if self._client is None:
-            self._client = self._new_client(self._config.metrix.credentials().api_key)
-        return self._client
-
-    def client_for_many(self) -> MetrixClient:
-        """Return a new client for many requests, which the caller closes.
-
-        Raises:
-            ConfigError: secret_missing, secret_invalid, file_unreadable.
-        """
-        return self._new_client(self._config.metrix.credentials().api_key, fast=True)
-
-    def _new_client(self, api_key: Secret, *, fast: bool = False) -> MetrixClient:
-        settings = self._config.metrix
-        endpoint = Endpoint(settings.base_url, settings.proxy, settings.ca_file)
-        redactor = Redactor(api_key, *endpoint.secrets)
-        return MetrixClient(
-            base_url=settings.base_url,
-            app_id=self.app_id,
-            api_key=api_key,
-            transport=open_transport(endpoint, redactor, fast=fast),
-            user_agent=f"metrix-channels/{__version__}",
-            redactor=redactor,
-        )
-
-
-def _stamp(file: Path | None) -> tuple[int, int] | None:
-    try:
-        stat = file.stat() if file is not None else None
-    except OSError:
-        return None
-    return stat and (stat.st_mtime_ns, stat.st_size)
 
 
 def _divided(part: Part, batch_size: int) -> list[Part]:

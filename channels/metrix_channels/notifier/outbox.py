@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from ..api import Result
+from ..delivery import Result
 from ..errors import ConfigError, LedgerError, UsageError
 from ..errors.catalogue import CATALOGUE
 from ..ledger.sends.outbox import Queued, QueuedSends, Steps, enqueueing
@@ -20,10 +20,8 @@ from ..models import Message, OnAmbiguous
 from ..outcomes import Outcome, Problem, Receipt
 from ..redact import sensitive_values
 from .conclusion import receipts_of
+from .engine import Engine
 from .prepared import Call, Prepared, entry
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 _FIRST_AGAIN, _LONGEST_AGAIN = 15.0, 900.0
 _SOON: Final = 1.0

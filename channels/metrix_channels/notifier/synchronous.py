@@ -16,9 +16,11 @@ from .events.report import EventsReport, WatchEvents
 from .events.sources import Source
 from .portal import Portal
 from .prepared import Call, Context, Several
+from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
+    from ..ledger.sends.outbox import Steps
     from .campaigns.asynchronous import Pathlike
     from .campaigns.synchronous import Campaigns
 
@@ -30,8 +32,9 @@ class Notifier:
     that runs in an event loop, use `AsyncNotifier`: these methods would hold the loop up.
     """
 
-    def __init__(self, notifier: AsyncNotifier) -> None:
-        self._notifier = notifier
+    def __init__(self, services: ServicesOfProcess) -> None:
+        self._services = services
+        self._notifier = notifier = AsyncNotifier(services)
         self._portal = Portal()
         # At exit there is nothing to do: whatever must last is on disk before a call returns.
         weakref.finalize(self, _wind_down, notifier, self._portal).atexit = False
@@ -39,7 +42,7 @@ class Notifier:
     @classmethod
     def from_config(cls, path: str | os.PathLike[str] | None = None) -> Self:
         """Load a configuration; see `AsyncNotifier.from_config`."""
-        return cls(AsyncNotifier.from_config(path))
+        return cls(ServicesOfProcess.from_config(path))
 
     @overload
     def send(
@@ -105,8 +108,12 @@ class Notifier:
         from .outbox import carry_out
 
         call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale, key)
+
+        async def prepare() -> Steps:
+            return await self._services.current().queueing.steps(call)
+
         # The statements in the caller's own thread: the connection is that thread's.
-        return carry_out(self._portal.call(self._notifier.steps_to_enqueue(call)), connection)
+        return carry_out(self._portal.call(prepare()), connection)
 
     def receipts(self, message: str) -> tuple[Receipt, ...] | None:
         """Return what became of a message that was put into the ledger; see `AsyncNotifier.receipts`."""

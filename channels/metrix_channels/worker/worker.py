@@ -24,7 +24,7 @@ from ..ledger.postgres.liveness import LEASE_SECONDS
 from ..ledger.runs.distributed import ClusterRunBook
 from ..ledger.sends.outbox import QueuedSends
 from ..logs import say
-from ..notifier import AsyncNotifier
+from ..notifier.services import Services
 from .health import Worker, serve_health
 from .jobs import JobQueue
 from .readiness import OnProblem, Readiness
@@ -72,10 +72,10 @@ def work(
 
 class _Worker:
     def __init__(self, file: ConfigFile, concurrency: int, lease: float) -> None:
-        self._notifier = AsyncNotifier(file)
+        self._services = Services(file)
         self._concurrency = concurrency
         self._lease = lease
-        engine = self._notifier.engine()
+        engine = self._services.engine
         if not isinstance(engine.book_file, PostgresDatabase):
             raise ConfigError(
                 "Workers need a ledger in PostgreSQL; this one is a file, which `campaign run` sends from by itself.",
@@ -93,9 +93,9 @@ class _Worker:
         loop.set_exception_handler(_say_untold)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        async with self._notifier:
-            engine = self._notifier.engine()
-            crew, queueing = Crew(engine.office(), self._book), engine.queueing
+        async with contextlib.aclosing(self._services.engine) as engine:
+            queueing = self._services.queueing
+            crew = Crew(engine.office(), self._book)
             readiness = Readiness(engine, queueing, on_problem)
             look_at_once = asyncio.Event()
 
@@ -117,7 +117,7 @@ class _Worker:
             ended = asyncio.create_task(stop.wait())
             await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
-            self._notifier.stop()
+            engine.stop()
             orderly = await self._end(tasks)
             await crew.close()
         return orderly

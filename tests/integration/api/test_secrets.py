@@ -6,11 +6,12 @@ from urllib.parse import quote
 
 import pytest
 
-from metrix_channels.api import Endpoint, judge, open_transport
+from metrix_channels.api import Endpoint, open_transport
 from metrix_channels.redact import Redactor, Secret
 from support.encodings import one_line, shown
 from support.fault_server import Answer, FaultServer, Raw
 from support.project import API_KEY
+from support.verdicts import judged
 
 FORMS = one_line(API_KEY)
 
@@ -54,7 +55,7 @@ def test_a_key_that_comes_back_is_shown_nowhere(wire, caplog, place):
     with FaultServer([place(form) for form in FORMS.values()]) as server:
         found = asyncio.run(run(server.url))
     assert len(server.requests) == len(FORMS)
-    texts = [f"{exchange!r} {judge(exchange)!r} {getattr(exchange, 'body', '')}" for exchange in found]
+    texts = [f"{exchange!r} {judged(exchange)!r} {getattr(exchange, 'body', '')}" for exchange in found]
     assert {name: shown(text, API_KEY) for name, text in zip(FORMS, texts, strict=True) if shown(text, API_KEY)} == {}
     assert shown(caplog.text, API_KEY) == []
 

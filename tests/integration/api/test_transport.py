@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from metrix_channels.api import Disposition, Endpoint, Failure, Reply, Stage, judge
+from metrix_channels.api import Endpoint, Failure, Reply, Stage
 from metrix_channels.api.answer import READ_AT_MOST
+from metrix_channels.delivery import Disposition
 from metrix_channels.redact import Redactor, Secret
 from support.fault_server import (
     Answer,
@@ -27,6 +28,7 @@ from support.fault_server import (
     refusing_address,
 )
 from support.project import API_KEY, takes, unanswering_address
+from support.verdicts import judged
 
 
 @pytest.fixture
@@ -104,14 +106,14 @@ def test_an_answer_cut_off_keeps_its_status(post):
     """A refusal stays one; only a success needs its end to be believed."""
     with FaultServer([Truncated(status=200), Truncated(status=403)]) as server:
         first, second = post(server.url), post(server.url)
-    assert (first.status, first.whole, judge(first).disposition) == (200, False, Disposition.UNREADABLE)
-    assert (second.status, judge(second).disposition) == (403, Disposition.HALT)
+    assert (first.status, first.whole, judged(first).disposition) == (200, False, Disposition.UNREADABLE)
+    assert (second.status, judged(second).disposition) == (403, Disposition.HALT)
 
 
 def test_a_protocol_switch_that_nobody_asked_for_is_ambiguous(post):
     """101 is no refusal: what became of the request is not said."""
     with FaultServer([Answer(101, b"", {"Upgrade": "websocket", "Connection": "upgrade"})]) as server:
-        assert judge(post(server.url)).disposition is Disposition.AMBIGUOUS
+        assert judged(post(server.url)).disposition is Disposition.AMBIGUOUS
 
 
 def test_a_body_without_a_length_that_breaks_off_is_not_whole(post):
@@ -124,7 +126,7 @@ def test_a_body_without_a_length_that_breaks_off_is_not_whole(post):
             return Reset().play(conversation)
 
     with FaultServer([BreaksOff()]) as server:
-        assert judge(post(server.url)).disposition in (Disposition.UNREADABLE, Disposition.AMBIGUOUS)
+        assert judged(post(server.url)).disposition in (Disposition.UNREADABLE, Disposition.AMBIGUOUS)
 
 
 def test_what_comes_before_the_answer_says_nothing_of_it(post):
@@ -148,7 +150,7 @@ def test_the_deadline_holds_for_the_whole_attempt(post, behaviour):
     """However steadily an answer drips: each byte is in time, all of them are not."""
     with FaultServer([behaviour]) as server, takes(0.4, 0.9):
         exchange = post(server.url, seconds=0.4)
-    assert judge(exchange).disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE)
+    assert judged(exchange).disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE)
 
 
 FIRST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -12,7 +12,7 @@ from metrix_channels.campaign.options import Orders
 from metrix_channels.config import ConfigFile
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import Hold, RunState, Tally
-from metrix_channels.notifier.engine import Engine
+from metrix_channels.notifier.services import Services
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import balance, people
 
@@ -63,8 +63,8 @@ def server(project):
 
 async def sent(project, meanwhile):
     """Plan a campaign and send it over a slow disk; return how that ended, and the counts in the ledger."""
-    engine = Engine(ConfigFile(project.config))
-    campaigns = engine.campaigns
+    services = Services(ConfigFile(project.config))
+    engine, campaigns = services.engine, services.campaigns
     campaign = load_campaign(project.folder / "offer.yaml")
     record = await campaigns._plan(campaigns._ready(campaign), None)
     office = engine.office()
@@ -77,7 +77,7 @@ async def sent(project, meanwhile):
         return ending, (await campaigns.book.get("offer")).tally
     finally:
         await sender.close()
-        await engine.close()
+        await engine.aclose()
 
 
 def test_a_run_that_is_stopped_while_the_disk_is_waited_for_sends_nothing_more(project, server):

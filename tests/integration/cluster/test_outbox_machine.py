@@ -224,7 +224,9 @@ class Outbox(RuleBasedStateMachine):
         """A purge of all that is over touches nothing that waits."""
         self._look()
         before = execute(self.url, "SELECT count(*) FROM sends WHERE outgoing IS NOT NULL")
-        self.runner.run(purge(self.notifier.engine().book_file, datetime.now(UTC) + timedelta(seconds=1)))
+        self.runner.run(
+            purge(self.notifier._services.current().engine.book_file, datetime.now(UTC) + timedelta(seconds=1))
+        )
         assert execute(self.url, "SELECT count(*) FROM sends WHERE outgoing IS NOT NULL") == before
 
     # -- what must hold

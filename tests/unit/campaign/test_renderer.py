@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrix_channels.campaign.renderer import Wording, request_body
+from metrix_channels.api import push_body
+from metrix_channels.campaign.renderer import Wording
 from metrix_channels.errors import MetrixChannelsError
 from metrix_channels.models import ChannelType
 from metrix_channels.templating import Templates
@@ -36,7 +37,7 @@ def test_what_is_checked_in_the_plan_is_what_is_sent(wording, name, discount):
     except MetrixChannelsError:
         return
     assert wording.said(values) == worded.rest
-    message = json.loads(request_body(["u1", "u2"], worded.rest))
+    message = json.loads(push_body(["u1", "u2"], worded.rest))
     assert message == {"recipients": ["u1", "u2"], "channel": "SMS", "message": {"body": message["message"]["body"]}}
 
 

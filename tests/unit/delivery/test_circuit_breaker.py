@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrix_channels.api import Disposition, Verdict
+from metrix_channels.delivery import Disposition, Verdict
 from metrix_channels.delivery.circuit_breaker import Breaker
 
 FAILED = Verdict(Disposition.AMBIGUOUS, "outcome_unknown", "No answer.")

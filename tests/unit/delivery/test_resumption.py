@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.api import Disposition
-from metrix_channels.ledger import take_up
-from metrix_channels.ledger.sends.records import PastAttempt
+from metrix_channels.delivery import Disposition, take_up
+from metrix_channels.delivery.resumption import PastAttempt
 from metrix_channels.models import OnAmbiguous
 from metrix_channels.outcomes import Outcome
 

@@ -8,7 +8,8 @@ from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrix_channels.api import Delivery, Failure, Part, Policy, Reply, Stage
+from metrix_channels.api import Failure, Reply, Stage
+from metrix_channels.delivery import Delivery, Part, Policy
 from metrix_channels.delivery import single as delivery
 from metrix_channels.errors import problem
 from metrix_channels.models import OnAmbiguous

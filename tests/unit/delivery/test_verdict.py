@@ -2,8 +2,10 @@
 
 import pytest
 
-from metrix_channels.api import Disposition, Failure, Reply, Stage, judge
+from metrix_channels.api import Failure, Reply, Stage
+from metrix_channels.delivery import Disposition
 from metrix_channels.errors.catalogue import CATALOGUE
+from support.verdicts import judged
 
 D = Disposition
 
@@ -39,7 +41,7 @@ D = Disposition
 )
 def test_failures_and_refusals(exchange, disposition, code):
     """A status that arrived counts, even when the rest of the answer did not."""
-    verdict = judge(exchange)
+    verdict = judged(exchange)
     assert (verdict.disposition, verdict.code) == (disposition, code)
     assert code in CATALOGUE
     assert verdict.explanation.endswith(".")
@@ -49,7 +51,7 @@ def test_failures_and_refusals(exchange, disposition, code):
 @pytest.mark.parametrize("body", ["", "OK", "{}", '{"error": "no"}', "{broken", "null", "<xml/>"])
 def test_any_2xx_is_accepted_whatever_it_says(status, body):
     """The body of an answer is documented nowhere, so nothing is read into it."""
-    assert judge(Reply(status, body)).disposition is D.ACCEPTED
+    assert judged(Reply(status, body)).disposition is D.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -63,18 +65,18 @@ def test_any_2xx_is_accepted_whatever_it_says(status, body):
 )
 def test_a_success_that_cannot_be_believed(reply):
     """A web page comes from something in between; half an answer from a server that died."""
-    assert judge(reply).disposition is D.UNREADABLE
+    assert judged(reply).disposition is D.UNREADABLE
 
 
 def test_only_413_asks_for_smaller_requests():
     """The others are about whom or what."""
-    assert judge(Reply(413)).too_large
-    assert not judge(Reply(400)).too_large
+    assert judged(Reply(413)).too_large
+    assert not judged(Reply(400)).too_large
 
 
 def test_the_explanation_quotes_the_answer_in_one_short_line():
     """Whatever Metrix writes, without its line breaks, control characters escaped."""
-    explanation = judge(Reply(400, "bad\nfield \x1b[31m" + "x" * 1000)).explanation
+    explanation = judged(Reply(400, "bad\nfield \x1b[31m" + "x" * 1000)).explanation
     assert "bad field" in explanation
     assert explanation.isprintable()
     assert len(explanation) < 260

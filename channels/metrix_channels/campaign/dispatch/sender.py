@@ -10,12 +10,11 @@ from typing import Final
 
 from attrs import frozen
 
-from ...api import MetrixClient, Policy
+from ...api import PUSH, Exchange, MetrixClient
 from ...config import ConfigFile, require_verified
-from ...delivery.attempt import posting
-from ...delivery.circuit_breaker import Breaker
+from ...delivery import AttemptObserver, Attempts, Breaker, Holdback, Policy, Request, Verdict
 from ...errors import MetrixChannelsError, problem
-from ...ledger import Hold, RunRecord, SendBook, SkipReason, Tally, Witness
+from ...ledger import Batch, Hold, RunRecord, SendBook, SkipReason, Tally
 from ...models import ChannelType
 from ...outcomes import Problem
 from ...templating import Templates
@@ -24,8 +23,9 @@ from ..options import Orders
 from ..plan.pins import sources_of
 from ..renderer import Wording
 from ..report.status import CampaignProgress, Watcher
-from .batch_queue import Holdback
-from .dispatcher import Dispatch, Ending, Surroundings, Terms
+from .dispatcher import Dispatch, Surroundings, Terms
+from .ending import Ending
+from .lane import Post
 from .rate_limiter import Pace
 
 _LONGEST_BOOKING: Final = 2.0
@@ -42,7 +42,7 @@ class Office:
         templates: compile what a run is pinned to.
         sends: the book that keeps the rates.
         client: opens a client for many requests, with credentials read now.
-        witness: takes note of every attempt.
+        observer: sees every attempt.
         stop: when set, no further attempt is begun.
         places: as many as this process may have requests under way.
     """
@@ -51,7 +51,7 @@ class Office:
     templates: Templates
     sends: SendBook
     client: Callable[[], MetrixClient]
-    witness: Witness
+    observer: AttemptObserver
     stop: asyncio.Event
     places: asyncio.Semaphore
 
@@ -91,8 +91,8 @@ class Sender:
         self._breaker = Breaker()
         self._holdback = Holdback(asyncio.get_running_loop().time)
         self._pace = self._paced(record, settings.rate_limit)
-        self._client = office.client()
-        self._push = posting(self._client, office.witness, record, self._wording)
+        self._attempts = Attempts(office.client(), office.observer)
+        self._post = _posting(self._attempts, record, self._wording)
         self._admit = self._gate(record)
 
     async def send(
@@ -117,10 +117,9 @@ class Sender:
             return self._screens.barred(recipients)
 
         around = Surroundings(
-            push=self._push,
+            post=self._post,
             admit=self._admit,
-            turn=self._pace.turn,
-            is_paced=self._pace.is_limited,
+            turn=self._pace.turn if self._pace.is_limited else None,
             quiet=self._orders.quiet_seconds,
             screen=screen if self._screens.bar_anybody else None,
             observe=_sending(watch, record.tally),
@@ -134,7 +133,7 @@ class Sender:
     async def close(self) -> None:
         """Let go of connections and of what was written to disk."""
         self._screens.close()
-        await self._client.close()
+        await self._attempts.close()
 
     def _gate(self, record: RunRecord) -> Callable[[], Problem | None]:
         name, app_id, file = record.pins["channel"]["name"], record.pins["app_id"], self._office.file
@@ -179,3 +178,22 @@ def _sending(watch: Watcher | None, tally: Tally) -> Callable[[], None]:
             watch(CampaignProgress.of(tally, None, planning=False))
 
     return told
+
+
+def _posting(attempts: Attempts, record: RunRecord, wording: Wording) -> Post:
+    """Return what makes the attempts of a run; `wording` knows which values nobody may see."""
+    channel = record.pins["channel"]["name"]
+
+    async def post(batch: Batch, body: bytes, seconds: float) -> tuple[Exchange, Verdict]:
+        request = Request(
+            path=PUSH,
+            body=body,
+            recipients=len(batch.recipients),
+            reference=record.name,
+            channel=channel,
+            campaign=record.name,
+            batch=batch.name,
+        )
+        return await attempts.make(request, seconds, wording.secrets(batch.values))  # type: ignore[arg-type]
+
+    return post

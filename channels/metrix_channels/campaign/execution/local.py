@@ -28,7 +28,7 @@ from ...ledger import (
 from ...logs import say
 from ...models import OnAmbiguous
 from ..definition import Campaign
-from ..dispatch.dispatcher import Ending
+from ..dispatch.ending import Ending
 from ..dispatch.sender import Office, Sender
 from ..exclusions.exclusions import Screens
 from ..options import Orders

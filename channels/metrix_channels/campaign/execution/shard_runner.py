@@ -15,7 +15,7 @@ from ...ledger.runs.distributed import ClusterRunBook
 from ...ledger.runs.shard_claim import Share
 from ...logs import say
 from ...outcomes import Problem
-from ..dispatch.dispatcher import Ending
+from ..dispatch.ending import Ending
 from ..dispatch.sender import Office, Sender
 from ..exclusions.exclusions import Screens
 from ..options import Orders

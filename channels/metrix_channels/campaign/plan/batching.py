@@ -12,9 +12,9 @@ from typing import Final
 
 from attrs import define, field
 
+from ...json_text import dumped
 from ...ledger import Draft
 from ...models import JsonValue
-from ..json_text import dumped
 from ..renderer import Worded
 
 _MOST_RECIPIENTS: Final = 150_000

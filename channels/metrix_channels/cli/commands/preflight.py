@@ -10,6 +10,7 @@ import typer
 from ...checks import Status
 from ...config import ConfigFile
 from ...notifier import AsyncNotifier
+from ...notifier.services import ServicesOfProcess
 from ...preflight import Preflight
 from ..context import app, example, state_of
 from ..ui.checks import show_checks
@@ -49,7 +50,7 @@ def preflight(
 
 
 async def _checked(file: ConfigFile, names: list[str], *, offline: bool, watch: Move | None) -> Preflight:
-    async with AsyncNotifier(file) as notifier:
+    async with AsyncNotifier(ServicesOfProcess(file)) as notifier:
         return await notifier.preflight(*names, offline=offline, watch=watch)
 
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Final
 
 from ...errors import CampaignError, LedgerError
 from ...outcomes import Problem, iso_utc
+from ..checksums import checksum, require_checksum
 from ..database import Connection, Database
-from ..sends.records import checksum, require_checksum
 from .balance import require_sound
 from .batches import SIZE, BatchState, Parcel, settled, settled_at
 from .records import LIVE, Draft, RunRecord, RunState, Skip, Tally, Wish

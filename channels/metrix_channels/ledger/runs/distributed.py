@@ -304,7 +304,7 @@ class ClusterRunBook(RunBook):
 
     def _drop(self, connection: Connection, run: int, parcel: Parcel, barred: Bar) -> None:
         change = Tally()
-        drafts, skips = without(parcel, change, barred)
+        drafts, skips = without(parcel, change, barred, int(connection.time()))
         if skips:
             marked = [Marked.of(parcel)]
             write_marks(connection, marked)

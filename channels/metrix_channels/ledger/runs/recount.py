@@ -15,9 +15,9 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from ...errors import LedgerError
+from ..checksums import checksum
 from ..database import Connection, Database
 from ..sends.book import COLUMNS
-from ..sends.records import checksum
 from .balance import is_sound
 from .batches import SIZE, BatchState, states_of
 from .book import counted, sealed_run

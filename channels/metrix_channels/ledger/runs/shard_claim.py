@@ -8,10 +8,10 @@ from typing import Any, Final
 from attrs import frozen
 
 from ...errors import LedgerError
+from ..checksums import checksum, require_checksum
 from ..database import Connection
 from ..postgres.connection import PostgresDatabase
 from ..postgres.sessions import PostgresConnection
-from ..sends.records import checksum, require_checksum
 from .balance import require_match
 from .batches import Marked, Parcel
 from .records import Changes, Committed, Draft, RunRecord, RunState, Skip, Tally, Wish

@@ -1,21 +1,37 @@
-"""How the batches of a run that nobody sends come into another state, and the counts with them."""
+"""The batch as a state machine: every step that a batch can take, and what it does to the counts of its run.
+
+```
+PENDING --begin--> SENDING --settle--> ACCEPTED | REJECTED | UNKNOWN
+   ^                  |---settle or withdraw--> PENDING
+   |                  |---interrupt--> PENDING (on_ambiguous: retry) | UNKNOWN (hold)
+   |                  `---cancel--> UNKNOWN
+   |---cancel--> CANCELLED     |---split, exclude--> REPLACED by smaller batches
+   `--approve-- REJECTED | UNKNOWN
+```
+
+Each step is a pure function of a batch and the counts. No other code writes a batch's state, so that the counts add up
+after any sequence of steps. Doubt is sticky: once an attempt may have been taken, DOUBT stays with the batch and with
+the parts that it is split into.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from attrs import frozen
 
 from ...models import OnAmbiguous
-from .batches import APPROVED, DOUBT, Batch, BatchState, Parcel
+from .batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
 from .records import Draft, Skip, SkipReason, Tally
 
 Mark = Callable[[Parcel, Tally], None]
-"""Changes the batches of a parcel, and the counts with them."""
-
+"""Takes the same step with each batch of a parcel that can take it."""
 Bar = Callable[[Sequence[str]], dict[str, SkipReason]]
 """Says which of some recipients are to be sent nothing, and why."""
+
+_SETTLED: Final = (BatchState.PENDING, BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN)
 
 
 @frozen
@@ -33,58 +49,198 @@ class Back:
     mark: Mark
 
 
-def move(batch: Batch, state: BatchState, tally: Tally) -> None:
-    """Bring a batch into another state."""
-    tally.move(len(batch.recipients), batch.state, state)
-    batch.state = state
-    batch.save()
+def begin(batch: Batch, tally: Tally, at: int) -> None:
+    """Declare that a request is about to leave.
+
+    Args:
+        batch: PENDING.
+        tally: the counts of its run.
+        at: seconds since 1970.
+    """
+    _require(batch, BatchState.PENDING)
+    if batch.flags & DOUBT and not batch.flags & REPEATED:
+        batch.flags |= REPEATED
+        tally.possible_duplicates += len(batch.recipients)
+    batch.attempts += 1
+    tally.requests += 1
+    _move(batch, BatchState.SENDING, tally, at)
+
+
+def withdraw(batch: Batch, tally: Tally, at: int) -> None:
+    """Take back the declaration of a request of which nothing left; see `begin`."""
+    _require(batch, BatchState.SENDING)
+    batch.attempts -= 1
+    tally.requests -= 1
+    _move(batch, BatchState.PENDING, tally, at)
+
+
+def doubt(batch: Batch) -> None:
+    """Remember for good that an attempt may have been taken; the next step writes it down."""
+    batch.flags |= DOUBT
+
+
+def settle(batch: Batch, tally: Tally, state: BatchState, at: int) -> None:
+    """Write down what an attempt came to.
+
+    Args:
+        batch: SENDING; or PENDING and in doubt, when `on_ambiguous: hold` makes it UNKNOWN without another attempt.
+        tally: the counts of its run.
+        state: ACCEPTED, REJECTED or UNKNOWN; PENDING when it is to be attempted again.
+        at: seconds since 1970.
+    """
+    held = batch.state is BatchState.PENDING and state is BatchState.UNKNOWN and batch.flags & DOUBT
+    if not held:
+        _require(batch, BatchState.SENDING)
+    if state not in _SETTLED:
+        raise ValueError(f"No attempt comes to {state.name}.")
+    _move(batch, state, tally, at)
+
+
+def split(batch: Batch, tally: Tally, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
+    """Replace a batch by smaller ones.
+
+    Args:
+        batch: PENDING or SENDING.
+        tally: the counts of its run.
+        parts: the recipients of each new batch; together those of the batch.
+        at: seconds since 1970.
+
+    Returns:
+        The shard of the new batches, which inherit attempts and doubt; None without any part.
+    """
+    _require(batch, BatchState.PENDING, BatchState.SENDING)
+    if sum(len(part) for part in parts) != len(batch.recipients):
+        raise ValueError("The parts of a batch hold other recipients than the batch.")
+    return _replace(batch, tally, parts, at)
+
+
+def exclude(batch: Batch, tally: Tally, excluded: Mapping[str, SkipReason], at: int) -> tuple[Draft | None, list[Skip]]:
+    """Skip recipients of a batch that may no longer be sent to.
+
+    Args:
+        batch: PENDING.
+        tally: the counts of its run.
+        excluded: recipients and why they are skipped; those of other batches too.
+        at: seconds since 1970.
+
+    Returns:
+        The shard of a batch of the others, None when nobody is left; and who was skipped.
+    """
+    _require(batch, BatchState.PENDING)
+    found = {recipient: excluded[recipient] for recipient in batch.recipients if recipient in excluded}
+    if not found:
+        return None, []
+    skips = []
+    for reason in sorted(set(found.values())):
+        rows = [(0, recipient) for recipient in batch.recipients if found.get(recipient) is reason]
+        tally.skip(len(rows), reason)
+        tally.pending -= len(rows)
+        skips.append(Skip(reason, rows))
+    rest = [recipient for recipient in batch.recipients if recipient not in found]
+    return _replace(batch, tally, [rest] if rest else [], at), skips
+
+
+def interrupt(batch: Batch, tally: Tally, on_ambiguous: OnAmbiguous, at: int | None = None) -> None:
+    """Settle a batch whose process ended while its request was under way: it may have been taken.
+
+    Args:
+        batch: in any state; only a SENDING one changes.
+        tally: the counts of its run.
+        on_ambiguous: RETRY makes it PENDING, HOLD makes it UNKNOWN.
+        at: seconds since 1970; None leaves the time of its last change.
+    """
+    if batch.state is BatchState.SENDING:
+        doubt(batch)
+        batch.flags &= ~APPROVED  # what was approved of is this very request
+        after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else BatchState.PENDING
+        _move(batch, after, tally, at)
+
+
+def cancel(batch: Batch, tally: Tally, at: int | None = None) -> None:
+    """End a batch for good: PENDING becomes CANCELLED; SENDING may have been taken, and becomes UNKNOWN."""
+    if batch.state is BatchState.SENDING:
+        doubt(batch)
+        _move(batch, BatchState.UNKNOWN, tally, at)
+    elif batch.state is BatchState.PENDING:
+        _move(batch, BatchState.CANCELLED, tally, at)
+
+
+def approve(batch: Batch, tally: Tally, which: BatchState) -> None:
+    """Make a batch PENDING again, in spite of its doubt, since somebody decided so.
+
+    Args:
+        batch: in any state; only one in `which` changes.
+        tally: the counts of its run.
+        which: REJECTED or UNKNOWN.
+    """
+    if which not in (BatchState.REJECTED, BatchState.UNKNOWN):
+        raise ValueError(f"A batch that is {which.name} is not sent again.")
+    if batch.state is which:
+        batch.flags |= APPROVED
+        _move(batch, BatchState.PENDING, tally, None)
+
+
+# -- the same step with every batch of a shard
 
 
 def cancelled(parcel: Parcel, tally: Tally) -> None:
-    """Mark what is left of a parcel as cancelled; what is under way may have been taken."""
+    """Cancel what is left of a parcel."""
     for batch in parcel.taken():
-        if batch.state is BatchState.SENDING:
-            batch.flags |= DOUBT
-            move(batch, BatchState.UNKNOWN, tally)
-        elif batch.state is BatchState.PENDING:
-            move(batch, BatchState.CANCELLED, tally)
+        cancel(batch, tally)
 
 
 def interrupted(on_ambiguous: OnAmbiguous) -> Mark:
-    """Return what marks the requests that were under way when their process ended: they may have been taken."""
-    after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else BatchState.PENDING
+    """Return what interrupts the batches of a parcel that were under way."""
 
     def mark(parcel: Parcel, tally: Tally) -> None:
         for batch in parcel.taken():
-            if batch.state is BatchState.SENDING:
-                batch.flags = (batch.flags | DOUBT) & ~APPROVED  # what was approved of is this very request
-                move(batch, after, tally)
+            interrupt(batch, tally, on_ambiguous)
 
     return mark
 
 
-def draft_of(batch: Batch, parts: Sequence[Sequence[str]]) -> Draft:
-    """Return the parcel of the batches that a batch is replaced by, which inherit its doubt."""
+def approved(which: BatchState) -> Mark:
+    """Return what approves the batches of a parcel that are in a state."""
+
+    def mark(parcel: Parcel, tally: Tally) -> None:
+        for batch in parcel.taken():
+            approve(batch, tally, which)
+
+    return mark
+
+
+def without(parcel: Parcel, tally: Tally, barred: Bar, at: int) -> tuple[list[Draft], list[Skip]]:
+    """Exclude recipients from what is pending of a parcel; return the batches of the others, and who was skipped."""
+    drafts: list[Draft] = []
+    skips: list[Skip] = []
+    for batch in parcel.taken():
+        if batch.state is BatchState.PENDING and (found := barred(batch.recipients)):
+            draft, skipped = exclude(batch, tally, found, at)
+            drafts += [draft] if draft is not None else []
+            skips += skipped
+    return drafts, skips
+
+
+def _replace(batch: Batch, tally: Tally, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
+    if batch.state is BatchState.SENDING:
+        tally.sending -= 1
+    tally.batches += len(parts) - 1
+    batch.state, batch.at = BatchState.REPLACED, at
+    batch.save()
+    if not parts:
+        return None
     text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
     return Draft(text, len(parts), batch.parcel.canary, batch.flags, batch.attempts)
 
 
-def without(parcel: Parcel, tally: Tally, barred: Bar) -> tuple[list[Draft], list[Skip]]:
-    """Take recipients out of what is pending of a parcel; return the batches of the others, and who was taken out."""
-    drafts, skips = [], []
-    for batch in parcel.taken():
-        found = barred(batch.recipients) if batch.state is BatchState.PENDING else {}
-        if not found:
-            continue
-        for reason in sorted(set(found.values())):
-            rows = [(0, recipient) for recipient in batch.recipients if found.get(recipient) is reason]
-            tally.skip(len(rows), reason)
-            skips.append(Skip(reason, rows))
-        rest = [recipient for recipient in batch.recipients if recipient not in found]
-        tally.pending -= len(batch.recipients) - len(rest)
-        tally.batches -= 0 if rest else 1
-        if rest:
-            drafts.append(draft_of(batch, [rest]))
-        batch.state = BatchState.REPLACED
-        batch.save()
-    return drafts, skips
+def _move(batch: Batch, state: BatchState, tally: Tally, at: int | None) -> None:
+    tally.move(len(batch.recipients), batch.state, state)
+    batch.state = state
+    if at is not None:
+        batch.at = at
+    batch.save()
+
+
+def _require(batch: Batch, *states: BatchState) -> None:
+    if batch.state not in states:
+        raise ValueError(f"The batch {batch.name} is {batch.state.name}; this step does not begin there.")

@@ -10,23 +10,13 @@ from functools import partial
 
 from attrs import evolve
 
-from ...api import Disposition
+from ...delivery import Disposition
+from ...delivery.resumption import PastAttempt
 from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
+from ..checksums import checksum, fingerprint, require_checksum
 from ..database import PASSING, Connection, Database
-from .records import (
-    Busy,
-    Claim,
-    Claimed,
-    Entry,
-    Finished,
-    PastAttempt,
-    checksum,
-    dump_receipts,
-    fingerprint,
-    load_receipts,
-    require_checksum,
-)
+from .records import Busy, Claim, Claimed, Entry, Finished, dump_receipts, load_receipts
 
 
 class SendBook:

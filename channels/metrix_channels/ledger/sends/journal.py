@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...api import Exchange, Reply, Verdict
+from ...api import Exchange, Reply
+from ...delivery import Verdict
 from ...errors import LedgerError
 from .book import SendBook
 

@@ -12,10 +12,11 @@ from attrs import frozen
 
 from ...errors import LedgerError
 from ...outcomes import Receipt
+from ..checksums import checksum, digest, salt_of
 from ..database import Connection
 from ..postgres.jobs import JOBS_AT_ONCE, defer_missing_posts, defer_post, queues_of
 from .book import COLUMNS, SendBook, claim_row, concluded, row_of, row_or_none, store
-from .records import Claimed, Entry, checksum, digest, dump_receipts, load_receipts, salt_of
+from .records import Claimed, Entry, dump_receipts, load_receipts
 
 _SCHEMA: Final = "metrix_channels"
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from attrs import frozen
 
-from ...errors import LedgerError
+from ...delivery import PastAttempt
 from ...outcomes import Outcome, Problem, Receipt
-from ..database import Connection
 
 
 @frozen
@@ -38,25 +35,6 @@ class Entry:
     template: str
     recipients: tuple[str, ...]
     message: str | None
-
-
-@frozen
-class PastAttempt:
-    """An attempt of an earlier call or process.
-
-    Attributes:
-        recipients: whom it named.
-        disposition: None when its end is not known.
-        explanation: what happened, as far as it is known.
-        status: of the answer.
-        ended_at: when the answer came.
-    """
-
-    recipients: tuple[str, ...]
-    disposition: str | None
-    explanation: str
-    status: int | None
-    ended_at: datetime | None
 
 
 @frozen
@@ -115,39 +93,3 @@ def load_receipts(text: str) -> tuple[Receipt, ...]:
         )
         for each in json.loads(text)
     )
-
-
-def checksum(values: Iterable[object]) -> int:
-    """Return the checksum of a row: SQLite itself notices only some of the bits that a disk may change."""
-    return zlib.crc32(repr(tuple(values)).encode("utf-8", "backslashreplace"))
-
-
-def require_checksum(expected: int, values: Iterable[object], what: str) -> None:
-    """Refuse a row that is not as it was written.
-
-    Raises:
-        LedgerError: ledger_corrupt.
-    """
-    if checksum(values) != expected:
-        raise LedgerError(f"The ledger's record of {what} is damaged.", code="ledger_corrupt")
-
-
-def fingerprint(connection: Connection, content: bytes, size: int = 32) -> bytes:
-    """Return a digest that means nothing outside this ledger.
-
-    Args:
-        connection: to the ledger, which holds the salt.
-        content: of any length.
-        size: of the digest, in bytes.
-    """
-    return digest(salt_of(connection), content, size)
-
-
-def salt_of(connection: Connection) -> bytes:
-    """Return the ledger's salt."""
-    return bytes(connection.execute("SELECT value FROM salt").fetchone()[0])
-
-
-def digest(salt: bytes, content: bytes, size: int = 32) -> bytes:
-    """Return the digest of a content in the ledger with that salt."""
-    return hashlib.blake2b(content, key=salt, digest_size=size).digest()

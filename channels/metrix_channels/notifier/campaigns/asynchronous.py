@@ -26,7 +26,7 @@ from ...outcomes import Receipt
 from ..prepared import Call, Several
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..services import Services
 
 Pathlike = str | os.PathLike[str]
 Failed = Literal["rejected", "unknown"]
@@ -36,11 +36,11 @@ class AsyncCampaigns:
     """Plans campaigns, sends them, and tells how they stand. Got as `notifier.campaigns`.
 
     Args:
-        engine: opens what the process needs.
+        services: returns what the process has open.
     """
 
-    def __init__(self, engine: Callable[[], Engine]) -> None:
-        self._engine = engine
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
 
     async def run(
         self,
@@ -110,7 +110,9 @@ class AsyncCampaigns:
             The same as `send` before its first request; CampaignError: row_missing, audience_invalid.
         """
         campaign, context = await self._campaigns().example(Path(path), row)
-        return await self._engine().send(Call(campaign.channel, tuple(to), campaign.template, context, campaign.locale))
+        return await self._services().engine.send(
+            Call(campaign.channel, tuple(to), campaign.template, context, campaign.locale)
+        )
 
     async def all(self) -> list[CampaignStatus]:
         """Return every campaign of the ledger, the newest first."""
@@ -186,7 +188,7 @@ class AsyncCampaigns:
         return await book.troubles((await book.get(name)).id)
 
     def _campaigns(self) -> Campaigns:
-        return self._engine().campaigns
+        return self._services().campaigns
 
 
 class AsyncCampaignHandle:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from ...api import Result
+from ...delivery import Result
 from ...errors import problem
 from ...events import Event
 from ...outcomes import EventReceipt, Outcome, Problem

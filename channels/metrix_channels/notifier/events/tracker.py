@@ -9,20 +9,19 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import frozen
 
-from ...api import EVENTS, Exchange, MetrixClient, Part, Result, encode, judge
+from ...api import EVENTS, Exchange, MetrixClient, encode
+from ...delivery import Attempts, Part, Request, Result, Verdict
 from ...errors import EventInvalid, LedgerError, problem
 from ...events import AHEAD_MS, Event, body_of
-from ...ledger import Attempt, EventTimes, Wanted
+from ...ledger import EventTimes, Wanted
 from ...outcomes import EventReceipt, Outcome
 from ..conclusion import raise_unless_event_accepted
+from ..engine import Engine
 from .report import EventsReport, Tally, WatchEvents
-
-if TYPE_CHECKING:
-    from ..engine import Engine
 
 _A_REQUEST: Final = 100
 """Messages of one user that share a request; Metrix documents no limit."""
@@ -89,7 +88,7 @@ class Tracker:
             DeliveryError: one of its branches, with the receipt as `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
-        client = self._engine.client()
+        client = self._engine.clients.kept()
         grouped = await self._grouped([(1, event)], self._engine.config.metrix.deadline)
         if grouped is None:
             why = "the user has an event at every millisecond of the minute to come"
@@ -113,7 +112,7 @@ class Tracker:
             watch: told how it stands after each request.
         """
         tally = Tally(count)
-        client = self._engine.client_for_many()
+        client = self._engine.clients.for_many()
         try:
             remaining = iter(events)
             while chunk := list(islice(remaining, _A_CHUNK)):
@@ -193,13 +192,12 @@ class Tracker:
         return batches, repeated
 
     async def _deliver(self, batch: _Batch, client: MetrixClient) -> list[Result]:
-        async def post(names: tuple[str, ...], seconds: float) -> Exchange:
+        attempts = Attempts(client, self._engine.observer)
+
+        async def post(names: tuple[str, ...], seconds: float) -> tuple[Exchange, Verdict]:
             messages = [batch.events[name].event.message(name, batch.events[name].time) for name in names]
             body = encode(body_of(batch.user, messages))
-            attempt = Attempt(path=EVENTS, body=body, recipients=1, reference=batch.user[1])
-            exchange = await client.post_events(body, seconds)
-            self._engine.witness.saw(attempt, exchange, judge(exchange), client.redactor)
-            return exchange
+            return await attempts.make(Request(path=EVENTS, body=body, recipients=1, reference=batch.user[1]), seconds)
 
         try:
             results = await self._engine.delivery(post, _NoJournal(), channel=None).run([Part(tuple(batch.events))])

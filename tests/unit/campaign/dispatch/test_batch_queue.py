@@ -2,7 +2,8 @@
 
 import pytest
 
-from metrix_channels.campaign.dispatch.batch_queue import BatchQueue, Holdback
+from metrix_channels.campaign.dispatch.batch_queue import BatchQueue
+from metrix_channels.delivery import Holdback
 from metrix_channels.ledger import Batch, Parcel
 
 

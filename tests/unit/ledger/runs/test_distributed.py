@@ -8,9 +8,9 @@ import pytest
 
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import BatchState, Changes, Draft, RunState, Tally, Wish
+from metrix_channels.ledger.checksums import checksum
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from metrix_channels.ledger.runs.distributed import ClusterRunBook
-from metrix_channels.ledger.sends.records import checksum
 from support.postgres import execute
 
 PEOPLE = 4

@@ -19,8 +19,8 @@ from metrix_channels.ledger import (
     check_ledger,
     draft_of,
 )
+from metrix_channels.ledger.checksums import checksum
 from metrix_channels.ledger.runs.distributed import ClusterRunBook
-from metrix_channels.ledger.sends.records import checksum
 
 PEOPLE = 3
 

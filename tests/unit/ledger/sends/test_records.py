@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from metrix_channels.errors import LedgerError, problem
 from metrix_channels.ledger import Claimed
-from metrix_channels.ledger.sends.records import checksum, dump_receipts, load_receipts, require_checksum
+from metrix_channels.ledger.checksums import checksum, require_checksum
+from metrix_channels.ledger.sends.records import dump_receipts, load_receipts
 from metrix_channels.outcomes import Outcome, Receipt
 
 moments = st.integers(0, 4_000_000_000_000).map(

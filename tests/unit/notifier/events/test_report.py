@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.api import Result
+from metrix_channels.delivery import Result
 from metrix_channels.errors import problem
 from metrix_channels.events import Event
 from metrix_channels.notifier.events.report import Tally

@@ -1,0 +1,165 @@
+"""Which batch goes next: shards as they are needed, the canary first and alone, repetitions when they are due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ...delivery import Holdback
+from ...errors import LedgerError, problem
+from ...ledger import Batch, BatchState, Hold, Parcel, RunRecord
+from .batch_queue import BatchQueue
+from .ending import EndingSignal
+
+_SHARDS_AT_ONCE: Final = 16
+_LOOK_AGAIN_SECONDS: Final = 0.5
+_CLOCK_SECONDS: Final = 2.0
+
+
+class Feeder:
+    """Gives the pending batches of a run to the lanes.
+
+    Args:
+        record: the run.
+        hold: what of it this process sends.
+        lanes: how many take batches.
+        canary_failures: so many recipients of the canary may be rejected or unknown.
+        quiet: seconds until requests may be made again; 0 for now.
+        holdback: holds everything back when Metrix asks to wait.
+        signal: ends the dispatch.
+    """
+
+    def __init__(
+        self,
+        record: RunRecord,
+        hold: Hold,
+        lanes: int,
+        canary_failures: int,
+        quiet: Callable[[], float],
+        holdback: Holdback,
+        signal: EndingSignal,
+    ) -> None:
+        self._record = record
+        self._hold = hold
+        self._lanes = lanes
+        self._canary_failures = canary_failures
+        self._quiet = quiet
+        self._holdback = holdback
+        self._signal = signal
+        self._queue = BatchQueue(asyncio.get_running_loop().time, holdback)
+        self._shards = _ShardCursor()
+        self._under_way = 0
+        self._splitting = 0
+
+    async def next(self) -> Batch | None:
+        """Return the next batch, once it may be sent; None when there is none left, or the dispatch ends."""
+        while not self._signal.is_set():
+            # Quiet hours end by the clock on the wall, which may be set meanwhile: look again every few seconds.
+            wait = max(self._holdback.seconds(), min(self._quiet(), _CLOCK_SECONDS))
+            if wait <= 0:
+                if self._queue.ready < self._lanes and self._shards.may_fetch:
+                    await self._fetch()
+                    continue
+                if batch := self._queue.take():
+                    self._under_way += 1
+                    return batch
+                if self._is_done() and not self._begin_rest():
+                    return None
+                wait = _LOOK_AGAIN_SECONDS if (due := self._queue.next_due()) is None else due
+            await self._wait_for_news(wait)
+        return None
+
+    def done(self, batch: Batch) -> None:
+        """Learn that a lane is done with a batch."""
+        self._under_way -= 1
+        self._holdback.done(batch)
+        self._signal.news.set()
+
+    def repeat(self, batch: Batch, seconds: float) -> None:
+        """Give a batch out again, after so many seconds."""
+        self._queue.add_later(batch, seconds)
+
+    def expect_parts(self) -> None:
+        """Learn that a batch was replaced by others, which come with the next commit."""
+        self._splitting += 1
+
+    def add_parts(self, shards: Sequence[Parcel]) -> None:
+        """Give out what batches were replaced by, in their place."""
+        for shard in reversed(shards):
+            self._splitting -= 1
+            self._shards.known.add(shard.id)
+            self._queue.add_first(shard.taken())
+        if shards:
+            self._signal.news.set()
+
+    async def _fetch(self) -> None:
+        cursor = self._shards
+        cursor.is_fetching = True
+        try:
+            found = await self._hold.next_parcels(cursor.after, canary=cursor.is_canary, limit=_SHARDS_AT_ONCE)
+        except LedgerError as error:
+            self._signal.fail(error)
+            return
+        finally:
+            cursor.is_fetching = False
+            self._signal.news.set()
+        cursor.is_exhausted = len(found) < _SHARDS_AT_ONCE
+        for shard in found:
+            cursor.after = shard.id
+            if shard.id not in cursor.known:
+                self._queue.add(batch for batch in shard.taken() if batch.state is BatchState.PENDING)
+
+    def _is_done(self) -> bool:
+        nothing_comes = self._shards.is_exhausted and not self._shards.is_fetching
+        return nothing_comes and self._queue.is_empty and not (self._under_way or self._splitting)
+
+    def _begin_rest(self) -> bool:
+        """After the canary, go on with the others; tells whether there is more to do."""
+        if not self._shards.is_canary:
+            self._signal.news.set()
+            return False
+        self._shards.begin_rest()
+        counts = self._record.tally
+        failures = counts.rejected + counts.unknown
+        settled = counts.accepted + failures
+        if 0 < settled <= self._record.facts["canary"] and failures > self._canary_failures:
+            why = f"Of those who went first, {failures} were rejected or are unknown."
+            self._signal.halt(problem("canary_failed", why))
+        return True
+
+    async def _wait_for_news(self, seconds: float) -> None:
+        self._signal.news.clear()
+        try:
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self._signal.news.wait()
+        except TimeoutError:
+            return
+
+
+class _ShardCursor:
+    """How far the shards of a run were fetched.
+
+    Attributes:
+        after: the id of the last one.
+        known: ids of shards that this dispatch made itself, by splitting batches.
+        is_canary: the canary is being sent, and not yet the others.
+        is_exhausted: there are no more.
+        is_fetching: some are on their way.
+    """
+
+    def __init__(self) -> None:
+        self.after = 0
+        self.known: set[int] = set()
+        self.is_canary = True
+        self.is_exhausted = False
+        self.is_fetching = False
+
+    @property
+    def may_fetch(self) -> bool:
+        """There may be more, and nobody fetches them yet."""
+        return not (self.is_exhausted or self.is_fetching)
+
+    def begin_rest(self) -> None:
+        """Begin anew, with those that are not the canary."""
+        self.is_canary, self.is_exhausted, self.after = False, False, 0

@@ -1,0 +1,167 @@
+"""What an attempt comes to: the next state of its batch, and whether the run as a whole must stop."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from ...api import Exchange, Reply
+from ...delivery import Breaker, Disposition, Holdback, Part, Policy, Step, Verdict, backoff, conclude, next_step
+from ...errors import problem
+from ...ledger import DOUBT, Batch, BatchState, Draft, SkipReason, Tally, Trouble, doubt, exclude, settle, split
+from ...outcomes import Outcome, Problem, iso_utc
+from .ending import EndingSignal
+from .feeder import Feeder
+from .group_commit import Writer
+
+_LONGEST_ANSWER: Final = 2_000
+"""Characters of an answer that are kept with a failed attempt."""
+_STATES: Final = {
+    Outcome.ACCEPTED: BatchState.ACCEPTED,
+    Outcome.REJECTED: BatchState.REJECTED,
+    Outcome.UNKNOWN: BatchState.UNKNOWN,
+}
+
+
+class Settlement:
+    """Settles batches, for all lanes of a dispatch.
+
+    Args:
+        tally: the counts of the run.
+        policy: the limits of an attempt and its repetitions.
+        max_failures: so many recipients may be rejected or unknown; None: any number.
+        writer: writes down what changed.
+        feeder: gives batches out again.
+        breaker: follows all attempts of this process on the run.
+        holdback: holds all of them back when Metrix asks to wait.
+        signal: ends the dispatch.
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        policy: Policy,
+        max_failures: int | None,
+        writer: Writer,
+        feeder: Feeder,
+        breaker: Breaker,
+        holdback: Holdback,
+        signal: EndingSignal,
+    ) -> None:
+        self._tally = tally
+        self._policy = policy
+        self._max_failures = max_failures
+        self._writer = writer
+        self._feeder = feeder
+        self._breaker = breaker
+        self._holdback = holdback
+        self._signal = signal
+        self._rng = random.Random()
+        self._too_large: int | None = None
+
+    def is_too_large(self, batch: Batch, size: int) -> bool:
+        """Tell whether Metrix refused a request of this size (bytes) before, and this one can be split."""
+        return self._too_large is not None and size >= self._too_large and len(batch.recipients) > 1
+
+    def settle(
+        self, batch: Batch, exchange: Exchange, verdict: Verdict, message: bytes, size: int, began: float
+    ) -> None:
+        """Settle a batch after an attempt.
+
+        Args:
+            batch: SENDING.
+            exchange: what came back.
+            verdict: what that means.
+            message: of the batch, so that refusals of one message are told from refusals of recipients.
+            size: of the request, in bytes.
+            began: when the request began, on the event loop's clock.
+        """
+        batch.status = verdict.status or 0
+        if verdict.disposition is Disposition.ACCEPTED:
+            self._breaker.answered(verdict)
+            self.move(batch, BatchState.ACCEPTED)
+            return
+        earlier = "An earlier attempt may have been taken." if batch.flags & DOUBT else None
+        part = Part(tuple(batch.recipients), batch.attempts - 1, batch.tries, earlier).after(verdict)
+        batch.tries = part.tries
+        if part.doubt is not None:
+            doubt(batch)
+        self._note(batch, exchange, verdict)
+        if halt := self._judge_run(verdict, began):
+            self._signal.halt(halt)
+        match next_step(part, verdict, self._policy):
+            case Step.HALVE:
+                if verdict.too_large:
+                    self._too_large = min(size, self._too_large or size)
+                self.halve(batch)
+            case Step.TRY_AGAIN:
+                self._set(batch, BatchState.PENDING)
+                # When Metrix asks for a longer wait, the holdback holds this batch back with all others.
+                self._feeder.repeat(batch, backoff(batch.tries, self._rng))
+            case Step.FINISH:
+                self._finish(batch, part, verdict, message)
+
+    def move(self, batch: Batch, state: BatchState) -> None:
+        """Give a batch its outcome; too many failures halt the run."""
+        self._set(batch, state)
+        failures = self._tally.rejected + self._tally.unknown
+        if self._max_failures is not None and failures > self._max_failures:
+            why = f"{failures} recipients were rejected or are unknown, more than {self._max_failures}."
+            self._signal.halt(problem("too_many_failures", why))
+
+    def halve(self, batch: Batch) -> None:
+        """Replace a batch by its halves."""
+        middle = len(batch.recipients) // 2
+        self._replaced(batch, split(batch, self._tally, [batch.recipients[:middle], batch.recipients[middle:]], _now()))
+
+    def exclude(self, batch: Batch, excluded: dict[str, SkipReason]) -> None:
+        """Skip recipients who may no longer be sent to, and go on with the others."""
+        draft, skips = exclude(batch, self._tally, excluded, _now())
+        self._writer.add(skips=tuple(skips))
+        self._replaced(batch, draft)
+
+    def _judge_run(self, verdict: Verdict, began: float) -> Problem | None:
+        """Say whether this attempt ends the run, and let an answer that asks to wait hold all lanes back."""
+        if verdict.disposition is Disposition.HALT:
+            return problem(verdict.code, verdict.explanation)
+        if verdict.disposition not in (Disposition.NOT_TAKEN, Disposition.AMBIGUOUS):
+            return self._breaker.answered(verdict)
+        asked = verdict.retry_after_seconds
+        if asked is not None and not self._holdback.pause(asked, began):
+            return None
+        return self._breaker.failed(verdict)
+
+    def _finish(self, batch: Batch, part: Part, verdict: Verdict, message: bytes) -> None:
+        result = conclude(part, verdict)
+        if verdict.disposition is Disposition.HALT or result.outcome is Outcome.NOT_SENT:
+            self._set(batch, BatchState.PENDING)
+            self._signal.halt(problem(verdict.code, verdict.explanation))
+            return
+        self.move(batch, _STATES[result.outcome])
+        if result.outcome is Outcome.REJECTED and (halt := self._breaker.refused_alone(message, verdict)):
+            self._signal.halt(halt)
+
+    def _set(self, batch: Batch, state: BatchState) -> None:
+        settle(batch, self._tally, state, _now())
+        self._writer.mark(batch)
+
+    def _replaced(self, batch: Batch, draft: Draft | None) -> None:
+        if draft is not None:
+            self._feeder.expect_parts()
+            self._writer.add(draft)
+        self._writer.mark(batch)
+
+    def _note(self, batch: Batch, exchange: Exchange, verdict: Verdict) -> None:
+        answer = exchange.body[:_LONGEST_ANSWER] if isinstance(exchange, Reply) else None
+        at = iso_utc(datetime.now(UTC))
+        self._writer.trouble(
+            Trouble(
+                batch.parcel.id, batch.slot, at, verdict.disposition.value, verdict.status, verdict.explanation, answer
+            )
+        )
+
+
+def _now() -> int:
+    return int(time.time())

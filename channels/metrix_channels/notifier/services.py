@@ -1,0 +1,96 @@
+"""What a notifier consists of: the engine, and what sends events, messages of the outbox and campaigns with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import ConfigFile, find_config
+from .engine import Engine
+from .events.tracker import Tracker
+
+if TYPE_CHECKING:
+    from ..campaign import Campaigns
+    from .outbox import Queueing
+
+_INHERITED: list[Services] = []
+
+
+class Services:
+    """The services of one process; most are made when they are first needed.
+
+    Args:
+        file: the configuration.
+    """
+
+    def __init__(self, file: ConfigFile) -> None:
+        self.engine = Engine(file)
+        self.tracker = Tracker(self.engine)
+        self._queueing: Queueing | None = None
+        self._campaigns: tuple[asyncio.AbstractEventLoop, Campaigns] | None = None
+
+    @property
+    def queueing(self) -> Queueing:
+        """What puts messages into the ledger within transactions of the caller's own.
+
+        Raises:
+            ConfigError: ledger_not_shared.
+        """
+        from .outbox import Queueing  # most programs send at once
+
+        if self._queueing is None:
+            self._queueing = Queueing(self.engine)
+        return self._queueing
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """What plans and dispatches campaigns in this event loop."""
+        from ..campaign import Campaigns, execution_on  # when it is needed: it is a third of the whole library
+
+        loop = asyncio.get_running_loop()
+        if self._campaigns is None or self._campaigns[0] is not loop:
+            office = self.engine.office()
+            self._campaigns = loop, Campaigns(office, execution_on(self.engine.book_file, office))
+        return self._campaigns[1]
+
+
+class ServicesOfProcess:
+    """The services of whichever process asks: a forked child opens its own.
+
+    Args:
+        file: the configuration.
+
+    Attributes:
+        file: the same; after a fork, the child's own.
+    """
+
+    def __init__(self, file: ConfigFile) -> None:
+        self.file = file
+        self._services: Services | None = None
+        self._process = 0
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] | None) -> ServicesOfProcess:
+        """Load a configuration; see `AsyncNotifier.from_config`."""
+        file = ConfigFile(find_config(Path(path) if path is not None else None))
+        file.current()
+        return cls(file)
+
+    def current(self) -> Services:
+        """Return the services of this process, opened when first needed."""
+        if self._services is not None and self._process != os.getpid():
+            # What a parent opened belongs to it: the child must neither use nor close it, nor let it be collected.
+            _INHERITED.append(self._services)
+            self._services = None
+            self.file = ConfigFile(self.file.path)  # another thread may have held its lock at the fork
+        if self._services is None:
+            self._services, self._process = Services(self.file), os.getpid()
+        return self._services
+
+    async def close(self) -> None:
+        """Let go of what this process has opened; it may be used again."""
+        services, self._services = self._services, None
+        if services is not None and self._process == os.getpid():
+            await services.engine.aclose()
