@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .attempt import Attempt, AttemptObserver, Attempts, Request
-from .backoff import backoff, retry_after
+from .backoff import backoff_seconds, retry_after
 from .circuit_breaker import Breaker
 from .holdback import Holdback
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
@@ -30,7 +30,7 @@ __all__ = [
     "Step",
     "Takeover",
     "Verdict",
-    "backoff",
+    "backoff_seconds",
     "conclude",
     "give_up",
     "judge",

@@ -13,7 +13,7 @@ LONGEST_WAIT_SECONDS = 30.0
 LONGEST_RETRY_AFTER_SECONDS = 300.0
 
 
-def backoff(failures: int, rng: random.Random) -> float:
+def backoff_seconds(failures: int, rng: random.Random) -> float:
     """Return seconds to wait after `failures` failed attempts: exponential, with full jitter.
 
     Full jitter spreads the clients of an outage over the whole interval, so that they do not come back together.

@@ -16,7 +16,7 @@ from attrs import frozen
 from ..api import Exchange
 from ..errors import problem
 from ..outcomes import Outcome, Problem
-from .backoff import backoff
+from .backoff import backoff_seconds
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
 from .verdict import Verdict
 
@@ -100,7 +100,7 @@ class Delivery:
                     return part.halves()
                 case Step.FINISH:
                     return conclude(part, attempted)
-            wait = max(backoff(part.tries, self.rng), attempted.retry_after_seconds or 0.0)
+            wait = max(backoff_seconds(part.tries, self.rng), attempted.retry_after_seconds or 0.0)
             if clock() + wait >= ends:
                 return conclude(part, attempted)
             await self._sleep(wait)

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from metrix_channels import CampaignError
-from metrix_channels.api.transports import base as transport
+from metrix_channels.api import transports as transport
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import KEY
 from support.encodings import encodings, shown

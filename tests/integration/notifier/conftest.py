@@ -7,4 +7,4 @@ from metrix_channels.delivery import backoff as waits
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr(waits, "FIRST_WAIT", 0.005)
+    monkeypatch.setattr(waits, "FIRST_WAIT_SECONDS", 0.005)

@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ...api import Exchange, Reply
-from ...delivery import Breaker, Disposition, Holdback, Part, Policy, Step, Verdict, backoff, conclude, next_step
+from ...delivery import (
+    Breaker,
+    Disposition,
+    Holdback,
+    Part,
+    Policy,
+    Step,
+    Verdict,
+    backoff_seconds,
+    conclude,
+    next_step,
+)
 from ...errors import problem
 from ...ledger import DOUBT, Batch, BatchState, Draft, SkipReason, Tally, Trouble, doubt, exclude, settle, split
 from ...outcomes import Outcome, Problem, iso_utc
@@ -99,7 +110,7 @@ class Settlement:
             case Step.TRY_AGAIN:
                 self._set(batch, BatchState.PENDING)
                 # When Metrix asks for a longer wait, the holdback holds this batch back with all others.
-                self._feeder.repeat(batch, backoff(batch.tries, self._rng))
+                self._feeder.repeat(batch, backoff_seconds(batch.tries, self._rng))
             case Step.FINISH:
                 self._finish(batch, part, verdict, message)
 
