@@ -14,6 +14,7 @@ from metrix_channels.delivery import single as delivery
 from metrix_channels.errors import problem
 from metrix_channels.models import OnAmbiguous
 from metrix_channels.outcomes import Outcome
+from support.verdicts import judged
 
 OK, BUSY, BROKEN, BAD, LARGE, DENIED = map(Reply, (200, 503, 500, 400, 413, 403))
 LOST = Failure(Stage.BEGUN, "reset")
@@ -32,7 +33,8 @@ class Metrix:
     async def post(self, recipients, seconds):
         self.requests.append(recipients)
         self.log.append("post")
-        return self.answer(recipients) if callable(self.answer) else self.answer[len(self.requests) - 1]
+        exchange = self.answer(recipients) if callable(self.answer) else self.answer[len(self.requests) - 1]
+        return exchange, judged(exchange)
 
     async def intend(self, recipients):
         self.log.append("intend")
@@ -59,7 +61,7 @@ def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, admit=ad
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch):
-    monkeypatch.setattr(delivery, "backoff", lambda failures, rng: 0.0)
+    monkeypatch.setattr(delivery, "backoff_seconds", lambda failures, rng: 0.0)
 
 
 RETRY, HOLD = OnAmbiguous.RETRY, OnAmbiguous.HOLD
@@ -217,7 +219,7 @@ def test_doubt_outlives_the_attempt_that_is_never_made(ends, monkeypatch):
 
 def test_the_deadline_ends_the_retries(monkeypatch):
     """A wait that would go past it is not waited for."""
-    monkeypatch.setattr(delivery, "backoff", lambda failures, rng: 0.2)
+    monkeypatch.setattr(delivery, "backoff_seconds", lambda failures, rng: 0.2)
     metrix = Metrix(lambda recipients: BUSY)
     [result] = deliver(metrix, deadline=0.5, max_attempts=100)
     assert result.outcome is Outcome.NOT_SENT
@@ -246,7 +248,7 @@ def test_a_stop_ends_the_wait_for_the_next_attempt(monkeypatch):
 
     async def run():
         stop, waits = asyncio.Event(), asyncio.Event()
-        monkeypatch.setattr(delivery, "backoff", lambda failures, rng: waits.set() or 3_000.0)
+        monkeypatch.setattr(delivery, "backoff_seconds", lambda failures, rng: waits.set() or 3_000.0)
         policy = Policy(max_attempts=5, timeout=1, deadline=3_600, on_ambiguous=RETRY)
         stopped = Delivery(metrix.post, metrix, policy, asyncio.Semaphore(1), admitted, stop, random.Random(1))
         under_way = asyncio.create_task(stopped.run([Part(("u1",))]))

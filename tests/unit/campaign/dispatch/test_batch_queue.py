@@ -4,7 +4,8 @@ import pytest
 
 from metrix_channels.campaign.dispatch.batch_queue import BatchQueue
 from metrix_channels.delivery import Holdback
-from metrix_channels.ledger import Batch, Parcel
+from metrix_channels.ledger import Parcel
+from metrix_channels.ledger.runs.batches import new_marks
 
 
 class Clock:
@@ -33,8 +34,7 @@ def queue(clock, holdback):
 
 
 def batches(count):
-    parcel = Parcel(1, False, bytearray(8 * count))
-    return [Batch(parcel, at, {}, [f"u{at}"]) for at in range(count)]
+    return Parcel.opened(1, False, [({}, [f"u{at}"]) for at in range(count)], new_marks(count)).taken()
 
 
 def test_batches_come_in_order_and_parts_take_the_place_of_the_whole(queue):
