@@ -232,7 +232,7 @@ def test_an_attempt_gets_no_more_time_than_the_delivery_has_left():
 
     async def post(recipients, seconds):
         given_seconds.append(seconds)
-        return OK
+        return OK, judged(OK)
 
     metrix = Metrix([])
     metrix.post = post
