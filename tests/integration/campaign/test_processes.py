@@ -25,7 +25,10 @@ def test_a_second_signal_ends_the_process_at_once(slow):
     project.campaign(on_ambiguous="hold")
     server.seconds = 3
     with started(project, "run", "offer.yaml", "--yes") as process:
-        time.sleep(1.5)
+        ends = time.monotonic() + 60
+        while server.most_at_once < 4:
+            assert time.monotonic() < ends
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         assert process.poll() is None

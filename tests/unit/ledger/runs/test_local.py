@@ -23,6 +23,7 @@ from metrix_channels.ledger import (
     draft_of,
     open_parcels,
 )
+from metrix_channels.ledger.purge import _forget_run
 
 PEOPLE = 4
 
@@ -251,5 +252,24 @@ def test_a_divided_batch_and_skipped_recipients_are_counted(file_ledger):
                 assert (part.state, part.flags, part.attempts) == (BatchState.PENDING, DOUBT | REPEATED, 2)
             found = (await book.get("offer")).tally
             assert (found.skipped, found.batches, found.balance) == ({"suppressed": 1}, 3, 0)
+
+    asyncio.run(run())
+
+
+def test_a_run_that_was_taken_up_again_keeps_its_recipients(file_ledger):
+    """A purge that found it over a moment ago looks again; and what it forgot is taken up by nobody."""
+
+    async def run():
+        async with opened(file_ledger) as book:
+            record = await planned(book)
+            await book.settle_all(record.id, cancelled, open_parcels)
+            await book.leave(record.id, RunState.CANCELLED)
+            await book.take("offer")
+            assert await book._database.transact(lambda connection: _forget_run(connection, record.id)) is None
+            await book.leave(record.id, RunState.CANCELLED)
+            assert await book._database.transact(lambda connection: _forget_run(connection, record.id)) == 1
+            with pytest.raises(CampaignError) as caught:
+                await book.take("offer")
+            assert caught.value.code == "run_purged"
 
     asyncio.run(run())
