@@ -1,6 +1,7 @@
 """The wall clock is set while a run goes on: what only lasts takes no notice, what waits for a time of day follows."""
 
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -40,6 +41,22 @@ def wall(monkeypatch):
     return Wall
 
 
+def is_still(server):
+    """Whether nothing is under way any more, so that nothing but the clock could make the run go on."""
+    before = len(server.requests)
+    time.sleep(1)
+    return len(server.requests) == before
+
+
+@contextmanager
+def stopping(notifier):
+    """End the run when the test fails: it would go on waiting."""
+    try:
+        yield
+    finally:
+        notifier.stop()
+
+
 def jumping(wall, answer):
     """Answer as a server does whose clock, too, is set a year ahead after 20 requests, and back after 40."""
     count = 0
@@ -71,7 +88,7 @@ def test_a_run_goes_on_when_the_clock_is_set(project, wall, answer, limits):
     with AccountingServer(jumping(wall, answer)) as server:
         project.configure(server.url, batch_size=1, concurrency=4, **limits)
         project.audience(people(ROWS))
-        with project.notifier() as notifier:
+        with project.notifier() as notifier, stopping(notifier):
             handle = notifier.campaigns.start(project.campaign())
             wait_until(lambda: len(server.account) == ROWS, 60)
             assert server.twice == set()
@@ -89,11 +106,12 @@ def test_quiet_hours_end_when_the_clock_is_set_back(project, wall):
     with AccountingServer() as server:
         project.configure(server.url, batch_size=1, concurrency=2, rate_limit="40/s")
         project.audience(people(ROWS))
-        with project.notifier() as notifier:
+        with project.notifier() as notifier, stopping(notifier):
             handle = notifier.campaigns.start(project.campaign(quiet_hours=window))
             wait_until(lambda: len(server.account) >= 10, 60)
             wall.shift = AHEAD
             wait_until(lambda: notifier.campaigns.status("offer").state == "waiting", 60)
+            wait_until(lambda: is_still(server), 60)
             wall.shift = timedelta(0)
             wait_until(lambda: len(server.account) == ROWS, 60)
             assert handle.wait().state == "finished"
