@@ -38,7 +38,9 @@ _LIBPQ: Final = re.compile(
     r"|sending query failed: |connection to server (at|on socket) .*? failed: |\b(FATAL|ERROR): +"
 )
 """What stands before the server's own words."""
-_CONNECTIONS: Final = " A worker needs 4 connections, any other process 1, and each one more for moments."
+_CONNECTIONS: Final = (
+    " A worker takes up to 6 connections (behind a pooler 4), any other process 1, and each one more for moments."
+)
 
 
 @frozen
@@ -262,11 +264,8 @@ def explained(error: psycopg.Error, url: str) -> LedgerError:
     """Return what an error means for the ledger at a URL; nothing of the URL's password is in it."""
     rule = rule_of(error)
     said = rule.says if rule is not None and rule.says else _said(error, url)
-    if rule is None:
-        code, remedy = "ledger_unavailable", _OTHERWISE
-    else:
-        code, remedy = rule.code, filled(rule.remedy, url) or None
-    return LedgerError(f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=remedy)
+    code, remedy = ("ledger_unavailable", _OTHERWISE) if rule is None else (rule.code, filled(rule.remedy, url))
+    return LedgerError(f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=remedy or None)
 
 
 def pooled(url: str) -> LedgerError:
