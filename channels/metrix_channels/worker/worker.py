@@ -34,8 +34,6 @@ P = ParamSpec("P")
 _SWEEP: Final = 2.0
 _LOOK: Final = 1.0
 _ORDERLY: Final = 0.9
-_CONNECTIONS: Final = 2
-"""For transactions of the ledger; the job queue takes two more. A pooler's pool is shared by all processes."""
 
 Told = Callable[[str], None]
 """Is told the worker's name once it takes work."""
@@ -84,7 +82,6 @@ class _Worker:
         self._database = engine.book_file
         self._database.lease_seconds = lease
         self._database.is_patient = True
-        self._database.connections = _CONNECTIONS
         self._book = ClusterRunBook(self._database)
 
     async def run(self, health: socket.socket | None, on_ready: Told, on_problem: OnProblem) -> bool:

@@ -98,8 +98,11 @@ def served_within(
             timer.cancel()
 
 
-def require_fit(connection: psycopg.Connection[Any], url: str) -> None:
+def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
     """Look at the other side of a connection that was just opened.
+
+    Returns:
+        Whether it is a pooler, which keeps sessions.
 
     Raises:
         LedgerError: ledger_unsupported, ledger_read_only, ledger_pooled.
@@ -131,9 +134,11 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> None:
                 "Run: ALTER ROLE {role} SET default_transaction_read_only = off; or choose another role.", url
             ),
         )
-    if server_process != connection.info.backend_pid:  # a pooler hands out numbers of its own
+    is_pooled = bool(server_process != connection.info.backend_pid)  # a pooler hands out numbers of its own
+    if is_pooled:
         with served_within(connection, 2 * SERVED_WITHIN):
             _require_sessions(connection, url)
+    return is_pooled
 
 
 def _require_sessions(connection: psycopg.Connection[Any], url: str) -> None:

@@ -31,6 +31,7 @@ T = TypeVar("T")
 PATIENCE: Final = 20.0
 """Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
 _CONNECTIONS: Final = 4
+_POOLED: Final = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _LEASE_WAITS: Final = 0.2
 _IDLE: Final = 600.0
@@ -47,7 +48,8 @@ class PostgresDatabase(Database):
         url: with its password.
         lease_seconds: for the next name that this process takes.
         is_patient: wait for a database that cannot be reached yet, as for one that no longer can.
-        connections: transactions at one time, each on a connection of its own; set it before the first.
+        connections: transactions at one time, each on a connection of its own; fewer behind a pooler, whose pool many
+            processes share.
         trouble: why the last transaction did not succeed yet; None while all is well.
     """
 
@@ -117,7 +119,7 @@ class PostgresDatabase(Database):
     async def transact(self, work: Work[T]) -> T:
         """See `Database`."""
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(self.connections, thread_name_prefix="metrix-channels-ledger")
+            self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work))
 
     def defer(self, work: Work[object]) -> None:
@@ -147,7 +149,7 @@ class PostgresDatabase(Database):
         connection = open_connection(self.url)
         try:
             if not self._was_open:
-                require_fit(connection, self.url)
+                self.connections = _POOLED if require_fit(connection, self.url) else _CONNECTIONS
             with served_within(connection):
                 connection.execute(SETTINGS)
             if not self._was_open:

@@ -39,7 +39,9 @@ _LIBPQ: Final = re.compile(
     r"|sending query failed: |connection to server (at|on socket) .*? failed: |\b(FATAL|ERROR): +"
 )
 """What stands before the server's own words."""
-_CONNECTIONS: Final = " A worker needs 4 connections, any other process 1, and each one more for moments."
+_CONNECTIONS: Final = (
+    " A worker takes up to 6 connections (behind a pooler 4), any other process 1, and each one more for moments."
+)
 
 
 @frozen
