@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,6 +161,24 @@ def test_hostile_values_end(text: str, write: Write, templates: Templates) -> No
         }
     assert time.process_time() - work < 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 256 * 1024
+
+
+def test_an_error_about_a_long_name_costs_little() -> None:
+    """What may have been meant is not looked for among long names, nor the place of one."""
+    long = "".join(chr(0x4E00 + at) for at in range(150)) * 300
+    rows = {f"{long[1:]}{at}": 1 for at in range(20)}
+    template = program("{{ rows[long] }}")
+    work = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateError) as caught:
+            template.render({"rows": rows, "long": long})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert caught.value.code == "template_undefined"
+    assert time.process_time() - work < 10
+    assert peak < 4 * 1024 * 1024
 
 
 class Author:
