@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import quopri
 from urllib.parse import quote, quote_plus
 
 
@@ -57,8 +56,9 @@ def _escaped(secret: str) -> dict[str, str]:
         "escape() of JavaScript": each("%u{1:04X}"),
         "form": quote_plus(secret) + "%20",
         "URL in JSON in HTML": html.escape(json.dumps(quote(secret, safe="").replace("%", "\\u0025"))),
-        "quoted-printable": quopri.encodestring(f"{secret}=".encode(), quotetabs=True).decode()
-        + "".join(f"={byte:02X}" for byte in secret.encode()),
+        "quoted-printable": "".join(
+            "".join(f"={byte:02X}" for byte in char.encode()) if char in signs else char for char in secret
+        ),
         "CSS": each("\\{1:x} "),
         "XML name": each("_x{1:04X}_"),
     }

@@ -72,14 +72,14 @@ class _Needle:
 
     @classmethod
     def of(cls, secret: Secret) -> _Needle:
+        plain = compact(secret.reveal())
         # What an escape seems to be in the secret itself is decoded with the text that holds it.
-        forms = {compact(form) for form in (secret.reveal(), *fully_decoded(secret.reveal()))} - {""}
-        skeletons = {skeleton(form) for form in forms}
-        if all(len(each) >= _LONG for each in skeletons):
-            return cls(secret.name, skeletons=frozenset(skeletons))
-        if all(len(each) >= _LONG for each in forms):
-            return cls(secret.name, compacts=frozenset(forms))
-        return cls(secret.name, alone=re.compile("|".join(map(_alone, forms))))
+        forms = {plain, *map(compact, fully_decoded(secret.reveal()))}
+        if len(skeleton(plain)) >= _LONG:
+            return cls(secret.name, skeletons=_long(map(skeleton, forms)))
+        if len(plain) >= _LONG:
+            return cls(secret.name, compacts=_long(forms))
+        return cls(secret.name, alone=re.compile(_alone(plain)))
 
     @property
     def least(self) -> int:
@@ -254,6 +254,10 @@ class _Search:
         for decoded in {text, *fully_decoded(text)}:
             for plain in {decoded, "".join(decoded.split())}:
                 yield from decoded_bytes(plain, self._least)
+
+
+def _long(forms: Iterable[str]) -> frozenset[str]:
+    return frozenset(form for form in forms if len(form) >= _LONG)
 
 
 def _overlap(text: str, secret: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 from metrix_channels.api import Endpoint, open_transport
 from metrix_channels.redact import Redactor, Secret
 from support.encodings import one_line, shown
-from support.fault_server import Answer, FaultServer, Raw
+from support.fault_server import Answer, FaultServer, Raw, refusing_address
 from support.project import API_KEY
 from support.verdicts import judged
 
@@ -58,6 +58,20 @@ def test_a_key_that_comes_back_is_shown_nowhere(wire, caplog, place):
     texts = [f"{exchange!r} {judged(exchange)!r} {getattr(exchange, 'body', '')}" for exchange in found]
     assert {name: shown(text, API_KEY) for name, text in zip(FORMS, texts, strict=True) if shown(text, API_KEY)} == {}
     assert shown(caplog.text, API_KEY) == []
+
+
+def test_a_failures_reason_is_cleaned_whoever_worded_it(wire):
+    """Here a secret happens to be what the library says of a connection that is refused."""
+
+    async def reason(*secrets):
+        with refusing_address() as url:
+            transport = wire(Endpoint(url), Redactor(*secrets))
+            failure = await transport.post("/push", {}, b"{}", 5)
+            await transport.close()
+        return failure.reason
+
+    word = asyncio.run(reason()).split()[1]
+    assert word not in asyncio.run(reason(Secret(word)))
 
 
 def test_others_may_log_what_httpcore_does(caplog):

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import logging
+import sqlite3
 import traceback
+import zlib
+from contextlib import closing
 from urllib.parse import quote
 
 import pytest
@@ -53,7 +56,11 @@ def everything_about(error):
 
 
 def all_bytes(folder):
-    return b"\n".join(path.read_bytes() for path in folder.glob("ledger.db*") if path.is_file()).decode("latin-1")
+    """The ledger's files, and what is compressed in them."""
+    raw = b"\n".join(path.read_bytes() for path in folder.glob("ledger.db*") if path.is_file()).decode("latin-1")
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        kept = connection.execute("SELECT request, lines FROM evidence").fetchall()
+    return raw + "\n".join(zlib.decompress(cell).decode() for row in kept for cell in row)
 
 
 ECHO = [Answer(400), Answer(403), Answer(500), Answer(200), Answer(302), Truncated(status=400), Truncated(status=500)]
@@ -131,6 +138,16 @@ def test_a_key_in_the_headers_of_an_answer_is_shown_nowhere(tmp_path, logged):
     assert error.code == "redirected"
     found = everything_about(error) + "".join(logged) + all_bytes(tmp_path)
     assert shown(found, API_KEY) == []
+
+
+@pytest.mark.parametrize("said", ["p@ss-w4081", "p%40ss-w4081", "c2FyYTpwQHNzLXc0MDgx"])
+def test_a_proxys_password_is_shown_nowhere(tmp_path, logged, said):
+    """It is told that password with each request, and may say it back."""
+    with FaultServer([Answer(407, f"Who is {said}?".encode())]) as server:
+        proxy = server.url.replace("//", "//sara:p%40ss-w4081@")
+        error = make_project(tmp_path, "http://127.0.0.1:9", proxy=proxy).error()
+    assert "Who is ***?" in error.message or "it contains the proxy's password" in error.message
+    assert said not in everything_about(error) + "".join(logged) + all_bytes(tmp_path)
 
 
 def test_a_key_is_in_no_error_of_a_connection(tmp_path, logged):
