@@ -41,13 +41,15 @@ class Workers:
             process.wait()
         assert "Traceback" not in self.log.read_text(errors="replace"), self.log.read_text(errors="replace")[-4000:]
 
-    def start(self, count: int = 1, *options: str) -> None:
-        """Start some more."""
+    def start(self, count: int = 1, *options: str, folder: Path | None = None) -> None:
+        """Start some more, with the configuration of the project, or of another folder."""
         command = [COMMAND, "worker", "--concurrency", "4", "--lease", f"{int(self.lease)}s", *options]
         with self.log.open("ab") as log:
             for _ in range(count):
                 self.processes.append(
-                    subprocess.Popen(command, cwd=self.project.folder, env=environment(), stdout=log, stderr=log)
+                    subprocess.Popen(
+                        command, cwd=folder or self.project.folder, env=environment(), stdout=log, stderr=log
+                    )
                 )
 
     def kill(self, at: int) -> None:

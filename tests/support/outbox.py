@@ -11,6 +11,7 @@ from metrix_channels import AsyncNotifier
 from metrix_channels.ledger import Connection
 from metrix_channels.ledger.cluster import ClusterRunBook
 from metrix_channels.ledger.postgres import PostgresDatabase
+from metrix_channels.ledger.queued import Waiting
 from metrix_channels.notifier.queueing import Queueing
 from metrix_channels.worker.readiness import Readiness
 from support.postgres import execute
@@ -86,6 +87,10 @@ class OutboxWorker:
             self._before = {}
         execute(self.database.url, f"DELETE FROM procrastinate_jobs WHERE id = {job}")
         return True
+
+    async def waiting(self) -> list[Waiting]:
+        """Return whose messages wait."""
+        return await self._queueing.sends.waiting()
 
     def kill(self) -> None:
         """End it in the middle, as SIGKILL does, and let its lease run out."""
