@@ -61,6 +61,7 @@ class OutboxWorker:
         """Do what every worker does each two seconds."""
         await ClusterRunBook(self.database).sweep()
         await self._queueing.sends.sweep()
+        await self._queueing.sends.defer_missing()
 
     async def work(self, at: int | None = None, accident: Accident | None = None) -> bool:
         """Fetch one job that this worker can do, and do it.
