@@ -114,6 +114,32 @@ def test_the_sweep_makes_the_jobs_that_are_missing(outbox):
     assert execute(outbox.url, TODO) == [(message,)]
 
 
+def test_one_job_that_waits_is_enough(outbox):
+    """Whoever asks for another while it waits: two sweeps at one time, or a worker that gives the message back."""
+    message = outbox.enqueue()
+    worker = outbox.worker()
+    outbox.run(worker.sweep())
+    execute(outbox.url, f"SELECT metrix_channels.post('{message}', 0, 3)")
+    assert execute(outbox.url, TODO) == [(message,)]
+
+
+def test_a_message_takes_up_what_a_send_with_its_key_left_open(outbox):
+    """Its process died: nobody else might ever ask for the key again."""
+    worker = outbox.worker()
+    outbox.run(worker.sweep())
+    outbox.configure(batch_size=1)
+    answers = iter([Taken(), Taken(503, taken=False)])
+    outbox.server.script = lambda *_: next(answers)
+    with pytest.raises(Unreachable):
+        outbox.send(["u1", "u2"], key="k")
+    message = outbox.enqueue(["u1", "u2"], key="k")
+    assert execute(outbox.url, TODO) == [(message,)]
+    outbox.server.script = always(Taken())
+    outbox.run(worker.work())
+    assert {each.outcome for each in outbox.receipts(message)} == {Outcome.ACCEPTED}
+    assert outbox.server.account == {"u1": 1, "u2": 1}
+
+
 def test_a_frozen_worker_makes_no_request_between_its_lease_and_its_waking(outbox):
     """Not even with the intent written down: another may have drawn its conclusion from that."""
     outbox.configure(on_ambiguous="hold")
