@@ -39,7 +39,8 @@ async def fetch_jobs(url: str, concurrency: int, queues: Collection[str], share:
         share: sends a share of a run.
         post: sends a message.
     """
-    for library in ("procrastinate", "psycopg.pool"):
+    asyncio.get_running_loop().set_exception_handler(_say_of_lost_task)
+    for library in ("procrastinate", "psycopg"):
         # Each loss of the database would be a page of traceback; what it means is said here, in a line.
         logging.getLogger(library).setLevel(logging.CRITICAL)
     while True:
@@ -57,6 +58,12 @@ async def fetch_jobs(url: str, concurrency: int, queues: Collection[str], share:
         except (ProcrastinateException, psycopg.Error, OSError) as error:
             say(logging.WARNING, f"The job queue was lost, and is looked for again: {type(error).__name__}")
         await asyncio.sleep(_AGAIN)
+
+
+def _say_of_lost_task(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say in a line what asyncio would print as a traceback: the queue leaves tasks when it loses the database."""
+    error = context.get("exception")
+    say(logging.WARNING, f"{context['message']}: {type(error).__name__}" if error else context["message"])
 
 
 def _app(url: str, concurrency: int, share: Share, post: Post) -> App:
