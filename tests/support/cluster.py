@@ -41,13 +41,15 @@ class Workers:
             process.wait()
         assert "Traceback" not in self.log.read_text(errors="replace"), self.log.read_text(errors="replace")[-4000:]
 
-    def start(self, count: int = 1, *options: str) -> None:
-        """Start some more."""
+    def start(self, count: int = 1, *options: str, folder: Path | None = None) -> None:
+        """Start some more, with the configuration of the project, or of another folder."""
         command = [COMMAND, "worker", "--concurrency", "4", "--lease", f"{int(self.lease)}s", *options]
         with self.log.open("ab") as log:
             for _ in range(count):
                 self.processes.append(
-                    subprocess.Popen(command, cwd=self.project.folder, env=environment(), stdout=log, stderr=log)
+                    subprocess.Popen(
+                        command, cwd=folder or self.project.folder, env=environment(), stdout=log, stderr=log
+                    )
                 )
 
     def kill(self, at: int) -> None:
@@ -56,15 +58,13 @@ class Workers:
         process.kill()
         process.wait()
 
-    def terminate(self, at: int) -> float:
-        """Ask one to end; return how many seconds it took."""
+    def terminate(self, at: int) -> None:
+        """Ask one to end, and wait until it has."""
         process = self.processes.pop(at)
-        began = time.monotonic()
         process.terminate()
         status = process.wait(timeout=30)
         # One that has only just been started takes no work yet, and simply ends.
         assert status in (0, -signal.SIGTERM), (status, self.log.read_text()[-3000:])
-        return time.monotonic() - began
 
     def freeze(self, at: int, seconds: float) -> None:
         """Let one sleep as a machine does whose host is busy, and wake up as if nothing had been."""

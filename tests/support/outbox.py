@@ -11,6 +11,7 @@ from metrix_channels.config import ConfigFile
 from metrix_channels.ledger import Connection
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.sends.outbox import Waiting
 from metrix_channels.notifier.outbox import Queueing
 from metrix_channels.notifier.services import Services
 from metrix_channels.worker.readiness import Readiness
@@ -61,6 +62,7 @@ class OutboxWorker:
         """Do what every worker does each two seconds."""
         await ClusterRunBook(self.database).sweep()
         await self._queueing.sends.sweep()
+        await self._queueing.sends.defer_missing()
 
     async def work(self, at: int | None = None, accident: Accident | None = None) -> bool:
         """Fetch one job that this worker can do, and do it.
@@ -87,6 +89,10 @@ class OutboxWorker:
             self._before = {}
         execute(self.database.url, f"DELETE FROM procrastinate_jobs WHERE id = {job}")
         return True
+
+    async def waiting(self) -> list[Waiting]:
+        """Return whose messages wait."""
+        return await self._queueing.sends.waiting()
 
     def kill(self) -> None:
         """End it in the middle, as SIGKILL does, and let its lease run out."""

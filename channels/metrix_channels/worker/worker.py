@@ -32,6 +32,8 @@ from .readiness import OnProblem, Readiness
 P = ParamSpec("P")
 
 _SWEEP: Final = 2.0
+_IDLE: Final = 10.0
+"""The look for missing jobs takes no more of the time than one in so many, however many messages wait."""
 _LOOK: Final = 1.0
 _ORDERLY: Final = 0.9
 
@@ -192,11 +194,16 @@ class _Worker:
 
     async def _look_after(self, sends: QueuedSends) -> None:
         """Show that this is a worker, and sweep now and then."""
+        clock = asyncio.get_running_loop().time
+        again = 0.0
         while True:
             with contextlib.suppress(LedgerError):
                 await self._book.work_here()
                 await self._book.sweep()
                 await sends.sweep()
+                if (began := clock()) >= again:
+                    await sends.defer_missing()
+                    again = clock() + _IDLE * (clock() - began)
             await asyncio.sleep(min(_SWEEP, self._lease / 5))
 
 

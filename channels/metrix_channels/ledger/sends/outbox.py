@@ -139,12 +139,15 @@ class QueuedSends(SendBook):
         await self._database.transact(work)
 
     async def sweep(self) -> None:
-        """Free what was claimed by processes that are gone, and let workers look after what nobody does.
+        """Free what was claimed by processes that are gone, and let workers look after it.
 
         It follows the sweep of the runs, which finds out who is gone.
         """
         for send, owner in await self._database.transact(_left_behind):
             await self._database.transact(partial(_free, send=send, owner=owner))
+
+    async def defer_missing(self) -> None:
+        """Let workers look after the messages that nobody does: it takes longer the more messages wait."""
         await self._database.transact(defer_missing_posts)
 
     async def waiting(self) -> list[Waiting]:
