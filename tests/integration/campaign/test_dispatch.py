@@ -234,6 +234,17 @@ def test_a_refusal_after_a_doubt_is_unknown(project):
     assert (found["unknown"], found["rejected"], len(server.requests)) == (1, 0, 2)
 
 
+def test_who_may_have_it_twice_is_counted_once(project):
+    """However often the batch was repeated."""
+    answers = iter([Taken(500), Taken(500), Taken(0), Taken()])
+    with AccountingServer(lambda *_: next(answers)) as server:
+        project.configure(server.url, batch_size=3, concurrency=1)
+        project.audience(people(3, names=("سارا",)))
+        project.campaign()
+        found = run(project)
+    assert (found["accepted"], found["possible_duplicates"], found["requests"]) == (3, 3, 4)
+
+
 def test_repetitions_have_a_budget(project):
     """20, and a tenth of the first requests: also where each is taken, so that nothing looks like an outage."""
     seen = set()
