@@ -1,7 +1,10 @@
 """What a run does when Metrix, or the way to it, fails: at what cost, and in what state it is left."""
 
 import asyncio
+import json
+import sqlite3
 import time
+from contextlib import closing
 from threading import Timer
 
 import pytest
@@ -231,6 +234,17 @@ def test_a_refusal_after_a_doubt_is_unknown(project):
     assert (found["unknown"], found["rejected"], len(server.requests)) == (1, 0, 2)
 
 
+def test_who_may_have_it_twice_is_counted_once(project):
+    """However often the batch was repeated."""
+    answers = iter([Taken(500), Taken(500), Taken(0), Taken()])
+    with AccountingServer(lambda *_: next(answers)) as server:
+        project.configure(server.url, batch_size=3, concurrency=1)
+        project.audience(people(3, names=("سارا",)))
+        project.campaign()
+        found = run(project)
+    assert (found["accepted"], found["possible_duplicates"], found["requests"]) == (3, 3, 4)
+
+
 def test_repetitions_have_a_budget(project):
     """20, and a tenth of the first requests: also where each is taken, so that nothing looks like an outage."""
     seen = set()
@@ -273,13 +287,30 @@ def test_the_parts_of_a_batch_are_sent_once(project):
     def divided(recipients, _message, _body):
         return next(tries, Taken()) if "u5" in recipients else Taken()
 
-    with AccountingServer(divided) as server:
+    with AccountingServer(divided, seconds=0.02) as server:
         project.configure(server.url, batch_size=500, concurrency=8)
-        project.audience(people(18_000, names=("سارا",)))
+        project.audience(people(40_000, names=("سارا",)))
         project.campaign()
         found = run(project)
-    assert (found["state"], found["accepted"], found["possible_duplicates"]) == ("finished", 18_000, 0)
+    assert (found["state"], found["accepted"], found["possible_duplicates"]) == ("finished", 40_000, 0)
     assert server.twice == set()
+    [(tally,)] = looked_up(project, "SELECT tally FROM tallies")
+    assert json.loads(tally)["sending"] == 0
+
+
+def looked_up(project, sql):
+    with closing(sqlite3.connect(project.folder / "metrix-channels.db")) as ledger:
+        return ledger.execute(sql).fetchall()
+
+
+def test_of_a_long_answer_the_beginning_is_kept(project):
+    """A page that a proxy answers to every request would fill the disk."""
+    with AccountingServer(always(Taken(400, taken=False, body=b"why" * 10_000))) as server:
+        project.configure(server.url, batch_size=1, concurrency=1)
+        project.audience(people(1))
+        project.campaign()
+        run(project)
+    assert looked_up(project, "SELECT substr(answer, 1, 3), length(answer) FROM troubles") == [("why", 2_000)]
 
 
 def test_too_many_failures_halt_it(project):

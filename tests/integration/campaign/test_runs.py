@@ -90,9 +90,12 @@ def test_what_is_not_pinned_may_change(halted):
     project, server = halted
     (project.folder / "optout.csv").write_text("customUserId\nu3\n")
     project.campaign(context={"discount": 30}, limits={"rate": "500/s"}, on_ambiguous="hold", suppress=["optout.csv"])
+    with project.notifier() as notifier:
+        before = notifier.campaigns.status("offer").requests
     found = run(project)
     assert (found["state"], found["accepted"], found["skipped"]) == ("finished", 19, {"suppressed": 1})
     assert server.account["u3"] == 0
+    assert found["requests"] == before + len(server.requests)
 
 
 def test_a_finished_campaign_does_not_run_again(project):

@@ -155,3 +155,36 @@ def test_the_ledger_does_not_name_the_users(ledger):
     [(user,)] = ledger.execute('SELECT "user" FROM event_times')
     assert b"user-42" not in user
     assert len(user) == 16
+
+
+def test_processes_that_ask_at_once_are_given_different_times(ledger):
+    """Of two equal ones Metrix would drop an event, behind a 200."""
+
+    async def asked():
+        databases = [ledger.open() for _ in range(2)]
+        books = [EventTimes(database, AHEAD) for database in databases]
+        await books[0].take([Wanted("b", [None])])
+        taken = await asyncio.gather(*(book.take([Wanted("a", [None] * 5)]) for book in books * 10))
+        for database in databases:
+            await database.close()
+        return [moment for [moments] in taken for moment in moments]
+
+    given = asyncio.run(asked())
+    assert len(set(given)) == len(given) == 100
+
+
+def test_a_doubt_is_written_down_at_once(ledger):
+    """And a time that is free again, for others to use; what Metrix has comes with whatever is written next."""
+
+    def owners():
+        return [owner for (owner,) in ledger.execute("SELECT owner FROM event_times ORDER BY time")]
+
+    async def steps(times):
+        [moments] = await times.take([Wanted("a", [OLD, OLD + 1, OLD + 2])])
+        taken, doubtful, freed = (("a", moment) for moment in moments)
+        await times.settle([taken], [], [])
+        assert None not in owners()
+        await times.settle([], [doubtful], [freed])
+        assert owners() == [None, ""]
+
+    run(ledger, steps)

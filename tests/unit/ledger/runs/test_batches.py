@@ -34,6 +34,12 @@ def test_a_mark_comes_back_as_it_was(state, flags, attempts, status, at):
     assert {after[0].state, after[2].state} == {BatchState.PENDING}
 
 
+def test_the_parts_of_a_batch_that_was_tried_for_ever_can_be_kept():
+    """They begin with its attempts, of which a mark holds no more than 255."""
+    [batch] = parcel(1, new_marks(1, flags=DOUBT, attempts=300)).batches
+    assert (batch.state, batch.flags, batch.attempts) == (BatchState.PENDING, DOUBT, 255)
+
+
 def test_a_parcel_is_open_until_each_batch_has_an_outcome():
     """Being sent is none."""
     one = parcel(2)

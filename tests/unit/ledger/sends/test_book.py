@@ -8,12 +8,14 @@ import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from attrs import evolve
 
 from metrix_channels.errors import LedgerError, problem
 from metrix_channels.ledger import Busy, Claimed, Entry, Finished, SendBook
 from metrix_channels.outcomes import Outcome, Receipt
+from support.command_line import wait_until
 from support.ledgers import WITH_SUPPORT, Ledger
 
 NOW = datetime(2026, 3, 20, 6, 30, tzinfo=UTC)
@@ -54,6 +56,49 @@ def test_of_two_calls_one_sends_and_the_other_waits_for_its_receipt(ledger):
             assert await mine.claim(entry("s3")) == Busy()
             await mine.finish("s1", [receipt()])
             assert await theirs.claim(entry("s2")) == Finished((receipt(),))
+
+    asyncio.run(run())
+
+
+def test_of_many_calls_at_once_one_may_send(ledger):
+    """None of the others is told of an error: each waits for that one's receipt."""
+
+    async def run():
+        async with opened(ledger) as mine, opened(ledger) as theirs:
+            await mine.check_writable()
+            await theirs.check_writable()
+            calls = [
+                book.claim(entry(f"s{at}{number}")) for at in range(8) for number, book in enumerate((mine, theirs))
+            ]
+            found = await asyncio.gather(*calls)
+            assert sum(isinstance(each, Claimed) for each in found) == 1
+            assert found.count(Busy()) == len(found) - 1
+
+    asyncio.run(run())
+
+
+def test_who_takes_a_send_up_sees_the_last_word_of_its_owner(postgres_url):
+    """The owner, taken for dead, writes its outcome at that moment: its receipt stands, and nothing is sent again."""
+    ledger = Ledger(postgres_url)
+    row = "state, owner, receipts, checksum"
+
+    async def run():
+        async with opened(ledger) as mine, opened(ledger) as theirs:
+            await mine.claim(entry("s1"))
+            [left_open] = ledger.execute(f"SELECT {row} FROM sends")
+            await mine.finish("s1", [receipt()])
+            [settled] = ledger.execute(f"SELECT {row} FROM sends")
+            ledger.take_everybody_for_dead()
+            set_to = f"UPDATE metrix_channels.sends SET ({row}) = (%s, %s, %s, %s)"
+            with psycopg.connect(postgres_url, autocommit=True) as owner, psycopg.connect(postgres_url) as look:
+                owner.execute(set_to, left_open)
+                with owner.transaction():
+                    owner.execute("SELECT pg_advisory_xact_lock(hashtextextended('metrix_channels send s1', 0))")
+                    takes_up = asyncio.create_task(theirs.claim(entry("s2")))
+                    waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                    await asyncio.to_thread(wait_until, lambda: takes_up.done() or look.execute(waiting).fetchall())
+                    owner.execute(set_to, settled)
+                assert await takes_up == Finished((receipt(),))
 
     asyncio.run(run())
 
@@ -356,7 +401,7 @@ def test_a_rate_is_shared_by_all_processes(ledger):
     assert mine == pytest.approx([mine[0] + 0.5 * place for place in range(4)], abs=0.2)
 
 
-@pytest.mark.parametrize(("rate", "patience", "places"), [(1 / 3600, 60, 1), (1 / 60, 90, 2), (10, 2, 21)])
+@pytest.mark.parametrize(("rate", "patience", "places"), [(1 / 3600, 60, 1), (1 / 60, 90, 2), (1 / 10, 200, 21)])
 def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, places, ledger):
     """However slow the rate, nobody goes early, and those who give up take nobody's place."""
     waits = paced(ledger, rate, places + 20, patience)
