@@ -4,8 +4,8 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-
 from metrix_channels.campaign.writer import Writer
+
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import Batch, Changes, Committed, Hold, Parcel, Tally
 
