@@ -221,16 +221,19 @@ def without(parcel: Parcel, tally: Tally, barred: Bar, at: int) -> tuple[list[Dr
     return drafts, skips
 
 
+def draft_of(batch: Batch, parts: Sequence[Sequence[str]]) -> Draft:
+    """Return the shard of the batches that a batch is replaced by, which inherit its attempts and its doubt."""
+    text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
+    return Draft(text, len(parts), batch.parcel.canary, batch.flags, batch.attempts)
+
+
 def _replace(batch: Batch, tally: Tally, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
     if batch.state is BatchState.SENDING:
         tally.sending -= 1
     tally.batches += len(parts) - 1
     batch.state, batch.at = BatchState.REPLACED, at
     batch.save()
-    if not parts:
-        return None
-    text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
-    return Draft(text, len(parts), batch.parcel.canary, batch.flags, batch.attempts)
+    return draft_of(batch, parts) if parts else None
 
 
 def _move(batch: Batch, state: BatchState, tally: Tally, at: int | None) -> None:

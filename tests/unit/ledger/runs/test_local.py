@@ -20,10 +20,10 @@ from metrix_channels.ledger import (
     SoleRunBook,
     Tally,
     cancelled,
-    draft_of,
     open_parcels,
 )
 from metrix_channels.ledger.purge import _forget_run
+from metrix_channels.ledger.runs.transitions import draft_of
 
 PEOPLE = 4
 

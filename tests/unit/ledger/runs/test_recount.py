@@ -17,10 +17,10 @@ from metrix_channels.ledger import (
     SoleRunBook,
     Tally,
     check_ledger,
-    draft_of,
 )
 from metrix_channels.ledger.checksums import checksum
 from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.runs.transitions import draft_of
 
 PEOPLE = 3
 

@@ -4,10 +4,10 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from metrix_channels.campaign.writer import Writer
 
+from metrix_channels.campaign.dispatch.group_commit import Writer
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import Batch, Changes, Committed, Hold, Parcel, Tally
+from metrix_channels.ledger import Changes, Committed, Hold, Parcel, Tally
 
 
 class Disk(Hold):
