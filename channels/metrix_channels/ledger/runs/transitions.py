@@ -109,8 +109,8 @@ def split(batch: Batch, tally: Tally, parts: Sequence[Sequence[str]], at: int) -
         The shard of the new batches, which inherit attempts and doubt; None without any part.
     """
     _require(batch, BatchState.PENDING, BatchState.SENDING)
-    if sum(len(part) for part in parts) != len(batch.recipients):
-        raise ValueError("The parts of a batch hold other recipients than the batch.")
+    if not all(parts) or sum(len(part) for part in parts) != len(batch.recipients):
+        raise ValueError("The parts of a batch hold its recipients, and each part holds some.")
     return _replace(batch, tally, parts, at)
 
 
