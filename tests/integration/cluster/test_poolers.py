@@ -160,10 +160,10 @@ def test_so_is_one_that_keeps_nothing_at_all(project, behind):
     assert (result.status, result.document["error"]["code"]) == (2, "ledger_pooled")
 
 
-@pytest.mark.parametrize("others", [1, 3])
-def test_it_is_refused_under_load_too(others, behind, project):
-    """Other programs take and give back the same server connections all the time."""
-    url = behind(pool_mode="transaction", default_pool_size=2)
+@pytest.mark.parametrize(("others", "size", "in_turn"), [(1, 2, 0), (3, 2, 0), (1, 2, 1), (2, 8, 1)])
+def test_it_is_refused_under_load_too(others, size, in_turn, behind, project):
+    """Other programs take and give back the same server connections all the time, the last one first or in turn."""
+    url = behind(pool_mode="transaction", default_pool_size=size, server_round_robin=in_turn)
     ends = threading.Event()
 
     def load():
@@ -175,7 +175,7 @@ def test_it_is_refused_under_load_too(others, behind, project):
     for thread in threads:
         thread.start()
     try:
-        for _ in range(5):
+        for _ in range(20):
             with project.notifier() as notifier, pytest.raises(LedgerError) as caught:
                 notifier.campaigns.status("offer")
             assert caught.value.code == "ledger_pooled"

@@ -45,7 +45,7 @@ SETTINGS: Final = (
 """Of each session."""
 _MARK: Final = "metrix_channels.session"
 _READ: Final = f"SELECT current_setting('{_MARK}', true)"
-_ROUNDS: Final = 10
+_ROUNDS: Final = 8
 _ASKED_AFTER: Final = 1.0
 
 
@@ -144,41 +144,68 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
 def _require_sessions(connection: psycopg.Connection[Any], url: str) -> None:
     """Refuse a pooler that gives each transaction another server connection.
 
-    A mark is set in the session. A second connection then begins transactions, between which the first is asked: with
-    sessions each has its own server connection; without, the second is given the first one's, or the first another.
-    Where no server connection is free for the second, it waits: if the first is answered meanwhile, it has one of its
-    own. What is not noticed: a pooler that passes on the server's own process number and never moves while this looks.
+    Two connections set a mark each in their session, and take turns: what one has given back, the other would be given.
+    With sessions each finds its own mark always. Where no server connection is free for the second, it waits: if the
+    first is answered meanwhile, it has one of its own. What is not noticed: a pooler that passes on the server's own
+    process number, and one that never moves while this looks.
     """
-    mark = uuid.uuid4().hex
-    connection.execute("SELECT set_config(%s, %s, false)", (_MARK, mark))
     is_served, keeps = threading.Event(), threading.Event()
+    first = _Marked(connection)
 
     def still_waits() -> bool:
         try:
-            answered = _read(connection)
+            answered = first.is_whole()
         except psycopg.Error:
             return True
-        if answered == mark and not is_served.is_set():
+        if answered and not is_served.is_set():
             keeps.set()
         return keeps.is_set()
 
     with contextlib.closing(open_connection(url)) as other:
         try:
             with served_within(other, _ASKED_AFTER, still_waits):
-                for _ in range(_ROUNDS):
-                    other.execute("BEGIN")
-                    is_served.set()
-                    if _read(other) == mark or _read(connection) != mark:
-                        raise pooled(url)
-                    other.execute("ROLLBACK")
+                second = _Marked(other)
+                is_served.set()
+                if not all(_take_turns(first, second) for _ in range(_ROUNDS)):
+                    raise pooled(url)
         except NotServed:
             if not keeps.is_set():
                 raise
 
 
-def _read(connection: psycopg.Connection[Any]) -> object:
-    [(found,)] = connection.execute(_READ, prepare=False).fetchall()
-    return found
+class _Marked:
+    """A connection with a mark in its session."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._mark = uuid.uuid4().hex
+        connection.execute("SELECT set_config(%s, %s, false)", (_MARK, self._mark), prepare=False)
+
+    def is_whole(self) -> bool:
+        """Tell whether the mark is still there."""
+        [(found,)] = self._connection.execute(_READ, prepare=False).fetchall()
+        return bool(found == self._mark)
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep a server connection for a transaction."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                self._connection.execute("ROLLBACK")
+
+
+def _take_turns(first: _Marked, second: _Marked) -> bool:
+    """Let each keep a server connection while the other is asked, and ask each twice; tell whether both are whole."""
+    for one, other in ((first, second), (second, first)):
+        with one.holding():
+            if not (one.is_whole() and other.is_whole()):
+                return False
+        if not (other.is_whole() and other.is_whole()):
+            return False
+    return True
 
 
 def _spelled(version: int) -> str:

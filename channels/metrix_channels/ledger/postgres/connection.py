@@ -134,10 +134,8 @@ class PostgresDatabase(Database):
                 await self.transact(lambda _: None)
         finally:
             self._deferred.clear()
-            if self._threads is not None:
-                self._threads.shutdown(wait=False)
-                self._threads = None
-            await asyncio.get_running_loop().run_in_executor(None, self._close)
+            threads, self._threads = self._threads, None
+            await asyncio.get_running_loop().run_in_executor(None, self._close, threads)
 
     def connect(self) -> psycopg.Connection[Any]:
         """Open a connection of its own, outside of any transaction.
@@ -273,7 +271,9 @@ class PostgresDatabase(Database):
     def _has_room(self) -> bool:
         return bool(self._idle) or self._in_use < self.connections
 
-    def _close(self) -> None:
+    def _close(self, threads: ThreadPoolExecutor | None) -> None:
+        if threads is not None:
+            threads.shutdown(wait=True)  # what nobody waits for any more ends first, and gives its connection back
         with self._lock:
             lease, self._lease = self._lease, None
         if lease is not None:
