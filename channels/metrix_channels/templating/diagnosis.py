@@ -95,11 +95,10 @@ def _undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> T
 
 
 def _near(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like `name`; not of long ones, nor of many, which would take long."""
+    """Return the known name that is most like `name`; not for a long one, nor of many, which would take long."""
     if len(name) > _LONGEST_NAME:
         return None
-    names = islice((each for each in known if len(each) <= _LONGEST_NAME), _MOST_NAMES)
-    return next(iter(get_close_matches(name, names, 1)), None)
+    return next(iter(get_close_matches(name, islice(known, _MOST_NAMES), 1)), None)
 
 
 def _refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateError:

@@ -88,6 +88,12 @@ def test_ordinary_templates_render_here() -> None:
     ).cost.allows(ORDINARY // 4)
 
 
+def test_a_block_in_a_loop_does_not_see_its_item() -> None:
+    """There the name of the item is a value of the context, and may be long in every round."""
+    assert program("{% for t in l %}{{ t|upper }}{% endfor %}").cost.allows(40_000)
+    assert not program("{% for t in l %}{% block b %}{{ t|upper }}{% endblock %}{% endfor %}").cost.allows(40_000)
+
+
 def test_more_values_never_cost_less() -> None:
     """What is asked about sizes in any order is answered alike."""
     text = "{% for x in l %}{{ t|title }}{% endfor %}"
