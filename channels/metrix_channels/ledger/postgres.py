@@ -19,13 +19,14 @@ from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from ..errors import LedgerError
-from ..redact import Redactor, Secret
+from ..redact import Redactor
 from .database import Connection, Cursor, Database, Work
 from .leases import LEASE_SECONDS, Lease
 from .postgres_schema import SCHEMA, prepare_schema
+from .postgres_url import AMBIGUOUS_REMEDY, is_ambiguous, label_of, secrets_of
 
 T = TypeVar("T")
 
@@ -33,10 +34,6 @@ PATIENCE: Final = 20.0
 """Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
 _REMEDY: Final = (
     "See whether the database runs and has room, and check host, port, name, role and password under `ledger`."
-)
-_REMEDY_URL: Final = (
-    "Under `ledger`, write these signs of the user name and the password in percent-encoding: @ as %40, / as %2F,"
-    " : as %3A, ? as %3F, # as %23, % as %25."
 )
 _CONNECTIONS: Final = 4
 _PAUSE: Final = 0.1
@@ -269,8 +266,8 @@ class PostgresDatabase(Database):
         locked = isinstance(error, psycopg.errors.QueryCanceled)
         code = "ledger_locked" if locked else "ledger_unavailable"
         remedy = None if code == "ledger_locked" else _REMEDY
-        if _is_ambiguous(self.url):
-            said, remedy = "its URL cannot be read.", _REMEDY_URL
+        if is_ambiguous(self.url):
+            said, remedy = "its URL cannot be read.", AMBIGUOUS_REMEDY
         else:
             # Not the rest of what the database says: it quotes rows, whose values may be sensitive.
             whole = " ".join((error.diag.message_primary or str(error)).split())
@@ -390,34 +387,6 @@ class _Session:
             with contextlib.suppress(psycopg.Error):
                 self._connection.execute("DELETE FROM commits WHERE connection = %s", (self._name,))
             self._connection.close()
-
-
-def label_of(url: str) -> str:
-    """Return what may be shown of a database's URL: host and name."""
-    if _is_ambiguous(url):
-        return "postgresql"
-    known = conninfo_to_dict(url)
-    return f"postgresql://{known.get('host') or ''}/{known.get('dbname') or ''}"
-
-
-def secrets_of(url: str) -> list[Secret]:
-    """Return what of a database's URL may not be shown."""
-    known = conninfo_to_dict(url)
-    return [
-        Secret(str(known[name]), "the database's password") for name in ("password", "sslpassword") if name in known
-    ]
-
-
-def _is_ambiguous(url: str) -> bool:
-    """Tell whether libpq may take a piece of the password for a host or a name.
-
-    It does where `@` or `/` stands in the password as it is: then nothing that it says can be shown.
-    """
-    try:
-        known = conninfo_to_dict(url)
-    except psycopg.Error:
-        return True
-    return any("@" in str(known.get(name, "")) for name in ("host", "port", "dbname"))
 
 
 def _say_only(error: BaseException, said: str) -> None:
