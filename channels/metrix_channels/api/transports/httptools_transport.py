@@ -199,7 +199,6 @@ class _Connection(asyncio.Protocol):
             self._end()
         except httptools.HttpParserError as error:
             self.answer.trouble = f"the answer is no HTTP ({error})"
-            self.may_be_kept = False
             self._end()
         if not self.answer.has_head and self._head_size > _LONGEST_HEAD:
             self.answer.trouble = "the answer's head has no end"

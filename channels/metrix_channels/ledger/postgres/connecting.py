@@ -18,7 +18,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from ...errors import LedgerError
-from .errors import NO_ANSWER, filled, label_of, pooled
+from .errors import NO_ANSWER, filled, pooled
+from .url import label_of
 
 SCHEMA: Final = "metrix_channels"
 """Where the ledger's tables lie, beside whatever else is in the database."""

@@ -21,10 +21,11 @@ from ...errors import LedgerError
 from ...logs import say
 from ..database import Connection, Database, Work
 from .connecting import SETTINGS, open_connection, require_fit, served_within
-from .errors import explained, label_of, passes
+from .errors import explained, passes
 from .liveness import LEASE_SECONDS, Lease
 from .schema import prepare_schema
 from .sessions import Again, Session
+from .url import label_of
 
 T = TypeVar("T")
 

@@ -13,7 +13,8 @@ from attrs import frozen
 from psycopg.conninfo import conninfo_to_dict
 
 from ...errors import LedgerError
-from ...redact import Redactor, Secret
+from ...redact import Redactor
+from .url import is_ambiguous, label_of, secrets_of
 
 NO_ANSWER: Final = "no server connection became free"
 """How the error begins that a connection gets which was accepted and is not served."""
@@ -265,7 +266,7 @@ def explained(error: psycopg.Error, url: str) -> LedgerError:
     """Return what an error means for the ledger at a URL; nothing of the URL's password is in it."""
     rule = rule_of(error)
     code, remedy = (rule.code, rule.remedy) if rule is not None else ("ledger_unavailable", _OTHERWISE)
-    if _is_ambiguous(url):
+    if is_ambiguous(url):
         said, remedy = "its URL cannot be read.", _URL.format()
     else:
         redactor = Redactor(*secrets_of(url))
@@ -285,34 +286,6 @@ def filled(remedy: str, url: str) -> str:
     known = _known(url)
     quoted = {name: '"' + known.get(name, "").replace('"', '""') + '"' for name in ("user", "dbname")}
     return remedy.format(role=quoted["user"], database=quoted["dbname"], host=known.get("host", ""))
-
-
-def label_of(url: str) -> str:
-    """Return what may be shown of a database's URL: host and name."""
-    if _is_ambiguous(url):
-        return "postgresql"
-    known = conninfo_to_dict(url)
-    return f"postgresql://{known.get('host') or ''}/{known.get('dbname') or ''}"
-
-
-def secrets_of(url: str) -> list[Secret]:
-    """Return what of a database's URL may not be shown."""
-    known = conninfo_to_dict(url)
-    return [
-        Secret(str(known[name]), "the database's password") for name in ("password", "sslpassword") if name in known
-    ]
-
-
-def _is_ambiguous(url: str) -> bool:
-    """Tell whether libpq may take a piece of the password for a host or a name.
-
-    It does where `@` or `/` stands in the password as it is: then nothing that it says can be shown.
-    """
-    try:
-        known = conninfo_to_dict(url)
-    except psycopg.Error:
-        return True
-    return any("@" in str(known.get(name, "")) for name in ("host", "port", "dbname"))
 
 
 def _known(url: str) -> dict[str, str]:

@@ -10,7 +10,8 @@ from procrastinate.schema import SchemaManager, migrations_path
 
 from ...errors import LedgerError
 from .connecting import SCHEMA
-from .errors import filled, label_of
+from .errors import filled
+from .url import label_of
 
 VERSION: Final = 1
 
