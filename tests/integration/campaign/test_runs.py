@@ -290,6 +290,21 @@ def test_caps_count_over_all_campaigns(project):
     assert max(server.account.values()) == 2
 
 
+def test_a_cap_counts_whom_a_campaign_may_have_reached(project):
+    """Unknown is not nobody."""
+    with AccountingServer(always(Taken(500))) as server:
+        project.configure(server.url)
+        project.audience(people(2))
+        project.campaign("one", on_ambiguous="hold")
+        assert run(project, "one")["unknown"] == 2
+        server.script = always(Taken())
+        project.audience(people(3))
+        project.campaign("two", limits={"per_recipient": "1/24h"})
+        found = run(project, "two")
+    assert (found["accepted"], found["skipped"]) == (1, {"capped": 2})
+    assert server.twice == set()
+
+
 def test_caps_hold_between_campaigns_that_run_together(project):
     """Of two at once, nobody gets more than the cap allows."""
     with AccountingServer(seconds=0.01) as server:
