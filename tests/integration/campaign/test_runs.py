@@ -291,7 +291,7 @@ def test_caps_count_over_all_campaigns(project):
 
 
 def test_a_cap_counts_whom_a_campaign_may_have_reached(project):
-    """Unknown is not nobody."""
+    """Unknown is not nobody; whoever is on a list, too, is skipped for that, the first reason that holds."""
     with AccountingServer(always(Taken(500))) as server:
         project.configure(server.url)
         project.audience(people(2))
@@ -299,10 +299,19 @@ def test_a_cap_counts_whom_a_campaign_may_have_reached(project):
         assert run(project, "one")["unknown"] == 2
         server.script = always(Taken())
         project.audience(people(3))
-        project.campaign("two", limits={"per_recipient": "1/24h"})
+        (project.folder / "optout.csv").write_text("customUserId\nu1\n")
+        project.campaign("two", limits={"per_recipient": "1/24h"}, suppress=["optout.csv"])
         found = run(project, "two")
-    assert (found["accepted"], found["skipped"]) == (1, {"capped": 2})
+    assert (found["accepted"], found["skipped"]) == (1, {"capped": 1, "suppressed": 1})
     assert server.twice == set()
+
+
+def test_a_campaign_that_may_go_on_cannot_be_excepted(halted):
+    """Whom it will reach is not known yet: refused, and nobody is sent anything."""
+    project, server = halted
+    project.campaign("rest", audience={"file": "audience.csv", "except": ["offer"]})
+    error = refusal(project, "rest")
+    assert (error.code, "'offer'" in error.message, server.requests) == ("run_unfinished", True, [])
 
 
 def test_caps_hold_between_campaigns_that_run_together(project):
