@@ -12,6 +12,7 @@ import pytest
 from metrix_channels import CampaignError
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import balance, document, people, started, under_way
+from support.command_line import wait_until
 
 
 def run(project, campaign="offer", **options):
@@ -261,6 +262,30 @@ def test_too_late_is_refused(project):
     project.campaign(schedule={"at": "2026-03-20T10:00:00+03:30", "max_lateness": "30m"})
     error = refusal(project)
     assert (error.code, error.exit_status) == ("schedule_missed", 3)
+
+
+def test_too_late_is_refused_also_when_a_run_is_taken_up_that_never_began(project):
+    """A run that was stopped while it waited must not fire days later."""
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience(people(3))
+        project.campaign(schedule={"at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()})
+        with started(project, "run", "offer.yaml", "--yes") as process:
+            wait_until(lambda: project.run("status", "offer").document.get("state") == "waiting", 60)
+            process.send_signal(signal.SIGTERM)
+            status, left = document(process)
+        assert (status, left["state"]) == (4, "interrupted")
+        project.campaign(schedule={"at": (datetime.now(UTC) - timedelta(hours=2)).isoformat(), "max_lateness": "30m"})
+        assert refusal(project).code == "schedule_missed"
+    assert server.requests == []
+
+
+def test_a_run_that_began_in_time_goes_on_at_any_time(halted):
+    """The schedule is of the first request."""
+    project, _ = halted
+    late = {"at": (datetime.now(UTC) - timedelta(hours=2)).isoformat(), "max_lateness": "30m"}
+    project.campaign(context={"discount": 30}, schedule=late)
+    assert run(project)["accepted"] == 20
 
 
 def test_quiet_hours_are_kept(project):
