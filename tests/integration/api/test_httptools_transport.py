@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import os
+import warnings
 
 import pytest
 
@@ -47,6 +49,18 @@ def test_it_works_in_a_forked_child():
             finally:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_it_goes_on_in_another_event_loop():
+    """Connections end with the loop that opened them: the next one opens its own."""
+    with FaultServer() as server, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of connections that no loop can close any more
+        transport = HttptoolsTransport(Endpoint(server.url), REDACTOR)
+        found = [asyncio.run(transport.post("/push", {}, b"{}", 2)) for _ in range(2)]
+        del transport
+        gc.collect()
+    assert [reply.status for reply in found] == [200, 200]
+    assert [request.connection for request in server.requests] == [1, 2]
 
 
 def test_many_at_once_share_as_many_connections():

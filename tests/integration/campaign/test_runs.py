@@ -12,6 +12,7 @@ import pytest
 from metrix_channels import CampaignError
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import balance, document, people, started, under_way
+from support.command_line import wait_until
 
 
 def run(project, campaign="offer", **options):
@@ -290,6 +291,30 @@ def test_too_late_is_refused(project):
     assert (error.code, error.exit_status) == ("schedule_missed", 3)
 
 
+def test_too_late_is_refused_also_when_a_run_is_taken_up_that_never_began(project):
+    """A run that was stopped while it waited must not fire days later."""
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience(people(3))
+        project.campaign(schedule={"at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()})
+        with started(project, "run", "offer.yaml", "--yes") as process:
+            wait_until(lambda: project.run("status", "offer").document.get("state") == "waiting", 60)
+            process.send_signal(signal.SIGTERM)
+            status, left = document(process)
+        assert (status, left["state"]) == (4, "interrupted")
+        project.campaign(schedule={"at": (datetime.now(UTC) - timedelta(hours=2)).isoformat(), "max_lateness": "30m"})
+        assert refusal(project).code == "schedule_missed"
+    assert server.requests == []
+
+
+def test_a_run_that_began_in_time_goes_on_at_any_time(halted):
+    """The schedule is of the first request."""
+    project, _ = halted
+    late = {"at": (datetime.now(UTC) - timedelta(hours=2)).isoformat(), "max_lateness": "30m"}
+    project.campaign(context={"discount": 30}, schedule=late)
+    assert run(project)["accepted"] == 20
+
+
 def test_quiet_hours_are_kept(project):
     """No request begins within them; the run waits, and can be stopped."""
     now = datetime.now(UTC)
@@ -315,6 +340,30 @@ def test_caps_count_over_all_campaigns(project):
         found = run(project, "three")
     assert (found["accepted"], found["skipped"]) == (2, {"capped": 6})
     assert max(server.account.values()) == 2
+
+
+def test_a_cap_counts_whom_a_campaign_may_have_reached(project):
+    """Unknown is not nobody; whoever is on a list, too, is skipped for that, the first reason that holds."""
+    with AccountingServer(always(Taken(500))) as server:
+        project.configure(server.url)
+        project.audience(people(2))
+        project.campaign("one", on_ambiguous="hold")
+        assert run(project, "one")["unknown"] == 2
+        server.script = always(Taken())
+        project.audience(people(3))
+        (project.folder / "optout.csv").write_text("customUserId\nu1\n")
+        project.campaign("two", limits={"per_recipient": "1/24h"}, suppress=["optout.csv"])
+        found = run(project, "two")
+    assert (found["accepted"], found["skipped"]) == (1, {"capped": 1, "suppressed": 1})
+    assert server.twice == set()
+
+
+def test_a_campaign_that_may_go_on_cannot_be_excepted(halted):
+    """Whom it will reach is not known yet: refused, and nobody is sent anything."""
+    project, server = halted
+    project.campaign("rest", audience={"file": "audience.csv", "except": ["offer"]})
+    error = refusal(project, "rest")
+    assert (error.code, "'offer'" in error.message, server.requests) == ("run_unfinished", True, [])
 
 
 def test_caps_hold_between_campaigns_that_run_together(project):

@@ -113,6 +113,15 @@ def test_headers_allow_nothing_from_elsewhere(client):
         assert "unsafe" not in policy
 
 
+def test_a_mail_in_its_frame_can_do_nothing(client):
+    """Whatever its HTML says: no script runs, no form is sent, nothing is loaded from elsewhere."""
+    for path in ("/mails/offer/sms", "/mails/nope/sms"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert policy.startswith("sandbox; default-src 'none';")
+        assert "form-action 'none'" in policy
+        assert "script" not in policy
+
+
 def test_a_campaign_is_shown_whole(client):
     """Outcomes, what went wrong with its remedy, unknowns with what to do, plan and journal; hostile names as text."""
     page = client.get("/campaigns/offer").text
@@ -203,6 +212,7 @@ def test_an_order_that_cannot_be_carried_out_says_why(project):
         with dashboard_of(project) as client:
             origin = {"Origin": base_of(client.link)}
             form = {"key": key_of(client.get("/campaigns/halts").text), "what": "resume", "name": "halts"}
+            assert client.post("/orders", data=form).status_code == 403  # no browser leaves the origin out
             answer = client.post("/orders", data=form, headers=origin)
             assert answer.url.path == "/campaigns/halts"
             assert "run_pinned" in answer.text

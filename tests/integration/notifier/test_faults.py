@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from metrix_channels.errors import (
+    ChannelUnverified,
     CredentialsRefused,
     DeliveryError,
     OutcomeUnknown,
@@ -37,6 +38,20 @@ def test_a_busy_metrix_is_asked_again(tmp_path):
     assert not receipt.possible_duplicate
     assert len(server.requests) == 3
     assert len({request.body for request in server.requests}) == 1
+
+
+def test_a_verification_that_is_withdrawn_between_attempts_ends_the_send(tmp_path):
+    """The file is looked at again before each of them: nothing more leaves through the channel."""
+
+    def busy(request):
+        project.config.write_text(project.config.read_text().replace('"verified": true', '"verified": false'))
+        return Answer(503)
+
+    with FaultServer(busy) as server:
+        project = make_project(tmp_path, server.url)
+        error = project.error()
+    assert isinstance(error, ChannelUnverified)
+    assert (error.code, error.receipt.outcome, len(server.requests)) == ("channel_unverified", "not_sent", 1)
 
 
 @pytest.mark.parametrize("status", [401, 403])
