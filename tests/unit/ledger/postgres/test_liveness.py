@@ -34,7 +34,7 @@ class Moved(datetime.datetime):
 datetime.datetime = Moved
 
 import asyncio, json
-from metrix_channels.ledger.cluster import ClusterRunBook
+from metrix_channels.ledger.runs.distributed import ClusterRunBook
 from metrix_channels.ledger.postgres import PostgresDatabase
 
 async def run():

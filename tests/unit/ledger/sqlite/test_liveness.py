@@ -16,7 +16,7 @@ from metrix_channels.ledger.sqlite.liveness import Owner, is_same_file
 REGISTER = """
 import os, sys
 from pathlib import Path
-from metrix_channels.ledger.owners import Owner
+from metrix_channels.ledger.sqlite.liveness import Owner
 owner = Owner.register(Path(sys.argv[1]))
 print(owner.name, flush=True)
 """

@@ -6,9 +6,9 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from metrix_channels.campaign.definition import Cap
-from metrix_channels.campaign.screens import Screens
+from metrix_channels.campaign.exclusions.exclusions import Screens
 from metrix_channels.ledger import BatchState, Parcel, SkipReason
-from metrix_channels.ledger.marks import new_marks
+from metrix_channels.ledger.runs.batches import new_marks
 
 
 class Book:
