@@ -9,7 +9,7 @@ import pytest
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import LedgerError, Unreachable
 from metrix_channels.ledger import Entry, SendBook
-from metrix_channels.notifier import queueing
+from metrix_channels.notifier import outbox as queueing
 from metrix_channels.outcomes import Receipt
 from support.accounting_server import AccountingServer, Taken, always
 from support.cluster import on_postgres
