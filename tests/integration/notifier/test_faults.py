@@ -123,7 +123,9 @@ def ago(**past):
     return format_datetime(datetime.now(UTC) - timedelta(**past), usegmt=True)
 
 
-@pytest.mark.parametrize("value", ["0", "-5", "junk", "", "1e3", "٣", ago(days=365), "Fri, 99 Foo 2026 25:61:61 GMT"])
+@pytest.mark.parametrize(
+    "value", ["0", "-5", "junk", "", "1e3", "٣", "Sun, 06 Nov 1994 08:49:37 GMT", "Fri, 99 Foo 2026 25:61:61 GMT"]
+)
 def test_a_retry_after_that_asks_for_nothing_costs_nothing(tmp_path, value):
     """The next attempt comes after the usual wait."""
     script = [Answer(429, b"", {"Retry-After": value.encode().decode("latin-1")}), Answer()]
