@@ -1,9 +1,14 @@
 """What all tests may use: one PostgreSQL a process that runs tests, started when the first test asks for it."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.ledgers import Ledger
 from support.postgres import Postgres
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

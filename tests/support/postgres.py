@@ -17,6 +17,8 @@ from typing import Any, Self
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from support.reaper import VARIABLE
+
 
 class Postgres:
     """A server of its own, in a folder of its own, which is gone when the block ends or this process does.
@@ -34,6 +36,7 @@ class Postgres:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
+        os.environ[VARIABLE] = str(home)
         # As root, the first server on a machine also makes a user: one process at a time.
         with Path(__file__).open("rb") as lock, _temporary_files_in(home / "tmp"):
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -45,6 +48,7 @@ class Postgres:
         return self
 
     def __exit__(self, *_: object) -> None:
+        del os.environ[VARIABLE]
         self._server.cleanup()
         atexit.unregister(self._server._cleanup)  # it would make the folder again, for its lock
         self._reaper.communicate(b"over\n")

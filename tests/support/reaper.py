@@ -2,8 +2,9 @@
 
     python reaper.py FOLDER
 
-A test run that is killed cannot clean up behind itself, so this process does. It ends when its standard input says so
-or is closed, or when its parent process is gone.
+A test run that is killed cannot clean up behind itself, so this process does. It acts when its standard input says so
+or is closed, or when its parent process is gone. Workers and others that were started to use the server end with it:
+they are known by a variable in their environment.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+VARIABLE: Final = "TESTS_USE_POSTGRES"
 PATIENCE: Final = 30.0
 """Seconds that a server gets to stop."""
 
@@ -40,8 +42,18 @@ def stop(data: Path) -> None:
         os.kill(postmaster, signal.SIGKILL)
 
 
+def kill_users(folder: Path) -> None:
+    """Kill every process that was started with the server at hand; only Linux tells which."""
+    mark = f"{VARIABLE}={folder}".encode()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in environment.read_bytes().split(b"\0"):
+                os.kill(int(environment.parent.name), signal.SIGKILL)
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     wait_for_end(os.getppid())
     stop(folder / "data")
+    kill_users(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -90,7 +90,7 @@ def test_a_forked_child_that_ends_does_not_end_its_parent(ledger):
 def test_a_program_that_the_owner_starts_does_not_keep_it_alive(ledger):
     """The lock's descriptor is closed on exec."""
     more = (
-        "import subprocess\np = subprocess.Popen(['sleep', '5'], stdout=subprocess.DEVNULL)\nprint(p.pid, flush=True)"
+        "import subprocess\np = subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL)\nprint(p.pid, flush=True)"
     )
     with start(ledger, REGISTER + more + "\nsys.stdin.readline()") as process:
         name, child = process.stdout.readline().strip(), int(process.stdout.readline())

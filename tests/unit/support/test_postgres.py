@@ -12,14 +12,16 @@ from support.command_line import wait_until
 from support.ledgers import WITH_SUPPORT
 
 SERVE = """
-import os
+import os, subprocess
 from support.postgres import Postgres
 with Postgres() as server:
-    print(server.folder.parent, (server.folder / "postmaster.pid").read_text().split()[0], flush=True)
+    worker = subprocess.Popen(["sleep", "600"])
+    print(server.folder.parent, (server.folder / "postmaster.pid").read_text().split()[0], worker.pid, flush=True)
     if FORKED and os.fork() == 0:
         import time
         time.sleep(60)  # it holds all that its parent had open
     input()
+    worker.kill()
 """
 
 
@@ -32,7 +34,7 @@ def is_alive(pid):
 
 
 @pytest.mark.parametrize("end", ["ends", "is killed", "is killed, but not its forked child"])
-def test_no_server_and_no_folder_is_left(end):
+def test_no_server_no_folder_and_no_worker_is_left(end):
     """However the process ends that started it: by itself, or without a chance to do anything."""
     script = SERVE.replace("FORKED", str("child" in end))
     with subprocess.Popen(
@@ -43,12 +45,13 @@ def test_no_server_and_no_folder_is_left(end):
         text=True,
         start_new_session=True,
     ) as process:
-        folder, postmaster = process.stdout.readline().split()
+        folder, postmaster, worker = process.stdout.readline().split()
         assert is_alive(int(postmaster))
         if end == "ends":
             process.communicate("\n")
         else:
             process.kill()
-        wait_until(lambda: not (is_alive(int(postmaster)) or Path(folder).exists()), 60)
+        wait_until(lambda: not (is_alive(int(postmaster)) or Path(folder).exists()), 120)
+        assert end == "ends" or not is_alive(int(worker))
         if "child" in end:
             os.killpg(process.pid, signal.SIGKILL)
