@@ -107,8 +107,9 @@ def inbox(rows: int) -> Iterator[httpx.Client]:
 def dashboard(home: Path) -> Iterator[httpx.Client]:
     """Give a client of a project's dashboard, past its door."""
     command = [sys.executable, "-c", _MAIN.format(["dashboard", "--port", "0"])]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with (
-        subprocess.Popen(command, cwd=home, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process,  # noqa: S603
+        subprocess.Popen(command, cwd=home, env=_environment(), text=True, **pipes) as process,  # type: ignore[call-overload]  # noqa: S603
         httpx.Client(trust_env=False, timeout=60, follow_redirects=True) as client,
     ):
         try:

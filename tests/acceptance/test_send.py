@@ -385,11 +385,14 @@ def test_a_verification_withdrawn_while_a_notifier_lives_counts_at_once(config, 
 
 def test_a_verification_withdrawn_between_two_attempts_ends_the_send(config, metrix_sandbox):
     """The second attempt is not made; the receipt of the first tells what is known."""
-    metrix_sandbox.inject("status:503;retry-after=1", times=9)
+    metrix_sandbox.inject("status:503;retry-after=5", times=9)
+
+    def withdraw():
+        wait_until(metrix_sandbox.requests)
+        config.write_text(config.read_text().replace('"verified": true', '"verified": false'))
+
     with Notifier.from_config(config) as notifier:
-        threading.Timer(
-            0.3, lambda: config.write_text(config.read_text().replace('"verified": true', '"verified": false'))
-        ).start()
+        threading.Thread(target=withdraw).start()
         with pytest.raises(ChannelUnverified) as caught:
             notifier.send("sms", to="user-42", template="otp", context={"code": "4821"})
     assert (caught.value.receipt.outcome, caught.value.receipt.attempts) == ("not_sent", 1)
