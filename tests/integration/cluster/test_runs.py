@@ -76,7 +76,7 @@ def test_it_may_be_left_and_watched_again_from_elsewhere(project, cluster):
 
 def test_pause_resume_and_cancel_hold_for_all_workers(project, cluster):
     """Requests in flight end; nothing more leaves; what is cancelled is sent nothing."""
-    with AccountingServer(seconds=0.1) as server, cluster(server) as workers:
+    with AccountingServer(seconds=1) as server, cluster(server) as workers:
         project.audience(people(6000))
         project.campaign()
         workers.start(3)
