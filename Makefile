@@ -1,57 +1,82 @@
-# Both `make demo` and `make test` make .venv themselves, with uv where it is installed, else with venv and pip.
+# Every target makes the environment that it needs, with uv where it is installed, else with venv and pip.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
+TESTS := $(BIN)/pytest --numprocesses logical --dist worksteal
 
-.PHONY: help demo test long docs pictures format clean
+.PHONY: help demo test long unit bench bench-smoke docs pictures format clean
 
 help:
 	@echo "make demo    show what metrix-channels does, against a Metrix of its own"
 	@echo "make test    lint, types, architecture, tests"
 	@echo "make long    the same, with the random tests repeated many times"
+	@echo "make bench   measure how fast it is, beside other ways to do the same; about half an hour"
 	@echo "make docs    write the pages that are drawn from the code"
 	@echo "make pictures take pictures of all pages, into dist/pictures"
 	@echo "make format  lay out the code"
 
-demo: .venv/.demo
+demo: $(VENV)/.demo
 	@$(BIN)/metrix-channels demo
 
-test: .venv/.dev
+test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -m "not long"
+	$(TESTS) -m "not long"
 
 long: test
-	$(BIN)/pytest -m long
+	$(TESTS) -m long
 
-docs: .venv/.dev
+# For another Python than the usual one: make unit VENV=.venv/newest PYTHON=python3.13
+unit: $(VENV)/.dev
+	$(TESTS) -m "not long" tests/unit
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/campaign.py --check
+	$(BIN)/python benchmarks/cluster.py --check
+	$(BIN)/python benchmarks/responses.py --check
+
+# Each benchmark once in each of its ways, on so few rows that nothing but its working is seen.
+bench-smoke: $(VENV)/.bench
+	$(BIN)/python benchmarks/campaign.py --rows 300 --rounds 1 --verify
+	$(BIN)/python benchmarks/campaign.py --rows 300 --rounds 1 --tls --job shared --only batching --only fast
+	$(BIN)/python benchmarks/cluster.py --rows 300 --workers 1
+	$(BIN)/python benchmarks/cluster.py --plan 300 --job shared
+	$(BIN)/python benchmarks/responses.py --rows 300 --times 1
+
+docs: $(VENV)/.dev
 	$(BIN)/python docs/write_situations.py
 
-pictures: .venv/.dev
+pictures: $(VENV)/.dev
 	$(BIN)/python docs/take_pictures.py
 
-format: .venv/.dev
+format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.venv/.demo .venv/.dev: .venv/.%: pyproject.toml | .venv/bin/python
-	@echo "Installing what \`make $(if $(filter demo,$*),demo,test)\` needs …"
+$(VENV)/.demo: EXTRA := all
+$(VENV)/.dev: EXTRA := dev
+$(VENV)/.bench: EXTRA := bench
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench: pyproject.toml | $(BIN)/python
+	@echo "Installing what this needs: the extra \"$(EXTRA)\" …"
 	@if command -v uv >/dev/null 2>&1; then \
-		uv pip install --quiet --python $(BIN)/python -e '.[$(if $(filter demo,$*),all,dev)]'; \
+		uv pip install --quiet --python $(BIN)/python -e '.[$(EXTRA)]'; \
 	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(if $(filter demo,$*),all,dev)]'; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRA)]'; \
 	fi
 	@touch $@
 
-.venv/bin/python:
-	@if command -v uv >/dev/null 2>&1; then uv venv --quiet --python '>=3.11' .venv; else \
+$(BIN)/python:
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --python '$(if $(filter file,$(origin PYTHON)),>=3.11,$(PYTHON))' $(VENV); \
+	else \
 		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 			|| { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 …" >&2; exit 1; }; \
-		$(PYTHON) -m venv .venv \
-			|| { rm -rf .venv; echo "Python's venv is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }; \
+		$(PYTHON) -m venv $(VENV) \
+			|| { rm -rf $(VENV); echo "Python's venv is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }; \
 	fi

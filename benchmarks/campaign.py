@@ -1,12 +1,13 @@
 """The whole job side by side: the product, the scripts that people write, and the floor under all of them.
 
     python benchmarks/campaign.py [--rows 1000000] [--rounds 3] [--only NAME]… [--job JOB]… [--tls] [--verify]
-                                  [--memory] [--json FILE] [--out FILE.md]
+                                  [--memory] [--check] [--json FILE] [--out FILE.md]
 
 Each contender runs in a process of its own against one local server in another, in interleaved rounds; medians count,
 and after each run the server's books must agree with the audience. Whoever sends one request a recipient is given
 fewer rows, since only the rate matters. The product runs as a user runs it, start-up included; of the scripts the
-start-up is left out. Figures change with the machine and with what else it does: compare those of one run.
+start-up is left out. Figures change with the machine and with what else it does: compare those of one run. So do the
+checks of `--check`: each is a ratio of two figures of the same run, or a number of bytes.
 """
 
 from __future__ import annotations
@@ -38,6 +39,14 @@ TARGETS: Final = {
     ("fast", "floor"): (0.4, 0.4, 0.6),
     ("core", "naive"): (200, 20, 1.2),
 }
+REACHED: Final = {
+    ("fast", "naive"): (280, 107, 6.5),
+    ("fast", "floor"): (0.28, 0.34, 0.63),
+    ("core", "naive"): (219, 48, 0.8),
+}
+"""What the product reached of that, on two machines; `--check` fails for less, beyond the noise."""
+NOISE: Final = 1.3
+"""Figures that differ by a smaller factor are alike."""
 MOST_MEMORY: Final = 150
 MOST_LEDGER: Final = 15
 MOST_CPU_OVER_TLS: Final = 1.5
@@ -178,6 +187,25 @@ def table(medians: Medians, *, tls: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
+def failures(medians: Medians, *, tls: bool) -> list[str]:
+    """Return what is worse than it was, a sentence each."""
+    found = []
+    for job, by_name in medians.items():
+        for (name, base), reached in REACHED.items():
+            if tls or not {name, base} <= by_name.keys():
+                continue
+            ratio, least = by_name[name]["rate"] / by_name[base]["rate"], dict(zip(JOBS, reached, strict=True))[job]
+            if ratio * NOISE < least:
+                found.append(f"{job}: {name} is {ratio:,.2f} times {base}; it was {least} times.")
+        for name in [name for name in PRODUCT if name in by_name]:
+            found += [
+                f"{job}: {name} takes {by_name[name][what]:,.1f} {unit}; {most} are allowed."
+                for what, unit, most in (("memory", "MB", MOST_MEMORY), ("ledger", "bytes a recipient", MOST_LEDGER))
+                if by_name[name][what] > most
+            ]
+    return found
+
+
 def _over_tls(medians: Medians, jobs: Iterable[str]) -> Iterator[str]:
     for job in jobs:
         ratio = medians[job]["fast"]["cpu_each"] / medians[job]["batching"]["cpu_each"]
@@ -250,6 +278,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--verify", action="store_true", help="the server reads each recipient: for the books alone")
     parser.add_argument("--memory", action="store_true", help="nothing but the product on ten million rows")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a ratio is worse than it was")
     parser.add_argument("--json", type=Path, help="where to write the medians")
     parser.add_argument("--out", type=Path, help="where to write the table")
     chosen = parser.parse_args()
@@ -260,7 +289,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Measure, and print the table."""
-    chosen = arguments()
+    chosen, worse = arguments(), []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with served(folder, tls=chosen.tls, verify=chosen.verify) as server:
@@ -269,11 +298,14 @@ def main() -> None:
             else:
                 medians = measured(chosen, folder, server)
                 written = table(medians, tls=chosen.tls)
+                worse = failures(medians, tls=chosen.tls) if chosen.check else []
                 if chosen.json:
                     chosen.json.write_text(json.dumps(medians, indent=2), encoding="utf-8")
     if chosen.out:
         chosen.out.write_text(written, encoding="utf-8")
     print(written)
+    if worse:
+        raise SystemExit("\n".join(worse))
 
 
 if __name__ == "__main__":

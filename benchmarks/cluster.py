@@ -1,6 +1,7 @@
 """A campaign on a cluster: one process that plans, some that send, PostgreSQL between them; all on this machine.
 
-    python benchmarks/cluster.py [--rows 1000000] [--workers 1 2 4] [--job JOB]… [--plan 10000000] [--out FILE.md]
+    python benchmarks/cluster.py [--rows 1000000] [--workers 1 2 4] [--job JOB]… [--plan 10000000] [--check]
+                                 [--out FILE.md]
 
 The embedded ledger runs first, for comparison. Planning and sending are told apart: the plan is launched while no
 worker runs, then the workers start, and their time counts from the first request to the last outcome. With `--plan`
@@ -18,16 +19,35 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from campaign import Server, _costed, product, served
+from campaign import NOISE, Server, _costed, product, served
 from data import JOBS, Expected, write_audience
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from metrix_channels import Notifier
 from support.postgres import Postgres, execute
 
 _RUN: Final = "from metrix_channels.cli import main; main()"
 _BASE: Final = [sys.executable, "-c", _RUN]
+REACHED: Final = {"shared": 0.53, "name only": 0.93, "all different": 0.79}
+"""What the fastest number of workers sends, times what one machine alone does; `--check` fails for much less."""
+
+
+class Measured(NamedTuple):
+    """What one job took.
+
+    Attributes:
+        rows: of its audience.
+        alone: recipients a second on one machine with a ledger in a file, plan and all.
+        plan: seconds that the plan took in PostgreSQL.
+        sending: number of workers to recipients a second, the plan left out.
+    """
+
+    rows: int
+    alone: float
+    plan: float
+    sending: dict[int, float]
 
 
 def home_on(folder: Path, url: str, audience: Path, job: str, server: Server) -> Path:
@@ -56,20 +76,22 @@ def planned(home: Path) -> dict[str, float]:
     return {"seconds": time.monotonic() - began, "cpu": cost["cpu"], "memory": cost["memory"]}
 
 
-def sent(home: Path, url: str, count: int) -> float:
-    """Let workers send; return the seconds from their first request to the last outcome."""
+def sent(home: Path, server: Server, count: int) -> tuple[float, int]:
+    """Let workers send; return the seconds from their first request to the last outcome, and the recipients."""
     command, environment = [*_BASE, "worker", "--concurrency", "16"], {**os.environ, "KEY": "key-of-the-benchmark"}
     workers = [
         subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
         for _ in range(count)
     ]
+    recipients = 0
     try:
-        while not execute(url, "SELECT 1 FROM marks WHERE epoch > 0 LIMIT 1"):
-            time.sleep(0.01)
-        began = time.monotonic()
-        while execute(url, "SELECT state FROM runs") == [("running",)]:
-            time.sleep(0.05)
-        return time.monotonic() - began
+        with Notifier.from_config(home / "channels.yaml") as notifier:
+            while not (recipients := server.taken()["recipients"]):
+                time.sleep(0.01)
+            began = time.monotonic()
+            while notifier.campaigns.status("offer").state == "running":
+                time.sleep(0.05)
+            return time.monotonic() - began, recipients + server.taken()["recipients"]
     finally:
         for worker in workers:
             worker.terminate()
@@ -85,36 +107,48 @@ def cluster(
         home = home_on(folder, url, folder / f"{expected.rows}.csv", job, server)
         server.taken()
         plan = planned(home)
-        seconds = sent(home, url, count)
-        took = server.taken()
-        if took["recipients"] != expected.distinct:
-            raise SystemExit(f"{count} workers were to send to {expected.distinct} recipients: {took}")
+        seconds, recipients = sent(home, server, count)
+        if recipients != expected.distinct:
+            raise SystemExit(f"{count} workers were to send to {expected.distinct} recipients, not to {recipients}.")
     return expected.rows / seconds, plan["seconds"]
 
 
-def compared(chosen: argparse.Namespace, postgres: Postgres, folder: Path, server: Server) -> str:
-    """Measure, and return the table."""
-    names = [
-        "embedded, plan and all",
-        *(f"{count} workers, the sending" for count in chosen.workers),
-        "the plan, seconds",
-    ]
-    rows: dict[str, list[str]] = {name: [] for name in names}
+def measured(chosen: argparse.Namespace, postgres: Postgres, folder: Path, server: Server) -> dict[str, Measured]:
+    """Run each job on one machine alone, and then on each number of workers."""
+    found = {}
     for job in chosen.job:
         expected = write_audience(folder / "a.csv", chosen.rows // (10 if job == "all different" else 1))
         audience = (folder / "a.csv").rename(folder / f"{expected.rows}.csv")
         server.taken()
         alone = product("fast", folder, audience, job, server)
-        rows[names[0]].append(f"{expected.rows / alone['seconds']:,.0f}")
-        plans = []
+        sending, plans = {}, []
         for count in chosen.workers:
-            rate, plan = cluster(postgres, folder, expected, job, server, count)
+            sending[count], plan = cluster(postgres, folder, expected, job, server, count)
             plans.append(plan)
-            rows[f"{count} workers, the sending"].append(f"{rate:,.0f}")
-            print(f"{job}, {count} workers: {rate:,.0f}/s, plan {plan:.1f} s", file=sys.stderr, flush=True)
-        rows[names[-1]].append(f"{min(plans):.1f} ({expected.rows:,} rows)")
-    lines = [f"| recipients a second | {' | '.join(chosen.job)} |", "| --- |" + " --- |" * len(chosen.job)]
+            print(f"{job}, {count} workers: {sending[count]:,.0f}/s, plan {plan:.1f} s", file=sys.stderr, flush=True)
+        found[job] = Measured(expected.rows, expected.rows / alone["seconds"], min(plans), sending)
+    return found
+
+
+def table(found: dict[str, Measured]) -> str:
+    """Return the results as Markdown."""
+    jobs = list(found.values())
+    rows = {"embedded, plan and all": [f"{job.alone:,.0f}" for job in jobs]}
+    for count in jobs[0].sending:
+        rows[f"{count} workers, the sending"] = [f"{job.sending[count]:,.0f}" for job in jobs]
+    rows["the plan, seconds"] = [f"{job.plan:.1f} ({job.rows:,} rows)" for job in jobs]
+    lines = [f"| recipients a second | {' | '.join(found)} |", "| --- |" + " --- |" * len(found)]
     return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())]) + "\n"
+
+
+def failures(found: dict[str, Measured]) -> list[str]:
+    """Return what is worse than it was, a sentence each."""
+    ratios = {job: max(result.sending.values()) / result.alone for job, result in found.items()}
+    return [
+        f"{job}: workers send {ratio:.2f} times what one machine does alone; it was {REACHED[job]} times."
+        for job, ratio in ratios.items()
+        if ratio * NOISE < REACHED[job]
+    ]
 
 
 def large_plans(rows: int, chosen: argparse.Namespace, postgres: Postgres, folder: Path, server: Server) -> str:
@@ -141,19 +175,24 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--job", action="append", choices=tuple(JOBS))
     parser.add_argument("--plan", type=int, metavar="ROWS", help="plan so many rows and send nothing")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a ratio is worse than it was")
     parser.add_argument("--out", type=Path, help="where to write the table")
     chosen = parser.parse_args()
     chosen.job = chosen.job or list(JOBS)
+    worse: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with Postgres(folder) as postgres, served(folder, tls=False, verify=False) as server:
+        with Postgres() as postgres, served(folder, tls=False, verify=False) as server:
             if chosen.plan:
                 written = large_plans(chosen.plan, chosen, postgres, folder, server)
             else:
-                written = compared(chosen, postgres, folder, server)
+                found = measured(chosen, postgres, folder, server)
+                written, worse = table(found), failures(found) if chosen.check else []
     if chosen.out:
         chosen.out.write_text(written, encoding="utf-8")
     print(written)
+    if worse:
+        raise SystemExit("\n".join(worse))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,28 @@
-"""What all tests may use: one PostgreSQL for the whole session, started when the first test asks for it."""
+"""What all tests may use: one PostgreSQL a process that runs tests, started when the first test asks for it."""
 
 import contextlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.ledgers import Ledger
 from support.postgres import DEBIAN_PROGRAMS, PGBOUNCER, DebianPostgres, PgBouncer, Postgres
 
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
 
 @pytest.fixture(scope="session")
 def postgres():
-    """A real server, with its data and sockets in a folder of its own.
-
-    Not in one of pytest's: those are closed to other users, and as root the server runs as another one.
-    """
-    with TemporaryDirectory(prefix="mc-pg-") as folder, Postgres(Path(folder)) as server:
+    """A real server, with its data and sockets in a folder of its own."""
+    with Postgres() as server:
+        with server.connection() as connection:
+            # It is stopped and killed, but no test pulls the plug of the machine.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server
 
 

@@ -545,5 +545,5 @@ def at_terminal(folder, *arguments, answer=b""):
             while part := os.read(controller, 65_536):
                 shown += part
         os.close(controller)
-        status = process.wait(timeout=30)
+        status = process.wait(timeout=60)
     return status, shown.decode(), (folder / "stdout").read_text(encoding="utf-8")

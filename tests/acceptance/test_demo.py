@@ -1,14 +1,10 @@
 """`demo`: the main job from beginning to end, with nothing to configure."""
 
-import time
-
 
 def test_the_document_says_that_everything_went_as_it_must(metrix):
-    """Refusals without requests, messages delivered, doubt marked; in well under a minute."""
-    began = time.monotonic()
+    """Refusals without requests, messages delivered, doubt marked."""
     result = metrix("demo", "--json")
     assert (result.status, result.document["ok"], result.err) == (0, True, "")
-    assert time.monotonic() - began < 60
     steps = {step["step"]: step for step in result.document["steps"]}
     assert all(step["as_expected"] for step in steps.values())
     assert steps["send on an untested channel"]["error"]["code"] == "channel_unverified"

@@ -25,7 +25,7 @@ def test_the_dashboard_prints_its_link_and_ends_by_a_signal(folder, number):
         base, _, token = link.partition("/?token=")
         assert len(token) >= 32
         with pytest.raises(HTTPError) as refused:
-            urlopen(base, timeout=5)
+            urlopen(base, timeout=60)
         assert refused.value.code == 401
         refused.value.close()
         waiting = socket.create_connection(("127.0.0.1", int(base.rsplit(":", 1)[1])))

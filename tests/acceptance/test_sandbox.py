@@ -15,7 +15,7 @@ def test_its_url_is_its_first_line_and_a_signal_ends_it_with_0(tmp_path, number)
     """The inbox answers under the URL; nothing but the URL is on stdout."""
     with started_command("sandbox", "--port", "0", cwd=tmp_path) as process:
         url = process.stdout.readline().decode().strip()
-        with urlopen(url, timeout=5) as answer:
+        with urlopen(url, timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(number)
         out, err = process.communicate(timeout=10)

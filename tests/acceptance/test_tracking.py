@@ -12,7 +12,7 @@ from support.fault_server import Answer, FaultServer, refusing_address
 
 @pytest.fixture
 def taxonomy_config(metrix_config):
-    return metrix_config(taxonomy=["order_paid"], metrix={"timeout": "1s", "max_attempts": 2})
+    return metrix_config(taxonomy=["order_paid"], metrix={"max_attempts": 2})
 
 
 def test_a_user_arrives_as_told(metrix, config, metrix_sandbox):

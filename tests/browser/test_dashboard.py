@@ -36,12 +36,12 @@ def test_a_bar_moves_while_a_campaign_runs(project, open_page):
             page = open_page(link)
             expect(page.get_by_text("There is no campaign yet.")).to_be_visible()
             process = started(project, "run", "offer.yaml", "--yes")
-            page.get_by_role("link", name=re.compile("offer")).click(timeout=15_000)
+            page.get_by_role("link", name=re.compile("offer")).click(timeout=60_000)
             expect(page.locator("#head")).to_contain_text("running")
             first, width = accepted(page), page.locator(".bar .fill-pending").get_attribute("width")
             expect(page.locator(".bar .fill-pending")).not_to_have_attribute("width", width)
             assert accepted(page) > first
-            expect(page.locator("#head")).to_contain_text("finished", timeout=20_000)
+            expect(page.locator("#head")).to_contain_text("finished", timeout=60_000)
             assert accepted(page) == 400
             expect(page).to_have_title("offer · 100%")
             assert document(process)[0] == 0
@@ -62,7 +62,7 @@ def test_pause_and_resume_work(project, open_page):
             assert (status, left["state"]) == (4, "paused")
             sent = len(server.requests)
             page.get_by_role("button", name="Resume").click()
-            expect(page.locator("#head")).to_contain_text("finished", timeout=20_000)
+            expect(page.locator("#head")).to_contain_text("finished", timeout=60_000)
         assert 0 < sent < 400
         assert set(server.account.values()) == {1}
         assert len(server.account) == 400

@@ -101,6 +101,11 @@ class AccountingServer:
         return decided
 
     @property
+    def at_once(self) -> int:
+        """Requests under way now."""
+        return self._at_once
+
+    @property
     def twice(self) -> set[str]:
         """Whom it took a message for more than once."""
         return {recipient for recipient, count in self.account.items() if count > 1}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +12,7 @@ from attrs import frozen
 
 from metrix_channels import Notifier
 from support.accounting_server import AccountingServer
-from support.command_line import COMMAND, Finished, environment, run_command
+from support.command_line import COMMAND, Finished, environment, run_command, wait_until
 
 KEY = "an-api-key-of-the-tests"
 
@@ -103,14 +102,11 @@ def started(project: Project, *arguments: str, stdout: int | IO[Any] = subproces
 
 def under_way(server: AccountingServer, count: int = 8) -> None:
     """Wait until some requests were made."""
-    ends = time.monotonic() + 20
-    while len(server.requests) < count:
-        assert time.monotonic() < ends
-        time.sleep(0.01)
+    wait_until(lambda: len(server.requests) >= count)
 
 
 def document(process: subprocess.Popen[bytes]) -> tuple[int, Any]:
     """Wait for a process and return its status and its document."""
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert b"Traceback" not in err
     return process.returncode, json.loads(out)

@@ -62,7 +62,7 @@ class Workers:
         """Ask one to end, and wait until it has."""
         process = self.processes.pop(at)
         process.terminate()
-        status = process.wait(timeout=30)
+        status = process.wait(timeout=60)
         # One that has only just been started takes no work yet, and simply ends.
         assert status in (0, -signal.SIGTERM), (status, self.log.read_text()[-3000:])
 
@@ -81,7 +81,7 @@ def on_postgres(project: Project, url: str) -> None:
 
 
 def until(
-    project: Project, name: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 60.0
+    project: Project, name: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 120.0
 ) -> dict[str, Any]:
     """Wait until a run's status is as wanted, and return it."""
     ends = time.monotonic() + seconds

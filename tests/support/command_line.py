@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -47,7 +49,7 @@ def run_command(
         env=environment(**(env or {})),
         input=stdin.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     finished = Finished(result.returncode, result.stdout.decode(), result.stderr.decode())
     assert "Traceback" not in finished.out + finished.err
@@ -70,9 +72,23 @@ def started_command(*arguments: str | os.PathLike[str], cwd: Path) -> Iterator[s
             process.kill()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def catches(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    """Return whether a process has a handler of its own for a signal: after the first one, there is none any more."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    [caught] = [line.split()[1] for line in lines if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for a condition, and fail when it does not come."""
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"
         time.sleep(0.01)
+
+
+async def eventually(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for a condition that another thread or process brings about, while this loop goes on."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)

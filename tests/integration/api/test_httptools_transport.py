@@ -11,6 +11,7 @@ import pytest
 from metrix_channels.api import Endpoint, Reply, Stage, open_transport
 from metrix_channels.api.transports.httpx_transport import HttpxTransport
 from metrix_channels.redact import Redactor, Secret
+from support.command_line import eventually
 from support.fault_server import Answer, FaultServer, Hang
 from support.project import API_KEY, post
 
@@ -122,7 +123,7 @@ def test_an_attempt_that_is_cancelled_keeps_no_connection():
     async def run(url):
         transport = HttptoolsTransport(Endpoint(url), REDACTOR)
         attempt = asyncio.create_task(transport.post("/push", {}, b"{}", 5))
-        await asyncio.sleep(0.1)
+        await eventually(lambda: server.requests)
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
             await attempt

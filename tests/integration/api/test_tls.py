@@ -59,7 +59,7 @@ def test_a_send_explains_a_bad_certificate(certificates, tmp_path, name):
 
 def test_a_stalled_handshake_had_not_begun(post, certificates):
     """The deadline holds there, too."""
-    with tls_server(certificates.good, connections=[OnConnect.STALL]) as server, takes(0.25, 0.8):
+    with tls_server(certificates.good, connections=[OnConnect.STALL]) as server, takes(0.25, 10):
         failure = post(server.url, ca_file=certificates.ca, seconds=0.3)
         gc.collect()  # an open connection would be heard of here
     assert failure.stage is Stage.NOT_BEGUN

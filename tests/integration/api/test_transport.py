@@ -12,6 +12,7 @@ from metrix_channels.api import Endpoint, Failure, Reply, Stage
 from metrix_channels.api.answer import READ_AT_MOST
 from metrix_channels.delivery import Disposition
 from metrix_channels.redact import Redactor, Secret
+from support.command_line import eventually
 from support.fault_server import (
     Answer,
     Close,
@@ -71,7 +72,7 @@ def test_an_unknown_name_had_not_begun(post):
 
 def test_a_connection_that_never_stands_had_not_begun(post):
     """The deadline counts from the first SYN."""
-    with unanswering_address() as url, takes(0.25, 0.8):
+    with unanswering_address() as url, takes(0.25, 10):
         assert post(url, seconds=0.3).stage is Stage.NOT_BEGUN
 
 
@@ -148,7 +149,7 @@ def test_what_comes_before_the_answer_says_nothing_of_it(post):
 @pytest.mark.parametrize("behaviour", [Hang(), Drip(0.05), Drip(0.05, head_at_once=True)], ids=repr)
 def test_the_deadline_holds_for_the_whole_attempt(post, behaviour):
     """However steadily an answer drips: each byte is in time, all of them are not."""
-    with FaultServer([behaviour]) as server, takes(0.4, 0.9):
+    with FaultServer([behaviour]) as server, takes(0.4, 10):
         exchange = post(server.url, seconds=0.4)
     assert judged(exchange).disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE)
 
@@ -205,7 +206,7 @@ def test_the_next_attempt_after_a_broken_one_is_as_good_as_new(transport_to):
         for _ in range(3):
             await transport.post("/push", {}, b"{}", 0.15)
         task = asyncio.create_task(transport.post("/push", {}, b"{}", 5))
-        await asyncio.sleep(0.1)
+        await eventually(lambda: len(server.requests) == 4)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -331,7 +332,7 @@ def test_a_tunnel_that_the_proxy_refuses_had_not_begun(post, status):
 
 def test_a_tunnel_that_the_proxy_never_opens_had_not_begun(post):
     """Within the attempt's deadline."""
-    with FaultServer([Hang()]) as proxy, takes(0.25, 0.8):
+    with FaultServer([Hang()]) as proxy, takes(0.25, 10):
         assert post("https://metrix.invalid", proxy=proxy.url, seconds=0.3).stage is Stage.NOT_BEGUN
 
 
@@ -387,7 +388,8 @@ def test_a_kept_connection_that_the_server_closed_costs_nothing(transport_to):
         replies = []
         for _ in range(3):
             replies.append(await transport.post("/push", {}, b"{}", 2))
-            await asyncio.sleep(0.1)
+            await eventually(lambda: not server.connections_open)
+            await asyncio.sleep(0.01)  # a few turns of the loop, in which the end of the connection is read
         await transport.close()
         return replies
 

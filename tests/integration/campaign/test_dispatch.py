@@ -5,13 +5,13 @@ import json
 import sqlite3
 import time
 from contextlib import closing
-from threading import Timer
+from threading import Thread
 
 import pytest
 
 from metrix_channels import AsyncNotifier, ChannelUnverified
 from support.accounting_server import AccountingServer, Taken, always
-from support.campaigns import balance, people
+from support.campaigns import balance, people, under_way
 from support.fault_server import refusing_address
 
 
@@ -371,7 +371,12 @@ def test_a_withdrawn_verification_halts_it(project):
         project.configure(server.url, batch_size=1, concurrency=2)
         project.audience(people(400))
         project.campaign()
-        Timer(0.6, lambda: project.configure(server.url, batch_size=1, concurrency=2, verified=False)).start()
+
+        def withdraw():
+            under_way(server)
+            project.configure(server.url, batch_size=1, concurrency=2, verified=False)
+
+        Thread(target=withdraw).start()
         found = run(project)
         made = len(server.requests)
     assert (found["state"], found["halted_by"]["code"]) == ("halted", "channel_unverified")

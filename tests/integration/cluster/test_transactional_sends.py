@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 
 import django
 import psycopg
@@ -34,7 +33,7 @@ def server():
 @pytest.fixture
 def shop(project, server, postgres_url):
     """The project, and a table of orders in the same database."""
-    project.configure(server.url, timeout="2s")
+    project.configure(server.url, timeout="10s")
     on_postgres(project, postgres_url)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE orders (id TEXT)")
@@ -164,12 +163,13 @@ def test_the_caller_may_die_right_after_its_commit(shop, server, postgres_url):
         "    os.kill(os.getpid(), 9)\n"
     )
     subprocess.run(
-        [sys.executable, "-c", script, postgres_url], cwd=shop.folder, env=environment(), check=False, timeout=30
+        [sys.executable, "-c", script, postgres_url], cwd=shop.folder, env=environment(), check=False, timeout=60
     )
     with Workers(shop) as workers:
         workers.start(2)
         wait_until(lambda: server.account)
-        time.sleep(0.5)
+        for _ in range(2):
+            workers.terminate(0)
     assert server.account == {"u1": 1}
 
 

@@ -1,18 +1,15 @@
-"""The dashboard over HTTP: who may come in, what is shown, and how fast it is."""
+"""The dashboard over HTTP: who may come in, and what is shown."""
 
 import json
 import re
-import time
 from contextlib import contextmanager
 
 import httpx
 import pytest
 
-from metrix_channels.config import ConfigFile
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import Project, document, people, started, under_way
 from support.dashboards import base_of, running_dashboard
-from support.pages import median_seconds
 
 FOLLOWING = {"trust_env": False, "follow_redirects": True, "timeout": 20}
 
@@ -241,58 +238,3 @@ def test_a_campaign_that_was_resumed_here_is_left_resumable(project):
         assert project.run("resume", "long").status == 0
         assert set(server.account.values()) == {1}
         assert len(server.account) == 200
-
-
-def test_it_stays_quick_with_a_million_rows(tmp_path):
-    """Each page under 200 ms, though each row has a text of its own."""
-    made = Project(tmp_path)
-    made.template("سلام {{ first_name }}")
-    made.configure("http://127.0.0.1:9")
-    fill_ledger(ConfigFile(made.config).current().ledger_path, 1_000_000)
-    with dashboard_of(made) as client:
-        assert "1,000,000" in client.get("/campaigns/huge").text
-        for path in ("/", "/campaigns/huge", "/channels", "/templates"):
-            assert median_seconds(lambda path=path: client.get(path)) < 0.2, path
-
-
-def fill_ledger(path, rows):
-    """Write the run of a campaign that has sent half of its rows, one a batch."""
-    import asyncio
-
-    from metrix_channels.ledger import BatchState, Changes, Draft, SoleRunBook, SqliteDatabase, Tally
-
-    async def write():
-        database = SqliteDatabase(path)
-        book = SoleRunBook(database)
-        pins = {
-            "app_id": "app",
-            "base_url": "http://127.0.0.1:9",
-            "channel": {"name": "sms", "type": "sms"},
-            "template": {"name": "offer", "locale": None},
-            "context": {},
-            "audience": {},
-        }
-        record = await book.draft("huge", "huge.yaml", pins)
-        tally = Tally(rows=rows, pending=rows, batches=rows)
-        size = 1000
-        for start in range(0, rows, size * 50):
-            drafts = [
-                Draft(json.dumps([[{"first_name": f"n{at}"}, [f"u{at}"]] for at in range(first, first + size)]), size)
-                for first in range(start, start + size * 50, size)
-            ]
-            await book.add(record.id, drafts, [], tally)
-        await book.complete(record.id, pins, {"texts": rows, "batches": rows, "sms_parts": rows}, tally)
-        after = 0
-        for _ in range(rows // size // 2 // 20):
-            parcels = await book.parcels(record.id, after)
-            for parcel in parcels:
-                for batch in parcel.batches:
-                    batch.state, batch.at = BatchState.ACCEPTED, int(time.time())
-                    batch.save()
-            tally.pending -= size * len(parcels)
-            tally.accepted += size * len(parcels)
-            await book.hold(record.id).commit(Changes(parcels=parcels), tally)
-            after = parcels[-1].id
-        await database.close()
-
-    asyncio.run(write())

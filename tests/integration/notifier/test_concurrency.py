@@ -12,6 +12,7 @@ import pytest
 
 from metrix_channels import Notifier
 from metrix_channels.errors import MetrixChannelsError, OutcomeUnknown, Unreachable
+from support.command_line import eventually
 from support.fault_server import Answer, FaultServer, Hang
 from support.project import make_project, takes
 
@@ -61,7 +62,7 @@ def test_a_send_that_finds_no_free_place_ends_at_its_deadline(tmp_path):
             sends = [notifier.send("sms", f"u{number}", "hello", {"name": "x"}) for number in range(12)]
             return await asyncio.gather(*sends, return_exceptions=True)
 
-    with FaultServer([Hang()]) as server, takes(0.3, 1.5):
+    with FaultServer([Hang()]) as server, takes(0.3, 15):
         project = make_project(tmp_path, server.url, concurrency=2, timeout="600ms", deadline="600ms")
         errors = asyncio.run(run(project))
     outcomes = [error.receipt.outcome for error in errors]
@@ -74,7 +75,7 @@ def test_a_send_that_finds_no_free_place_ends_at_its_deadline(tmp_path):
 
 def test_a_rate_limit_beyond_the_deadline_ends_the_send(tmp_path):
     """The turn would come too late."""
-    with FaultServer() as server, takes(0, 1.5):
+    with FaultServer() as server, takes(0, 15):
         project = make_project(tmp_path, server.url, rate_limit="1/m", deadline="500ms")
         assert project.send().outcome == "accepted"
         error = project.error()
@@ -141,7 +142,7 @@ def test_one_notifier_in_eight_threads(tmp_path):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     assert outcomes == ["accepted"] * 80
     assert len({json.loads(request.body)["recipients"][0] for request in server.requests}) == 80
 
@@ -163,9 +164,9 @@ def test_closing_waits_for_sends_of_other_threads(tmp_path):
             target=lambda: receipts.append(notifier.send("sms", "u1", "hello", {"name": "x"})), daemon=True
         )
         thread.start()
-        assert answered.wait(5)
+        assert answered.wait(60)
         notifier.close()
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
     assert [receipt.outcome for receipt in receipts] == ["accepted"]
 
@@ -179,20 +180,21 @@ def test_an_exception_from_a_signal_handler_ends_the_send(tmp_path):
     def enough(number, frame):
         raise Enough
 
+    def busy(_request):
+        if len(server.requests) == 2:
+            os.kill(os.getpid(), signal.SIGALRM)
+        return Hang() if len(server.requests) == 2 else Answer(503)
+
     before = signal.signal(signal.SIGALRM, enough)
     try:
-        with FaultServer([Answer(503)]) as server:
+        with FaultServer(busy) as server:
             project = make_project(tmp_path, server.url, max_attempts=100)
             with Notifier.from_config(project.config) as notifier:
-                signal.setitimer(signal.ITIMER_REAL, 0.2)
                 with pytest.raises(Enough):
                     notifier.send("sms", "u1", "hello", {"name": "x"})
-                asyncio.run(asyncio.sleep(0.1))
-                count = len(server.requests)
-                asyncio.run(asyncio.sleep(0.3))
-                assert len(server.requests) == count
+                asyncio.run(asyncio.sleep(0.5))  # many a next attempt would have come
+                assert len(server.requests) == 2
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
@@ -261,7 +263,7 @@ def test_forks_in_the_middle_of_sends(tmp_path):
         finally:
             stop.set()
             for thread in threads:
-                thread.join(10)
+                thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
     assert failures == []
 
@@ -272,9 +274,7 @@ def test_forks_in_the_middle_of_sends(tmp_path):
 async def cancelled(notifier, when, **settings):
     """Start a send, cancel it when `when` is true, and see that it ends."""
     task = asyncio.create_task(notifier.send("sms", "u1", "hello", {"name": "x"}, **settings))
-    async with asyncio.timeout(5):
-        while not when():  # noqa: ASYNC110 - the server is in another thread
-            await asyncio.sleep(0.005)
+    await eventually(when)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -307,7 +307,7 @@ def test_a_send_cancelled_in_the_middle_stays_in_doubt(tmp_path, mode):
 def test_a_send_cancelled_at_any_moment_leaves_its_key_usable(tmp_path, turns):
     """Also while the ledger writes: nobody waits for a call that is no more."""
     with FaultServer() as server:
-        project = make_project(tmp_path, server.url, deadline="1s")
+        project = make_project(tmp_path, server.url)
 
         async def run():
             async with project.notifier() as notifier:

@@ -12,7 +12,7 @@ from metrix_channels.sandbox import Sandbox
 @pytest.fixture
 def client(metrix_sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client that knows no credentials."""
-    with httpx.Client(base_url=metrix_sandbox.url, trust_env=False, timeout=5) as client:
+    with httpx.Client(base_url=metrix_sandbox.url, trust_env=False, timeout=60) as client:
         yield client
 
 

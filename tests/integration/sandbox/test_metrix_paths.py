@@ -24,7 +24,7 @@ def client(metrix_sandbox: Sandbox) -> Iterator[httpx.Client]:
 
 def _client(sandbox: Sandbox, **headers: str) -> httpx.Client:
     credentials = {"X-Application-Id": sandbox.app_id, "X-API-Key": sandbox.api_key, **headers}
-    return httpx.Client(base_url=sandbox.url, headers=credentials, trust_env=False, timeout=5)
+    return httpx.Client(base_url=sandbox.url, headers=credentials, trust_env=False, timeout=60)
 
 
 def _event(**changes: Any) -> dict[str, Any]:

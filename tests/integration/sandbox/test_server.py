@@ -26,7 +26,7 @@ print("ended", flush=True)
 """
 
 
-def _post(sandbox: Sandbox, timeout: float = 5) -> httpx.Response:
+def _post(sandbox: Sandbox, timeout: float = 60) -> httpx.Response:
     headers = {"X-Application-Id": sandbox.app_id, "X-API-Key": sandbox.api_key}
     return httpx.post(
         f"{sandbox.url}/push", json=_PUSH, headers=headers, trust_env=False, verify=False, timeout=timeout
@@ -35,6 +35,7 @@ def _post(sandbox: Sandbox, timeout: float = 5) -> httpx.Response:
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
+    """A third of what it would take to wait for the others, and an order of magnitude more than it takes."""
     started = time.monotonic()
     yield
     assert time.monotonic() - started < seconds
@@ -93,7 +94,7 @@ def test_stop_does_not_wait_for_hanging_requests(fault: str, caplog: pytest.LogC
             client.start()
         while len(sandbox.messages()) < 3:
             time.sleep(0.005)
-        with _at_most(1):
+        with _at_most(20):
             sandbox.stop()
             for client in clients:
                 client.join()
@@ -106,8 +107,8 @@ def test_stop_does_not_wait_for_half_a_request() -> None:
     """A client that never finishes its request holds nothing up."""
     with Sandbox() as sandbox, socket.create_connection(("127.0.0.1", sandbox.port)) as client:
         client.sendall(b"POST /push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
-        time.sleep(0.05)
-        with _at_most(1):
+        assert _post(sandbox).status_code == 200  # the half came before it
+        with _at_most(20):
             sandbox.stop()
 
 
@@ -183,7 +184,7 @@ def test_serve_runs_until_it_is_asked_to_end(number: signal.Signals) -> None:
         assert httpx.get(url, trust_env=False, verify=False).status_code == 200
         with _at_most(3):
             process.send_signal(number)
-            output, errors = process.communicate(timeout=10)
+            output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "ended\n", "")
 
 

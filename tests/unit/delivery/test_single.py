@@ -5,7 +5,7 @@ import random
 
 import pytest
 from attrs import define, field
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metrix_channels.api import Failure, Reply, Stage
@@ -271,7 +271,6 @@ def test_retry_after_beyond_the_deadline_is_not_waited_for():
 ANSWERS = st.sampled_from([OK, BUSY, BROKEN, BAD, LARGE, DENIED, LOST, NO_ROUTE, PAGE])
 
 
-@settings(deadline=None)
 @given(script=st.lists(ANSWERS, max_size=30), size=st.integers(1, 12), mode=st.sampled_from(OnAmbiguous))
 def test_the_books_add_up_whatever_happens(script, size, mode):
     """Each recipient has one result; taken twice only if that is said; under hold never."""

@@ -19,7 +19,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def _shake_hands(server: FaultServer, ca: Path, name: str) -> None:
     context = ssl.create_default_context(cafile=str(ca))
     with (
-        socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname=name) as secure,
     ):
         assert secure.version()

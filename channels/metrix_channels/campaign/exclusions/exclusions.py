@@ -49,12 +49,16 @@ class Screens:
             CampaignError: a list cannot be read; run_missing, run_unfinished, run_purged of an excepted campaign.
         """
         screens = cls(campaign.limits.per_recipient, book)
-        for path in lists:
-            await asyncio.to_thread(screens._barred.suppress, listed(path, campaign.audience.id))
-        if run == 0:
-            for name in campaign.audience.except_:
-                await screens._except(name)
-        await screens.look_again(run)
+        try:
+            for path in lists:
+                await asyncio.to_thread(screens._barred.suppress, listed(path, campaign.audience.id))
+            if run == 0:
+                for name in campaign.audience.except_:
+                    await screens._except(name)
+            await screens.look_again(run)
+        except BaseException:
+            screens.close()
+            raise
         return screens
 
     async def look_again(self, run: int) -> None:

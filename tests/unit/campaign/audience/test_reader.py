@@ -73,7 +73,7 @@ def test_standard_input_may_come_in_drops():
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 def test_progress_and_digest_are_of_the_file_itself(tmp_path, name):
     """Of the compressed bytes; the digest can be had without reading rows."""
-    text = "customUserId\n" + "".join(f"user-{os.urandom(4).hex()}\n" for _ in range(30_000))
+    text = "customUserId\n" + "".join(f"user-{os.urandom(16).hex()}\n" for _ in range(30_000))
     file = tmp_path / name
     file.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     with Audience(file, "customUserId") as audience:

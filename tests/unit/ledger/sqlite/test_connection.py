@@ -157,7 +157,7 @@ def test_many_processes_make_one_schema(tmp_path):
     for child in children:
         child.stdin.write("go\n")
         child.stdin.flush()
-    salts = {child.communicate(timeout=20)[0] for child in children}
+    salts = {child.communicate(timeout=60)[0] for child in children}
     assert [child.returncode for child in children] == [0] * 5
     assert len(salts) == 1
 
@@ -439,7 +439,7 @@ def test_a_fork_waits_for_the_transaction_under_way(tmp_path):
     subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK_IN_A_TRANSACTION, str(path)],
         check=True,
-        timeout=20,
+        timeout=60,
     )
     assert in_ledger(path, statement("SELECT next FROM pace")) == [(11.0,)]
 

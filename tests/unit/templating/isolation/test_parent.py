@@ -332,7 +332,7 @@ def test_a_fork_starts_its_own_child_and_none_is_left_behind(write: Write, root:
         [sys.executable, "-W", "error", "-c", SCRIPT, str(root)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.stderr == ""
