@@ -23,12 +23,12 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from support.reaper import VARIABLE
+
 DEBIAN_PROGRAMS: Final = Path("/usr/lib/postgresql/15/bin")
 PGBOUNCER: Final = "/usr/sbin/pgbouncer"
 UNPRIVILEGED: Final = "nobody" if os.geteuid() == 0 else None
 """Whom servers run as: neither PostgreSQL nor PgBouncer runs as root."""
-
-from support.reaper import VARIABLE
 
 
 class Postgres:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from metrix_channels import CampaignError
-from metrix_channels.campaign import here
+from metrix_channels.campaign.execution import local as here
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import balance, document, people, started, under_way
 from support.command_line import wait_until
