@@ -56,8 +56,8 @@ def write_campaign(folder, more="", *, name="eid", **keys):
 
 
 def adds_up(document):
-    counted = sum(document[name] for name in ("accepted", "rejected", "unknown", "pending", "cancelled"))
-    return counted + sum(document["skipped"].values()) == document["audience"]
+    counts_of = sum(document[name] for name in ("accepted", "rejected", "unknown", "pending", "cancelled"))
+    return counts_of + sum(document["skipped"].values()) == document["audience"]
 
 
 # -- run
@@ -490,7 +490,7 @@ def test_the_report_names_who_is_unknown_and_what_to_do(metrix, folder, metrix_s
     assert "1 × " in report.out
     assert "metrix-channels campaign report eid --csv FILE" in report.out
     assert "metrix-channels campaign retry eid --unknown" in report.out
-    [trouble] = metrix("campaign", "report", "eid", "--json").document["troubles"]
+    [trouble] = metrix("campaign", "report", "eid", "--json").document["failed_attempts"]
     assert list(trouble) == ["disposition", "status_code", "example", "attempts"]
     again = metrix("campaign", "retry", "eid", "--unknown", "--json")
     assert (again.status, again.document["accepted"], again.document["unknown"]) == (0, 4, 0)

@@ -44,7 +44,7 @@ def personal(folder):
     """What is left of recipients and values: in the file as it is, and in what is compressed in it."""
     content = (folder / "metrix-channels.db").read_bytes()
     with closing(sqlite3.connect(folder / "metrix-channels.db")) as ledger:
-        for query in ("SELECT batches FROM parcels", "SELECT request FROM evidence", "SELECT lines FROM evidence"):
+        for query in ("SELECT batches FROM shards", "SELECT request FROM evidence", "SELECT lines FROM evidence"):
             content += b"".join(zlib.decompress(blob) for (blob,) in ledger.execute(query))
     return [word for word in PERSONAL if word.encode() in content]
 
@@ -164,9 +164,9 @@ def test_what_differs_is_told_with_both_numbers(metrix, old):
     """In one document, or a line each; the status says that a check failed."""
     folder, _, _ = old
     with closing(sqlite3.connect(folder / "metrix-channels.db")) as ledger:
-        [(run, text)] = ledger.execute("SELECT run, tally FROM tallies").fetchall()
+        [(run, text)] = ledger.execute("SELECT run, counts FROM run_counts").fetchall()
     wrong = json.dumps(json.loads(text) | {"accepted": 22, "pending": -20})
-    change(folder, ("UPDATE tallies SET tally = ?, checksum = ?", (wrong, zlib.crc32(repr((run, wrong)).encode()))))
+    change(folder, ("UPDATE run_counts SET counts = ?, checksum = ?", (wrong, zlib.crc32(repr((run, wrong)).encode()))))
     result = metrix("ledger", "check", "--json")
     [run] = result.document["runs"]
     assert (result.status, result.document["ok"], run["ok"], run["adds_up"]) == (1, False, False, False)

@@ -50,7 +50,7 @@ def test_the_wheel_carries_everything_that_is_read_at_run_time(wheel):
     for name in (
         "py.typed",
         "ledger/sqlite/schema.sql",
-        "ledger/postgres/001.sql",
+        "ledger/postgres/002.sql",
         "config/channels.schema.json",
         "campaign/campaign.schema.json",
         "sandbox/templates/inbox.html.j2",

@@ -10,9 +10,9 @@ from typing import Any
 from metrix_channels.config import ConfigFile
 from metrix_channels.ledger import Connection
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
-from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.runs.distributed import DistributedRunBook
 from metrix_channels.ledger.sends.outbox import Waiting
-from metrix_channels.notifier.outbox import Queueing
+from metrix_channels.notifier.outbox import Outbox
 from metrix_channels.notifier.services import Services
 from metrix_channels.worker.readiness import Readiness
 from support.postgres import execute
@@ -47,7 +47,7 @@ class OutboxWorker:
         self.database = self._engine.book_file
         self.database.lease_seconds = _NEVER
         self._transact = self.database.transact
-        self.database.transact = self._counted  # type: ignore[method-assign]
+        self.database.transact = self._already_counted  # type: ignore[method-assign]
         self.is_dead = False
         self._before: dict[int, Accident] = {}
         self._made = 0
@@ -60,9 +60,9 @@ class OutboxWorker:
 
     async def sweep(self) -> None:
         """Do what every worker does each two seconds."""
-        await ClusterRunBook(self.database).sweep()
-        await self._queueing.sends.sweep()
-        await self._queueing.sends.defer_missing()
+        await DistributedRunBook(self.database).sweep()
+        await self._outbox.sends.sweep()
+        await self._outbox.sends.defer_missing()
 
     async def work(self, at: int | None = None, accident: Accident | None = None) -> bool:
         """Fetch one job that this worker can do, and do it.
@@ -74,7 +74,7 @@ class OutboxWorker:
         Returns:
             Whether there was a job.
         """
-        readiness = Readiness(self._engine, self._queueing, lambda problem: self.problems.append(problem.code))
+        readiness = Readiness(self._engine, self._outbox, lambda problem: self.problems.append(problem.code))
         queues = "{" + ",".join(await readiness.look()) + "}"
         jobs = execute(self.database.url, FETCH.format(queues=queues))
         if not jobs:
@@ -82,7 +82,7 @@ class OutboxWorker:
         [(job, send, tries)] = jobs
         self._made, self._before = 0, {at: accident} if at is not None and accident is not None else {}
         try:
-            await self._queueing.post(send, tries)
+            await self._outbox.post(send, tries)
         except Killed:
             return True  # its job stays as it is
         finally:
@@ -92,7 +92,7 @@ class OutboxWorker:
 
     async def waiting(self) -> list[Waiting]:
         """Return whose messages wait."""
-        return await self._queueing.sends.waiting()
+        return await self._outbox.sends.waiting()
 
     def kill(self) -> None:
         """End it in the middle, as SIGKILL does, and let its lease run out."""
@@ -121,10 +121,10 @@ class OutboxWorker:
             self.database.give_up_name()
 
     @property
-    def _queueing(self) -> Queueing:
-        return self._services.queueing
+    def _outbox(self) -> Outbox:
+        return self._services.outbox
 
-    async def _counted(self, work: Callable[[Connection], Any]) -> Any:
+    async def _already_counted(self, work: Callable[[Connection], Any]) -> Any:
         if self.is_dead:
             raise Killed
         accident = self._before.pop(self._made, None)

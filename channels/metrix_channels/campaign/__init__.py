@@ -1,9 +1,9 @@
 """Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
 
 from .definition import campaign_name, load_campaign
-from .dispatch.sender import Office
+from .dispatch.sender import SendingResources
 from .execution.selection import execution_on
-from .report.overview import Overview, TroubleGroup, overview
+from .report.overview import FailureGroup, Overview, overview
 from .report.page import bars_of, facts_of, report_page
 from .report.status import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
 from .service import Campaigns, Confirm
@@ -15,9 +15,9 @@ __all__ = [
     "CampaignStatus",
     "Campaigns",
     "Confirm",
-    "Office",
+    "FailureGroup",
     "Overview",
-    "TroubleGroup",
+    "SendingResources",
     "Watcher",
     "bars_of",
     "campaign_name",

@@ -15,7 +15,7 @@ from .definition import Campaign, Cap, QuietHours, Schedule
 
 
 @frozen
-class Orders:
+class SendOptions:
     """How a run is to be sent.
 
     Attributes:
@@ -35,7 +35,7 @@ class Orders:
     schedule: Schedule | None = None
 
     @classmethod
-    def of(cls, campaign: Campaign, config: Config) -> Orders:
+    def of(cls, campaign: Campaign, config: Config) -> SendOptions:
         """Return what a campaign file says, and the configuration where it says nothing."""
         limits = campaign.limits
         return cls(
@@ -71,7 +71,7 @@ class Orders:
         )
 
     @classmethod
-    def load(cls, text: str) -> Orders:
+    def load(cls, text: str) -> SendOptions:
         """Read what `dump` wrote."""
         found = json.loads(text)
         cap, quiet, schedule = found["cap"], found["quiet_hours"], found["schedule"]

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @frozen
-class Worded:
+class RenderedMessage:
     """A message, checked for its channel.
 
     Attributes:
@@ -36,7 +36,7 @@ class Worded:
     cautions: tuple[Caution, ...]
 
 
-class Wording:
+class MessageRenderer:
     """Renders the messages of one run.
 
     Args:
@@ -59,21 +59,21 @@ class Wording:
         self._context = {name: value for name, value in context.items() if name in template.variables}
         self._now = now
 
-    def word(self, values: Mapping[str, JsonValue]) -> Worded:
+    def render(self, values: Mapping[str, JsonValue]) -> RenderedMessage:
         """Render and check the message for a row.
 
         Raises:
             TemplateError, MessageInvalid: this row cannot be sent, and why.
         """
-        return self._guarded(self._worded, values)
+        return self._guarded(self._render_checked, values)
 
-    def said(self, values: Mapping[str, JsonValue]) -> bytes:
+    def render_body(self, values: Mapping[str, JsonValue]) -> bytes:
         """Render a message that was checked before; returns the request's JSON after the recipients.
 
         Raises:
             TemplateError, MessageInvalid: it can no longer be rendered as it was.
         """
-        return self._guarded(self._said, values)
+        return self._guarded(self._render_body, values)
 
     def secrets(self, values: Mapping[str, JsonValue]) -> tuple[Secret, ...]:
         """Return what of the values for a message nobody may see."""
@@ -86,8 +86,8 @@ class Wording:
         secrets = self.secrets(values)
         return Redactor(*secrets).guard(lambda: make(values)) if secrets else make(values)
 
-    def _worded(self, values: Mapping[str, JsonValue]) -> Worded:
-        fields = self._rendered(values)
+    def _render_checked(self, values: Mapping[str, JsonValue]) -> RenderedMessage:
+        fields = self._render_fields(values)
         try:
             message = self._adapter.compose(fields)
         except MetrixChannelsError as error:
@@ -95,12 +95,12 @@ class Wording:
             raise
         rest = self._rest(message.fields)
         parts = sms_length(str(message.fields["body"])).parts if self._is_sms else 0
-        return Worded(hashlib.blake2b(rest, digest_size=16).digest(), rest, parts, message.cautions)
+        return RenderedMessage(hashlib.blake2b(rest, digest_size=16).digest(), rest, parts, message.cautions)
 
-    def _said(self, values: Mapping[str, JsonValue]) -> bytes:
-        return self._rest(self._adapter.assemble(self._rendered(values)))
+    def _render_body(self, values: Mapping[str, JsonValue]) -> bytes:
+        return self._rest(self._adapter.assemble(self._render_fields(values)))
 
-    def _rendered(self, values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    def _render_fields(self, values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
         return self._template.render({**self._context, **values}, self._now).fields
 
     def _rest(self, fields: Mapping[str, JsonValue]) -> bytes:

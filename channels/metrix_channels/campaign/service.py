@@ -16,22 +16,22 @@ from ..config import require_verified
 from ..errors import CampaignError, ConfigError
 from ..ledger import (
     OVER,
-    Back,
     BatchState,
+    Counts,
+    RetryRequest,
     RunRecord,
     RunState,
-    Tally,
     approved,
 )
 from ..logs import say
 from .audience.reader import audience_digest
 from .definition import STDIN, Campaign, checked_name, load_campaign
-from .dispatch.sender import Office
-from .exclusions.exclusions import Screens
+from .dispatch.sender import SendingResources
+from .exclusions.exclusions import Exclusions
 from .execution.base import Execution, require_in_time
 from .plan.pins import pins_of, require_unchanged
 from .plan.planning import Progress, Ready, first_batches, plan, row_values
-from .renderer import Wording
+from .renderer import MessageRenderer
 from .report.status import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
 
 _SHOWN: Final = 20
@@ -50,12 +50,12 @@ class Campaigns:
     """The campaigns of one configuration.
 
     Args:
-        office: what this process sends with.
+        resources: what this process sends with.
         execution: who sends what was planned.
     """
 
-    def __init__(self, office: Office, execution: Execution) -> None:
-        self._office = office
+    def __init__(self, resources: SendingResources, execution: Execution) -> None:
+        self._resources = resources
         self._execution = execution
         self.book = execution.book
 
@@ -127,9 +127,9 @@ class Campaigns:
         if found.state is RunState.CANCELLED:
             raise CampaignError(f"The campaign {name!r} was cancelled.", code="run_cancelled")
         found.require_recipients()
-        count = found.tally.rejected if which is BatchState.REJECTED else found.tally.unknown
+        count = found.counts.rejected if which is BatchState.REJECTED else found.counts.unknown
 
-        back = Back(f"retry {which.name.lower()}", f"{count} recipients", approved(which))
+        back = RetryRequest(f"retry {which.name.lower()}", f"{count} recipients", approved(which))
         return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, back)
 
     async def pause(self, name: str) -> RunRecord:
@@ -155,18 +155,18 @@ class Campaigns:
             Those of `run` before its first request.
         """
         ready = self._ready(_named(load_campaign(path), name, canary))
-        screens = await Screens.built(ready.campaign, self._lists(ready), self.book)
+        exclusions = await Exclusions.built(ready.campaign, self._lists(ready), self.book)
         try:
-            batches, facts, tally = await first_batches(
-                ready, screens, _SHOWN, _planning(watch), self._office.stop.is_set
+            batches, facts, counts = await first_batches(
+                ready, exclusions, _SHOWN, _planning(watch), self._resources.stop.is_set
             )
         finally:
-            screens.close()
-        wording = Wording(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
-        client = self._office.client()
-        bodies = [push_body(recipients, wording.said(values)) for values, recipients in batches]  # type: ignore[arg-type]
+            exclusions.close()
+        renderer = MessageRenderer(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
+        client = self._resources.client()
+        bodies = [push_body(recipients, renderer.render_body(values)) for values, recipients in batches]  # type: ignore[arg-type]
         await client.close()
-        return CampaignPreview([client.shown_request(body) for body in bodies], tally, dict(facts))
+        return CampaignPreview([client.shown_request(body) for body in bodies], counts, dict(facts))
 
     async def example(self, path: Path, row: int | None) -> tuple[Campaign, dict[str, Any]]:
         """Return a campaign and the values of one row, to try its message.
@@ -179,7 +179,7 @@ class Campaigns:
             CampaignError: audience_invalid; row_missing.
         """
         ready = self._ready(load_campaign(path))
-        values = await asyncio.to_thread(row_values, ready, row, self._office.stop.is_set)
+        values = await asyncio.to_thread(row_values, ready, row, self._resources.stop.is_set)
         if values is None:
             which = "no row that can be sent to" if row is None else f"no row {row} that can be sent to"
             raise CampaignError(f"The audience has {which}.", code="row_missing")
@@ -189,22 +189,22 @@ class Campaigns:
 
     def _ready(self, campaign: Campaign) -> Ready:
         """Pass the gate and find what the campaign needs."""
-        config = self._office.file.current()
+        config = self._resources.file.current()
         channel = config.channel(campaign.channel)
         require_verified(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
         config.metrix.credentials()
-        template = self._office.templates.find(campaign.template, channel.name, channel.type, campaign.locale)
+        template = self._resources.templates.find(campaign.template, channel.name, channel.type, campaign.locale)
         return Ready(campaign, config, channel, template)
 
     async def _plan(self, ready: Ready, watch: Watcher | None) -> RunRecord:
-        screens = await Screens.built(ready.campaign, self._lists(ready), self.book)
+        exclusions = await Exclusions.built(ready.campaign, self._lists(ready), self.book)
         try:
             record = await plan(
-                ready, ready.campaign.name, self.book, screens, _planning(watch), self._office.stop.is_set
+                ready, ready.campaign.name, self.book, exclusions, _planning(watch), self._resources.stop.is_set
             )
         finally:
-            screens.close()
-        say(logging.INFO, "campaign planned", campaign=record.name, recipients=record.tally.pending)
+            exclusions.close()
+        say(logging.INFO, "campaign planned", campaign=record.name, recipients=record.counts.pending)
         return record
 
     async def _go_on(
@@ -212,13 +212,13 @@ class Campaigns:
         found: RunRecord,
         campaign: Campaign,
         watch: Watcher | None,
-        back: Back | None = None,
+        back: RetryRequest | None = None,
         *,
         detach: bool = False,
     ) -> RunRecord:
         """Send what is left of a run, after a look at what it is pinned to."""
         ready = self._ready(campaign)
-        if found.live and not self._execution.is_elsewhere:
+        if found.live and not self._execution.is_distributed:
             raise CampaignError(f"Another process works on the campaign {found.name!r}.", code="run_busy")
         if found.state is RunState.PLANNING:
             raise CampaignError(f"Another process plans the campaign {found.name!r}.", code="run_busy")
@@ -228,7 +228,7 @@ class Campaigns:
         return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)
 
     def _require_detachable(self, detach: bool) -> None:
-        if detach and not self._execution.is_elsewhere:
+        if detach and not self._execution.is_distributed:
             raise ConfigError("Only workers could send it without this process.", code="ledger_not_shared")
 
     def _lists(self, ready: Ready) -> list[Path]:
@@ -236,9 +236,9 @@ class Campaigns:
 
 
 def _planning(watch: Watcher | None) -> Progress:
-    def told(tally: Tally, share: float | None) -> None:
+    def told(counts: Counts, share: float | None) -> None:
         if watch is not None:
-            watch(CampaignProgress.of(tally, share, planning=True))
+            watch(CampaignProgress.of(counts, share, planning=True))
 
     return told
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .attempt import Attempt, AttemptObserver, Attempts, Request
 from .backoff import backoff_seconds, retry_after
-from .circuit_breaker import Breaker
+from .circuit_breaker import CircuitBreaker
 from .holdback import Holdback
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
-from .resumption import PastAttempt, Takeover, take_up
+from .resumption import PastAttempt, Resumption, resume_recipients
 from .single import Delivery, Journal, Post
 from .verdict import Disposition, Verdict, judge
 
@@ -16,7 +16,7 @@ __all__ = [
     "Attempt",
     "AttemptObserver",
     "Attempts",
-    "Breaker",
+    "CircuitBreaker",
     "Delivery",
     "Disposition",
     "Holdback",
@@ -27,14 +27,14 @@ __all__ = [
     "Post",
     "Request",
     "Result",
+    "Resumption",
     "Step",
-    "Takeover",
     "Verdict",
     "backoff_seconds",
     "conclude",
     "give_up",
     "judge",
     "next_step",
+    "resume_recipients",
     "retry_after",
-    "take_up",
 ]

@@ -20,7 +20,7 @@ _BUDGET: Final = 20
 _SHARE: Final = 0.1
 
 
-class Breaker:
+class CircuitBreaker:
     """Follows the attempts of one process on one run."""
 
     def __init__(self) -> None:

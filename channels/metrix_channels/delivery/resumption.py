@@ -40,7 +40,7 @@ class PastAttempt:
 
 
 @frozen
-class Takeover:
+class Resumption:
     """The state in which a send is taken up.
 
     Attributes:
@@ -52,7 +52,7 @@ class Takeover:
     parts: tuple[Part, ...]
 
 
-def take_up(recipients: Sequence[str], past: Sequence[PastAttempt], on_ambiguous: OnAmbiguous) -> Takeover:
+def resume_recipients(recipients: Sequence[str], past: Sequence[PastAttempt], on_ambiguous: OnAmbiguous) -> Resumption:
     """Decide for each recipient from the attempts that named them.
 
     An attempt without an end is ambiguous: the process died, or gave up, while its request was under way.
@@ -65,7 +65,7 @@ def take_up(recipients: Sequence[str], past: Sequence[PastAttempt], on_ambiguous
             settled.setdefault(state, []).append(recipient)
         else:
             parts.setdefault(state, []).append(recipient)
-    return Takeover(
+    return Resumption(
         tuple(_named(state, named) for state, named in settled.items()),
         tuple(evolve(state, recipients=tuple(named)) for state, named in parts.items()),
     )

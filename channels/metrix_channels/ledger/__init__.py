@@ -8,16 +8,28 @@ from .event_times import EventTimes, Wanted
 from .evidence import Evidence, EvidenceBook
 from .observer import Observer
 from .purge import Purged, purge
-from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
+from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
 from .runs.book import RunBook
-from .runs.local import SoleRunBook
-from .runs.records import OVER, Changes, Committed, Draft, RunRecord, RunState, Skip, SkipReason, Tally, Trouble, Wish
+from .runs.local import LocalRunBook
+from .runs.records import (
+    OVER,
+    Changes,
+    Committed,
+    ControlRequest,
+    Counts,
+    Draft,
+    FailedAttempt,
+    RunRecord,
+    RunState,
+    Skip,
+    SkipReason,
+)
 from .runs.recount import LedgerCheck, RunCheck, check_ledger
-from .runs.run_claim import Hold
-from .runs.shards import every_parcel, interrupted_parcels, open_parcels
+from .runs.run_claim import RunClaim
+from .runs.shards import every_shard, interrupted_shards, open_shards
 from .runs.transitions import (
-    Back,
-    Mark,
+    RetryRequest,
+    Transition,
     approved,
     begin,
     cancelled,
@@ -38,7 +50,6 @@ __all__ = [
     "DOUBT",
     "OVER",
     "REPEATED",
-    "Back",
     "Batch",
     "BatchState",
     "Busy",
@@ -47,44 +58,45 @@ __all__ = [
     "Claimed",
     "Committed",
     "Connection",
+    "ControlRequest",
+    "Counts",
     "Database",
     "Draft",
     "Entry",
     "EventTimes",
     "Evidence",
     "EvidenceBook",
+    "FailedAttempt",
     "Finished",
-    "Hold",
     "LedgerCheck",
-    "Mark",
+    "LocalRunBook",
     "Observer",
-    "Parcel",
     "Purged",
+    "RetryRequest",
     "RunBook",
     "RunCheck",
+    "RunClaim",
     "RunRecord",
     "RunState",
     "SendBook",
     "SendJournal",
+    "Shard",
     "Skip",
     "SkipReason",
-    "SoleRunBook",
     "SqliteDatabase",
-    "Tally",
-    "Trouble",
+    "Transition",
     "Wanted",
-    "Wish",
     "approved",
     "begin",
     "cancelled",
     "check_ledger",
     "doubt",
-    "every_parcel",
+    "every_shard",
     "exclude",
     "interrupted",
-    "interrupted_parcels",
+    "interrupted_shards",
     "open_database",
-    "open_parcels",
+    "open_shards",
     "purge",
     "settle",
     "split",

@@ -133,18 +133,18 @@ def _forget_run(connection: Connection, run: int) -> int | None:
     # First of all: whoever asks for the recipients from here on is told, should this process end in the middle.
     found[FORGOTTEN] = iso_utc(datetime.now(UTC))
     seal_run(connection, run, pins=json.dumps(json.loads(row["pins"]) | {"context": {}}), facts=json.dumps(found))
-    connection.execute("UPDATE troubles SET explanation = '', answer = NULL WHERE run = ?", (run,))
-    connection.execute("UPDATE events SET detail = '' WHERE run = ? AND what <> 'planned'", (run,))
+    connection.execute("UPDATE failed_attempts SET explanation = '', answer = NULL WHERE run = ?", (run,))
+    connection.execute("UPDATE run_journal SET detail = '' WHERE run = ? AND what <> 'planned'", (run,))
     return 1
 
 
 def _delete_recipients(connection: Connection, run: int) -> int:
-    parcels = connection.execute("SELECT parcel FROM marks WHERE run = ? LIMIT ?", (run, _AT_ONCE)).fetchall()
-    connection.executemany("DELETE FROM marks WHERE parcel = ?", parcels)
-    connection.executemany("DELETE FROM parcels WHERE id = ?", parcels)
+    shards = connection.execute("SELECT shard FROM shard_statuses WHERE run = ? LIMIT ?", (run, _AT_ONCE)).fetchall()
+    connection.executemany("DELETE FROM shard_statuses WHERE shard = ?", shards)
+    connection.executemany("DELETE FROM shards WHERE id = ?", shards)
     skips = connection.execute("SELECT id FROM skips WHERE run = ? LIMIT ?", (run, _AT_ONCE)).fetchall()
     connection.executemany("DELETE FROM skips WHERE id = ?", skips)
-    return len(parcels) + len(skips)
+    return len(shards) + len(skips)
 
 
 def _delete_evidence(connection: Connection, limit: str) -> int:

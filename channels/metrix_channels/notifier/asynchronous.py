@@ -157,7 +157,7 @@ class AsyncNotifier:
         from .outbox import carry_out, carry_out_async, is_asynchronous
 
         call = Call(channel, _several(to), template, context or {}, locale, key)
-        steps = await self._services.current().queueing.steps(call)
+        steps = await self._services.current().outbox.steps(call)
         if is_asynchronous(connection):
             return await carry_out_async(steps, connection)
         return carry_out(steps, connection)
@@ -171,7 +171,7 @@ class AsyncNotifier:
         Raises:
             LedgerError: send_missing.
         """
-        return await self._services.current().queueing.receipts(message)
+        return await self._services.current().outbox.receipts(message)
 
     async def dry_run(
         self,

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from ..api import PUSH, Exchange, MetrixClient, message_json, push_body
 from ..config import Config, ConfigFile, require_verified
-from ..delivery import Attempts, Delivery, Journal, Part, Policy, Post, Request, Result, Verdict, take_up
+from ..delivery import Attempts, Delivery, Journal, Part, Policy, Post, Request, Result, Verdict, resume_recipients
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, SendBook, SendJournal, open_database
 from ..outcomes import Problem, Receipt
@@ -23,8 +23,8 @@ from .conclusion import receipts_of
 from .prepared import Call, Prepared, entry, prepare
 
 if TYPE_CHECKING:
-    from ..campaign import Office
-    from ..ledger.sends.outbox import Queued
+    from ..campaign import SendingResources
+    from ..ledger.sends.outbox import OutboxMessage
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
 
@@ -97,12 +97,12 @@ class Engine:
         self.clients.renew()
         return current
 
-    def office(self) -> Office:
+    def resources(self) -> SendingResources:
         """Return what campaigns are sent with."""
-        from ..campaign import Office
+        from ..campaign import SendingResources
 
         self._follow_loop()
-        return Office(
+        return SendingResources(
             self._file, self.templates, self.book, self.clients.for_many, self.observer, self._stop, self._places
         )
 
@@ -135,7 +135,7 @@ class Engine:
         await self.finish(claim.id, receipts)
         return receipts
 
-    async def deliver_queued(self, queued: Queued, prepared: Prepared) -> list[Result]:
+    async def deliver_from_outbox(self, queued: OutboxMessage, prepared: Prepared) -> list[Result]:
         """Send a message that this process claimed, and return what became of each recipient.
 
         Raises:
@@ -187,10 +187,10 @@ class Engine:
             request = Request(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
             return await attempts.make(request, seconds, prepared.hidden)
 
-        takeover = take_up(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
+        resumption = resume_recipients(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
         delivery = self.delivery(post, SendJournal(self.book, claim.id), channel)
-        parts = [small for part in takeover.parts for small in _divided(part, self._config.metrix.batch_size)]
-        return [*takeover.settled, *await delivery.run(parts)]
+        parts = [small for part in resumption.parts for small in _divided(part, self._config.metrix.batch_size)]
+        return [*resumption.settled, *await delivery.run(parts)]
 
     def delivery(self, post: Post, journal: Journal, channel: str | None) -> Delivery:
         """Return what delivers within this configuration's limits.

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ..delivery import Result
 from ..errors import ConfigError, LedgerError, UsageError
 from ..errors.catalogue import CATALOGUE
-from ..ledger.sends.outbox import Queued, QueuedSends, Steps, enqueueing
+from ..ledger.sends.outbox import OutboxBook, OutboxMessage, Steps, enqueue_steps
 from ..logs import say
 from ..models import Message, OnAmbiguous
 from ..outcomes import Outcome, Problem, Receipt
@@ -31,7 +31,7 @@ REFUSALS: Final = frozenset({"credentials_refused", "endpoint_refused", "redirec
 """What is said to this process, whatever the message: one with another key, address or network may fare better."""
 
 
-class Queueing:
+class Outbox:
     """Puts messages into the ledger and, in a worker, sends them.
 
     Args:
@@ -51,7 +51,7 @@ class Queueing:
         if engine.config.ledger_path is not None:
             raise ConfigError("Messages that workers send need a ledger in PostgreSQL.", code="ledger_not_shared")
         self._engine = engine
-        self.sends = QueuedSends(engine.book_file)
+        self.sends = OutboxBook(engine.book_file)
         self.counts: Counter[Outcome] = Counter()
         self.refusal: Problem | None = None
         self._salt: bytes | None = None
@@ -72,7 +72,7 @@ class Queueing:
             "message": dict(message.fields),
             "hidden": [secret.reveal() for secret in prepared.hidden],
         }
-        return enqueueing(entry(call, prepared, self._engine.app_id), outgoing, self._salt)
+        return enqueue_steps(entry(call, prepared, self._engine.app_id), outgoing, self._salt)
 
     async def receipts(self, send: str) -> tuple[Receipt, ...] | None:
         """Return what became of a message; None as long as that is not known."""
@@ -110,7 +110,7 @@ class Queueing:
         try:
             self._engine.look_again()
             if queued.app_id == self._engine.app_id and not self._engine.refusal(queued.channel):
-                results = await self._engine.deliver_queued(queued, _prepared(queued))
+                results = await self._engine.deliver_from_outbox(queued, _prepared(queued))
                 await self._conclude(queued, results, tries)
                 return
         except ConfigError as error:
@@ -118,7 +118,7 @@ class Queueing:
         # The file changed since the worker looked which messages it can send.
         await self.sends.put_back(send, _SOON, tries)
 
-    async def _conclude(self, queued: Queued, results: list[Result], tries: int) -> None:
+    async def _conclude(self, queued: OutboxMessage, results: list[Result], tries: int) -> None:
         """Write down what became of a message, and what is to become of the recipients that were not sent to."""
         send, now = queued.claim.id, datetime.now(UTC)
 
@@ -179,7 +179,7 @@ def _pause(tries: int) -> float:
     return min(_FIRST_AGAIN * 2.0 ** min(tries, 10), _LONGEST_AGAIN)
 
 
-def _prepared(queued: Queued) -> Prepared:
+def _prepared(queued: OutboxMessage) -> Prepared:
     said = queued.outgoing
     hidden = tuple(sensitive_values(said["hidden"]))
     return Prepared(queued.recipients, Message(said["channel"], said["message"]), None, hidden)
@@ -189,7 +189,7 @@ def carry_out(steps: Steps, connection: Any) -> str:
     """Run the statements on a connection of the caller's; return the message's id.
 
     Args:
-        steps: from `Queueing.steps`.
+        steps: from `Outbox.steps`.
         connection: of Django, SQLAlchemy (a session, too), psycopg, or any DB-API driver whose values are `%s`.
 
     Raises:

@@ -13,7 +13,7 @@ from .events.tracker import Tracker
 
 if TYPE_CHECKING:
     from ..campaign import Campaigns
-    from .outbox import Queueing
+    from .outbox import Outbox
 
 _INHERITED: list[Services] = []
 
@@ -28,21 +28,21 @@ class Services:
     def __init__(self, file: ConfigFile) -> None:
         self.engine = Engine(file)
         self.tracker = Tracker(self.engine)
-        self._queueing: Queueing | None = None
+        self._outbox: Outbox | None = None
         self._campaigns: tuple[asyncio.AbstractEventLoop, Campaigns] | None = None
 
     @property
-    def queueing(self) -> Queueing:
+    def outbox(self) -> Outbox:
         """What puts messages into the ledger within transactions of the caller's own.
 
         Raises:
             ConfigError: ledger_not_shared.
         """
-        from .outbox import Queueing  # most programs send at once
+        from .outbox import Outbox  # most programs send at once
 
-        if self._queueing is None:
-            self._queueing = Queueing(self.engine)
-        return self._queueing
+        if self._outbox is None:
+            self._outbox = Outbox(self.engine)
+        return self._outbox
 
     @property
     def campaigns(self) -> Campaigns:
@@ -51,8 +51,8 @@ class Services:
 
         loop = asyncio.get_running_loop()
         if self._campaigns is None or self._campaigns[0] is not loop:
-            office = self.engine.office()
-            self._campaigns = loop, Campaigns(office, execution_on(self.engine.book_file, office))
+            resources = self.engine.resources()
+            self._campaigns = loop, Campaigns(resources, execution_on(self.engine.book_file, resources))
         return self._campaigns[1]
 
 

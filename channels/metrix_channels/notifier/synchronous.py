@@ -110,7 +110,7 @@ class Notifier:
         call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale, key)
 
         async def prepare() -> Steps:
-            return await self._services.current().queueing.steps(call)
+            return await self._services.current().outbox.steps(call)
 
         # The statements in the caller's own thread: the connection is that thread's.
         return carry_out(self._portal.call(prepare()), connection)

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..campaign.execution.shard_runner import Crew
+from ..campaign.execution.shard_runner import ShardRunner
 from ..ledger.postgres.connection import PostgresDatabase
-from ..notifier.outbox import Queueing
+from ..notifier.outbox import Outbox
 from ..outcomes import Outcome
 from ..pages.serving import server_config
 from .jobs import JobQueue
@@ -36,15 +36,15 @@ class Worker:
     """What a worker tells of itself.
 
     Attributes:
-        crew: sends shares of campaigns.
-        queueing: sends messages.
+        runner: sends shares of campaigns.
+        outbox: sends messages.
         readiness: says what the worker cannot send.
         queue: fetches its jobs.
         database: whose lease says whether others take the worker for alive.
     """
 
-    crew: Crew
-    queueing: Queueing
+    runner: ShardRunner
+    outbox: Outbox
     readiness: Readiness
     queue: JobQueue
     database: PostgresDatabase
@@ -64,7 +64,7 @@ async def serve_health(listener: socket.socket, worker: Worker) -> None:
         is_well = worker.database.lease_holds and not problems
         said = {
             "ok": is_well,
-            "shares_under_way": worker.crew.busy,
+            "shares_under_way": worker.runner.busy,
             "problems": [each.as_dict() for each in problems],
         }
         return JSONResponse(said, 200 if is_well else 503)
@@ -78,16 +78,16 @@ async def serve_health(listener: socket.socket, worker: Worker) -> None:
 
 def exposition(worker: Worker) -> str:
     """Return the counts in the text format of Prometheus."""
-    crew = worker.crew
+    runner = worker.runner
     lines = []
     for name, words in _HELP.items():
         metric = f"metrix_channels_{name}_total"
-        lines += [f"# HELP {metric} {words}", f"# TYPE {metric} counter", f"{metric} {crew.counts[name]}"]
+        lines += [f"# HELP {metric} {words}", f"# TYPE {metric} counter", f"{metric} {runner.counts[name]}"]
     metric = "metrix_channels_outbox_recipients_total"
     lines += [f"# HELP {metric} Recipients of single messages, by outcome.", f"# TYPE {metric} counter"]
-    lines += [f'{metric}{{outcome="{each.value}"}} {worker.queueing.counts[each]}' for each in Outcome]
+    lines += [f'{metric}{{outcome="{each.value}"}} {worker.outbox.counts[each]}' for each in Outcome]
     gauges = {
-        "shares_under_way": crew.busy,
+        "shares_under_way": runner.busy,
         "lease_held": int(worker.database.lease_holds),
         "problems": len(worker.readiness.problems),
     }

@@ -26,7 +26,7 @@ _HEARTBEAT: Final = 5.0
 _PATIENCE: Final = 20.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
-Share = Callable[[int], Awaitable[None]]
+ShardClaim = Callable[[int], Awaitable[None]]
 """Sends a share of a run, named by its number."""
 Post = Callable[[str, int], Awaitable[None]]
 """Sends a message, named by its id, that was tried so many times before."""
@@ -47,7 +47,7 @@ class JobQueue:
         trouble: why no jobs can be fetched for now; None while all is well.
     """
 
-    def __init__(self, database: PostgresDatabase, concurrency: int, share: Share, post: Post) -> None:
+    def __init__(self, database: PostgresDatabase, concurrency: int, share: ShardClaim, post: Post) -> None:
         self.trouble: LedgerError | None = None
         self._database = database
         self._concurrency = concurrency

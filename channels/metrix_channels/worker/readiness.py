@@ -10,7 +10,7 @@ from ..errors import MetrixChannelsError, problem
 from ..ledger.postgres.jobs import QUEUE
 from ..ledger.sends.outbox import Waiting
 from ..notifier.engine import Engine
-from ..notifier.outbox import Queueing
+from ..notifier.outbox import Outbox
 from ..outcomes import Problem
 
 _FIRST_PAUSE: Final = 15.0
@@ -27,16 +27,16 @@ class Readiness:
 
     Args:
         engine: of this worker.
-        queueing: sends messages.
+        outbox: sends messages.
         on_problem: is told of each new problem.
 
     Attributes:
         problems: what keeps this worker from sending all that waits; empty when nothing does.
     """
 
-    def __init__(self, engine: Engine, queueing: Queueing, on_problem: OnProblem) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox, on_problem: OnProblem) -> None:
         self._engine = engine
-        self._queueing = queueing
+        self._outbox = outbox
         self._on_problem = on_problem
         self._pause = _FIRST_PAUSE
         self._paused_until = 0.0
@@ -56,10 +56,10 @@ class Readiness:
             self._tell([error.problem])
             return frozenset()
         able = [name for name in config.channels if self._engine.refusal(name) is None]
-        queues = await self._queueing.sends.queues(app_id, able)
-        refusal = self._queueing.refusal
+        queues = await self._outbox.sends.queues(app_id, able)
+        refusal = self._outbox.refusal
         refused = [refusal] if refusal else []
-        self._tell([*refused, *self._unable(app_id, await self._queueing.sends.waiting())])
+        self._tell([*refused, *self._unable(app_id, await self._outbox.sends.waiting())])
         return frozenset() if self._is_paused(refusal) else frozenset([QUEUE, *queues])
 
     def _is_paused(self, refusal: Problem | None) -> bool:

@@ -15,14 +15,14 @@ from typing import Any, Final, ParamSpec
 import psycopg
 from procrastinate.exceptions import ProcrastinateException
 
-from ..campaign.execution.shard_runner import Crew
+from ..campaign.execution.shard_runner import ShardRunner
 from ..config import ConfigFile
 from ..errors import ConfigError, LedgerError, MetrixChannelsError
 from ..ledger.database import PASSING
 from ..ledger.postgres.connection import PostgresDatabase
 from ..ledger.postgres.liveness import LEASE_SECONDS
-from ..ledger.runs.distributed import ClusterRunBook
-from ..ledger.sends.outbox import QueuedSends
+from ..ledger.runs.distributed import DistributedRunBook
+from ..ledger.sends.outbox import OutboxBook
 from ..logs import say
 from ..notifier.services import Services
 from .health import Worker, serve_health
@@ -84,7 +84,7 @@ class _Worker:
         self._database = engine.book_file
         self._database.lease_seconds = lease
         self._database.is_patient = True
-        self._book = ClusterRunBook(self._database)
+        self._book = DistributedRunBook(self._database)
 
     async def run(self, health: socket.socket | None, on_ready: Told, on_problem: OnProblem) -> bool:
         stop = asyncio.Event()
@@ -93,32 +93,32 @@ class _Worker:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         async with contextlib.aclosing(self._services.engine) as engine:
-            queueing = self._services.queueing
-            crew = Crew(engine.office(), self._book)
-            readiness = Readiness(engine, queueing, on_problem)
+            outbox = self._services.outbox
+            runner = ShardRunner(engine.resources(), self._book)
+            readiness = Readiness(engine, outbox, on_problem)
             look_at_once = asyncio.Event()
 
             async def post(send: str, tries: int) -> None:
-                await queueing.post(send, tries)
-                if queueing.refusal is not None:
+                await outbox.post(send, tries)
+                if outbox.refusal is not None:
                     look_at_once.set()
 
             await self._book.work_here()
             on_ready(self._database.owner)
-            queue = JobQueue(self._database, self._concurrency, self._guarded(crew.work_on), self._guarded(post))
+            queue = JobQueue(self._database, self._concurrency, self._guarded(runner.work_on), self._guarded(post))
             tasks = [
                 asyncio.create_task(self._take_work(queue, readiness, look_at_once)),
-                asyncio.create_task(self._look_after(queueing.sends)),
+                asyncio.create_task(self._look_after(outbox.sends)),
             ]
             if health is not None:
-                worker = Worker(crew, queueing, readiness, queue, self._database)
+                worker = Worker(runner, outbox, readiness, queue, self._database)
                 tasks.append(asyncio.create_task(serve_health(health, worker)))
             ended = asyncio.create_task(stop.wait())
             await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
             engine.stop()
             orderly = await self._end(tasks)
-            await crew.close()
+            await runner.close()
         return orderly
 
     async def _take_work(self, queue: JobQueue, readiness: Readiness, look_at_once: asyncio.Event) -> None:
@@ -192,7 +192,7 @@ class _Worker:
         """
         self._database.give_up_name()
 
-    async def _look_after(self, sends: QueuedSends) -> None:
+    async def _look_after(self, sends: OutboxBook) -> None:
         """Show that this is a worker, and sweep now and then."""
         clock = asyncio.get_running_loop().time
         again = 0.0

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from metrix_channels.campaign import options as orders
+from metrix_channels.campaign import options as options
 from metrix_channels.campaign.dispatch import settlement
 from metrix_channels.delivery import attempt
 from metrix_channels.ledger.sqlite import connection as sqlite
@@ -34,7 +34,7 @@ def wall(monkeypatch):
     """The wall clock of the whole process: that of dates and that of seconds since 1970."""
     monkeypatch.setattr(Wall, "shift", timedelta(0))
     seconds = time.time
-    for module in (settlement, attempt, orders):
+    for module in (settlement, attempt, options):
         monkeypatch.setattr(module, "datetime", Wall)
     monkeypatch.setattr(time, "time", lambda: seconds() + Wall.shift.total_seconds())
     assert sqlite.time is time

@@ -294,8 +294,8 @@ def test_the_parts_of_a_batch_are_sent_once(project):
         found = run(project)
     assert (found["state"], found["accepted"], found["possible_duplicates"]) == ("finished", 40_000, 0)
     assert server.twice == set()
-    [(tally,)] = looked_up(project, "SELECT tally FROM tallies")
-    assert json.loads(tally)["sending"] == 0
+    [(counts,)] = looked_up(project, "SELECT counts FROM run_counts")
+    assert json.loads(counts)["sending"] == 0
 
 
 def looked_up(project, sql):
@@ -310,7 +310,7 @@ def test_of_a_long_answer_the_beginning_is_kept(project):
         project.audience(people(1))
         project.campaign()
         run(project)
-    assert looked_up(project, "SELECT substr(answer, 1, 3), length(answer) FROM troubles") == [("why", 2_000)]
+    assert looked_up(project, "SELECT substr(answer, 1, 3), length(answer) FROM failed_attempts") == [("why", 2_000)]
 
 
 def test_too_many_failures_halt_it(project):

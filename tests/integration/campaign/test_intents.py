@@ -7,48 +7,48 @@ import pytest
 
 from metrix_channels.campaign.definition import load_campaign
 from metrix_channels.campaign.dispatch.sender import Sender
-from metrix_channels.campaign.exclusions.exclusions import Screens
-from metrix_channels.campaign.options import Orders
+from metrix_channels.campaign.exclusions.exclusions import Exclusions
+from metrix_channels.campaign.options import SendOptions
 from metrix_channels.config import ConfigFile
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import Hold, RunState, Tally
+from metrix_channels.ledger import Counts, RunClaim, RunState
 from metrix_channels.notifier.services import Services
 from support.accounting_server import AccountingServer, Taken
 from support.campaigns import balance, people
 
 
-class SlowDisk(Hold):
+class SlowDisk(RunClaim):
     """A run whose intents are long on their way to the disk: what is to happen meanwhile happens.
 
     Args:
-        hold: the run.
+        claim: the run.
         meanwhile: called when an intent is on disk and nobody knows it yet.
     """
 
-    def __init__(self, hold, meanwhile):
-        self._hold = hold
+    def __init__(self, claim, meanwhile):
+        self._claim = claim
         self._meanwhile = meanwhile
         self.may_be_lost = False
 
     @property
     def is_held(self):
-        return self._hold.is_held and not self.may_be_lost
+        return self._claim.is_held and not self.may_be_lost
 
-    async def next_parcels(self, after, *, canary, limit):
-        return await self._hold.next_parcels(after, canary=canary, limit=limit)
+    async def next_shards(self, after, *, canary, limit):
+        return await self._claim.next_shards(after, canary=canary, limit=limit)
 
-    async def commit(self, changes, tally):
-        sending = tally.sending
-        committed = await self._hold.commit(changes, tally)
+    async def commit(self, changes, counts):
+        sending = counts.sending
+        committed = await self._claim.commit(changes, counts)
         if sending:
             await self._meanwhile(self)
         return committed
 
     async def become(self, state):
-        await self._hold.become(state)
+        await self._claim.become(state)
 
-    async def wished(self):
-        return await self._hold.wished()
+    async def requested_control(self):
+        return await self._claim.requested_control()
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ async def sent(project, meanwhile):
     engine, campaigns = services.engine, services.campaigns
     campaign = load_campaign(project.folder / "offer.yaml")
     record = await campaigns._plan(campaigns._ready(campaign), None)
-    office = engine.office()
-    screens = await Screens.built(campaign, [], campaigns.book, record.id)
-    sender = Sender(office, record, Orders.of(campaign, engine.config), screens)
+    resources = engine.resources()
+    exclusions = await Exclusions.built(campaign, [], campaigns.book, record.id)
+    sender = Sender(resources, record, SendOptions.of(campaign, engine.config), exclusions)
     try:
-        hold = SlowDisk(campaigns.book.hold(record.id), lambda hold: meanwhile(office, hold))
-        ending = await sender.send(record, hold)
+        claim = SlowDisk(campaigns.book.claim(record.id), lambda claim: meanwhile(resources, claim))
+        ending = await sender.send(record, claim)
         await campaigns.book.leave(record.id, RunState.INTERRUPTED)
-        return ending, (await campaigns.book.get("offer")).tally
+        return ending, (await campaigns.book.get("offer")).counts
     finally:
         await sender.close()
         await engine.aclose()
@@ -83,21 +83,21 @@ async def sent(project, meanwhile):
 def test_a_run_that_is_stopped_while_the_disk_is_waited_for_sends_nothing_more(project, server):
     """The intents are taken back: nobody is in doubt."""
 
-    async def stop(office, _hold):
-        office.stop.set()
+    async def stop(resources, _claim):
+        resources.stop.set()
         await asyncio.sleep(0.05)  # the other tasks learn of it before the intent's own
 
-    ending, tally = asyncio.run(sent(project, stop))
+    ending, counts = asyncio.run(sent(project, stop))
     assert ending.interrupted
     assert server.requests == []
-    assert tally == Tally(rows=20, pending=20, batches=20)
+    assert counts == Counts(rows=20, pending=20, batches=20)
 
 
 def test_a_process_that_may_have_been_taken_for_dead_meanwhile_sends_nothing_more(project, server):
     """As after a machine slept between the intent and the request: others may be sending it by now."""
 
-    async def sleep(_office, hold):
-        hold.may_be_lost = True
+    async def sleep(_resources, claim):
+        claim.may_be_lost = True
 
     with pytest.raises(LedgerError) as caught:
         asyncio.run(sent(project, sleep))

@@ -168,7 +168,7 @@ def test_a_disk_that_is_full_from_the_start_sends_nothing(small):
     assert finished(project)["accepted"] == 20
 
 
-@pytest.mark.parametrize("table", ["parcels", "marks", "runs", "tallies"])
+@pytest.mark.parametrize("table", ["shards", "shard_statuses", "runs", "run_counts"])
 def test_a_wrong_bit_is_found_out(small, table):
     """By the checksum of its row: nothing more is sent on the strength of it."""
     project, server = small
@@ -177,10 +177,10 @@ def test_a_wrong_bit_is_found_out(small, table):
         assert notifier.run_campaign(project.folder / "offer.yaml").state == "halted"
     server.requests.clear()
     change = {
-        "parcels": "UPDATE parcels SET batches = CAST(substr(batches, 1, length(batches) - 1) || x'00' AS BLOB)",
-        "marks": "UPDATE marks SET marks = CAST(x'02' || substr(marks, 2) AS BLOB)",
+        "shards": "UPDATE shards SET batches = CAST(substr(batches, 1, length(batches) - 1) || x'00' AS BLOB)",
+        "shard_statuses": "UPDATE shard_statuses SET marks = CAST(x'02' || substr(marks, 2) AS BLOB)",
         "runs": "UPDATE runs SET file = file || 'x'",
-        "tallies": """UPDATE tallies SET tally = replace(tally, '20', '30')""",
+        "run_counts": """UPDATE run_counts SET counts = replace(counts, '20', '30')""",
     }
     with closing(sqlite3.connect(ledger_of(project))) as connection, connection:
         connection.execute(change[table])

@@ -201,7 +201,7 @@ def test_each_row_has_one_fate(project):
 
 
 def test_nobody_left_is_an_error(project):
-    """An empty list is more often a mistake than a wish."""
+    """An empty list is more often a mistake than a control."""
     (project.folder / "optout.csv").write_text("customUserId\nu0\n")
     project.configure("http://127.0.0.1:9")
     project.audience(people(1))

@@ -35,7 +35,11 @@ def secretive(project):
     return project
 
 
-KEPT = ("SELECT request, answer, explanation, lines FROM evidence", "SELECT * FROM troubles", "SELECT * FROM runs")
+KEPT = (
+    "SELECT request, answer, explanation, lines FROM evidence",
+    "SELECT * FROM failed_attempts",
+    "SELECT * FROM runs",
+)
 
 
 def visible(project, caplog):

@@ -120,7 +120,7 @@ def one_order(project, postgres, on_ambiguous, script, seed, name):
         check(ended, server, on_ambiguous)
 
 
-def orders(project, postgres, on_ambiguous, script, count):
+def options(project, postgres, on_ambiguous, script, count):
     project.audience(people(MANY))
     for number in range(count):
         seed = SEED + number
@@ -136,7 +136,7 @@ def healthy(_seed):
 @pytest.mark.parametrize("on_ambiguous", ["hold", "retry"])
 def test_random_orders_of_accidents(project, postgres, on_ambiguous):
     """hold: nobody twice; retry: nobody missing, every duplicate counted; a sample of `make long`."""
-    orders(project, postgres, on_ambiguous, troubled, 1)
+    options(project, postgres, on_ambiguous, troubled, 1)
 
 
 @pytest.mark.long
@@ -144,4 +144,4 @@ def test_random_orders_of_accidents(project, postgres, on_ambiguous):
 @pytest.mark.parametrize("script", [healthy, troubled])
 def test_a_hundred_random_orders(project, postgres, on_ambiguous, script):
     """The same, 25 times in each of four ways."""
-    orders(project, postgres, on_ambiguous, script, 25)
+    options(project, postgres, on_ambiguous, script, 25)

@@ -24,7 +24,7 @@ PATIENCE = 60.0
 """Seconds: enough for a loaded machine."""
 
 
-class Office:
+class SendingResources:
     """A project on PostgreSQL, its server, and the messages that were put into its outbox."""
 
     def __init__(self, project, server, url):
@@ -63,15 +63,15 @@ class Office:
 
 
 @pytest.fixture
-def office(project, postgres_url):
+def resources(project, postgres_url):
     with AccountingServer() as server:
-        made = Office(project, server, postgres_url)
+        made = SendingResources(project, server, postgres_url)
         made.configure(timeout="30s")
         yield made
 
 
 @pytest.mark.parametrize("on_ambiguous", ["retry", "hold"])
-def test_the_worker_is_killed_in_the_middle_of_the_request(office, on_ambiguous):
+def test_the_worker_is_killed_in_the_middle_of_the_request(resources, on_ambiguous):
     """Its lease over, the message becomes what on_ambiguous says: sent again and said so, or unknown."""
     arrived, answered = threading.Event(), threading.Event()
 
@@ -81,80 +81,80 @@ def test_the_worker_is_killed_in_the_middle_of_the_request(office, on_ambiguous)
             answered.wait(PATIENCE)
         return Taken()
 
-    office.server.script = script
-    office.configure(timeout="30s", on_ambiguous=on_ambiguous)
-    message = office.enqueue()
-    with Workers(office.project) as workers:
+    resources.server.script = script
+    resources.configure(timeout="30s", on_ambiguous=on_ambiguous)
+    message = resources.enqueue()
+    with Workers(resources.project) as workers:
         workers.start()
         assert arrived.wait(PATIENCE)
         workers.kill(0)
         answered.set()
         workers.start()
-        receipt = office.settled(message)
+        receipt = resources.settled(message)
     if on_ambiguous == "retry":
         assert (receipt.outcome, receipt.possible_duplicate) == (Outcome.ACCEPTED, True)
-        assert office.server.account == {"u1": 2}
+        assert resources.server.account == {"u1": 2}
     else:
         assert (receipt.outcome, receipt.error.code) == (Outcome.UNKNOWN, "outcome_unknown")
-        assert office.server.account == {"u1": 1}
+        assert resources.server.account == {"u1": 1}
 
 
-def test_the_worker_is_killed_while_it_waits_as_it_was_told_to(office):
+def test_the_worker_is_killed_while_it_waits_as_it_was_told_to(resources):
     """Nothing was taken, so nothing is in doubt: another simply goes on."""
     waiting = Taken(429, taken=False, headers={"Retry-After": "50"})
-    office.server.script = always(waiting)
-    message = office.enqueue()
-    with Workers(office.project) as workers:
+    resources.server.script = always(waiting)
+    message = resources.enqueue()
+    with Workers(resources.project) as workers:
         workers.start()
-        wait_until(lambda: execute(office.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
-        office.server.script = always(Taken())
+        wait_until(lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        resources.server.script = always(Taken())
         workers.kill(0)
         workers.start()
-        receipt = office.settled(message)
+        receipt = resources.settled(message)
     assert (receipt.outcome, receipt.possible_duplicate, receipt.attempts) == (Outcome.ACCEPTED, False, 2)
-    assert office.server.account == {"u1": 1}
+    assert resources.server.account == {"u1": 1}
 
 
-def test_a_worker_that_wakes_up_sends_nothing_under_its_old_name(office):
+def test_a_worker_that_wakes_up_sends_nothing_under_its_old_name(resources):
     """It was taken for dead while it waited, and another sent the message."""
-    office.server.script = always(Taken(429, taken=False, headers={"Retry-After": "2"}))
-    message = office.enqueue()
-    with Workers(office.project) as workers:
+    resources.server.script = always(Taken(429, taken=False, headers={"Retry-After": "2"}))
+    message = resources.enqueue()
+    with Workers(resources.project) as workers:
         workers.start()
-        wait_until(lambda: execute(office.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        wait_until(lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
         workers.processes[0].send_signal(19)
-        office.server.script = always(Taken())
+        resources.server.script = always(Taken())
         workers.start()
-        assert office.settled(message).outcome is Outcome.ACCEPTED
+        assert resources.settled(message).outcome is Outcome.ACCEPTED
         workers.processes[0].send_signal(18)
-        again = office.enqueue("u2")
-        assert office.settled(again).outcome is Outcome.ACCEPTED
+        again = resources.enqueue("u2")
+        assert resources.settled(again).outcome is Outcome.ACCEPTED
         workers.terminate(0)
-    assert office.server.account == {"u1": 1, "u2": 1}
+    assert resources.server.account == {"u1": 1, "u2": 1}
 
 
-def test_a_worker_that_is_asked_to_end_gives_back_what_waits(office):
+def test_a_worker_that_is_asked_to_end_gives_back_what_waits(resources):
     """At once: nobody waits for its lease, and nothing is in doubt."""
-    office.server.script = always(Taken(429, taken=False, headers={"Retry-After": "50"}))
-    message = office.enqueue()
-    with Workers(office.project, lease=60.0) as workers:
+    resources.server.script = always(Taken(429, taken=False, headers={"Retry-After": "50"}))
+    message = resources.enqueue()
+    with Workers(resources.project, lease=60.0) as workers:
         workers.start()
-        wait_until(lambda: execute(office.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
-        office.server.script = always(Taken())
+        wait_until(lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        resources.server.script = always(Taken())
         workers.terminate(0)
-        assert office.owner() is None
+        assert resources.owner() is None
         workers.start()
-        receipt = office.settled(message)
+        receipt = resources.settled(message)
     assert (receipt.outcome, receipt.possible_duplicate) == (Outcome.ACCEPTED, False)
 
 
-def test_jobs_that_were_lost_come_again(office):
+def test_jobs_that_were_lost_come_again(resources):
     """The sweep finds what no job waits for, whoever deleted it."""
-    message = office.enqueue()
-    execute(office.url, "DELETE FROM procrastinate_jobs")
-    with Workers(office.project) as workers:
+    message = resources.enqueue()
+    execute(resources.url, "DELETE FROM procrastinate_jobs")
+    with Workers(resources.project) as workers:
         workers.start()
-        assert office.settled(message).outcome is Outcome.ACCEPTED
+        assert resources.settled(message).outcome is Outcome.ACCEPTED
 
 
 def keyless(project):
@@ -229,63 +229,63 @@ def started_with_health(workers):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_worker_that_cannot_send_leaves_it_to_others(office, fault):
+def test_a_worker_that_cannot_send_leaves_it_to_others(resources, fault):
     """It gives the message back untouched, says why once, is unhealthy, and sends again when it is mended."""
     harm, mend, code = FAULTS[fault]
-    bad = office.other("bad")
-    with Workers(bad) as workers, Workers(office.project) as good:
+    bad = resources.other("bad")
+    with Workers(bad) as workers, Workers(resources.project) as good:
         url = started_with_health(workers)
         assert health(url) == (200, [])
         harm(bad)
-        message = office.enqueue()
+        message = resources.enqueue()
         wait_until(lambda: health(url)[0] == 503, PATIENCE)
         assert code is None or health(url) == (503, [code])
-        assert (office.receipts(message), office.owner(), office.server.requests) == (None, None, [])
-        assert execute(office.url, "SELECT count(*) FROM attempts") == [(0,)]
-        assert execute(office.url, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'") == [(1,)]
+        assert (resources.receipts(message), resources.owner(), resources.server.requests) == (None, None, [])
+        assert execute(resources.url, "SELECT count(*) FROM attempts") == [(0,)]
+        assert execute(resources.url, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'") == [(1,)]
         good.start()
-        assert office.settled(message).outcome is Outcome.ACCEPTED
+        assert resources.settled(message).outcome is Outcome.ACCEPTED
         good.terminate(0)
         mend(bad)
         wait_until(lambda: health(url) == (200, []), PATIENCE)
-        assert office.settled(office.enqueue("u2")).outcome is Outcome.ACCEPTED
+        assert resources.settled(resources.enqueue("u2")).outcome is Outcome.ACCEPTED
         assert code is None or workers.log.read_text().count(f"[{code}]") == 1
-    assert office.server.account == {"u1": 1, "u2": 1}
+    assert resources.server.account == {"u1": 1, "u2": 1}
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 302])
-def test_a_worker_that_is_refused_leaves_it_to_others(office, status):
+def test_a_worker_that_is_refused_leaves_it_to_others(resources, status):
     """Another key, another address may do better: the message goes back, and the worker takes no more for a while."""
     with AccountingServer(always(Taken(status, taken=False))) as refusing:
-        bad = office.other("bad", url=refusing.url)
-        with Workers(bad) as workers, Workers(office.project) as good:
+        bad = resources.other("bad", url=refusing.url)
+        with Workers(bad) as workers, Workers(resources.project) as good:
             url = started_with_health(workers)
-            message = office.enqueue()
+            message = resources.enqueue()
             wait_until(lambda: health(url)[0] == 503, PATIENCE)
-            assert office.receipts(message) is None
+            assert resources.receipts(message) is None
             good.start()
-            receipt = office.settled(message)
+            receipt = resources.settled(message)
             assert (receipt.outcome, receipt.possible_duplicate) == (Outcome.ACCEPTED, False)
             assert len(refusing.requests) == 1
-    assert office.server.account == {"u1": 1}
+    assert resources.server.account == {"u1": 1}
 
 
-def test_a_key_that_waits_for_a_worker_is_busy(office):
+def test_a_key_that_waits_for_a_worker_is_busy(resources):
     """A `send` neither takes the message from the workers nor makes a second one of it."""
-    message = office.enqueue(key="order-7")
-    office.configure(timeout="1s", deadline="1s")
-    with office.project.notifier() as notifier:
+    message = resources.enqueue(key="order-7")
+    resources.configure(timeout="1s", deadline="1s")
+    with resources.project.notifier() as notifier:
         with pytest.raises(LedgerError) as caught:
             notifier.send("sms", "u1", "offer", HELLO, key="order-7")
         assert caught.value.code == "key_busy"
-        with Workers(office.project) as workers:
+        with Workers(resources.project) as workers:
             workers.start()
-            assert office.settled(message).outcome is Outcome.ACCEPTED
+            assert resources.settled(message).outcome is Outcome.ACCEPTED
         assert notifier.send("sms", "u1", "offer", HELLO, key="order-7").id == message
-    assert office.server.account == {"u1": 1}
+    assert resources.server.account == {"u1": 1}
 
 
-def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(office):
+def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(resources):
     """Nobody else might ever ask for that key again: so it is the workers' from then on, its doubt remembered."""
     arrived, answered = threading.Event(), threading.Event()
 
@@ -295,19 +295,19 @@ def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(office):
             answered.wait(PATIENCE)
         return Taken()
 
-    office.server.script = script
+    resources.server.script = script
     call = (
         "from metrix_channels import Notifier\n"
         "Notifier.from_config('channels.yaml').send('sms', 'u1', 'offer', {'first_name': 'سارا'}, key='k')\n"
     )
-    with subprocess.Popen([sys.executable, "-c", call], cwd=office.project.folder, env=environment()) as process:
+    with subprocess.Popen([sys.executable, "-c", call], cwd=resources.project.folder, env=environment()) as process:
         assert arrived.wait(PATIENCE)
         process.kill()
     answered.set()
-    execute(office.url, "UPDATE owners SET lease_until = now() - interval '1 s'")
-    message = office.enqueue(key="k")
-    with Workers(office.project) as workers:
+    execute(resources.url, "UPDATE owners SET lease_until = now() - interval '1 s'")
+    message = resources.enqueue(key="k")
+    with Workers(resources.project) as workers:
         workers.start()
-        receipt = office.settled(message)
+        receipt = resources.settled(message)
     assert (receipt.id, receipt.outcome, receipt.possible_duplicate) == (message, Outcome.ACCEPTED, True)
-    assert office.server.account == {"u1": 2}
+    assert resources.server.account == {"u1": 2}

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import MetrixChannelsError
 from metrix_channels.ledger import purge
-from metrix_channels.notifier import outbox as queueing
+from metrix_channels.notifier import outbox as outbox
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import Project
 from support.cluster import on_postgres
@@ -155,12 +155,12 @@ class Outbox(RuleBasedStateMachine):
     def work(self, which: int, answer: str, old: bool) -> None:
         """A worker does a job, while Metrix is as it is; the message may be a day old."""
         self.server.script = always(ANSWERS[answer])
-        before = queueing._GIVEN_UP_AFTER
-        queueing._GIVEN_UP_AFTER = timedelta(0) if old else before
+        before = outbox._GIVEN_UP_AFTER
+        outbox._GIVEN_UP_AFTER = timedelta(0) if old else before
         try:
             self.runner.run(self.workers[which].work())
         finally:
-            queueing._GIVEN_UP_AFTER = before
+            outbox._GIVEN_UP_AFTER = before
             self.server.script = always(Taken())
 
     @rule(

@@ -9,7 +9,7 @@ import pytest
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import LedgerError, Unreachable
 from metrix_channels.ledger import Entry, SendBook
-from metrix_channels.notifier import outbox as queueing
+from metrix_channels.notifier import outbox as outbox_module
 from metrix_channels.outcomes import Receipt
 from support.accounting_server import AccountingServer, Taken, always
 from support.cluster import on_postgres
@@ -71,7 +71,7 @@ def outbox(project, postgres_url):
 @pytest.fixture
 def aged(monkeypatch):
     """Every message is a day old."""
-    monkeypatch.setattr(queueing, "_GIVEN_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(outbox_module, "_GIVEN_UP_AFTER", timedelta(0))
 
 
 @pytest.mark.parametrize("at", [INTEND, FINISH])
@@ -199,7 +199,7 @@ def test_of_one_that_was_sent_in_part_the_rest_is_tried_again(outbox, monkeypatc
     worker = outbox.worker()
     outbox.run(worker.work())
     assert (outbox.receipts(message), execute(outbox.url, TODO)) == (None, [(message,)])
-    monkeypatch.setattr(queueing, "_GIVEN_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(outbox_module, "_GIVEN_UP_AFTER", timedelta(0))
     outbox.run(worker.work())
     found = {each.recipients[0]: each.outcome for each in outbox.receipts(message)}
     assert found == {"u1": Outcome.ACCEPTED, "u2": Outcome.NOT_SENT}

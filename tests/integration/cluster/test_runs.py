@@ -299,7 +299,7 @@ def test_what_a_worker_left_without_its_name_is_freed_too(project, cluster, post
         project.audience(people(50, names=("سارا",)))
         project.campaign()
         launched(project)
-        execute(postgres_url, "UPDATE marks SET owner = 'nobody', epoch = 1")
+        execute(postgres_url, "UPDATE shard_statuses SET owner = 'nobody', epoch = 1")
         execute(postgres_url, "DELETE FROM procrastinate_jobs")
         workers.start()
         until(project, "offer", over)

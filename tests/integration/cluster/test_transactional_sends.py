@@ -40,7 +40,7 @@ def shop(project, server, postgres_url):
     return project
 
 
-def orders(url):
+def options(url):
     with psycopg.connect(url) as connection:
         return [number for (number,) in connection.execute("SELECT id FROM public.orders ORDER BY id")]
 
@@ -126,7 +126,7 @@ def test_an_order_and_its_message_commit_or_vanish_together(way, shop, server, p
         with pytest.raises(LedgerError) as caught:
             notifier.receipts(sent[0])
         assert caught.value.code == "send_missing"
-    assert (orders(postgres_url), server.account) == (["u2"], {"u2": 1})
+    assert (options(postgres_url), server.account) == (["u2"], {"u2": 1})
     assert server.texts["u2"]["body"] == "سلام سارا"
 
 
@@ -192,7 +192,7 @@ def test_a_key_makes_one_message_of_two(shop, server, postgres_url):
             workers.start(2)
             wait_until(lambda: notifier.receipts(first) is not None)
         assert notifier.send("sms", "u1", "offer", {"first_name": "a"}, key="order-7").id == first
-    assert (orders(postgres_url), server.account) == (["still"], {"u1": 1})
+    assert (options(postgres_url), server.account) == (["still"], {"u1": 1})
 
 
 def test_what_cannot_be_sent_is_refused_at_once(shop, server, postgres_url):

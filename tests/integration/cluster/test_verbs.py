@@ -82,6 +82,6 @@ def test_what_is_over_can_be_forgotten(sent, postgres_url):
     time.sleep(1.1)
     purged = metrix(sent, "ledger", "purge", "--older-than", "1s").document
     assert (purged["campaigns"], purged["unfinished"]) == (1, 0)
-    assert execute(postgres_url, "SELECT count(*) FROM parcels") == [(0,)]
+    assert execute(postgres_url, "SELECT count(*) FROM shards") == [(0,)]
     assert sent.run("status", "offer").document["accepted"] == 39
     assert sent.run("report", "offer", "--csv", "gone.csv").document["error"]["code"] == "run_purged"

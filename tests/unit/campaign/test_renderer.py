@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrix_channels.api import push_body
-from metrix_channels.campaign.renderer import Wording
+from metrix_channels.campaign.renderer import MessageRenderer
 from metrix_channels.errors import MetrixChannelsError
 from metrix_channels.models import ChannelType
 from metrix_channels.templating import Templates
@@ -17,40 +17,40 @@ NOW = datetime(2026, 3, 20, 6, 30, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def wording(tmp_path_factory):
+def renderer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("templates")
     (folder / "offer").mkdir()
     (folder / "offer" / "sms.txt.j2").write_text("سلام {{ name }}، {{ discount }} درصد", encoding="utf-8")
     templates = Templates(folder)
     template = templates.find("offer", "sms", ChannelType.SMS, None)
-    yield Wording(template, ChannelType.SMS, {"discount": 30, "unused": "x"}, NOW)
+    yield MessageRenderer(template, ChannelType.SMS, {"discount": 30, "unused": "x"}, NOW)
     templates.close()
 
 
 @settings(max_examples=200)
 @given(name=st.text(), discount=st.one_of(st.integers(), st.text()))
-def test_what_is_checked_in_the_plan_is_what_is_sent(wording, name, discount):
+def test_what_is_checked_in_the_plan_is_what_is_sent(renderer, name, discount):
     """Byte for byte, for any values; what is refused, is refused in the plan."""
     values = {"name": name, "discount": discount}
     try:
-        worded = wording.word(values)
+        rendered_message = renderer.render(values)
     except MetrixChannelsError:
         return
-    assert wording.said(values) == worded.rest
-    message = json.loads(push_body(["u1", "u2"], worded.rest))
+    assert renderer.render_body(values) == rendered_message.rest
+    message = json.loads(push_body(["u1", "u2"], rendered_message.rest))
     assert message == {"recipients": ["u1", "u2"], "channel": "SMS", "message": {"body": message["message"]["body"]}}
 
 
-def test_equal_messages_have_equal_digests(wording):
+def test_equal_messages_have_equal_digests(renderer):
     """However they come about; a row's own value wins over the campaign's."""
-    one = wording.word({"name": "سارا"})
-    assert wording.word({"name": "سارا", "discount": "30"}).digest == one.digest
-    assert wording.word({"name": "سارا", "discount": 40}).digest != one.digest
+    one = renderer.render({"name": "سارا"})
+    assert renderer.render({"name": "سارا", "discount": "30"}).digest == one.digest
+    assert renderer.render({"name": "سارا", "discount": 40}).digest != one.digest
     assert one.sms_parts == 1
 
 
-def test_a_name_that_is_not_given_is_an_error(wording):
+def test_a_name_that_is_not_given_is_an_error(renderer):
     """It names the template's line."""
     with pytest.raises(MetrixChannelsError) as caught:
-        wording.word({})
+        renderer.render({})
     assert caught.value.code == "template_undefined"

@@ -3,7 +3,7 @@
 import pytest
 
 from metrix_channels.delivery import Disposition, Verdict
-from metrix_channels.delivery.circuit_breaker import Breaker
+from metrix_channels.delivery.circuit_breaker import CircuitBreaker
 
 FAILED = Verdict(Disposition.AMBIGUOUS, "outcome_unknown", "No answer.")
 TAKEN = Verdict(Disposition.ACCEPTED, "accepted", "Metrix answered 200.", 200)
@@ -21,7 +21,7 @@ def until(call, most=100):
 
 def test_twenty_failures_in_a_row_are_an_outage():
     """Whatever kind they are of; one that is taken makes the count begin again."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(19):
         assert breaker.failed(FAILED) is None
     breaker.answered(TAKEN)
@@ -31,7 +31,7 @@ def test_twenty_failures_in_a_row_are_an_outage():
 @pytest.mark.parametrize(("first", "again"), [(0, 21), (10, 22), (1_000, 121)])
 def test_the_budget_of_repetitions_is_twenty_and_a_tenth(first, again):
     """Of the first attempts; first attempts themselves are always allowed."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(first):
         assert breaker.began(again=False) is None
     assert until(lambda: breaker.began(again=True), 1_000) == (again, "retries_spent")
@@ -40,14 +40,14 @@ def test_the_budget_of_repetitions_is_twenty_and_a_tenth(first, again):
 
 def test_three_successes_in_a_row_that_cannot_be_believed():
     """A proxy answers in Metrix's place; one good answer in between says that it does not."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     assert breaker.answered(STRANGE) is breaker.answered(STRANGE) is breaker.answered(TAKEN) is None
     assert until(lambda: breaker.answered(STRANGE)) == (3, "answers_unreadable")
 
 
 def test_eight_lone_refusals_of_one_message():
     """The message is at fault; a recipient who is taken clears it."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(7):
         assert breaker.refused_alone(b"text", REFUSED) is None
     breaker.answered(TAKEN)
@@ -56,7 +56,7 @@ def test_eight_lone_refusals_of_one_message():
 
 def test_twenty_lone_refusals_of_different_messages():
     """What they have in common is at fault; one that is taken shows that they have nothing in common."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     texts = iter(range(100))
     for _ in range(19):
         assert breaker.refused_alone(str(next(texts)).encode(), REFUSED) is None

@@ -11,7 +11,7 @@ def test_a_transaction_is_made_though_its_caller_no_longer_waits(ledger):
 
     async def run():
         database = ledger.open()
-        await database.transact(lambda connection: connection.execute("UPDATE pace SET next = 1"))
+        await database.transact(lambda connection: connection.execute("UPDATE rate_limits SET next = 1"))
         begun, go_on = threading.Event(), threading.Event()
 
         def hold(_):
@@ -22,7 +22,7 @@ def test_a_transaction_is_made_though_its_caller_no_longer_waits(ledger):
         holding = [asyncio.create_task(database.transact(hold)) for _ in range(4)]
         await asyncio.to_thread(begun.wait, 60)
         asked = asyncio.create_task(
-            database.transact(lambda connection: connection.execute("UPDATE pace SET next = 2"))
+            database.transact(lambda connection: connection.execute("UPDATE rate_limits SET next = 2"))
         )
         await asyncio.sleep(0)
         asked.cancel()
@@ -33,4 +33,4 @@ def test_a_transaction_is_made_though_its_caller_no_longer_waits(ledger):
         await database.close()
 
     asyncio.run(run())
-    assert ledger.execute("SELECT next FROM pace") == [(2.0,)]
+    assert ledger.execute("SELECT next FROM rate_limits") == [(2.0,)]

@@ -10,16 +10,16 @@ from metrix_channels.errors import LedgerError, problem
 from metrix_channels.ledger import (
     OVER,
     Changes,
+    Counts,
     Draft,
     Entry,
+    FailedAttempt,
+    LocalRunBook,
     RunState,
     SendBook,
     Skip,
     SkipReason,
-    SoleRunBook,
     SqliteDatabase,
-    Tally,
-    Trouble,
     purge,
 )
 from metrix_channels.ledger.runs.book import note, seal_run
@@ -133,40 +133,40 @@ def planned(ledger, state):
 
     async def run():
         database = ledger.open()
-        book = SoleRunBook(database)
+        book = LocalRunBook(database)
         pins = {"context": {"greeting": "Dear Zahra"}, "channel": {"name": "sms"}}
         record = await book.draft("eid", "eid.yaml", {})
-        tally = Tally(rows=2, pending=1, skipped={"invalid": 1}, batches=1)
+        counts = Counts(rows=2, pending=1, skipped={"invalid": 1}, batches=1)
         draft = Draft('[[{"first_name": "Dear Zahra"}, ["recipient-1"]]]', 1)
-        await book.add(record.id, [draft], [Skip(SkipReason.INVALID, [(2, " recipient-1")])], tally)
-        await book.complete(record.id, pins, {}, tally)
+        await book.add(record.id, [draft], [Skip(SkipReason.INVALID, [(2, " recipient-1")])], counts)
+        await book.complete(record.id, pins, {}, counts)
         said = "recipient-1 quoted back"
-        trouble = Trouble(1, 0, iso_utc(NOW), "refused", 400, said, said)
-        await book.hold(record.id).commit(Changes(troubles=[trouble]), tally)
+        trouble = FailedAttempt(1, 0, iso_utc(NOW), "refused", 400, said, said)
+        await book.hold(record.id).commit(Changes(failed_attempts=[trouble]), counts)
         await database.transact(partial(leave, run=record.id))
         await database.close()
-        return tally
+        return counts
 
     return asyncio.run(run())
 
 
-QUOTING = "SELECT pins FROM runs", "SELECT detail FROM events", "SELECT explanation, answer FROM troubles"
+QUOTING = "SELECT pins FROM runs", "SELECT detail FROM run_journal", "SELECT explanation, answer FROM failed_attempts"
 
 
 def rows_with_recipients(ledger):
-    return [ledger.execute(f"SELECT count(*) FROM {table}")[0][0] for table in ("parcels", "marks", "skips")]
+    return [ledger.execute(f"SELECT count(*) FROM {table}")[0][0] for table in ("shards", "shard_statuses", "skips")]
 
 
 @pytest.mark.parametrize("state", [RunState.FINISHED_WITH_ERRORS, RunState.CANCELLED])
 def test_of_a_campaign_its_counts_are_kept(state, file_ledger):
     """Not its recipients and values, and nothing that quotes them: answers, the journal, the context."""
-    tally = planned(file_ledger, state)
+    counts = planned(file_ledger, state)
     assert forget_everything(file_ledger).campaigns == 1
     left = repr([file_ledger.execute(query) for query in QUOTING])
     assert "recipient-1" not in left
     assert "Dear Zahra" not in left
     assert rows_with_recipients(file_ledger) == [0, 0, 0]
-    assert file_ledger.execute("SELECT tally FROM tallies") == [(tally.dump(),)]
+    assert file_ledger.execute("SELECT counts FROM run_counts") == [(counts.dump(),)]
 
 
 @pytest.mark.parametrize("state", [RunState.HALTED, RunState.PAUSED, RunState.INTERRUPTED])

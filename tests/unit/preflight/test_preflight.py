@@ -133,11 +133,11 @@ def test_a_template_is_looked_at_once_for_all_channels(many, monkeypatch):
     for look in ("variants", "sample"):
         method = getattr(Templates, look)
 
-        def counted(self, name, look=look, method=method):
+        def counts_of(self, name, look=look, method=method):
             looks[look, name] += 1
             return method(self, name)
 
-        monkeypatch.setattr(Templates, look, counted)
+        monkeypatch.setattr(Templates, look, counts_of)
     assert checked(many).ok
     assert len(looks) == 10
     assert set(looks.values()) == {1}

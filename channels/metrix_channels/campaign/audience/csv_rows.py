@@ -18,7 +18,7 @@ from ...errors import CampaignError
 from ...models import JsonValue
 from ...recipients import all_valid, recipient_fault
 from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid
-from .source import Intake
+from .source import ByteSource
 from .text_blocks import LONGEST_LINE, text_blocks
 
 LONGEST_FIELD: Final = 65_536
@@ -34,7 +34,7 @@ class CsvRows:
     """Reads the header when it is made.
 
     Args:
-        intake: read once.
+        byte_source: read once.
         id_column: the column of the customUserId.
         delimiter: between the fields.
 
@@ -42,13 +42,13 @@ class CsvRows:
         CampaignError: audience_invalid, file_unreadable.
     """
 
-    def __init__(self, intake: Intake, id_column: str, delimiter: str) -> None:
-        self._intake = intake
+    def __init__(self, byte_source: ByteSource, id_column: str, delimiter: str) -> None:
+        self._byte_source = byte_source
         self._delimiter = delimiter
         parsed = self._parsed()
         first, size = next(parsed, ([], 0))
         if not first:
-            raise intake.refusal("it is empty; there are no recipients", 1, remedy="Export the audience again.")
+            raise byte_source.refusal("it is empty; there are no recipients", 1, remedy="Export the audience again.")
         self.columns = tuple(first[0])
         self._parsed_rows = chain([(first[1:], size)], parsed)
         self._check_header(id_column)
@@ -108,7 +108,7 @@ class CsvRows:
         """Yield rows, without blank lines, and how many characters they took."""
         rest, begun = "", 1
         trouble: csv.Error | None = None
-        for first, text in text_blocks(self._intake, cr_ends_lines=True):
+        for first, text in text_blocks(self._byte_source, cr_ends_lines=True):
             line = begun if rest else first
             whole = rest + text
             if '"' in whole:
@@ -165,24 +165,26 @@ class CsvRows:
             return self._long_field(line)
         if what.startswith("unexpected end"):
             what = "a quote is opened in the row that begins here, and never closed"
-        return self._intake.refusal(what, line, remedy='Double each quote in a quoted field: "a ""b"" c".')
+        return self._byte_source.refusal(what, line, remedy='Double each quote in a quoted field: "a ""b"" c".')
 
     def _long_field(self, line: int) -> CampaignError:
         message = (
             f"a field of the row that begins here is longer than {LONGEST_FIELD:,} characters; is a quote left open?"
         )
-        return self._intake.refusal(message, line)
+        return self._byte_source.refusal(message, line)
 
     # -- the header
 
     def _check_header(self, id_column: str) -> None:
         for at, name in enumerate(self.columns, start=1):
             if not name.strip():
-                raise self._intake.refusal(f"column {at} has no name", 1)
+                raise self._byte_source.refusal(f"column {at} has no name", 1)
             if (before := self.columns.index(name) + 1) < at:
-                raise self._intake.refusal(f"columns {before} and {at} are both called {name!r}", 1)
+                raise self._byte_source.refusal(f"columns {before} and {at} are both called {name!r}", 1)
         if id_column not in self.columns:
-            raise self._intake.refusal(f"there is no column {id_column!r}{self._hint(id_column)}", 1, remedy=_NAME_IT)
+            raise self._byte_source.refusal(
+                f"there is no column {id_column!r}{self._hint(id_column)}", 1, remedy=_NAME_IT
+            )
 
     def _hint(self, id_column: str) -> str:
         if len(self.columns) == 1 and (other := next((c for c in ";\t|," if c in self.columns[0]), None)):

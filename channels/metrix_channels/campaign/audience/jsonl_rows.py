@@ -8,7 +8,7 @@ from ...json_records import kind_of, read_record
 from ...models import JsonValue
 from ...recipients import recipient_fault
 from .rows import ABSENT, CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid
-from .source import Intake
+from .source import ByteSource
 from .text_blocks import text_blocks
 
 
@@ -16,14 +16,14 @@ class JsonlRows:
     """Reads records whose keys may differ.
 
     Args:
-        intake: read once.
+        byte_source: read once.
         id_key: the key of the customUserId.
     """
 
     columns = None
 
-    def __init__(self, intake: Intake, id_key: str) -> None:
-        self._intake = intake
+    def __init__(self, byte_source: ByteSource, id_key: str) -> None:
+        self._byte_source = byte_source
         self._id = id_key
 
     def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
@@ -43,7 +43,7 @@ class JsonlRows:
     def _gathered(self) -> Iterator[list[str]]:
         lines: list[str] = []
         size = 0
-        for _, text in text_blocks(self._intake):
+        for _, text in text_blocks(self._byte_source):
             lines += [line for line in text.split("\n") if line and not line.isspace()]
             size += len(text)
             if len(lines) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:

@@ -12,7 +12,7 @@ from ...models import JsonValue
 from .csv_rows import CsvRows
 from .jsonl_rows import JsonlRows
 from .rows import ABSENT, Chunk, Invalid, Rows
-from .source import Intake, Stopped, digest_of
+from .source import ByteSource, Stopped, digest_of
 
 __all__ = ["ABSENT", "Audience", "Chunk", "Invalid", "audience_digest"]
 
@@ -38,9 +38,9 @@ class Audience:
         self, file: Path | None, id_column: str, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False
     ) -> None:
         kind = None if file is None else _kind(file)
-        self._intake = Intake(file, stdin, stopped)
+        self._byte_source = ByteSource(file, stdin, stopped)
         try:
-            self._rows = _reader(self._intake, kind, id_column)
+            self._rows = _reader(self._byte_source, kind, id_column)
         except BaseException:
             self.close()
             raise
@@ -61,17 +61,17 @@ class Audience:
     @property
     def read_bytes(self) -> int:
         """Bytes of the file read so far, of the .gz itself."""
-        return self._intake.read_bytes
+        return self._byte_source.read_bytes
 
     @property
     def total_bytes(self) -> int | None:
         """The file's size; None for standard input."""
-        return self._intake.total_bytes
+        return self._byte_source.total_bytes
 
     @property
     def digest(self) -> str:
         """BLAKE2b, in hex, of the bytes read so far: of the whole file, once the chunks are exhausted."""
-        return self._intake.digest
+        return self._byte_source.digest
 
     def chunks(self, wanted: Sequence[str], *, may_be_empty: bool = False) -> Iterator[Chunk]:
         """Read the rows, a thousand or more at a time.
@@ -88,7 +88,7 @@ class Audience:
             rows += chunk.rows
             yield chunk
         if not (rows or may_be_empty):
-            raise self._intake.refusal("it holds no recipients", 1, remedy="Export the audience again.")
+            raise self._byte_source.refusal("it holds no recipients", 1, remedy="Export the audience again.")
 
     def values(self, names: Collection[str]) -> Iterator[tuple[int, str, dict[str, JsonValue]]]:
         """Read the rows that can be sent to, one by one.
@@ -110,7 +110,7 @@ class Audience:
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
-        self._intake.close()
+        self._byte_source.close()
 
 
 def audience_digest(path: Path) -> str:
@@ -131,9 +131,9 @@ def _kind(file: Path) -> str:
     raise CampaignError(message, code="audience_invalid", remedy="Give the file the ending of its format.")
 
 
-def _reader(intake: Intake, kind: str | None, id_column: str) -> Rows:
+def _reader(byte_source: ByteSource, kind: str | None, id_column: str) -> Rows:
     if kind is None:
-        kind = "jsonl" if intake.peek().lstrip(_BLANK).startswith(b"{") else "csv"
+        kind = "jsonl" if byte_source.peek().lstrip(_BLANK).startswith(b"{") else "csv"
     if kind == "jsonl":
-        return JsonlRows(intake, id_column)
-    return CsvRows(intake, id_column, "\t" if kind == "tsv" else ",")
+        return JsonlRows(byte_source, id_column)
+    return CsvRows(byte_source, id_column, "\t" if kind == "tsv" else ",")

@@ -66,7 +66,7 @@ class _StandardInput(io.RawIOBase):
         return len(data)
 
 
-class Intake:
+class ByteSource:
     """Opened when it is made.
 
     Args:
@@ -145,7 +145,7 @@ class Intake:
 
 
 def digest_of(file: Path) -> str:
-    """Return what `Intake.digest` says at the end of a file.
+    """Return what `ByteSource.digest` says at the end of a file.
 
     Raises:
         CampaignError: file_unreadable.

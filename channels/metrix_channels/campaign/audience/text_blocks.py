@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ...errors import CampaignError
-from .source import Intake
+from .source import ByteSource
 
 LONGEST_LINE: Final = 1_000_000
 """Bytes."""
@@ -16,11 +16,11 @@ _READ: Final = 1 << 15
 _TO_UTF_8: Final = "Save it as “CSV UTF-8”, or convert it: `iconv -f {0} -t UTF-8 OLD > NEW`."
 
 
-def text_blocks(intake: Intake, *, cr_ends_lines: bool = False) -> Iterator[tuple[int, str]]:
+def text_blocks(byte_source: ByteSource, *, cr_ends_lines: bool = False) -> Iterator[tuple[int, str]]:
     """Read UTF-8, with or without a byte order mark.
 
     Args:
-        intake: read to its end.
+        byte_source: read to its end.
         cr_ends_lines: so it does where there is no line feed.
 
     Yields:
@@ -31,47 +31,47 @@ def text_blocks(intake: Intake, *, cr_ends_lines: bool = False) -> Iterator[tupl
             file_unreadable.
     """
     line, rest = 1, b""
-    while data := intake.read(_READ):
+    while data := byte_source.read(_READ):
         end = b"\r" if cr_ends_lines and b"\n" not in data else b"\n"
         first, last = data.find(end), data.rfind(end)
         if len(rest) + (len(data) if first < 0 else first) > LONGEST_LINE:
-            raise intake.refusal(f"the line is longer than {LONGEST_LINE:,} bytes", line)
+            raise byte_source.refusal(f"the line is longer than {LONGEST_LINE:,} bytes", line)
         if first < 0:
             rest += data
             continue
         block = rest + data[: last + 1]
-        yield line, _decoded(intake, line, block)
+        yield line, _decoded(byte_source, line, block)
         line += block.count(end)
         rest = data[last + 1 :]
     if rest:
-        yield line, _decoded(intake, line, rest)
+        yield line, _decoded(byte_source, line, rest)
 
 
-def _decoded(intake: Intake, line: int, block: bytes) -> str:
+def _decoded(byte_source: ByteSource, line: int, block: bytes) -> str:
     if line == 1:
         if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise intake.refusal("it is UTF-16, not UTF-8", line, remedy=_TO_UTF_8.format("UTF-16"))
+            raise byte_source.refusal("it is UTF-16, not UTF-8", line, remedy=_TO_UTF_8.format("UTF-16"))
         block = block.removeprefix(codecs.BOM_UTF8)
     if b"\0" in block:
-        raise _holds_nul(intake, line, block)
+        raise _holds_nul(byte_source, line, block)
     try:
         return block.decode()
     except UnicodeDecodeError as error:
-        raise _no_utf_8(intake, line, block, error) from error
+        raise _no_utf_8(byte_source, line, block, error) from error
 
 
-def _holds_nul(intake: Intake, line: int, block: bytes) -> CampaignError:
+def _holds_nul(byte_source: ByteSource, line: int, block: bytes) -> CampaignError:
     if line == 1 and b"\0" in block[:4]:
-        return intake.refusal("it seems to be UTF-16, not UTF-8", line, remedy=_TO_UTF_8.format("UTF-16"))
+        return byte_source.refusal("it seems to be UTF-16, not UTF-8", line, remedy=_TO_UTF_8.format("UTF-16"))
     at = block.index(b"\0")
-    return intake.refusal("it holds a NUL byte, as no text does", *_place(line, block, at))
+    return byte_source.refusal("it holds a NUL byte, as no text does", *_place(line, block, at))
 
 
-def _no_utf_8(intake: Intake, line: int, block: bytes, error: UnicodeDecodeError) -> CampaignError:
+def _no_utf_8(byte_source: ByteSource, line: int, block: bytes, error: UnicodeDecodeError) -> CampaignError:
     message = (
         f"it is not UTF-8: the byte 0x{block[error.start]:02X} here cannot be; Persian Windows writes Windows-1256"
     )
-    return intake.refusal(message, *_place(line, block, error.start), remedy=_TO_UTF_8.format("WINDOWS-1256"))
+    return byte_source.refusal(message, *_place(line, block, error.start), remedy=_TO_UTF_8.format("WINDOWS-1256"))
 
 
 def _place(line: int, block: bytes, at: int) -> tuple[int, int]:

@@ -12,23 +12,23 @@ from typing import Final
 
 from attrs import frozen
 
-from ...delivery import Breaker, Holdback, Policy
+from ...delivery import CircuitBreaker, Holdback, Policy
 from ...errors import LedgerError
-from ...ledger import Committed, Hold, RunRecord, RunState
+from ...ledger import Committed, RunClaim, RunRecord, RunState
 from ...outcomes import Problem
-from ..renderer import Wording
+from ..renderer import MessageRenderer
 from .ending import Ending, EndingSignal
 from .feeder import Feeder
-from .group_commit import Writer
+from .group_commit import GroupCommit
 from .intents import Intents
-from .lane import Lane, LaneParts, Post, Screen
+from .lane import Exclude, Lane, LaneParts, Post
 from .settlement import Settlement
 
 _LOOK_AGAIN_SECONDS: Final = 0.5
 
 
 @frozen
-class Terms:
+class DispatchLimits:
     """What a dispatch holds to; read again whenever the run is taken up.
 
     Attributes:
@@ -45,7 +45,7 @@ class Terms:
 
 
 @frozen
-class Surroundings:
+class DispatchDeps:
     """What a dispatch uses, and what may stop it.
 
     Attributes:
@@ -65,11 +65,11 @@ class Surroundings:
     admit: Callable[[], Problem | None]
     turn: Callable[[], Awaitable[float]] | None
     quiet: Callable[[], float]
-    screen: Screen | None
+    screen: Exclude | None
     observe: Callable[[], None]
     stop: asyncio.Event
     places: asyncio.Semaphore
-    breaker: Breaker
+    breaker: CircuitBreaker
     holdback: Holdback
 
 
@@ -78,31 +78,33 @@ class Dispatch:
 
     Args:
         record: the run.
-        hold: what of it this process sends.
-        wording: renders its messages.
-        terms: limits.
-        around: what it uses.
+        claim: what of it this process sends.
+        renderer: renders its messages.
+        limits: limits.
+        deps: what it uses.
     """
 
-    def __init__(self, record: RunRecord, hold: Hold, wording: Wording, terms: Terms, around: Surroundings) -> None:
-        self._hold = hold
-        self._around = around
-        self._wording = wording
-        self._concurrency = terms.concurrency
+    def __init__(
+        self, record: RunRecord, claim: RunClaim, renderer: MessageRenderer, limits: DispatchLimits, deps: DispatchDeps
+    ) -> None:
+        self._claim = claim
+        self._deps = deps
+        self._renderer = renderer
+        self._concurrency = limits.concurrency
         signal = self._signal = EndingSignal()
-        tally, breaker, holdback = record.tally, around.breaker, around.holdback
-        self._writer = writer = Writer(hold, record, self._committed, signal.fail, terms.concurrency)
-        self._feeder = Feeder(record, hold, terms.concurrency, terms.canary_failures, around.quiet, holdback, signal)
+        counts, breaker, holdback = record.counts, deps.breaker, deps.holdback
+        self._group_commit = group_commit = GroupCommit(claim, record, self._committed, signal.fail, limits.concurrency)
+        self._feeder = Feeder(record, claim, limits.concurrency, limits.canary_failures, deps.quiet, holdback, signal)
         self._parts = LaneParts(
             feeder=self._feeder,
-            intents=Intents(tally, hold, writer, breaker, around.admit, around.turn, signal),
+            intents=Intents(counts, claim, group_commit, breaker, deps.admit, deps.turn, signal),
             settlement=Settlement(
-                tally, terms.policy, terms.max_failures, writer, self._feeder, breaker, holdback, signal
+                counts, limits.policy, limits.max_failures, group_commit, self._feeder, breaker, holdback, signal
             ),
-            post=around.post,
-            screen=around.screen,
-            places=around.places,
-            policy=terms.policy,
+            post=deps.post,
+            screen=deps.screen,
+            places=deps.places,
+            policy=limits.policy,
             signal=signal,
         )
 
@@ -116,11 +118,11 @@ class Dispatch:
         try:
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(self._concurrency):
-                    lanes.create_task(Lane(self._parts, self._wording).run())
+                    lanes.create_task(Lane(self._parts, self._renderer).run())
         finally:
             watch.cancel()
             try:
-                await self._writer.close()
+                await self._group_commit.close()
             except LedgerError as error:
                 self._signal.fail(error)
         if self._signal.error is not None:
@@ -129,9 +131,9 @@ class Dispatch:
 
     def _committed(self, committed: Committed) -> None:
         self._feeder.add_parts(committed.drafted)
-        if committed.wish is not None:
-            self._signal.end(Ending(wish=committed.wish))
-        self._around.observe()
+        if committed.control is not None:
+            self._signal.end(Ending(control=committed.control))
+        self._deps.observe()
 
     async def _watch(self) -> None:
         """Follow what ends a run from outside: a signal, or a wish of another process."""
@@ -139,19 +141,19 @@ class Dispatch:
         while True:
             try:
                 async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
-                    await self._around.stop.wait()
+                    await self._deps.stop.wait()
                     self._signal.end(Ending(interrupted=True))
                     return
             except TimeoutError:
                 pass
             try:
-                state = RunState.WAITING if self._around.quiet() > 0 else RunState.RUNNING
+                state = RunState.WAITING if self._deps.quiet() > 0 else RunState.RUNNING
                 if state is not shown:
-                    await self._hold.become(state)
+                    await self._claim.become(state)
                     shown = state
-                wish = await self._hold.wished()
+                control = await self._claim.requested_control()
             except LedgerError as error:
                 self._signal.fail(error)
                 return
-            if wish is not None:
-                self._signal.end(Ending(wish=wish))
+            if control is not None:
+                self._signal.end(Ending(control=control))

@@ -6,7 +6,7 @@ import asyncio
 
 from attrs import frozen
 
-from ...ledger import Wish
+from ...ledger import ControlRequest
 from ...outcomes import Problem
 
 
@@ -16,12 +16,12 @@ class Ending:
 
     Attributes:
         problem: what halted it.
-        wish: what another process asked for.
+        control: what another process asked for.
         interrupted: it was stopped.
     """
 
     problem: Problem | None = None
-    wish: Wish | None = None
+    control: ControlRequest | None = None
     interrupted: bool = False
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...delivery import Holdback
 from ...errors import LedgerError, problem
-from ...ledger import Batch, BatchState, Hold, Parcel, RunRecord
+from ...ledger import Batch, BatchState, RunClaim, RunRecord, Shard
 from .batch_queue import BatchQueue
 from .ending import EndingSignal
 
@@ -22,7 +22,7 @@ class Feeder:
 
     Args:
         record: the run.
-        hold: what of it this process sends.
+        claim: what of it this process sends.
         lanes: how many take batches.
         canary_failures: so many recipients of the canary may be rejected or unknown.
         quiet: seconds until requests may be made again; 0 for now.
@@ -33,7 +33,7 @@ class Feeder:
     def __init__(
         self,
         record: RunRecord,
-        hold: Hold,
+        claim: RunClaim,
         lanes: int,
         canary_failures: int,
         quiet: Callable[[], float],
@@ -41,7 +41,7 @@ class Feeder:
         signal: EndingSignal,
     ) -> None:
         self._record = record
-        self._hold = hold
+        self._claim = claim
         self._lanes = lanes
         self._canary_failures = canary_failures
         self._quiet = quiet
@@ -84,7 +84,7 @@ class Feeder:
         """Learn that a batch was replaced by others, which come with the next commit."""
         self._splitting += 1
 
-    def add_parts(self, shards: Sequence[Parcel]) -> None:
+    def add_parts(self, shards: Sequence[Shard]) -> None:
         """Give out what batches were replaced by, in their place."""
         for shard in reversed(shards):
             self._splitting -= 1
@@ -97,7 +97,7 @@ class Feeder:
         cursor = self._shards
         cursor.is_fetching = True
         try:
-            found = await self._hold.next_parcels(cursor.after, canary=cursor.is_canary, limit=_SHARDS_AT_ONCE)
+            found = await self._claim.next_shards(cursor.after, canary=cursor.is_canary, limit=_SHARDS_AT_ONCE)
         except LedgerError as error:
             self._signal.fail(error)
             return
@@ -120,7 +120,7 @@ class Feeder:
             self._signal.news.set()
             return False
         self._shards.begin_rest()
-        counts = self._record.tally
+        counts = self._record.counts
         failures = counts.rejected + counts.unknown
         settled = counts.accepted + failures
         if 0 < settled <= self._record.facts["canary"] and failures > self._canary_failures:

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Final
 
 from ...errors import LedgerError
-from ...ledger import Batch, Changes, Committed, Draft, Hold, Parcel, RunRecord, Skip, Trouble
+from ...ledger import Batch, Changes, Committed, Draft, FailedAttempt, RunClaim, RunRecord, Shard, Skip
 
 _GATHER: Final = 0.005
 
 
-class Writer:
+class GroupCommit:
     """Commits what changed, again and again, for as long as there is something.
 
     Args:
-        hold: what is written to.
-        record: the run; its tally is written with every commit.
+        claim: what is written to.
+        record: the run; its counts is written with every commit.
         committed: called after each commit.
         failed: called once, when the ledger cannot be written.
         lanes: how many may wait for the disk at one time.
@@ -28,18 +28,18 @@ class Writer:
 
     def __init__(
         self,
-        hold: Hold,
+        claim: RunClaim,
         record: RunRecord,
         committed: Callable[[Committed], None],
         failed: Callable[[LedgerError], None],
         lanes: int,
     ) -> None:
-        self._hold = hold
+        self._claim = claim
         self._record = record
         self._committed = committed
         self._failed = failed
         self._enough = max(lanes // 2, 1)
-        self._parcels: dict[int, Parcel] = {}
+        self._shards: dict[int, Shard] = {}
         self._changes = Changes()
         self._waiting: list[asyncio.Future[None]] = []
         self._news = asyncio.Event()
@@ -49,22 +49,22 @@ class Writer:
         self.commits = 0
         self._task = asyncio.create_task(self._work())
 
-    def mark(self, batch: Batch) -> None:
-        """Let the next commit write a batch's mark."""
+    def write_status(self, batch: Batch) -> None:
+        """Let the next commit write a batch's status."""
         batch.save()
-        self._parcels[batch.parcel.id] = batch.parcel
+        self._shards[batch.shard.id] = batch.shard
         self._news.set()
 
     def add(self, draft: Draft | None = None, skips: tuple[Skip, ...] = ()) -> None:
-        """Let the next commit write a new parcel, or recipients who are sent nothing."""
+        """Let the next commit write a new shard, or recipients who are sent nothing."""
         if draft is not None:
             self._changes.drafts.append(draft)
         self._changes.skips += skips
         self._news.set()
 
-    def trouble(self, trouble: Trouble) -> None:
+    def add_failed_attempt(self, failed_attempt: FailedAttempt) -> None:
         """Let the next commit write down an attempt that was not simply accepted."""
-        self._changes.troubles.append(trouble)
+        self._changes.failed_attempts.append(failed_attempt)
 
     async def on_disk(self) -> None:
         """Wait until all of the above is on disk.
@@ -100,12 +100,12 @@ class Writer:
             await self._gather()
             self._news.clear()
             changes, self._changes = self._changes, Changes()
-            changes.parcels = list(self._parcels.values())
-            self._parcels.clear()
+            changes.shards = list(self._shards.values())
+            self._shards.clear()
             waiting, self._waiting = self._waiting, []
             self.commits += 1
             try:
-                committed = await self._hold.commit(changes, self._record.tally)
+                committed = await self._claim.commit(changes, self._record.counts)
             except LedgerError as error:
                 self._give_up(error, waiting)
                 return

@@ -7,12 +7,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from ...delivery import Breaker
+from ...delivery import CircuitBreaker
 from ...errors import LedgerError
-from ...ledger import APPROVED, Batch, Hold, Tally, begin, withdraw
+from ...ledger import APPROVED, Batch, Counts, RunClaim, begin, withdraw
 from ...outcomes import Problem
 from .ending import EndingSignal
-from .group_commit import Writer
+from .group_commit import GroupCommit
 
 _LATE_SECONDS: Final = 0.03
 """A place under the rate limit that is older than this has passed: others have begun to use its moment."""
@@ -22,9 +22,9 @@ class Intents:
     """Declares requests, for all lanes of a dispatch.
 
     Args:
-        tally: the counts of the run.
-        hold: what of the run this process sends.
-        writer: puts intents on disk.
+        counts: the counts of the run.
+        claim: what of the run this process sends.
+        group_commit: puts intents on disk.
         breaker: follows all attempts of this process on the run.
         admit: says why no request may be made now, such as a withdrawn verification; None when it may.
         turn: books the next place under the rate limits and returns the seconds until then; None without any limit.
@@ -33,17 +33,17 @@ class Intents:
 
     def __init__(
         self,
-        tally: Tally,
-        hold: Hold,
-        writer: Writer,
-        breaker: Breaker,
+        counts: Counts,
+        claim: RunClaim,
+        group_commit: GroupCommit,
+        breaker: CircuitBreaker,
         admit: Callable[[], Problem | None],
         turn: Callable[[], Awaitable[float]] | None,
         signal: EndingSignal,
     ) -> None:
-        self._tally = tally
-        self._hold = hold
-        self._writer = writer
+        self._counts = counts
+        self._claim = claim
+        self._group_commit = group_commit
         self._breaker = breaker
         self._admit = admit
         self._turn = turn
@@ -65,23 +65,23 @@ class Intents:
             self._signal.halt(refusal)
         if self._signal.is_set():
             return False
-        begin(batch, self._tally, int(time.time()))
-        self._writer.mark(batch)
-        await self._writer.on_disk()
+        begin(batch, self._counts, int(time.time()))
+        self._group_commit.write_status(batch)
+        await self._group_commit.on_disk()
         while self._turn and self._clock() - place > _LATE_SECONDS and not self._signal.is_set():
             place = await self._wait_for_place()
         if self._signal.is_set():  # while the disk was waited for, something else ended the run
             self.withdraw(batch)
             return False
-        if not self._hold.is_held:  # a machine that slept meanwhile: others may be sending this by now
+        if not self._claim.is_held:  # a machine that slept meanwhile: others may be sending this by now
             raise LedgerError("Others took this process for dead while it slept.", code="run_lost")
         batch.flags &= ~APPROVED
         return True
 
     def withdraw(self, batch: Batch) -> None:
         """Take back an intent of which nothing has left."""
-        withdraw(batch, self._tally, int(time.time()))
-        self._writer.mark(batch)
+        withdraw(batch, self._counts, int(time.time()))
+        self._group_commit.write_status(batch)
 
     async def _wait_for_place(self) -> float:
         """Wait for the next place under the rate limits and return its moment."""
@@ -92,7 +92,7 @@ class Intents:
 
     def _refusal(self) -> Problem | None:
         """Look whether requests may still be made: once for all intents that become one commit."""
-        if self._looked_before == self._writer.commits:
+        if self._looked_before == self._group_commit.commits:
             return None
-        self._looked_before = self._writer.commits
+        self._looked_before = self._group_commit.commits
         return self._admit()

@@ -12,7 +12,7 @@ from ...delivery import Policy, Verdict
 from ...errors import MetrixChannelsError, problem
 from ...ledger import APPROVED, DOUBT, Batch, BatchState, SkipReason
 from ...models import OnAmbiguous
-from ..renderer import Wording
+from ..renderer import MessageRenderer
 from .ending import EndingSignal
 from .feeder import Feeder
 from .intents import Intents
@@ -20,7 +20,7 @@ from .settlement import Settlement
 
 Post = Callable[[Batch, bytes, float], Awaitable[tuple[Exchange, Verdict]]]
 """Makes one attempt for a batch, with a body, within some seconds; returns what came back, and what it means."""
-Screen = Callable[[Sequence[str]], Awaitable[dict[str, SkipReason]]]
+Exclude = Callable[[Sequence[str]], Awaitable[dict[str, SkipReason]]]
 """Says which of some recipients are to be sent nothing after all."""
 
 
@@ -43,7 +43,7 @@ class LaneParts:
     intents: Intents
     settlement: Settlement
     post: Post
-    screen: Screen | None
+    screen: Exclude | None
     places: asyncio.Semaphore
     policy: Policy
     signal: EndingSignal
@@ -54,12 +54,12 @@ class Lane:
 
     Args:
         parts: what all lanes share.
-        wording: renders the messages.
+        renderer: renders the messages.
     """
 
-    def __init__(self, parts: LaneParts, wording: Wording) -> None:
+    def __init__(self, parts: LaneParts, renderer: MessageRenderer) -> None:
         self._parts = parts
-        self._wording = wording
+        self._renderer = renderer
         self._clock = asyncio.get_running_loop().time
         self._last: tuple[dict[str, object], bytes] | None = None
 
@@ -103,7 +103,7 @@ class Lane:
         if self._last is not None and self._last[0] == batch.values:
             return self._last[1]
         try:
-            message = self._wording.said(batch.values)  # type: ignore[arg-type]
+            message = self._renderer.render_body(batch.values)  # type: ignore[arg-type]
         except MetrixChannelsError as error:
             self._parts.signal.halt(problem(error.code, error.message, error.location))
             return None

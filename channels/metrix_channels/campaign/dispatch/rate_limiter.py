@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 
-class Pace:
+class RateLimiter:
     """Gives out places, evenly spaced.
 
     Args:

@@ -12,21 +12,21 @@ from attrs import frozen
 
 from ...api import PUSH, Exchange, MetrixClient
 from ...config import ConfigFile, require_verified
-from ...delivery import AttemptObserver, Attempts, Breaker, Holdback, Policy, Request, Verdict
+from ...delivery import AttemptObserver, Attempts, CircuitBreaker, Holdback, Policy, Request, Verdict
 from ...errors import MetrixChannelsError, problem
-from ...ledger import Batch, Hold, RunRecord, SendBook, SkipReason, Tally
+from ...ledger import Batch, Counts, RunClaim, RunRecord, SendBook, SkipReason
 from ...models import ChannelType
 from ...outcomes import Problem
 from ...templating import Templates
-from ..exclusions.exclusions import Screens
-from ..options import Orders
+from ..exclusions.exclusions import Exclusions
+from ..options import SendOptions
 from ..plan.pins import sources_of
-from ..renderer import Wording
+from ..renderer import MessageRenderer
 from ..report.status import CampaignProgress, Watcher
-from .dispatcher import Dispatch, Surroundings, Terms
+from .dispatcher import Dispatch, DispatchDeps, DispatchLimits
 from .ending import Ending
 from .lane import Post
-from .rate_limiter import Pace
+from .rate_limiter import RateLimiter
 
 _LONGEST_BOOKING: Final = 2.0
 _POLL: Final = 0.5
@@ -34,7 +34,7 @@ _TELL: Final = 0.1
 
 
 @frozen
-class Office:
+class SendingResources:
     """What a process sends with.
 
     Attributes:
@@ -60,83 +60,83 @@ class Sender:
     """Sends a run, or parts of it beside each other.
 
     Args:
-        office: what this process sends with.
+        resources: what this process sends with.
         record: the run.
-        orders: how it is to be sent.
-        screens: who is sent nothing after all.
+        options: how it is to be sent.
+        exclusions: who is sent nothing after all.
         shared: other processes send the same run, so that its own rate is the ledger's to keep.
     """
 
     def __init__(
         self,
-        office: Office,
+        resources: SendingResources,
         record: RunRecord,
-        orders: Orders,
-        screens: Screens,
+        options: SendOptions,
+        exclusions: Exclusions,
         *,
         shared: bool = False,
     ) -> None:
-        self._office = office
-        self._orders = orders
-        self._screens = screens
+        self._resources = resources
+        self._options = options
+        self._exclusions = exclusions
         self._shared = shared
-        settings = office.file.current().metrix
+        settings = resources.file.current().metrix
         self._concurrency = settings.concurrency
         self._policy = Policy(
-            settings.max_attempts, settings.timeout, settings.deadline, orders.on_ambiguous, settings.split_refused
+            settings.max_attempts, settings.timeout, settings.deadline, options.on_ambiguous, settings.split_refused
         )
-        template = office.templates.pinned(sources_of(record.pins))
+        template = resources.templates.pinned(sources_of(record.pins))
         channel_type = ChannelType(record.pins["channel"]["type"])
-        self._wording = Wording(template, channel_type, record.pins["context"], record.started_at)
-        self._breaker = Breaker()
+        self._renderer = MessageRenderer(template, channel_type, record.pins["context"], record.started_at)
+        self._breaker = CircuitBreaker()
         self._holdback = Holdback(asyncio.get_running_loop().time)
-        self._pace = self._paced(record, settings.rate_limit)
-        self._attempts = Attempts(office.client(), office.observer)
-        self._post = _posting(self._attempts, record, self._wording)
+        self._rate_limiter = self._limited(record, settings.rate_limit)
+        self._attempts = Attempts(resources.client(), resources.observer)
+        self._post = _posting(self._attempts, record, self._renderer)
         self._admit = self._gate(record)
 
     async def send(
-        self, record: RunRecord, hold: Hold, lanes: int | None = None, watch: Watcher | None = None
+        self, record: RunRecord, claim: RunClaim, lanes: int | None = None, watch: Watcher | None = None
     ) -> Ending:
         """Send what this process holds.
 
         Args:
             record: the run, whose counts follow what happens.
-            hold: what is to be sent.
+            claim: what is to be sent.
             lanes: so many requests at one time; None for the configuration's concurrency.
             watch: told how far it has come.
 
         Raises:
             LedgerError: the books could not be kept; no request was begun after that.
         """
-        most = self._orders.max_failures
-        terms = Terms(self._policy, min(lanes or self._concurrency, self._concurrency), most, most or 0)
+        most = self._options.max_failures
+        limits = DispatchLimits(self._policy, min(lanes or self._concurrency, self._concurrency), most, most or 0)
 
         async def screen(recipients: Sequence[str]) -> dict[str, SkipReason]:
-            await self._screens.look_again(record.id)
-            return self._screens.barred(recipients)
+            await self._exclusions.look_again(record.id)
+            return self._exclusions.excluded(recipients)
 
-        around = Surroundings(
+        deps = DispatchDeps(
             post=self._post,
             admit=self._admit,
-            turn=self._pace.turn if self._pace.is_limited else None,
-            quiet=self._orders.quiet_seconds,
-            screen=screen if self._screens.bar_anybody else None,
-            observe=_sending(watch, record.tally),
-            stop=self._office.stop,
-            places=self._office.places,
+            turn=self._rate_limiter.turn if self._rate_limiter.is_limited else None,
+            quiet=self._options.quiet_seconds,
+            screen=screen if self._exclusions.exclude_anybody else None,
+            observe=_sending(watch, record.counts),
+            stop=self._resources.stop,
+            places=self._resources.places,
             breaker=self._breaker,
             holdback=self._holdback,
         )
-        return await Dispatch(record, hold, self._wording, terms, around).run()
+        return await Dispatch(record, claim, self._renderer, limits, deps).run()
 
     async def close(self) -> None:
         """Let go of connections and of what was written to disk."""
-        self._screens.close()
+        self._exclusions.close()
         await self._attempts.close()
 
     def _gate(self, record: RunRecord) -> Callable[[], Problem | None]:
-        name, app_id, file = record.pins["channel"]["name"], record.pins["app_id"], self._office.file
+        name, app_id, file = record.pins["channel"]["name"], record.pins["app_id"], self._resources.file
 
         def admit() -> Problem | None:
             try:
@@ -147,25 +147,25 @@ class Sender:
 
         return admit
 
-    def _paced(self, record: RunRecord, limit: float | None) -> Pace:
+    def _limited(self, record: RunRecord, limit: float | None) -> RateLimiter:
         """Return the places under the limits: those that processes share are the ledger's to give."""
         shared = [] if limit is None else [self._booking(limit, 0)]
-        rate = self._orders.rate
+        rate = self._options.rate
         if rate is not None and self._shared:
             shared.append(self._booking(rate, record.id))
             rate = None
-        return Pace(rate, shared)
+        return RateLimiter(rate, shared)
 
     def _booking(self, rate: float, run: int) -> Callable[[], Awaitable[float]]:
         async def turn() -> float:
-            while (wait := await self._office.sends.pace(rate, _LONGEST_BOOKING, run)) is None:  # noqa: ASYNC110 - of all processes
+            while (wait := await self._resources.sends.pace(rate, _LONGEST_BOOKING, run)) is None:  # noqa: ASYNC110 - of all processes
                 await asyncio.sleep(_POLL)
             return wait
 
         return turn
 
 
-def _sending(watch: Watcher | None, tally: Tally) -> Callable[[], None]:
+def _sending(watch: Watcher | None, counts: Counts) -> Callable[[], None]:
     if watch is None:
         return lambda: None
     told_at = 0.0
@@ -173,15 +173,15 @@ def _sending(watch: Watcher | None, tally: Tally) -> Callable[[], None]:
     def told() -> None:
         nonlocal told_at
         now = time.monotonic()
-        if now - told_at >= _TELL or not tally.pending:
+        if now - told_at >= _TELL or not counts.pending:
             told_at = now
-            watch(CampaignProgress.of(tally, None, planning=False))
+            watch(CampaignProgress.of(counts, None, planning=False))
 
     return told
 
 
-def _posting(attempts: Attempts, record: RunRecord, wording: Wording) -> Post:
-    """Return what makes the attempts of a run; `wording` knows which values nobody may see."""
+def _posting(attempts: Attempts, record: RunRecord, renderer: MessageRenderer) -> Post:
+    """Return what makes the attempts of a run; `renderer` knows which values nobody may see."""
     channel = record.pins["channel"]["name"]
 
     async def post(batch: Batch, body: bytes, seconds: float) -> tuple[Exchange, Verdict]:
@@ -194,6 +194,6 @@ def _posting(attempts: Attempts, record: RunRecord, wording: Wording) -> Post:
             campaign=record.name,
             batch=batch.name,
         )
-        return await attempts.make(request, seconds, wording.secrets(batch.values))  # type: ignore[arg-type]
+        return await attempts.make(request, seconds, renderer.secrets(batch.values))  # type: ignore[arg-type]
 
     return post

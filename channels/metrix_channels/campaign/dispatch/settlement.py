@@ -9,7 +9,7 @@ from typing import Final
 
 from ...api import Exchange, Reply
 from ...delivery import (
-    Breaker,
+    CircuitBreaker,
     Disposition,
     Holdback,
     Part,
@@ -21,11 +21,11 @@ from ...delivery import (
     next_step,
 )
 from ...errors import problem
-from ...ledger import DOUBT, Batch, BatchState, Draft, SkipReason, Tally, Trouble, doubt, exclude, settle, split
+from ...ledger import DOUBT, Batch, BatchState, Counts, Draft, FailedAttempt, SkipReason, doubt, exclude, settle, split
 from ...outcomes import Outcome, Problem, iso_utc
 from .ending import EndingSignal
 from .feeder import Feeder
-from .group_commit import Writer
+from .group_commit import GroupCommit
 
 _LONGEST_ANSWER: Final = 2_000
 """Characters of an answer that are kept with a failed attempt."""
@@ -40,10 +40,10 @@ class Settlement:
     """Settles batches, for all lanes of a dispatch.
 
     Args:
-        tally: the counts of the run.
+        counts: the counts of the run.
         policy: the limits of an attempt and its repetitions.
         max_failures: so many recipients may be rejected or unknown; None: any number.
-        writer: writes down what changed.
+        group_commit: writes down what changed.
         feeder: gives batches out again.
         breaker: follows all attempts of this process on the run.
         holdback: holds all of them back when Metrix asks to wait.
@@ -52,19 +52,19 @@ class Settlement:
 
     def __init__(
         self,
-        tally: Tally,
+        counts: Counts,
         policy: Policy,
         max_failures: int | None,
-        writer: Writer,
+        group_commit: GroupCommit,
         feeder: Feeder,
-        breaker: Breaker,
+        breaker: CircuitBreaker,
         holdback: Holdback,
         signal: EndingSignal,
     ) -> None:
-        self._tally = tally
+        self._counts = counts
         self._policy = policy
         self._max_failures = max_failures
-        self._writer = writer
+        self._group_commit = group_commit
         self._feeder = feeder
         self._breaker = breaker
         self._holdback = holdback
@@ -117,7 +117,7 @@ class Settlement:
     def move(self, batch: Batch, state: BatchState) -> None:
         """Give a batch its outcome; too many failures halt the run."""
         self._set(batch, state)
-        failures = self._tally.rejected + self._tally.unknown
+        failures = self._counts.rejected + self._counts.unknown
         if self._max_failures is not None and failures > self._max_failures:
             why = f"{failures} recipients were rejected or are unknown, more than {self._max_failures}."
             self._signal.halt(problem("too_many_failures", why))
@@ -125,12 +125,14 @@ class Settlement:
     def halve(self, batch: Batch) -> None:
         """Replace a batch by its halves."""
         middle = len(batch.recipients) // 2
-        self._replaced(batch, split(batch, self._tally, [batch.recipients[:middle], batch.recipients[middle:]], _now()))
+        self._replaced(
+            batch, split(batch, self._counts, [batch.recipients[:middle], batch.recipients[middle:]], _now())
+        )
 
     def exclude(self, batch: Batch, excluded: dict[str, SkipReason]) -> None:
         """Skip recipients who may no longer be sent to, and go on with the others."""
-        draft, skips = exclude(batch, self._tally, excluded, _now())
-        self._writer.add(skips=tuple(skips))
+        draft, skips = exclude(batch, self._counts, excluded, _now())
+        self._group_commit.add(skips=tuple(skips))
         self._replaced(batch, draft)
 
     def _judge_run(self, verdict: Verdict, began: float) -> Problem | None:
@@ -155,21 +157,21 @@ class Settlement:
             self._signal.halt(halt)
 
     def _set(self, batch: Batch, state: BatchState) -> None:
-        settle(batch, self._tally, state, _now())
-        self._writer.mark(batch)
+        settle(batch, self._counts, state, _now())
+        self._group_commit.write_status(batch)
 
     def _replaced(self, batch: Batch, draft: Draft | None) -> None:
         if draft is not None:
             self._feeder.expect_parts()
-            self._writer.add(draft)
-        self._writer.mark(batch)
+            self._group_commit.add(draft)
+        self._group_commit.write_status(batch)
 
     def _note(self, batch: Batch, exchange: Exchange, verdict: Verdict) -> None:
         answer = exchange.body[:_LONGEST_ANSWER] if isinstance(exchange, Reply) else None
         at = iso_utc(datetime.now(UTC))
-        self._writer.trouble(
-            Trouble(
-                batch.parcel.id, batch.slot, at, verdict.disposition.value, verdict.status, verdict.explanation, answer
+        self._group_commit.add_failed_attempt(
+            FailedAttempt(
+                batch.shard.id, batch.slot, at, verdict.disposition.value, verdict.status, verdict.explanation, answer
             )
         )
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import CampaignError
-from ...ledger import OVER, BatchState, Parcel, RunBook, SkipReason
+from ...ledger import OVER, BatchState, RunBook, Shard, SkipReason
 from ..definition import Campaign, Cap
-from .store import Barred
+from .store import ExclusionStore
 from .suppression import listed
 
 _REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING)
@@ -20,7 +20,7 @@ _UNDER_WAY: Final = 10
 """Seconds that a commit may have been under way, with its time on it already."""
 
 
-class Screens:
+class Exclusions:
     """Suppressed and capped recipients.
 
     Args:
@@ -31,12 +31,12 @@ class Screens:
     def __init__(self, cap: Cap | None, book: RunBook) -> None:
         self._cap = cap
         self._book = book
-        self._barred = Barred()
+        self._store = ExclusionStore()
         self._looked = 0
         self._live: set[int] = set()
 
     @classmethod
-    async def built(cls, campaign: Campaign, lists: Sequence[Path], book: RunBook, run: int = 0) -> Screens:
+    async def built(cls, campaign: Campaign, lists: Sequence[Path], book: RunBook, run: int = 0) -> Exclusions:
         """Read the lists and the ledger.
 
         Args:
@@ -48,18 +48,18 @@ class Screens:
         Raises:
             CampaignError: a list cannot be read; run_missing, run_unfinished, run_purged of an excepted campaign.
         """
-        screens = cls(campaign.limits.per_recipient, book)
+        exclusions = cls(campaign.limits.per_recipient, book)
         try:
             for path in lists:
-                await asyncio.to_thread(screens._barred.suppress, listed(path, campaign.audience.id))
+                await asyncio.to_thread(exclusions._store.suppress, listed(path, campaign.audience.id))
             if run == 0:
                 for name in campaign.audience.except_:
-                    await screens._except(name)
-            await screens.look_again(run)
+                    await exclusions._except(name)
+            await exclusions.look_again(run)
         except BaseException:
-            screens.close()
+            exclusions.close()
             raise
-        return screens
+        return exclusions
 
     async def look_again(self, run: int) -> None:
         """Follow what other campaigns reached since the last look."""
@@ -75,28 +75,28 @@ class Screens:
                 await self._follow(record.id, since, begins)
         self._looked, self._live = now, {record.id for record in others if record.live}
 
-    def barred(self, recipients: Sequence[str]) -> dict[str, SkipReason]:
+    def excluded(self, recipients: Sequence[str]) -> dict[str, SkipReason]:
         """Say which of `recipients` are sent nothing, and why."""
         found: dict[str, SkipReason] = {}
         if self._cap is not None:
             since = int(time.time() - self._cap.window.total_seconds())
-            found = dict.fromkeys(self._barred.capped(recipients, self._cap.count, since), SkipReason.CAPPED)
-        return found | dict.fromkeys(self._barred.suppressed(recipients), SkipReason.SUPPRESSED)
+            found = dict.fromkeys(self._store.capped(recipients, self._cap.count, since), SkipReason.CAPPED)
+        return found | dict.fromkeys(self._store.suppressed(recipients), SkipReason.SUPPRESSED)
 
     @property
-    def bar_anybody(self) -> bool:
+    def exclude_anybody(self) -> bool:
         """There is a list or a cap."""
-        return self._cap is not None or self._barred.suppresses
+        return self._cap is not None or self._store.suppresses
 
     def close(self) -> None:
         """Remove what was written to disk."""
-        self._barred.close()
+        self._store.close()
 
     async def _follow(self, run: int, since: int, begins: int) -> None:
         after = 0
-        while parcels := await self._book.parcels(run, after, since=since):
-            self._barred.reach(run, (each for parcel in parcels for each in _reached(parcel, begins)))
-            after = parcels[-1].id
+        while shards := await self._book.shards(run, after, since=since):
+            self._store.reach(run, (each for shard in shards for each in _reached(shard, begins)))
+            after = shards[-1].id
 
     async def _except(self, name: str) -> None:
         record = await self._book.get(name)
@@ -106,13 +106,13 @@ class Screens:
             )
         record.require_recipients()
         after = 0
-        while parcels := await self._book.parcels(record.id, after):
-            self._barred.suppress(recipient for parcel in parcels for recipient, _ in _reached(parcel, 0))
-            after = parcels[-1].id
+        while shards := await self._book.shards(record.id, after):
+            self._store.suppress(recipient for shard in shards for recipient, _ in _reached(shard, 0))
+            after = shards[-1].id
 
 
-def _reached(parcel: Parcel, since: int) -> Iterator[tuple[str, int]]:
-    for batch in parcel.taken():
+def _reached(shard: Shard, since: int) -> Iterator[tuple[str, int]]:
+    for batch in shard.taken():
         if batch.state in _REACHED and batch.at >= since:
             for recipient in batch.recipients:
                 yield recipient, batch.at

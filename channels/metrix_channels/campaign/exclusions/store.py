@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 
-class Barred:
+class ExclusionStore:
     """On disk, in a file of its own that the system removes with the process: lists may be long.
 
     Attributes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ...errors import CampaignError
-from ...ledger import Back, RunBook, RunRecord
+from ...ledger import RetryRequest, RunBook, RunRecord
 from ..calendar import too_late
 from ..definition import Campaign, Schedule
 from ..report.status import Watcher
@@ -19,11 +19,11 @@ class Execution(ABC):
 
     Attributes:
         book: the ledger's book of runs.
-        is_elsewhere: others send, so that this process may leave.
+        is_distributed: others send, so that this process may leave.
     """
 
     book: RunBook
-    is_elsewhere: ClassVar[bool] = False
+    is_distributed: ClassVar[bool] = False
 
     @abstractmethod
     async def begin(
@@ -46,7 +46,7 @@ class Execution(ABC):
         campaign: Campaign,
         lists: list[Path],
         watch: Watcher | None,
-        back: Back | None = None,
+        back: RetryRequest | None = None,
         *,
         detach: bool = False,
     ) -> RunRecord:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from ...ledger import Back, RunRecord, Wish
-from ...ledger.runs.distributed import ClusterRunBook
+from ...ledger import ControlRequest, RetryRequest, RunRecord
+from ...ledger.runs.distributed import DistributedRunBook
 from ...logs import say
 from ..definition import Campaign
-from ..dispatch.sender import Office
-from ..exclusions.exclusions import Screens
-from ..options import Orders
+from ..dispatch.sender import SendingResources
+from ..exclusions.exclusions import Exclusions
+from ..options import SendOptions
 from ..report.status import CampaignProgress, Watcher
 from .base import Execution, require_in_time
 
@@ -22,27 +22,27 @@ _POLL: Final = 0.3
 _LOOK: Final = 5.0
 
 
-class Elsewhere(Execution):
+class DistributedExecution(Execution):
     """Gives runs to workers.
 
     Args:
-        office: the configuration, and what ends the watching.
+        resources: the configuration, and what ends the watching.
         book: the ledger's book of runs.
     """
 
-    is_elsewhere = True
+    is_distributed = True
 
-    def __init__(self, office: Office, book: ClusterRunBook) -> None:
-        self.book: ClusterRunBook = book
-        self._office = office
+    def __init__(self, resources: SendingResources, book: DistributedRunBook) -> None:
+        self.book: DistributedRunBook = book
+        self._resources = resources
 
     async def begin(
         self, record: RunRecord, campaign: Campaign, lists: list[Path], watch: Watcher | None, *, detach: bool = False
     ) -> RunRecord:
         """See `Execution`: the workers have the run when this returns."""
-        orders = self._orders(campaign)
-        record = await self.book.launch(record.id, orders.dump(), _begins(orders))
-        say(logging.INFO, "campaign launched", campaign=record.name, recipients=record.tally.pending)
+        options = self._options(campaign)
+        record = await self.book.launch(record.id, options.dump(), _begins(options))
+        say(logging.INFO, "campaign launched", campaign=record.name, recipients=record.counts.pending)
         return record if detach else await self._followed(record.name, watch)
 
     async def go_on(
@@ -51,7 +51,7 @@ class Elsewhere(Execution):
         campaign: Campaign,
         lists: list[Path],
         watch: Watcher | None,
-        back: Back | None = None,
+        back: RetryRequest | None = None,
         *,
         detach: bool = False,
     ) -> RunRecord:
@@ -62,28 +62,30 @@ class Elsewhere(Execution):
 
     async def pause(self, found: RunRecord) -> None:
         """See `Execution`."""
-        await self.book.rest(found.name, Wish.PAUSE)
+        await self.book.rest(found.name, ControlRequest.PAUSE)
 
     async def cancel(self, found: RunRecord) -> None:
         """See `Execution`."""
-        await self.book.rest(found.name, Wish.CANCEL)
+        await self.book.rest(found.name, ControlRequest.CANCEL)
 
-    def _orders(self, campaign: Campaign) -> Orders:
-        return Orders.of(campaign, self._office.file.current())
+    def _options(self, campaign: Campaign) -> SendOptions:
+        return SendOptions.of(campaign, self._resources.file.current())
 
-    async def _reopened(self, found: RunRecord, campaign: Campaign, lists: list[Path], back: Back | None) -> None:
-        orders = self._orders(campaign)
+    async def _reopened(
+        self, found: RunRecord, campaign: Campaign, lists: list[Path], back: RetryRequest | None
+    ) -> None:
+        options = self._options(campaign)
         begins = None
-        if not found.tally.requests:
-            require_in_time(found.name, orders.schedule)
-            begins = _begins(orders)
-        screens = await Screens.built(campaign, lists, self.book, found.id)
+        if not found.counts.requests:
+            require_in_time(found.name, options.schedule)
+            begins = _begins(options)
+        exclusions = await Exclusions.built(campaign, lists, self.book, found.id)
 
         try:
-            barred = screens.barred if screens.bar_anybody else None
-            await self.book.reopen(found.name, orders.dump(), begins, barred, back)
+            excluded = exclusions.excluded if exclusions.exclude_anybody else None
+            await self.book.reopen(found.name, options.dump(), begins, excluded, back)
         finally:
-            screens.close()
+            exclusions.close()
 
     async def _followed(self, name: str, watch: Watcher | None) -> RunRecord:
         """Watch a run until it is left, or until this process is to stop: the workers go on without it."""
@@ -96,18 +98,18 @@ class Elsewhere(Execution):
                     await self.book.sweep()  # what the last worker left would stay as it is
             record = await self.book.get(name)
             if watch is not None:
-                watch(CampaignProgress.of(record.tally, None, planning=False, workers=workers))
-            if not record.live or self._office.stop.is_set():
+                watch(CampaignProgress.of(record.counts, None, planning=False, workers=workers))
+            if not record.live or self._resources.stop.is_set():
                 return record
             try:
                 async with asyncio.timeout(_POLL):
-                    await self._office.stop.wait()
+                    await self._resources.stop.wait()
             except TimeoutError:
                 continue
 
 
-def _begins(orders: Orders) -> datetime | None:
+def _begins(options: SendOptions) -> datetime | None:
     """Return when a run begins; None for now."""
-    if orders.schedule is not None and orders.schedule.at > datetime.now(UTC):
-        return orders.schedule.at
+    if options.schedule is not None and options.schedule.at > datetime.now(UTC):
+        return options.schedule.at
     return None

@@ -10,15 +10,15 @@ from typing import Final
 from attrs import define
 
 from ...errors import CampaignError, LedgerError, MetrixChannelsError
-from ...ledger import RunRecord, Tally
-from ...ledger.runs.distributed import ClusterRunBook
-from ...ledger.runs.shard_claim import Share
+from ...ledger import Counts, RunRecord
+from ...ledger.runs.distributed import DistributedRunBook
+from ...ledger.runs.shard_claim import ShardClaim
 from ...logs import say
 from ...outcomes import Problem
 from ..dispatch.ending import Ending
-from ..dispatch.sender import Office, Sender
-from ..exclusions.exclusions import Screens
-from ..options import Orders
+from ..dispatch.sender import Sender, SendingResources
+from ..exclusions.exclusions import Exclusions
+from ..options import SendOptions
 
 _KEPT: Final = 4
 """Runs whose connections and compiled templates are kept for their next share."""
@@ -29,21 +29,21 @@ class _Post:
     """A sender and who uses it.
 
     Attributes:
-        orders: that it was made by.
+        options: that it was made by.
         sender: of one run.
         users: shares that are being sent by it.
     """
 
-    orders: str
+    options: str
     sender: Sender
     users: int = 0
 
 
-class Crew:
+class ShardRunner:
     """Sends shares, several beside each other.
 
     Args:
-        office: what this process sends with.
+        resources: what this process sends with.
         book: the ledger's book of runs.
 
     Attributes:
@@ -51,8 +51,8 @@ class Crew:
         busy: shares under way.
     """
 
-    def __init__(self, office: Office, book: ClusterRunBook) -> None:
-        self._office = office
+    def __init__(self, resources: SendingResources, book: DistributedRunBook) -> None:
+        self._resources = resources
         self._book = book
         self._posts: dict[int, _Post] = {}
         self._opening = asyncio.Lock()
@@ -65,18 +65,18 @@ class Crew:
         Raises:
             LedgerError: the ledger could not be reached; what is under way is left for the sweep.
         """
-        if self._office.stop.is_set():
+        if self._resources.stop.is_set():
             return
-        share = await self._book.claim(run)
-        if share is None:
+        claim = await self._book.claim(run)
+        if claim is None:
             return
         self.busy += 1
-        before = share.record.tally.copy()
+        before = claim.record.counts.copy()
         try:
-            await self._send(share)
+            await self._send(claim)
         finally:
             self.busy -= 1
-            self._count(share.record.tally.plus(before, -1))
+            self._count(claim.record.counts.plus(before, -1))
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -84,45 +84,45 @@ class Crew:
         for post in posts.values():
             await post.sender.close()
 
-    async def _send(self, share: Share) -> None:
-        orders = Orders.load(share.orders)
+    async def _send(self, claim: ShardClaim) -> None:
+        options = SendOptions.load(claim.options)
         halted_by: Problem | None = None
-        until = orders.quiet_until()
+        until = options.quiet_until()
         if until is None:
-            ending = await self._dispatched(share, orders)
+            ending = await self._dispatched(claim, options)
             halted_by = ending.problem
-            until = orders.quiet_until() if share.is_quiet else None
-        await self._book.hand_back(share, halted_by, until)
+            until = options.quiet_until() if claim.is_quiet else None
+        await self._book.hand_back(claim, halted_by, until)
         if halted_by is not None:
-            say(logging.WARNING, "campaign halted", campaign=share.record.name, code=halted_by.code)
+            say(logging.WARNING, "campaign halted", campaign=claim.record.name, code=halted_by.code)
 
-    async def _dispatched(self, share: Share, orders: Orders) -> Ending:
+    async def _dispatched(self, claim: ShardClaim, options: SendOptions) -> Ending:
         try:
-            post = await self._post(share, orders)
+            post = await self._post(claim, options)
         except MetrixChannelsError as error:  # this process cannot send for this run, whatever share of it
             return Ending(problem=error.problem)
         try:
-            return await post.sender.send(share.record, share, lanes=share.batches)
+            return await post.sender.send(claim.record, claim, lanes=claim.batches)
         except LedgerError as error:
             if error.code != "run_lost":
                 raise
-            say(logging.WARNING, error.message, campaign=share.record.name, code=error.code)
+            say(logging.WARNING, error.message, campaign=claim.record.name, code=error.code)
             return Ending(interrupted=True)
         finally:
             post.users -= 1
 
-    async def _post(self, share: Share, orders: Orders) -> _Post:
+    async def _post(self, claim: ShardClaim, options: SendOptions) -> _Post:
         """Return what sends a run, made once for all its shares."""
         async with self._opening:
-            run = share.record.id
+            run = claim.record.id
             post = self._posts.get(run)
-            if post is None or post.orders != share.orders:
+            if post is None or post.options != claim.options:
                 if post is not None:
                     await self._dismiss(run)
-                self._require_same_application(share.record)
-                screens = Screens(orders.cap, self._book)
-                await screens.look_again(run)
-                post = _Post(share.orders, Sender(self._office, share.record, orders, screens, shared=True))
+                self._require_same_application(claim.record)
+                exclusions = Exclusions(options.cap, self._book)
+                await exclusions.look_again(run)
+                post = _Post(claim.options, Sender(self._resources, claim.record, options, exclusions, shared=True))
                 self._posts[run] = post
             post.users += 1
             for other in [number for number, each in self._posts.items() if not each.users][:-_KEPT]:
@@ -136,7 +136,7 @@ class Crew:
         await post.sender.close()
 
     def _require_same_application(self, record: RunRecord) -> None:
-        settings = self._office.file.current().metrix
+        settings = self._resources.file.current().metrix
         for name, here in (("app_id", settings.resolve_app_id()), ("base_url", settings.base_url)):
             if record.pins[name] != here:
                 raise CampaignError(
@@ -145,7 +145,7 @@ class Crew:
                     code="run_pinned",
                 )
 
-    def _count(self, change: Tally) -> None:
+    def _count(self, change: Counts) -> None:
         self.counts["shares"] += 1
         for name in ("requests", "accepted", "rejected", "unknown", "possible_duplicates"):
             self.counts[name] += getattr(change, name)

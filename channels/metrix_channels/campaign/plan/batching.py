@@ -15,15 +15,15 @@ from attrs import define, field
 from ...json_text import dumped
 from ...ledger import Draft
 from ...models import JsonValue
-from ..renderer import Worded
+from ..renderer import RenderedMessage
 
 _MOST_RECIPIENTS: Final = 150_000
 _MOST_GROUPS: Final = 50_000
 _MOST_DRAFTS: Final = 50
-_PARCEL: Final = 1_000
+_SHARD_RECIPIENTS: Final = 1_000
 """Recipients that are kept together, at least, if there are not too many batches of them."""
 _BATCHES: Final = 250
-"""Batches that are kept together, at most: their marks fit into a page of the ledger."""
+"""Batches that are kept together, at most: their statuses fit into a page of the ledger."""
 
 Values = dict[str, JsonValue]
 Key = tuple[JsonValue, ...] | str
@@ -41,7 +41,7 @@ class Group:
         empty: names of values that are empty.
         recipients: not yet in a batch.
         settled: so many of them were counted.
-        counted: the message is among those that were counted.
+        counts_of: the message is among those that were counted.
     """
 
     digest: bytes
@@ -51,20 +51,20 @@ class Group:
     empty: tuple[str, ...]
     recipients: list[str] = field(factory=list)
     settled: int = 0
-    counted: bool = False
+    counts_of: bool = False
 
 
-class Grouping:
-    """Makes batches of recipients, and parcels of batches.
+class Batching:
+    """Makes batches of recipients, and shards of batches.
 
     Args:
-        word: renders the message for values.
+        render: renders the message for values.
         batch_size: recipients a request.
-        canary: the parcels go first, alone.
+        canary: the shards go first, alone.
         known: messages that are not to be counted again.
 
     Attributes:
-        drafts: finished parcels; whoever takes them empties the list.
+        drafts: finished shards; whoever takes them empties the list.
         batches: made so far.
         texts: different messages, once `finish` has run.
         sms_parts: what all messages cost together.
@@ -75,13 +75,13 @@ class Grouping:
 
     def __init__(
         self,
-        word: Callable[[Values], Worded],
+        render: Callable[[Values], RenderedMessage],
         batch_size: int,
         *,
         canary: bool = False,
         known: frozenset[bytes] = frozenset(),
     ) -> None:
-        self._word = word
+        self._render = render
         self._batch_size = batch_size
         self._canary = canary
         self._known = known
@@ -90,7 +90,7 @@ class Grouping:
         self._waiting = 0
         self._pieces: sqlite3.Connection | None = None
         self._contents: list[str] = []
-        self._in_parcel = 0
+        self._in_shard = 0
         self.drafts: list[Draft] = []
         self.batches = 0
         self.texts = 0
@@ -113,13 +113,13 @@ class Grouping:
         Raises:
             TemplateError, MessageInvalid: the row's message cannot be made.
         """
-        worded = self._word(values)
-        group = self._by_digest.get(worded.digest)
+        rendered_message = self._render(values)
+        group = self._by_digest.get(rendered_message.digest)
         if group is None:
-            codes = tuple(caution.code for caution in worded.cautions)
+            codes = tuple(caution.code for caution in rendered_message.cautions)
             empty = tuple(name for name, value in values.items() if value == "")
-            group = Group(worded.digest, dumped(values), worded.sms_parts, codes, empty)
-            self._by_digest[worded.digest] = group
+            group = Group(rendered_message.digest, dumped(values), rendered_message.sms_parts, codes, empty)
+            self._by_digest[rendered_message.digest] = group
         self.lists[key] = group.recipients
         return group.recipients
 
@@ -145,7 +145,7 @@ class Grouping:
                     yield
             self._pieces.close()
             self._pieces = None
-        self._close_parcel()
+        self._close_shard()
         yield
 
     def _settle(self) -> None:
@@ -173,7 +173,7 @@ class Grouping:
         rows = [
             (group.digest, group.values, "\n".join(group.recipients))
             for group in self._by_digest.values()
-            if group.recipients or not group.counted
+            if group.recipients or not group.counts_of
         ]
         self._pieces.execute("BEGIN")
         self._pieces.executemany("INSERT INTO pieces VALUES (?, ?, ?)", rows)
@@ -185,7 +185,7 @@ class Grouping:
         for group in self._by_digest.values():
             group.recipients.clear()
             group.settled = 0
-            group.counted = True
+            group.counts_of = True
 
     def _merge(self, pieces: sqlite3.Connection) -> Iterator[None]:
         digest, values, waiting = b"", "", list[str]()
@@ -208,11 +208,11 @@ class Grouping:
     def _batch(self, values: str, recipients: list[str]) -> None:
         self._contents.append(f"[{values},{dumped(recipients)}]")
         self.batches += 1
-        self._in_parcel += len(recipients)
-        if self._in_parcel >= _PARCEL or len(self._contents) >= _BATCHES:
-            self._close_parcel()
+        self._in_shard += len(recipients)
+        if self._in_shard >= _SHARD_RECIPIENTS or len(self._contents) >= _BATCHES:
+            self._close_shard()
 
-    def _close_parcel(self) -> None:
+    def _close_shard(self) -> None:
         if self._contents:
             self.drafts.append(Draft(f"[{','.join(self._contents)}]", len(self._contents), self._canary))
-        self._contents, self._in_parcel = [], 0
+        self._contents, self._in_shard = [], 0

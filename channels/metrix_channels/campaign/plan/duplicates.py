@@ -13,7 +13,7 @@ _PROBES: Final = 8
 _AT_A_TIME: Final = 50_000
 
 
-class Seen:
+class DuplicateFinder:
     """Finds repetition over a whole audience, in two steps.
 
     A hash table of fixed size, in which each recipient has one byte of its hash, says of most that they are new. The

@@ -11,12 +11,12 @@ from typing import Final
 from attrs import define, field
 
 from ...errors import CampaignError, MetrixChannelsError
-from ...ledger import Draft, Skip, SkipReason, Tally
+from ...ledger import Counts, Draft, Skip, SkipReason
 from ...models import JsonValue
 from ..audience.reader import ABSENT, Chunk
-from ..renderer import Wording
-from .batching import Grouping, Key, Values
-from .duplicates import Seen
+from ..renderer import MessageRenderer
+from .batching import Batching, Key, Values
+from .duplicates import DuplicateFinder
 
 _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _FIRST_ROWS: Final = 5
@@ -26,7 +26,7 @@ _MOST_COSTLY: Final = 10
 _SKIPS: Final = 1_000
 _MOST_FAILED: Final = 10_000
 
-Screen = Callable[[Sequence[str]], dict[str, SkipReason]]
+Exclude = Callable[[Sequence[str]], dict[str, SkipReason]]
 """Says of some recipients which are to be sent nothing, and why."""
 
 
@@ -43,7 +43,7 @@ class Planner:
     """Takes an audience chunk by chunk.
 
     Args:
-        wording: renders the messages.
+        renderer: renders the messages.
         columns: names of the values that come with each row.
         plain: every value is text, as in a CSV; else values may be of any JSON type.
         batch_size: recipients a request.
@@ -51,22 +51,29 @@ class Planner:
         screen: says who is to be sent nothing.
 
     Attributes:
-        tally: the counts so far.
+        counts: the counts so far.
     """
 
     def __init__(
-        self, wording: Wording, columns: Sequence[str], *, plain: bool, batch_size: int, canary: int, screen: Screen
+        self,
+        renderer: MessageRenderer,
+        columns: Sequence[str],
+        *,
+        plain: bool,
+        batch_size: int,
+        canary: int,
+        screen: Exclude,
     ) -> None:
-        self.tally = Tally()
+        self.counts = Counts()
         self._columns = tuple(columns)
         self._plain = plain
         self._batch_size = batch_size
-        self._wording = wording
+        self._renderer = renderer
         self._screen = screen
-        self._seen = Seen()
+        self._seen = DuplicateFinder()
         self._canaries_left = canary
-        self._canary = Grouping(wording.word, batch_size, canary=True)
-        self._grouping = self._canary if canary else Grouping(wording.word, batch_size)
+        self._canary = Batching(renderer.render, batch_size, canary=True)
+        self._grouping = self._canary if canary else Batching(renderer.render, batch_size)
         self._drafts: list[Draft] = []
         self._skips: list[Skip] = []
         self._skipped: dict[SkipReason, list[tuple[int, str]]] = defaultdict(list)
@@ -75,7 +82,7 @@ class Planner:
 
     def take(self, chunk: Chunk) -> None:
         """Plan the next rows."""
-        self.tally.rows += chunk.rows
+        self.counts.rows += chunk.rows
         for invalid in chunk.invalid:
             self._skip(SkipReason.INVALID, invalid.row, invalid.recipient)
         numbers, recipients, values = chunk.numbers, chunk.recipients, chunk.values
@@ -109,9 +116,9 @@ class Planner:
                 self._count()
                 yield
         self._count()
-        if not self.tally.pending:
+        if not self.counts.pending:
             raise CampaignError(
-                f"Of {self.tally.rows:,} rows nobody is left to send to: {self.tally.skipped}.", code="audience_empty"
+                f"Of {self.counts.rows:,} rows nobody is left to send to: {self.counts.skipped}.", code="audience_empty"
             )
 
     def taken(self) -> tuple[list[Draft], list[Skip]]:
@@ -127,7 +134,7 @@ class Planner:
         """Return what the plan found, beside the counts."""
         both = dict.fromkeys((self._canary, self._grouping))
         return {
-            "batches": self.tally.batches,
+            "batches": self.counts.batches,
             "texts": sum(grouping.texts for grouping in both),
             "sms_parts": sum(grouping.sms_parts for grouping in both),
             "cautions": dict(sum((Counter(grouping.cautions) for grouping in both), Counter())),
@@ -141,12 +148,12 @@ class Planner:
     # -- rows
 
     def _place(self, numbers: Sequence[int], recipients: Sequence[str], values: Sequence[Sequence[JsonValue]]) -> None:
-        barred = self._screen(recipients)
-        if barred:
+        excluded = self._screen(recipients)
+        if excluded:
             for number, recipient in zip(numbers, recipients, strict=True):
-                if recipient in barred:
-                    self._skip(barred[recipient], number, recipient)
-            kept = [at for at, recipient in enumerate(recipients) if recipient not in barred]
+                if recipient in excluded:
+                    self._skip(excluded[recipient], number, recipient)
+            kept = [at for at, recipient in enumerate(recipients) if recipient not in excluded]
             numbers, recipients = [numbers[at] for at in kept], [recipients[at] for at in kept]
             values = [values[at] for at in kept] if values else values
         if self._grouping is self._canary:
@@ -156,7 +163,7 @@ class Planner:
             numbers, recipients, values = numbers[first:], recipients[first:], values[first:]
             if self._canaries_left:
                 return
-            self._grouping = Grouping(self._wording.word, self._batch_size, known=self._canary.digests)
+            self._grouping = Batching(self._renderer.render, self._batch_size, known=self._canary.digests)
         self._group(numbers, recipients, values)
 
     def _group(self, numbers: Sequence[int], recipients: Sequence[str], values: Sequence[Sequence[JsonValue]]) -> None:
@@ -205,7 +212,7 @@ class Planner:
         return tuple(found.get(name, ABSENT) for name in self._columns)
 
     def _skip(self, reason: SkipReason, number: int, recipient: str) -> None:
-        self.tally.skip(1, reason)
+        self.counts.skip(1, reason)
         rows = self._skipped[reason]
         rows.append((number, recipient))
         if len(rows) >= _SKIPS:
@@ -216,8 +223,8 @@ class Planner:
             self._skips.append(Skip(reason, rows))
 
     def _count(self) -> None:
-        self.tally.pending = self.tally.rows - sum(self.tally.skipped.values())
-        self.tally.batches = sum(grouping.batches for grouping in dict.fromkeys((self._canary, self._grouping)))
+        self.counts.pending = self.counts.rows - sum(self.counts.skipped.values())
+        self.counts.batches = sum(grouping.batches for grouping in dict.fromkeys((self._canary, self._grouping)))
 
     # -- faults
 
@@ -230,7 +237,7 @@ class Planner:
         if len(faults) > _MOST_KINDS:
             lines.append(f"… and {len(faults) - _MOST_KINDS} further reasons.")
         raise CampaignError(
-            f"{total:,} of {self.tally.rows:,} rows cannot be sent, so nothing was:\n" + "\n".join(lines),
+            f"{total:,} of {self.counts.rows:,} rows cannot be sent, so nothing was:\n" + "\n".join(lines),
             code="plan_failed",
             remedy=faults[0].error.remedy,
             location=faults[0].error.location,

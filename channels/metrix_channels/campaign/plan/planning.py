@@ -16,13 +16,13 @@ from attrs import frozen
 
 from ...config import Channel, Config
 from ...errors import CampaignError
-from ...ledger import Draft, RunBook, RunRecord, Skip, Tally
+from ...ledger import Counts, Draft, RunBook, RunRecord, Skip
 from ...templating import Template
 from ..audience.reader import Audience, Chunk
 from ..audience.source import Stopped
 from ..definition import STDIN, Campaign
-from ..exclusions.exclusions import Screens
-from ..renderer import Wording
+from ..exclusions.exclusions import Exclusions
+from ..renderer import MessageRenderer
 from .pins import pins_of
 from .planner import Planner
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 _CHUNKS: Final = 10
 """Chunks between two commits."""
 
-Progress = Callable[[Tally, float | None], None]
+Progress = Callable[[Counts, float | None], None]
 """Is told the counts so far, and which part of the audience's file has been read, if that is known."""
 
 
@@ -57,14 +57,14 @@ class Planning:
 
     Args:
         ready: what to plan.
-        screens: who is to be sent nothing.
+        exclusions: who is to be sent nothing.
         now: the run's start.
         stopped: says whether to go no further.
         cancelled: set when nobody waits for the plan any more.
     """
 
     def __init__(
-        self, ready: Ready, screens: Screens, now: datetime, stopped: Stopped, cancelled: threading.Event
+        self, ready: Ready, exclusions: Exclusions, now: datetime, stopped: Stopped, cancelled: threading.Event
     ) -> None:
         campaign = ready.campaign
         self._ready = ready
@@ -75,19 +75,19 @@ class Planning:
         wanted = sorted(variables if columns is None else variables.intersection(columns))
         self._chunks: Iterator[Chunk] = self._audience.chunks(wanted)
         self._planner = Planner(
-            Wording(ready.template, ready.channel.type, campaign.context, now),
+            MessageRenderer(ready.template, ready.channel.type, campaign.context, now),
             wanted,
             plain=columns is not None,
             batch_size=ready.config.metrix.batch_size,
             canary=campaign.canary or 0,
-            screen=screens.barred,
+            screen=exclusions.excluded,
         )
         self._finishing: Iterator[None] | None = None
 
     @property
-    def tally(self) -> Tally:
+    def counts(self) -> Counts:
         """The counts so far."""
-        return self._planner.tally
+        return self._planner.counts
 
     @property
     def share_read(self) -> float | None:
@@ -112,7 +112,7 @@ class Planning:
         """Return what the plan found, once it is whole."""
         return {
             **self._planner.facts(),
-            "canary": min(self._ready.campaign.canary or 0, self.tally.pending),
+            "canary": min(self._ready.campaign.canary or 0, self.counts.pending),
             "batch_size": self._ready.config.metrix.batch_size,
         }
 
@@ -143,7 +143,7 @@ async def plan(
     ready: Ready,
     name: str,
     book: RunBook,
-    screens: Screens,
+    exclusions: Exclusions,
     progress: Progress,
     stopped: Stopped,
 ) -> RunRecord:
@@ -154,40 +154,40 @@ async def plan(
     """
     record = await book.draft(name, str(ready.campaign.path), {})
     try:
-        async with _planning(ready, screens, record.started_at, stopped) as planning:
+        async with _planning(ready, exclusions, record.started_at, stopped) as planning:
             while (found := await planning.step()) is not None:
-                await book.add(record.id, *found, planning.tally)
-                progress(planning.tally, planning.share_read)
-                _require_going(stopped() or await book.wished(record.id) is not None)
-            return await book.complete(record.id, planning.pins(), planning.facts(), planning.tally)
+                await book.add(record.id, *found, planning.counts)
+                progress(planning.counts, planning.share_read)
+                _require_going(stopped() or await book.requested_control(record.id) is not None)
+            return await book.complete(record.id, planning.pins(), planning.facts(), planning.counts)
     except BaseException:
         await asyncio.shield(book.discard(record.id))
         raise
 
 
 async def first_batches(
-    ready: Ready, screens: Screens, count: int, progress: Progress, stopped: Stopped
-) -> tuple[list[tuple[dict[str, object], list[str]]], Mapping[str, Any], Tally]:
+    ready: Ready, exclusions: Exclusions, count: int, progress: Progress, stopped: Stopped
+) -> tuple[list[tuple[dict[str, object], list[str]]], Mapping[str, Any], Counts]:
     """Plan without writing anything down: return the first batches, the plan's facts and its counts.
 
     Raises:
         CampaignError: audience_invalid, plan_failed, audience_empty, interrupted.
     """
     batches: list[tuple[dict[str, object], list[str]]] = []
-    async with _planning(ready, screens, datetime.now(UTC), stopped) as planning:
+    async with _planning(ready, exclusions, datetime.now(UTC), stopped) as planning:
         while (found := await planning.step()) is not None:
             for draft in found[0]:
                 if len(batches) < count:
                     batches += json.loads(draft.batches)
-            progress(planning.tally, planning.share_read)
+            progress(planning.counts, planning.share_read)
             _require_going(stopped())
-        return batches[:count], planning.facts(), planning.tally
+        return batches[:count], planning.facts(), planning.counts
 
 
 @asynccontextmanager
-async def _planning(ready: Ready, screens: Screens, now: datetime, stopped: Stopped) -> AsyncIterator[Planning]:
+async def _planning(ready: Ready, exclusions: Exclusions, now: datetime, stopped: Stopped) -> AsyncIterator[Planning]:
     cancelled = threading.Event()
-    planning = await _in_thread(partial(Planning, ready, screens, now, stopped, cancelled), cancelled)
+    planning = await _in_thread(partial(Planning, ready, exclusions, now, stopped, cancelled), cancelled)
     try:
         yield planning
     finally:

@@ -16,7 +16,7 @@ from .timeline import Timeline, timeline
 
 
 @frozen
-class TroubleGroup:
+class FailureGroup:
     """Attempts that were not accepted, for one reason.
 
     Attributes:
@@ -40,14 +40,14 @@ class Overview:
         status: its counts.
         pins: what it may not change: channel, template, application.
         timeline: None before the first outcome.
-        troubles: attempts that were not accepted, the most frequent first.
+        failed_attempts: attempts that were not accepted, the most frequent first.
         steps: what people and processes did with it: time, what, details.
     """
 
     status: CampaignStatus
     pins: Mapping[str, Any]
     timeline: Timeline | None
-    troubles: tuple[TroubleGroup, ...]
+    failed_attempts: tuple[FailureGroup, ...]
     steps: tuple[tuple[str, str, str], ...]
 
 
@@ -62,23 +62,23 @@ async def overview(book: RunBook, name: str) -> Overview:
         status=CampaignStatus.of(record),
         pins=record.pins,
         timeline=timeline(await book.settlements(record.id)),
-        troubles=tuple(grouped(await book.troubles(record.id))),
+        failed_attempts=tuple(grouped(await book.failed_attempts(record.id))),
         steps=tuple(await book.events(record.id)),
     )
 
 
-def grouped(troubles: Iterable[tuple[str, int | None, str, int]]) -> list[TroubleGroup]:
+def grouped(failed_attempts: Iterable[tuple[str, int | None, str, int]]) -> list[FailureGroup]:
     """Bring attempts together that mean the same, the most frequent first.
 
     Args:
-        troubles: disposition, status, an example, how many.
+        failed_attempts: disposition, status, an example, how many.
     """
-    found: dict[str, TroubleGroup] = {}
-    for disposition, status, example, count in troubles:
+    found: dict[str, FailureGroup] = {}
+    for disposition, status, example, count in failed_attempts:
         code = answer_code(status) if status is not None else _OF_SILENCE.get(disposition, "connection")
         earlier = found.get(code)
         attempts = count + (earlier.attempts if earlier else 0)
-        found[code] = TroubleGroup(code, SITUATIONS[code], attempts, earlier.example if earlier else example)
+        found[code] = FailureGroup(code, SITUATIONS[code], attempts, earlier.example if earlier else example)
     return sorted(found.values(), key=lambda trouble: -trouble.attempts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ...ledger import OVER, REPEATED, Batch, BatchState, Parcel, RunBook, RunRecord, RunState, Tally
+from ...ledger import OVER, REPEATED, Batch, BatchState, Counts, RunBook, RunRecord, RunState, Shard
 from ...outcomes import Problem, ProblemDict, iso_utc
 
 _WORDS = {
@@ -66,21 +66,21 @@ class CampaignStatus:
     @classmethod
     def of(cls, record: RunRecord) -> CampaignStatus:
         """Return what is shown of a ledger's record."""
-        tally = record.tally
+        counts = record.counts
         return cls(
             campaign=record.name,
             run=record.run,
             state=record.state.value,
-            audience=tally.rows,
-            accepted=tally.accepted,
-            rejected=tally.rejected,
-            unknown=tally.unknown,
-            pending=tally.pending,
-            cancelled=tally.cancelled,
-            skipped=dict(tally.skipped),
-            batches=tally.batches,
-            requests=tally.requests,
-            possible_duplicates=tally.possible_duplicates,
+            audience=counts.rows,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
+            unknown=counts.unknown,
+            pending=counts.pending,
+            cancelled=counts.cancelled,
+            skipped=dict(counts.skipped),
+            batches=counts.batches,
+            requests=counts.requests,
+            possible_duplicates=counts.possible_duplicates,
             started_at=record.started_at,
             finished_at=record.finished_at,
             halted_by=record.halted_by,
@@ -143,22 +143,22 @@ class CampaignProgress:
 
     @classmethod
     def of(
-        cls, tally: Tally, share_read: float | None, *, planning: bool, workers: int | None = None
+        cls, counts: Counts, share_read: float | None, *, planning: bool, workers: int | None = None
     ) -> CampaignProgress:
         """Return what is told of counts."""
-        settled = tally.accepted + tally.rejected + tally.unknown + tally.cancelled
-        everybody = settled + tally.pending
+        settled = counts.accepted + counts.rejected + counts.unknown + counts.cancelled
+        everybody = settled + counts.pending
         return cls(
             planning=planning,
             share=share_read if planning else settled / everybody if everybody else 1.0,
-            audience=tally.rows,
-            accepted=tally.accepted,
-            rejected=tally.rejected,
-            unknown=tally.unknown,
-            pending=tally.pending,
-            skipped=sum(tally.skipped.values()),
-            requests=tally.requests,
-            possible_duplicates=tally.possible_duplicates,
+            audience=counts.rows,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
+            unknown=counts.unknown,
+            pending=counts.pending,
+            skipped=sum(counts.skipped.values()),
+            requests=counts.requests,
+            possible_duplicates=counts.possible_duplicates,
             workers=workers,
         )
 
@@ -173,20 +173,20 @@ class CampaignPreview:
 
     Attributes:
         requests: the first of them, the key masked.
-        tally: the counts.
+        counts: the counts.
         facts: what the plan found.
     """
 
     requests: list[dict[str, object]]
-    tally: Tally
+    counts: Counts
     facts: dict[str, Any]
 
     def plan(self) -> dict[str, Any]:
         """Return the JSON form of what the plan found."""
         return {
-            "audience": self.tally.rows,
-            "recipients": self.tally.pending,
-            "skipped": dict(self.tally.skipped),
+            "audience": self.counts.rows,
+            "recipients": self.counts.pending,
+            "skipped": dict(self.counts.skipped),
             **{name: self.facts[name] for name in ("batches", "texts", "sms_parts", "cautions", "empty")},
         }
 
@@ -200,7 +200,7 @@ class CampaignRow:
         channel: the channel's name.
         outcome: accepted, rejected, unknown, pending, cancelled or skipped.
         reason: why it was skipped, or what else there is to say.
-        batch: the batch that it was in, as `parcel-slot`; empty for a skipped row.
+        batch: the batch that it was in, as `shard-slot`; empty for a skipped row.
         attempts: requests that named the recipient.
         status_code: of the last answer.
         at: when that was known.
@@ -225,9 +225,9 @@ async def rows_of(book: RunBook, record: RunRecord) -> AsyncIterator[list[Campai
     record.require_recipients()
     channel = record.pins["channel"]["name"]
     after = 0
-    while parcels := await book.parcels(record.id, after):
-        yield [row for parcel in parcels for row in _rows(parcel, channel, live=record.live)]
-        after = parcels[-1].id
+    while shards := await book.shards(record.id, after):
+        yield [row for shard in shards for row in _rows(shard, channel, live=record.live)]
+        after = shards[-1].id
     after = 0
     while skips := await book.skips(record.id, after):
         yield [
@@ -238,9 +238,9 @@ async def rows_of(book: RunBook, record: RunRecord) -> AsyncIterator[list[Campai
         after = skips[-1][0]
 
 
-def _rows(parcel: Parcel, channel: str, *, live: bool) -> list[CampaignRow]:
+def _rows(shard: Shard, channel: str, *, live: bool) -> list[CampaignRow]:
     rows = []
-    for batch in parcel.taken():
+    for batch in shard.taken():
         if batch.state is BatchState.REPLACED:
             continue
         at = datetime.fromtimestamp(batch.at, UTC) if batch.at else None

@@ -208,7 +208,7 @@ def report(
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         found = notifier.campaigns.status(name)
-        troubles = notifier.campaigns.troubles(name)
+        failed_attempts = notifier.campaigns.failed_attempts(name)
         written = write_csv(csv, notifier.campaigns.rows(name)) if csv is not None else None
         if html is not None:
             page = report_page(notifier.campaigns.overview(name), language(lang))
@@ -217,13 +217,13 @@ def report(
     if state.output.as_json:
         named = [
             {"disposition": disposition, "status_code": code, "example": words, "attempts": count}
-            for disposition, code, words, count in troubles
+            for disposition, code, words, count in failed_attempts
         ]
         extra: dict[str, object] = {} if written is None else {"csv": str(csv), "rows": written}
         extra |= {} if html is None else {"html": str(html)}
-        state.output.document({**found.as_dict(), "plan": found.facts, "troubles": named, **extra})
+        state.output.document({**found.as_dict(), "plan": found.facts, "failed_attempts": named, **extra})
         return
-    show_status(state.output, found, troubles)
+    show_status(state.output, found, failed_attempts)
     show_halt(state.output, found)
     if written is not None:
         state.output.say(f"{written:,} rows written to {csv}.", "bold")

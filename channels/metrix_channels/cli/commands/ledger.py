@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from attrs import asdict
 
-from ...ledger import Database, LedgerCheck, Purged, RunCheck, Tally, check_ledger, open_database, purge
+from ...ledger import Counts, Database, LedgerCheck, Purged, RunCheck, check_ledger, open_database, purge
 from ...ledger.runs.recount import COUNTS
 from ...outcomes import iso_utc
 from ..context import app, example, state_of
@@ -107,10 +107,10 @@ def _as_dict(found: LedgerCheck, ledger: str) -> dict[str, Any]:
     return {"ok": found.is_ok, "ledger": ledger, "runs": runs, "damaged": found.damaged}
 
 
-def _counts(tally: Tally | None) -> dict[str, Any] | None:
-    if tally is None:
+def _counts(counts: Counts | None) -> dict[str, Any] | None:
+    if counts is None:
         return None
-    return {_SHOWN.get(name, name): getattr(tally, name) for name in COUNTS} | {"skipped": tally.skipped}
+    return {_SHOWN.get(name, name): getattr(counts, name) for name in COUNTS} | {"skipped": counts.skipped}
 
 
 def _lines(run: RunCheck) -> list[str]:

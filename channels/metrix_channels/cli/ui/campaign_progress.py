@@ -55,7 +55,7 @@ class Live:
             return
         if self._sending is None:
             self._sending = Bar(self.bars, "Sending", progress.accepted)
-        counts = self._sending.counted(progress)
+        counts = self._sending.counts_of(progress)
         if progress.workers is not None:
             counts += f" · {progress.workers} workers" if progress.workers else " · no worker is running"
         self._sending.move(progress.share, counts)
@@ -104,7 +104,7 @@ class Bar:
         total = None if share is None else 1.0
         self.bars.update(self._task, total=total, completed=share or 0.0, counts=counts)
 
-    def counted(self, progress: CampaignProgress) -> str:
+    def counts_of(self, progress: CampaignProgress) -> str:
         """Return outcomes, and how many are accepted a second."""
         counts = [f"{progress.accepted:,} accepted"]
         counts += [f"{count:,} {name}" for name in ("rejected", "unknown") if (count := getattr(progress, name))]

@@ -81,7 +81,9 @@ def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
     output.show(table)
 
 
-def show_status(output: Output, found: CampaignStatus, troubles: Sequence[tuple[str, int | None, str, int]]) -> None:
+def show_status(
+    output: Output, found: CampaignStatus, failed_attempts: Sequence[tuple[str, int | None, str, int]]
+) -> None:
     """Print a campaign's counts, and what to do about those that are not accepted."""
     head = Text(visible(found.campaign), style="bold")
     head.append(f"  {found.state}", style=_STATES.get(found.state, "bold red"))
@@ -100,7 +102,7 @@ def show_status(output: Output, found: CampaignStatus, troubles: Sequence[tuple[
         table.add_row(Text("possible duplicates", style="yellow"), f"{found.possible_duplicates:,}")
     table.add_row("requests", f"{found.requests:,}")
     output.show(table)
-    for disposition, status, words, count in troubles:
+    for disposition, status, words, count in failed_attempts:
         output.say(f"{count:,} × {disposition}{f' ({status})' if status else ''}: {words}", indent=2)
     for remedy in _remedies(found):
         output.say(f"→ {remedy}")

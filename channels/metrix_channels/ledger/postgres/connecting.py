@@ -179,13 +179,13 @@ class _Marked:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self._mark = uuid.uuid4().hex
-        connection.execute("SELECT set_config(%s, %s, false)", (_MARK, self._mark), prepare=False)
+        self._write_statuses = uuid.uuid4().hex
+        connection.execute("SELECT set_config(%s, %s, false)", (_MARK, self._write_statuses), prepare=False)
 
     def is_whole(self) -> bool:
         """Tell whether the mark is still there."""
         [(found,)] = self._connection.execute(_READ, prepare=False).fetchall()
-        return bool(found == self._mark)
+        return bool(found == self._write_statuses)
 
     @contextlib.contextmanager
     def holding(self) -> Iterator[None]:

@@ -13,7 +13,9 @@ from .connecting import SCHEMA
 from .errors import filled
 from .url import label_of
 
-VERSION: Final = 1
+VERSION: Final = 2
+_OLDEST: Final = 2
+"""Older schemas are of versions that were never released."""
 
 
 def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
@@ -24,8 +26,8 @@ def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
         url: of the database, for messages.
 
     Raises:
-        LedgerError: ledger_newer, ledger_denied, ledger_schema_foreign; ledger_unavailable, when the database does not
-            hold UTF-8.
+        LedgerError: ledger_newer, ledger_older, ledger_denied, ledger_schema_foreign; ledger_unavailable, when the
+            database does not hold UTF-8.
         psycopg.Error: it may not be done, or the database cannot be used.
     """
     if _found(connection, url) == (VERSION, _last_migration()):
@@ -38,12 +40,16 @@ def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
             raise LedgerError(
                 f"The ledger {label_of(url)} has schema {version}; this version knows {VERSION}.", code="ledger_newer"
             )
+        if 0 < version < _OLDEST:
+            raise LedgerError(
+                f"The ledger {label_of(url)} has schema {version}; this version knows {VERSION}.", code="ledger_older"
+            )
         if version == 0:
             _require_utf8(connection, url)
             _make_schema(connection, url)
             connection.execute("CREATE TABLE meta (version INT NOT NULL, procrastinate TEXT NOT NULL)")
             connection.execute("INSERT INTO meta VALUES (0, '')")
-        for number in range(version + 1, VERSION + 1):
+        for number in range(max(version + 1, _OLDEST), VERSION + 1):
             _run(connection, files(__package__).joinpath(f"{number:03}.sql").read_text("utf-8"))
         _migrate_procrastinate(connection, procrastinate)
         connection.execute(

@@ -6,44 +6,44 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ...errors import LedgerError
-from .batches import BatchState, Marked
-from .records import COUNTED, NUMBERS, Draft, Skip, Tally
+from .batches import BatchState, ShardStatus
+from .records import COUNTED, NUMBERS, Counts, Draft, Skip
 
 _SETTLED = (BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN, BatchState.CANCELLED)
 
 
-def is_sound(tally: Tally) -> bool:
+def is_sound(counts: Counts) -> bool:
     """Tell whether the counts add up to the rows, and none is negative."""
-    return not tally.balance and min(*(getattr(tally, name) for name in NUMBERS), *tally.skipped.values()) >= 0
+    return not counts.balance and min(*(getattr(counts, name) for name in NUMBERS), *counts.skipped.values()) >= 0
 
 
-def require_sound(tally: Tally) -> None:
+def require_sound(counts: Counts) -> None:
     """Refuse counts that cannot be those of a run.
 
     Raises:
         LedgerError: counts_wrong, when they do not add up to the rows, or one is negative.
     """
-    if not is_sound(tally):
-        raise LedgerError(f"The counts of a campaign do not add up: {tally.dump()}.", code="counts_wrong")
+    if not is_sound(counts):
+        raise LedgerError(f"The counts of a campaign do not add up: {counts.dump()}.", code="counts_wrong")
 
 
-def require_over(tally: Tally, *, is_open: bool) -> None:
+def require_over(counts: Counts, *, is_open: bool) -> None:
     """Refuse to call a run finished that is not.
 
     Args:
-        tally: its counts.
+        counts: its counts.
         is_open: some of its batches have no outcome.
 
     Raises:
         LedgerError: counts_wrong.
     """
-    require_sound(tally)
-    if is_open or tally.pending or tally.sending:
-        raise LedgerError(f"A campaign would end that is not over: {tally.dump()}.", code="counts_wrong")
+    require_sound(counts)
+    if is_open or counts.pending or counts.sending:
+        raise LedgerError(f"A campaign would end that is not over: {counts.dump()}.", code="counts_wrong")
 
 
 def require_match(
-    change: Tally, marked: Iterable[Marked], drafts: Sequence[Draft] = (), skips: Sequence[Skip] = ()
+    change: Counts, changed_statuses: Iterable[ShardStatus], drafts: Sequence[Draft] = (), skips: Sequence[Skip] = ()
 ) -> None:
     """Refuse a change of counts that is not that of the batches written with it: recipients only change places.
 
@@ -51,7 +51,7 @@ def require_match(
 
     Args:
         change: what the counts after it differ by from those before it.
-        marked: the batches that changed.
+        changed_statuses: the batches that changed.
         drafts: new batches.
         skips: rows that are sent nothing after all.
 
@@ -59,7 +59,7 @@ def require_match(
         LedgerError: counts_wrong.
     """
     moved = [0] * len(BatchState)
-    for each in marked:
+    for each in changed_statuses:
         moved = [count + after - before for count, before, after in zip(moved, each.before, each.after, strict=True)]
     new = sum(draft.count for draft in drafts)
     skipped: Counter[str] = Counter()

@@ -24,7 +24,7 @@ APPROVED: Final = 0x40
 _MOST_ATTEMPTS: Final = 255
 _STATES: Final = bytes(first & _STATE for first in range(256))
 
-Standing = tuple[int, ...]
+StateCounts = tuple[int, ...]
 """How many batches are in each state."""
 
 
@@ -47,7 +47,7 @@ class Batch:
     """One message to some recipients.
 
     Attributes:
-        parcel: where it is kept.
+        shard: where it is kept.
         slot: its place there.
         values: what the template's variables stand for.
         recipients: customUserIds.
@@ -59,7 +59,7 @@ class Batch:
         tries: requests of this process that named exactly these recipients.
     """
 
-    parcel: Parcel = field(repr=False)
+    shard: Shard = field(repr=False)
     slot: int
     values: dict[str, object]
     recipients: list[str]
@@ -73,12 +73,12 @@ class Batch:
     @property
     def name(self) -> str:
         """What reports and log lines call it."""
-        return f"{self.parcel.id}-{self.slot}"
+        return f"{self.shard.id}-{self.slot}"
 
     def save(self) -> None:
-        """Write the mark into the parcel; it is on disk with the parcel's next commit."""
+        """Write the status into the shard; it is on disk with the shard's next commit."""
         _LAYOUT.pack_into(
-            self.parcel.marks,
+            self.shard.statuses,
             self.slot * SIZE,
             self.state | self.flags,
             min(self.attempts, _MOST_ATTEMPTS),
@@ -88,37 +88,43 @@ class Batch:
 
 
 @define(eq=False)
-class Parcel:
+class Shard:
     """Batches that are kept together: many of one recipient, or one of many.
 
     Attributes:
         id: in the ledger.
         canary: they go first, alone.
         batches: in their slots.
-        marks: eight bytes a batch.
+        statuses: eight bytes a batch.
         written: how its batches stand in the ledger, as long as nobody else changes them.
     """
 
     id: int
     canary: bool
-    marks: bytearray
-    written: Standing
+    statuses: bytearray
+    written: StateCounts
     batches: list[Batch] = field(factory=list)
 
     @classmethod
-    def opened(cls, id: int, canary: bool, contents: list[tuple[dict[str, object], list[str]]], marks: bytes) -> Parcel:  # noqa: A002
+    def opened(
+        cls,
+        number: int,
+        canary: bool,
+        contents: list[tuple[dict[str, object], list[str]]],
+        statuses: bytes,
+    ) -> Shard:
         """Put together what the ledger keeps apart."""
-        parcel = cls(id, canary, bytearray(marks), standing(marks))
+        shard = cls(number, canary, bytearray(statuses), count_states(statuses))
         for slot, (values, recipients) in enumerate(contents):
-            first, attempts, status, at = _LAYOUT.unpack_from(marks, slot * SIZE)
+            first, attempts, status, at = _LAYOUT.unpack_from(statuses, slot * SIZE)
             state, flags = BatchState(first & _STATE), first & ~_STATE
-            parcel.batches.append(Batch(parcel, slot, values, recipients, state, flags, attempts, status, at))
-        return parcel
+            shard.batches.append(Batch(shard, slot, values, recipients, state, flags, attempts, status, at))
+        return shard
 
     def taken(self) -> list[Batch]:
         """Return the batches and let go of them.
 
-        Each knows its parcel: as long as it knows them too, only a garbage collection frees them, and those are rare
+        Each knows its shard: as long as it knows them too, only a garbage collection frees them, and those are rare
         where most of the memory is text.
         """
         batches, self.batches = self.batches, []
@@ -127,66 +133,66 @@ class Parcel:
     @property
     def is_open(self) -> bool:
         """Some batch has no outcome yet."""
-        return any(first & _STATE < BatchState.ACCEPTED for first in set(self.marks[::SIZE]))
+        return any(first & _STATE < BatchState.ACCEPTED for first in set(self.statuses[::SIZE]))
 
 
 @frozen
-class Marked:
-    """The marks of a parcel at one moment, to be written down.
+class ShardStatus:
+    """The statuses of a shard at one moment, to be written down.
 
     Attributes:
-        parcel: its id.
+        shard: its id.
         is_open: some batch has no outcome yet.
-        marks: eight bytes a batch.
+        statuses: eight bytes a batch.
         before: how its batches stand in the ledger until then.
         after: how they stand then.
     """
 
-    parcel: int
+    shard: int
     is_open: bool
-    marks: bytes
-    before: Standing
-    after: Standing
+    statuses: bytes
+    before: StateCounts
+    after: StateCounts
 
     @classmethod
-    def of(cls, parcel: Parcel) -> Marked:
-        """Take the marks as they are now: a dispatch goes on while the disk is waited for."""
-        return cls(parcel.id, parcel.is_open, bytes(parcel.marks), parcel.written, standing(parcel.marks))
+    def of(cls, shard: Shard) -> ShardStatus:
+        """Take the statuses as they are now: a dispatch goes on while the disk is waited for."""
+        return cls(shard.id, shard.is_open, bytes(shard.statuses), shard.written, count_states(shard.statuses))
 
 
-def standing(marks: bytes | bytearray) -> Standing:
+def count_states(statuses: bytes | bytearray) -> StateCounts:
     """Count the batches in each state."""
-    states = states_of(marks)
+    states = states_of(statuses)
     return tuple(states.count(state) for state in BatchState)
 
 
-def states_of(marks: bytes | bytearray) -> bytes:
+def states_of(statuses: bytes | bytearray) -> bytes:
     """Return the state of each batch, a byte each."""
-    return bytes(marks[::SIZE].translate(_STATES))
+    return bytes(statuses[::SIZE].translate(_STATES))
 
 
-def new_marks(count: int, *, flags: int = 0, attempts: int = 0) -> bytes:
-    """Return the marks of batches that wait to be sent."""
+def new_statuses(count: int, *, flags: int = 0, attempts: int = 0) -> bytes:
+    """Return the statuses of batches that wait to be sent."""
     return _LAYOUT.pack(BatchState.PENDING | flags, min(attempts, _MOST_ATTEMPTS), 0, 0) * count
 
 
-def has_sending(marks: bytes | bytearray) -> bool:
+def has_sending(statuses: bytes | bytearray) -> bool:
     """Tell whether a batch has an intent and no outcome."""
-    return any(first & _STATE == BatchState.SENDING for first in set(marks[::SIZE]))
+    return any(first & _STATE == BatchState.SENDING for first in set(statuses[::SIZE]))
 
 
-def settled_at(marks: bytes) -> Iterator[tuple[BatchState, int]]:
+def settled_at(statuses: bytes) -> Iterator[tuple[BatchState, int]]:
     """Give the state of each batch that has an outcome, and when it came, in seconds since 1970."""
-    for first, _, _, at in _LAYOUT.iter_unpack(marks):
+    for first, _, _, at in _LAYOUT.iter_unpack(statuses):
         state = BatchState(first & _STATE)
         if BatchState.ACCEPTED <= state <= BatchState.UNKNOWN:
             yield state, at
 
 
-def settled(marks: bytes) -> Counter[BatchState]:
+def settled(statuses: bytes) -> Counter[BatchState]:
     """Count the batches that have an outcome; much faster than to look at each."""
     counts: Counter[BatchState] = Counter()
-    for first, count in Counter(marks[::SIZE]).items():
+    for first, count in Counter(statuses[::SIZE]).items():
         state = BatchState(first & _STATE)
         if BatchState.ACCEPTED <= state <= BatchState.UNKNOWN:
             counts[state] += count

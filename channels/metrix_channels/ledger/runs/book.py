@@ -15,17 +15,17 @@ from ...outcomes import Problem, iso_utc
 from ..checksums import checksum, require_checksum
 from ..database import Connection, Database
 from .balance import require_sound
-from .batches import SIZE, BatchState, Parcel, settled, settled_at
-from .records import LIVE, Draft, RunRecord, RunState, Skip, Tally, Wish
+from .batches import SIZE, BatchState, Shard, settled, settled_at
+from .records import LIVE, ControlRequest, Counts, Draft, RunRecord, RunState, Skip
 from .shards import add_drafts, add_skips, read_all, read_skips
 
 _COLUMNS: Final = (
     "id", "name", "run", "state", "owner", "file", "pins", "facts", "started_at", "finished_at", "halted_by",
 )  # fmt: skip
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)}, checksum FROM runs "  # noqa: S608 - constants
-_MARKS_LOOKED_AT: Final = 400_000
-"""Bytes of marks of which each is looked at."""
-_TABLES: Final = ("tallies", "marks", "parcels", "skips", "troubles", "events")
+_STATUSES_LOOKED_AT: Final = 400_000
+"""Bytes of statuses of which each is looked at."""
+_TABLES: Final = ("run_counts", "shard_statuses", "shards", "skips", "failed_attempts", "run_journal")
 
 
 class RunBook(ABC):
@@ -68,23 +68,23 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def now(self) -> float:
-        """Return seconds since 1970, by the clock that the changes of parcels are marked with."""
+        """Return seconds since 1970, by the clock that the changes of shards are marked with."""
         return await self._database.transact(lambda connection: connection.time())
 
-    async def parcels(self, run: int, after: int = 0, *, limit: int = 20, since: int = 0) -> list[Parcel]:
-        """Return the next parcels of a run that changed since a time, in seconds since 1970."""
+    async def shards(self, run: int, after: int = 0, *, limit: int = 20, since: int = 0) -> list[Shard]:
+        """Return the next shards of a run that changed since a time, in seconds since 1970."""
         return await self._database.transact(lambda connection: read_all(connection, run, after, limit, since))
 
     async def skips(self, run: int, after: int = 0) -> list[tuple[int, Skip]]:
         """Return the next rows that are sent nothing, with the place to go on from."""
         return await self._database.transact(lambda connection: read_skips(connection, run, after, 20))
 
-    async def troubles(self, run: int) -> list[tuple[str, int | None, str, int]]:
+    async def failed_attempts(self, run: int) -> list[tuple[str, int | None, str, int]]:
         """Return what attempts came to that were not accepted: disposition, status, an explanation, how many."""
 
         def work(connection: Connection) -> list[tuple[str, int | None, str, int]]:
             return connection.execute(
-                "SELECT disposition, status, max(explanation), count(*) FROM troubles WHERE run = ?"
+                "SELECT disposition, status, max(explanation), count(*) FROM failed_attempts WHERE run = ?"
                 " GROUP BY disposition, status ORDER BY 4 DESC",
                 (run,),
             ).fetchall()
@@ -94,17 +94,21 @@ class RunBook(ABC):
     async def settlements(self, run: int) -> Counter[tuple[BatchState, int]]:
         """Count the batches that have an outcome, by what it is and by when it came, in seconds since 1970.
 
-        Where there are very many, the time is that of the last change of the parcel that they are kept in.
+        Where there are very many, the time is that of the last change of the shard that they are kept in.
         """
 
         def work(connection: Connection) -> Counter[tuple[BatchState, int]]:
-            [(size,)] = connection.execute("SELECT coalesce(sum(length(marks)), 0) FROM marks WHERE run = ?", (run,))
+            [(size,)] = connection.execute(
+                "SELECT coalesce(sum(length(statuses)), 0) FROM shard_statuses WHERE run = ?", (run,)
+            )
             found: Counter[tuple[BatchState, int]] = Counter()
-            for changed, marks in connection.execute("SELECT changed, marks FROM marks WHERE run = ?", (run,)):
-                if size <= _MARKS_LOOKED_AT:
-                    found.update(settled_at(marks))
+            for changed, statuses in connection.execute(
+                "SELECT changed, statuses FROM shard_statuses WHERE run = ?", (run,)
+            ):
+                if size <= _STATUSES_LOOKED_AT:
+                    found.update(settled_at(statuses))
                 else:
-                    found.update({(state, changed): count for state, count in settled(marks).items()})
+                    found.update({(state, changed): count for state, count in settled(statuses).items()})
             return found
 
         return await self._database.transact(work)
@@ -114,7 +118,7 @@ class RunBook(ABC):
 
         def work(connection: Connection) -> list[tuple[str, str, str]]:
             return connection.execute(
-                "SELECT at, what, detail FROM events WHERE run = ? ORDER BY id", (run,)
+                "SELECT at, what, detail FROM run_journal WHERE run = ? ORDER BY id", (run,)
             ).fetchall()
 
         return await self._database.transact(work)
@@ -144,12 +148,12 @@ class RunBook(ABC):
                 raise CampaignError(f"Another process plans the campaign {name!r}.", code="run_busy")
             [(run,)] = added
             seal_run(connection, run)
-            count(connection, run, Tally())
+            count(connection, run, Counts())
             return self._require(connection, run)
 
         return await self._database.transact(work)
 
-    async def add(self, run: int, drafts: Sequence[Draft], skips: Sequence[Skip], tally: Tally) -> None:
+    async def add(self, run: int, drafts: Sequence[Draft], skips: Sequence[Skip], counts: Counts) -> None:
         """Write down a part of the plan."""
 
         def work(connection: Connection) -> None:
@@ -158,19 +162,19 @@ class RunBook(ABC):
             add_skips(connection, run, skips)
             count(connection, run, counts)
 
-        counts = tally.copy()
+        counts = counts.copy()
         await self._database.transact(work)
 
-    async def complete(self, run: int, pins: Mapping[str, Any], facts: Mapping[str, Any], tally: Tally) -> RunRecord:
+    async def complete(self, run: int, pins: Mapping[str, Any], facts: Mapping[str, Any], counts: Counts) -> RunRecord:
         """End the plan: from here on the run is there, whatever happens to this process."""
 
         def work(connection: Connection) -> RunRecord:
             require_own(connection, self._database, run)
             written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
             seal_run(connection, run, state=self.planned.value, **written)
-            _require_batches(connection, run, tally)
-            count(connection, run, tally)
-            note(connection, run, "planned", f"{tally.pending} recipients in {tally.batches} batches")
+            _require_batches(connection, run, counts)
+            count(connection, run, counts)
+            note(connection, run, "planned", f"{counts.pending} recipients in {counts.batches} batches")
             return self._require(connection, run)
 
         return await self._database.transact(work)
@@ -186,19 +190,19 @@ class RunBook(ABC):
 
     # -- steering
 
-    async def wish(self, name: str, wish: Wish) -> RunRecord:
+    async def request_control(self, name: str, control: ControlRequest) -> RunRecord:
         """Ask those who work on a run for something; where nobody does, the caller does it itself."""
 
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live:
-                seal_run(connection, record.id, wish=wish.value)
-                note(connection, record.id, f"{wish.value} asked for", "")
+                seal_run(connection, record.id, control=control.value)
+                note(connection, record.id, f"{control.value} asked for", "")
             return record
 
         return await self._database.transact(work)
 
-    async def wished(self, run: int) -> Wish | None:
+    async def requested_control(self, run: int) -> ControlRequest | None:
         """Return what another process asks of a run that this one works on.
 
         Raises:
@@ -253,7 +257,7 @@ class RunBook(ABC):
             file=found["file"],
             pins=json.loads(found["pins"]),
             facts=json.loads(found["facts"]),
-            tally=counted(connection, found["id"]),
+            counts=counts_of(connection, found["id"]),
             started_at=datetime.fromisoformat(found["started_at"]),
             finished_at=datetime.fromisoformat(found["finished_at"]) if found["finished_at"] else None,
             halted_by=Problem(**json.loads(found["halted_by"])) if found["halted_by"] else None,
@@ -266,7 +270,7 @@ class RunBook(ABC):
                 _remove(connection, run)
 
 
-def require_own(connection: Connection, database: Database, run: int) -> Wish | None:
+def require_own(connection: Connection, database: Database, run: int) -> ControlRequest | None:
     """Return what is asked of a run that this process works on.
 
     Raises:
@@ -274,8 +278,8 @@ def require_own(connection: Connection, database: Database, run: int) -> Wish | 
     """
     if _owner_of(connection, run) != database.owner:
         raise LedgerError("Another process took this campaign's run over.", code="run_lost")
-    [(wish,)] = connection.execute("SELECT wish FROM runs WHERE id = ?", (run,)).fetchall()
-    return Wish(wish) if wish else None
+    [(control,)] = connection.execute("SELECT control FROM runs WHERE id = ?", (run,)).fetchall()
+    return ControlRequest(control) if control else None
 
 
 def _owner_of(connection: Connection, run: int) -> str | None:
@@ -311,51 +315,55 @@ def seal_run(connection: Connection, run: int, **changes: str | None) -> None:
 def note(connection: Connection, run: int, what: str, detail: str) -> None:
     """Write down what was done with a run."""
     connection.execute(
-        "INSERT INTO events (run, at, what, detail) VALUES (?, ?, ?, ?)",
+        "INSERT INTO run_journal (run, at, what, detail) VALUES (?, ?, ?, ?)",
         (run, iso_utc(datetime.now(UTC)), what, detail),
     )
 
 
-def counted(connection: Connection, run: int) -> Tally:
+def counts_of(connection: Connection, run: int) -> Counts:
     """Return the counts of a run.
 
     Raises:
         LedgerError: ledger_corrupt, when they are not as they were written.
     """
-    rows = connection.execute("SELECT tally, checksum FROM tallies WHERE run = ?", (run,)).fetchall()
-    together = Tally()
+    rows = connection.execute("SELECT counts, checksum FROM run_counts WHERE run = ?", (run,)).fetchall()
+    together = Counts()
     for text, expected in rows:
         require_checksum(expected, (run, text), f"the counts of the run {run}")
-        together = together.plus(Tally.load(text))
+        together = together.plus(Counts.load(text))
     if not rows:
         raise LedgerError(f"The ledger's counts of the run {run} are missing.", code="ledger_corrupt")
     return together
 
 
-def count(connection: Connection, run: int, tally: Tally) -> None:
+def count(connection: Connection, run: int, counts: Counts) -> None:
     """Write the counts of a run that one process works on.
 
     Raises:
         LedgerError: counts_wrong, when they do not add up.
     """
-    require_sound(tally)
-    text = tally.dump()
+    require_sound(counts)
+    text = counts.dump()
     sealed = checksum((run, text))
-    if not connection.execute("UPDATE tallies SET tally = ?, checksum = ? WHERE run = ?", (text, sealed, run)).rowcount:
-        connection.execute("INSERT INTO tallies (run, tally, checksum) VALUES (?, ?, ?)", (run, text, sealed))
+    if not connection.execute(
+        "UPDATE run_counts SET counts = ?, checksum = ? WHERE run = ?", (text, sealed, run)
+    ).rowcount:
+        connection.execute("INSERT INTO run_counts (run, counts, checksum) VALUES (?, ?, ?)", (run, text, sealed))
 
 
 def is_open(connection: Connection, run: int) -> bool:
     """Tell whether a batch of a run has no outcome yet."""
-    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND open = 1 LIMIT 1", (run,))
+    rows = connection.execute("SELECT 1 FROM shard_statuses WHERE run = ? AND open = 1 LIMIT 1", (run,))
     return bool(rows.fetchall())
 
 
-def _require_batches(connection: Connection, run: int, tally: Tally) -> None:
+def _require_batches(connection: Connection, run: int, counts: Counts) -> None:
     """Refuse a plan whose counts are not those of the batches that were written down."""
-    [(size,)] = connection.execute("SELECT coalesce(sum(length(marks)), 0) FROM marks WHERE run = ?", (run,)).fetchall()
-    if size != tally.batches * SIZE:
-        raise LedgerError(f"A plan of {tally.batches} batches has {size // SIZE} in the ledger.", code="counts_wrong")
+    [(size,)] = connection.execute(
+        "SELECT coalesce(sum(length(statuses)), 0) FROM shard_statuses WHERE run = ?", (run,)
+    ).fetchall()
+    if size != counts.batches * SIZE:
+        raise LedgerError(f"A plan of {counts.batches} batches has {size // SIZE} in the ledger.", code="counts_wrong")
 
 
 def _remove(connection: Connection, run: int) -> None:

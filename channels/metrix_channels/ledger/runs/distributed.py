@@ -1,7 +1,7 @@
-"""Runs on PostgreSQL: any number of workers send each, a parcel at a time, and what a dead one left has a name.
+"""Runs on PostgreSQL: any number of workers send each, a shard at a time, and what a dead one left has a name.
 
 Jobs carry the work, and the ledger decides. A job says only that a run has something to send. Its worker claims a
-parcel: that raises the parcel's epoch, and what the worker writes counts only under this epoch. Whoever no longer
+shard: that raises the shard's epoch, and what the worker writes counts only under this epoch. Whoever no longer
 renews its lease is taken for dead by the sweep, which makes ambiguous what was under way and frees the rest.
 """
 
@@ -19,17 +19,17 @@ from ..database import Connection
 from ..postgres.connection import PostgresDatabase
 from ..postgres.jobs import JOBS_AT_ONCE, defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
 from .balance import require_over
-from .batches import Marked, Parcel
-from .book import RunBook, counted, is_open, note, require_own, seal_run
-from .records import LIVE, RunRecord, RunState, Tally, Wish
-from .shard_claim import CONTENTS, Claim, Share, add_to_tally, free
-from .shards import add_drafts, add_skips, in_turn, parcel_of, settle, write_marks
-from .transitions import Back, Bar, Mark, cancelled, interrupted, without
+from .batches import Shard, ShardStatus
+from .book import RunBook, counts_of, is_open, note, require_own, seal_run
+from .records import LIVE, ControlRequest, Counts, RunRecord, RunState
+from .shard_claim import CONTENTS, Claim, ShardClaim, add_to_counts, free
+from .shards import add_drafts, add_skips, in_turn, settle, shard_of, write_statuses
+from .transitions import FindExcluded, RetryRequest, Transition, cancelled, interrupted, without
 
-_RESTS: Final = {Wish.PAUSE: RunState.PAUSED, Wish.CANCEL: RunState.CANCELLED}
+_RESTS: Final = {ControlRequest.PAUSE: RunState.PAUSED, ControlRequest.CANCEL: RunState.CANCELLED}
 
 
-class ClusterRunBook(RunBook):
+class DistributedRunBook(RunBook):
     """Runs that any number of workers send."""
 
     planned = RunState.PLANNING
@@ -41,12 +41,12 @@ class ClusterRunBook(RunBook):
 
     # -- steering, from anywhere
 
-    async def launch(self, run: int, orders: str, begins: datetime | None) -> RunRecord:
+    async def launch(self, run: int, options: str, begins: datetime | None) -> RunRecord:
         """Give a planned run to the workers; from here on it is there, whatever happens to this process.
 
         Args:
             run: its id in the ledger.
-            orders: how it is to be sent.
+            options: how it is to be sent.
             begins: when; None for now.
 
         Raises:
@@ -55,10 +55,10 @@ class ClusterRunBook(RunBook):
 
         def work(connection: Connection) -> RunRecord:
             require_own(connection, self._database, run)
-            # What the database believes of tables that have just grown: it would look for parcels in all of them.
-            connection.execute("ANALYZE marks")
-            connection.execute("ANALYZE parcels")
-            self._open(connection, run, orders, begins)
+            # What the database believes of tables that have just grown: it would look for shards in all of them.
+            connection.execute("ANALYZE shard_statuses")
+            connection.execute("ANALYZE shards")
+            self._open(connection, run, options, begins)
             return self._require(connection, run)
 
         record = await self._database.transact(work)
@@ -66,15 +66,20 @@ class ClusterRunBook(RunBook):
         return record
 
     async def reopen(
-        self, name: str, orders: str, begins: datetime | None, barred: Bar | None = None, back: Back | None = None
+        self,
+        name: str,
+        options: str,
+        begins: datetime | None,
+        excluded: FindExcluded | None = None,
+        back: RetryRequest | None = None,
     ) -> RunRecord:
         """Let workers go on with a run that rests.
 
         Args:
             name: the campaign's.
-            orders: how it is to be sent.
+            options: how it is to be sent.
             begins: when; None for now.
-            barred: says who is sent nothing after all; None when nobody is.
+            excluded: says who is sent nothing after all; None when nobody is.
             back: batches that are pending again.
 
         Raises:
@@ -87,26 +92,26 @@ class ClusterRunBook(RunBook):
                 raise CampaignError(f"Workers still have requests of the campaign {name!r} under way.", code="run_busy")
             record.require_recipients()
             if back is not None:
-                self._change(connection, record.id, back.mark, "")
+                self._change(connection, record.id, back.transition, "")
                 note(connection, record.id, back.what, back.detail)
-            if barred is not None:
-                for parcel in in_turn(connection, record.id, "AND m.open = 1"):
-                    self._drop(connection, record.id, parcel, barred)
+            if excluded is not None:
+                for shard in in_turn(connection, record.id, "AND m.open = 1"):
+                    self._drop(connection, record.id, shard, excluded)
             note(connection, record.id, "taken up", f"it was {record.state}")
-            self._open(connection, record.id, orders, begins)
+            self._open(connection, record.id, options, begins)
             return self._require(connection, record.id)
 
         record = await self._database.transact(work)
         await self._fill(record.id)
         return record
 
-    async def rest(self, name: str, wish: Wish) -> None:
+    async def rest(self, name: str, control: ControlRequest) -> None:
         """Let a run rest or end it, as soon as no worker has requests of it under way."""
 
         def work(connection: Connection) -> None:
             record = self._locked(connection, name)
-            seal_run(connection, record.id, wish=wish.value)
-            note(connection, record.id, f"{wish.value} asked for", "")
+            seal_run(connection, record.id, control=control.value)
+            note(connection, record.id, f"{control.value} asked for", "")
             if record.state is not RunState.PLANNING:
                 self._advance(connection, record.id)
 
@@ -131,53 +136,53 @@ class ClusterRunBook(RunBook):
             )
         )
 
-    async def claim(self, run: int) -> Share | None:
-        """Claim a parcel of a run; None when none is to be had.
+    async def claim(self, run: int) -> ShardClaim | None:
+        """Claim a shard of a run; None when none is to be had.
 
         As long as some of those who go first have no outcome, only they are to be had.
         """
 
         def work(connection: Connection) -> Claim | None:
             connection.lock(f"run {run}", shared=True)
-            row = connection.execute("SELECT state, wish, orders FROM runs WHERE id = ?", (run,)).fetchone()
+            row = connection.execute("SELECT state, control, send_options FROM runs WHERE id = ?", (run,)).fetchone()
             if row is None or row[0] != RunState.RUNNING or row[1] is not None:
                 return None
             owner = self._database.owner
             found = connection.execute(
                 # Materialized: as a part of the join it might be run for every row, and claim them all.
                 "WITH next AS MATERIALIZED ("
-                " SELECT parcel FROM marks WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?"
-                " ORDER BY parcel LIMIT 1 FOR UPDATE SKIP LOCKED"
-                ") UPDATE marks SET owner = ?, epoch = epoch + 1 FROM next WHERE marks.parcel = next.parcel"
-                " RETURNING marks.parcel, epoch",
+                " SELECT shard FROM shard_statuses WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?"
+                " ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED"
+                ") UPDATE shard_statuses s SET owner = ?, epoch = epoch + 1 FROM next WHERE s.shard = next.shard"
+                " RETURNING s.shard, epoch",
                 (run, _phase(connection, run), owner),
             ).fetchone()
             if found is None:
                 return None
             contents = connection.execute(
-                f"SELECT {CONTENTS} FROM marks m JOIN parcels p ON p.id = m.parcel WHERE m.parcel = ?",  # noqa: S608
+                f"SELECT {CONTENTS} FROM shard_statuses m JOIN shards p ON p.id = m.shard WHERE m.shard = ?",  # noqa: S608
                 (found[0],),
             ).fetchone()
-            return Claim(self._require(connection, run), owner, parcel_of(contents, run), found[1], row[2])
+            return Claim(self._require(connection, run), owner, shard_of(contents, run), found[1], row[2])
 
         claim = await self._database.transact(work)
-        return None if claim is None else Share(self._database, claim)
+        return None if claim is None else ShardClaim(self._database, claim)
 
     async def hand_back(
-        self, share: Share, halted_by: Problem | None = None, rest_until: datetime | None = None
+        self, claim: ShardClaim, halted_by: Problem | None = None, rest_until: datetime | None = None
     ) -> None:
         """Let others claim what is left of a share, and bring its run on when this was the last of something.
 
         Args:
-            share: which this process no longer sends.
+            claim: which this process no longer sends.
             halted_by: what halts the run.
             rest_until: when the run goes on, since it is quiet now.
         """
-        run = share.record.id
+        run = claim.record.id
 
         def work(connection: Connection) -> None:
-            left = free(connection, share)
-            if not (left or halted_by or rest_until or share.canary or wish_or_end(connection, run)):
+            left = free(connection, claim)
+            if not (left or halted_by or rest_until or claim.canary or has_control_or_ended(connection, run)):
                 return
             connection.lock(f"run {run}")
             self._doubt(connection, run, left)
@@ -191,7 +196,7 @@ class ClusterRunBook(RunBook):
                 )
                 note(connection, run, "quiet", f"until {iso_utc(rest_until)}")
             self._advance(connection, run, len(left))
-            if share.canary:  # the last of those who go first makes way for the others
+            if claim.canary:  # the last of those who go first makes way for the others
                 self._defer_missing(connection, run)
 
         await self._database.transact(work)
@@ -207,7 +212,9 @@ class ClusterRunBook(RunBook):
             self._sweep(connection)
             fail_stalled_jobs(connection)
             connection.execute("DELETE FROM commits WHERE at < now() - interval '1 day'")
-            rows = connection.execute("SELECT id FROM runs WHERE state IN ('running', 'waiting') OR wish IS NOT NULL")
+            rows = connection.execute(
+                "SELECT id FROM runs WHERE state IN ('running', 'waiting') OR control IS NOT NULL"
+            )
             return [run for (run,) in rows.fetchall()]
 
         for run in await self._database.transact(work):
@@ -220,12 +227,12 @@ class ClusterRunBook(RunBook):
             return owner is not None and self._database.is_alive(connection, owner)
         return state in LIVE  # it goes on as soon as there are workers
 
-    def _open(self, connection: Connection, run: int, orders: str, begins: datetime | None) -> None:
+    def _open(self, connection: Connection, run: int, options: str, begins: datetime | None) -> None:
         state = RunState.RUNNING if begins is None else RunState.WAITING
-        seal_run(connection, run, state=state.value, owner=None, wish=None, halted_by=None, finished_at=None)
+        seal_run(connection, run, state=state.value, owner=None, control=None, halted_by=None, finished_at=None)
         connection.execute(
-            "UPDATE runs SET orders = ?, wake_at = ?::timestamptz WHERE id = ?",
-            (orders, begins and begins.isoformat(), run),
+            "UPDATE runs SET send_options = ?, wake_at = ?::timestamptz WHERE id = ?",
+            (options, begins and begins.isoformat(), run),
         )
         self._advance(connection, run)
         self._defer_missing(connection, run)
@@ -236,13 +243,13 @@ class ClusterRunBook(RunBook):
             continue
 
     def _defer_missing(self, connection: Connection, run: int) -> bool:
-        """Defer a job for each parcel that waits, as many at once as is good; True when there are more to defer."""
+        """Defer a job for each shard that waits, as many at once as is good; True when there are more to defer."""
         connection.lock(f"run {run}")
-        row = connection.execute("SELECT state, wish FROM runs WHERE id = ?", (run,)).fetchone()
+        row = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None or row[0] != RunState.RUNNING or row[1] is not None:
             return False
         [(waiting,)] = connection.execute(
-            "SELECT count(*) FROM marks WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?",
+            "SELECT count(*) FROM shard_statuses WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?",
             (run, _phase(connection, run)),
         ).fetchall()
         missing = int(waiting) - waiting_jobs(connection, run)
@@ -270,96 +277,97 @@ class ClusterRunBook(RunBook):
             "SELECT name, host, process FROM owners WHERE lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED"
         ).fetchall()
         gone = connection.execute(
-            "SELECT DISTINCT m.owner, '(gone)', 0 FROM marks m LEFT JOIN owners o ON o.name = m.owner"
+            "SELECT DISTINCT m.owner, '(gone)', 0 FROM shard_statuses m LEFT JOIN owners o ON o.name = m.owner"
             " WHERE m.owner IS NOT NULL AND o.name IS NULL"
         ).fetchall()
         for owner, host, process in [*dead, *gone]:
             runs = connection.execute(
-                "SELECT DISTINCT run FROM marks WHERE owner = ? ORDER BY run", (owner,)
+                "SELECT DISTINCT run FROM shard_statuses WHERE owner = ? ORDER BY run", (owner,)
             ).fetchall()
             for (run,) in runs:
                 connection.lock(f"run {run}")
                 rows = connection.execute(
-                    f"SELECT {CONTENTS} FROM marks m JOIN parcels p ON p.id = m.parcel"  # noqa: S608 - constants
-                    " WHERE m.owner = ? AND m.run = ? ORDER BY m.parcel FOR UPDATE OF m",
+                    f"SELECT {CONTENTS} FROM shard_statuses m JOIN shards p ON p.id = m.shard"  # noqa: S608 - constants
+                    " WHERE m.owner = ? AND m.run = ? ORDER BY m.shard FOR UPDATE OF m",
                     (owner, run),
                 ).fetchall()
                 connection.execute(
-                    "UPDATE marks SET owner = NULL, epoch = epoch + 1 WHERE owner = ? AND run = ?", (owner, run)
+                    "UPDATE shard_statuses SET owner = NULL, epoch = epoch + 1 WHERE owner = ? AND run = ?",
+                    (owner, run),
                 )
-                self._doubt(connection, run, [parcel_of(row, run) for row in rows])
-                note(connection, run, "worker lost", f"process {process} on {host}; {len(rows)} parcels are free again")
+                self._doubt(connection, run, [shard_of(row, run) for row in rows])
+                note(connection, run, "worker lost", f"process {process} on {host}; {len(rows)} shards are free again")
                 self._advance(connection, run, len(rows))
             connection.execute("DELETE FROM owners WHERE name = ?", (owner,))
 
-    def _doubt(self, connection: Connection, run: int, parcels: Sequence[Parcel]) -> None:
+    def _doubt(self, connection: Connection, run: int, shards: Sequence[Shard]) -> None:
         """Settle what a worker had under way and does not go on with: it may have been taken."""
-        if parcels:
-            [(orders,)] = connection.execute("SELECT orders FROM runs WHERE id = ?", (run,)).fetchall()
-            self._settle(connection, run, parcels, interrupted(OnAmbiguous(json.loads(orders)["on_ambiguous"])))
+        if shards:
+            [(options,)] = connection.execute("SELECT send_options FROM runs WHERE id = ?", (run,)).fetchall()
+            self._settle(connection, run, shards, interrupted(OnAmbiguous(json.loads(options)["on_ambiguous"])))
 
-    def _settle(self, connection: Connection, run: int, parcels: Any, mark: Mark) -> None:
-        change = Tally()
-        add_to_tally(connection, run, change, settle(connection, parcels, mark, change))
+    def _settle(self, connection: Connection, run: int, shards: Any, transition: Transition) -> None:
+        change = Counts()
+        add_to_counts(connection, run, change, settle(connection, shards, transition, change))
 
-    def _drop(self, connection: Connection, run: int, parcel: Parcel, barred: Bar) -> None:
-        change = Tally()
-        drafts, skips = without(parcel, change, barred, int(connection.time()))
+    def _drop(self, connection: Connection, run: int, shard: Shard, excluded: FindExcluded) -> None:
+        change = Counts()
+        drafts, skips = without(shard, change, excluded, int(connection.time()))
         if skips:
-            marked = [Marked.of(parcel)]
-            write_marks(connection, marked)
+            changed_statuses = [ShardStatus.of(shard)]
+            write_statuses(connection, changed_statuses)
             add_drafts(connection, run, drafts)
             add_skips(connection, run, skips)
-            add_to_tally(connection, run, change, marked, drafts, skips)
+            add_to_counts(connection, run, change, changed_statuses, drafts, skips)
 
-    def _change(self, connection: Connection, run: int, mark: Mark, condition: str) -> None:
-        self._settle(connection, run, in_turn(connection, run, condition), mark)
+    def _change(self, connection: Connection, run: int, transition: Transition, condition: str) -> None:
+        self._settle(connection, run, in_turn(connection, run, condition), transition)
 
     def _advance(self, connection: Connection, run: int, freed: int = 0) -> None:
         """Bring a locked run on: to its end, to the rest that somebody asked for, or to further jobs."""
-        state, wish = connection.execute("SELECT state, wish FROM runs WHERE id = ?", (run,)).fetchone()
+        state, control = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
         live = state in (RunState.RUNNING, RunState.WAITING)
         if live and not is_open(connection, run):
             self._finish(connection, run)
-        elif wish is not None:
+        elif control is not None:
             if not _is_held(connection, run):
-                if wish == Wish.CANCEL:
+                if control == ControlRequest.CANCEL:
                     self._change(connection, run, cancelled, "AND m.open = 1")
-                self._leave(connection, run, _RESTS[Wish(wish)])
+                self._leave(connection, run, _RESTS[ControlRequest(control)])
         elif live and freed:
             defer_jobs(connection, run, freed)
         elif live and not has_jobs(connection, run):
             self._defer_missing(connection, run)
 
     def _finish(self, connection: Connection, run: int) -> None:
-        tally = counted(connection, run)
+        counts = counts_of(connection, run)
         try:
-            require_over(tally, is_open=False)
+            require_over(counts, is_open=False)
         except LedgerError as error:  # each worker that came here would fail, and the next one too
             self._leave(connection, run, RunState.HALTED, error.problem)
             return
-        failed = tally.rejected + tally.unknown
+        failed = counts.rejected + counts.unknown
         self._leave(connection, run, RunState.FINISHED_WITH_ERRORS if failed else RunState.FINISHED)
 
     def _leave(self, connection: Connection, run: int, state: RunState, halted_by: Problem | None = None) -> None:
         over = iso_utc(datetime.now(UTC)) if state not in (RunState.PAUSED, RunState.HALTED) else None
         why = json.dumps(halted_by.as_dict()) if halted_by else None
-        seal_run(connection, run, state=state.value, wish=None, halted_by=why, finished_at=over)
+        seal_run(connection, run, state=state.value, control=None, halted_by=why, finished_at=over)
         note(connection, run, state.value, halted_by.message if halted_by else "")
 
 
-def wish_or_end(connection: Connection, run: int) -> bool:
+def has_control_or_ended(connection: Connection, run: int) -> bool:
     """Tell whether a run is to be brought on: somebody wishes something, or nothing of it is open."""
-    row = connection.execute("SELECT wish FROM runs WHERE id = ?", (run,)).fetchone()
+    row = connection.execute("SELECT control FROM runs WHERE id = ?", (run,)).fetchone()
     return row is not None and (row[0] is not None or not is_open(connection, run))
 
 
 def _phase(connection: Connection, run: int) -> int:
-    """Return which parcels are to be sent now: 1 for those who go first, 0 for the others."""
-    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND open = 1 AND canary = 1 LIMIT 1", (run,))
+    """Return which shards are to be sent now: 1 for those who go first, 0 for the others."""
+    rows = connection.execute("SELECT 1 FROM shard_statuses WHERE run = ? AND open = 1 AND canary = 1 LIMIT 1", (run,))
     return len(rows.fetchall())
 
 
 def _is_held(connection: Connection, run: int) -> bool:
-    rows = connection.execute("SELECT 1 FROM marks WHERE run = ? AND owner IS NOT NULL LIMIT 1", (run,))
+    rows = connection.execute("SELECT 1 FROM shard_statuses WHERE run = ? AND owner IS NOT NULL LIMIT 1", (run,))
     return bool(rows.fetchall())

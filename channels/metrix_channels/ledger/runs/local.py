@@ -11,18 +11,18 @@ from ...errors import CampaignError
 from ...outcomes import Problem, iso_utc
 from ..database import Connection, Database
 from .balance import require_match, require_over
-from .batches import Marked, Parcel
-from .book import RunBook, count, counted, is_open, note, require_own, seal_run
-from .records import OVER, Changes, Committed, RunRecord, RunState, Tally, Wish
-from .run_claim import Hold
-from .shards import add_drafts, add_skips, add_troubles, opened, read_open, settle, write_marks
-from .transitions import Back, Mark
+from .batches import Shard, ShardStatus
+from .book import RunBook, count, counts_of, is_open, note, require_own, seal_run
+from .records import OVER, Changes, Committed, ControlRequest, Counts, RunRecord, RunState
+from .run_claim import RunClaim
+from .shards import add_drafts, add_failed_attempts, add_skips, opened, read_open, settle, write_statuses
+from .transitions import RetryRequest, Transition
 
-Which = Callable[[Connection, int], Iterator[Parcel]]
-"""Gives parcels of a run."""
+Which = Callable[[Connection, int], Iterator[Shard]]
+"""Gives shards of a run."""
 
 
-class SoleRunBook(RunBook):
+class LocalRunBook(RunBook):
     """Runs that one process at a time works on."""
 
     def __init__(self, database: Database) -> None:
@@ -53,7 +53,7 @@ class SoleRunBook(RunBook):
                 raise CampaignError(f"Another process works on the campaign {name!r}.", code="run_busy")
             record.require_recipients()
             state, owner = RunState.RUNNING.value, self._database.owner
-            seal_run(connection, record.id, state=state, owner=owner, wish=None, halted_by=None, finished_at=None)
+            seal_run(connection, record.id, state=state, owner=owner, control=None, halted_by=None, finished_at=None)
             note(connection, record.id, "taken up", f"it was {record.state}")
             return self._require(connection, record.id)
 
@@ -80,10 +80,10 @@ class SoleRunBook(RunBook):
         def work(connection: Connection) -> None:
             require_own(connection, self._database, run)
             if state in (RunState.FINISHED, RunState.FINISHED_WITH_ERRORS):
-                require_over(counted(connection, run), is_open=is_open(connection, run))
+                require_over(counts_of(connection, run), is_open=is_open(connection, run))
             over = iso_utc(datetime.now(UTC)) if state in OVER else None
             why = json.dumps(halted_by.as_dict()) if halted_by else None
-            seal_run(connection, run, state=state.value, owner=None, wish=None, halted_by=why, finished_at=over)
+            seal_run(connection, run, state=state.value, owner=None, control=None, halted_by=why, finished_at=over)
             note(connection, run, state.value, halted_by.message if halted_by else "")
 
         try:
@@ -91,83 +91,87 @@ class SoleRunBook(RunBook):
         finally:
             self._working.discard(run)
 
-    async def settle_all(self, run: int, mark: Mark, which: Which, back: Back | None = None) -> Tally:
-        """Change the marks of many parcels in one transaction, such as those of a process that died.
+    async def settle_all(
+        self, run: int, transition: Transition, which: Which, back: RetryRequest | None = None
+    ) -> Counts:
+        """Change the statuses of many shards in one transaction, such as those of a process that died.
 
         Args:
             run: taken by this process.
-            mark: changes the batches of one parcel.
-            which: parcels to look at.
+            transition: changes the batches of one shard.
+            which: shards to look at.
             back: what the journal says of it; None for nothing.
 
         Returns:
             The counts as they are afterwards.
         """
 
-        def work(connection: Connection) -> Tally:
+        def work(connection: Connection) -> Counts:
             require_own(connection, self._database, run)
-            before = counted(connection, run)
-            tally = before.copy()
-            changed = settle(connection, which(connection, run), mark, tally)
-            require_match(tally.plus(before, -1), changed)
-            count(connection, run, tally)
+            before = counts_of(connection, run)
+            counts = before.copy()
+            changed = settle(connection, which(connection, run), transition, counts)
+            require_match(counts.plus(before, -1), changed)
+            count(connection, run, counts)
             if back is not None:
                 note(connection, run, back.what, back.detail)
-            return tally
+            return counts
 
         return await self._database.transact(work)
 
-    def hold(self, run: int) -> WholeRun:
+    def claim(self, run: int) -> LocalRunClaim:
         """Return what a dispatch works with, of a run that this process took."""
-        return WholeRun(self, self._database, run)
+        return LocalRunClaim(self, self._database, run)
 
     def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
         return owner is not None and self._database.is_alive(connection, owner)
 
 
-class WholeRun(Hold):
+class LocalRunClaim(RunClaim):
     """A run that this process took."""
 
-    def __init__(self, book: SoleRunBook, database: Database, run: int) -> None:
+    def __init__(self, book: LocalRunBook, database: Database, run: int) -> None:
         self._book = book
         self._database = database
         self._run = run
 
     @property
     def is_held(self) -> bool:
-        """See `Hold`: the lock goes with the process, and not before."""
+        """See `RunClaim`: the lock goes with the process, and not before."""
         return True
 
-    async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
-        """See `Hold`."""
+    async def next_shards(self, after: int, *, canary: bool, limit: int) -> list[Shard]:
+        """See `RunClaim`."""
         return await self._database.transact(
             lambda connection: read_open(connection, self._run, after, limit, canary=canary)
         )
 
-    async def commit(self, changes: Changes, tally: Tally) -> Committed:
-        """See `Hold`."""
-        marked = [Marked.of(parcel) for parcel in changes.parcels]
-        counts = tally.copy()
+    async def commit(self, changes: Changes, counts: Counts) -> Committed:
+        """See `RunClaim`."""
+        changed_statuses = [ShardStatus.of(shard) for shard in changes.shards]
+        counts = counts.copy()
 
         def work(connection: Connection) -> Committed:
-            wish = require_own(connection, self._database, self._run)
-            require_match(counts.plus(counted(connection, self._run), -1), marked, changes.drafts, changes.skips)
-            write_marks(connection, marked)
+            control = require_own(connection, self._database, self._run)
+            require_match(
+                counts.plus(counts_of(connection, self._run), -1), changed_statuses, changes.drafts, changes.skips
+            )
+            write_statuses(connection, changed_statuses)
             added = add_drafts(connection, self._run, changes.drafts)
             add_skips(connection, self._run, changes.skips)
-            add_troubles(connection, self._run, changes.troubles)
+            add_failed_attempts(connection, self._run, changes.failed_attempts)
             count(connection, self._run, counts)
-            return Committed([opened(*each) for each in added], wish)
+            return Committed([opened(*each) for each in added], control)
 
         committed = await self._database.transact(work)
-        for parcel, written in zip(changes.parcels, marked, strict=True):
-            parcel.written = written.after
+        for shard, written in zip(changes.shards, changed_statuses, strict=True):
+            shard.written = written.after
         return committed
 
     async def become(self, state: RunState) -> None:
-        """See `Hold`."""
+        """See `RunClaim`."""
         await self._book.become(self._run, state)
 
-    async def wished(self) -> Wish | None:
-        """See `Hold`."""
-        return await self._book.wished(self._run)
+    async def requested_control(self) -> ControlRequest | None:
+        """See `RunClaim`."""
+        return await self._book.requested_control(self._run)

@@ -12,7 +12,7 @@ from attrs import asdict, define, field, fields_dict, frozen
 
 from ...errors import CampaignError
 from ...outcomes import Problem
-from .batches import BatchState, Parcel
+from .batches import BatchState, Shard
 
 FORGOTTEN: Final = "forgotten_at"
 """The fact of a run whose recipients and values were forgotten, and when."""
@@ -60,7 +60,7 @@ class SkipReason(StrEnum):
     CAPPED = "capped"
 
 
-class Wish(StrEnum):
+class ControlRequest(StrEnum):
     """What another process asks of a run."""
 
     PAUSE = "pause"
@@ -68,7 +68,7 @@ class Wish(StrEnum):
 
 
 @define
-class Tally:
+class Counts:
     """The counts of a run, in recipients where nothing else is said.
 
     Attributes:
@@ -109,29 +109,29 @@ class Tally:
         settled = self.accepted + self.rejected + self.unknown + self.pending + self.cancelled
         return self.rows - settled - sum(self.skipped.values())
 
-    def plus(self, other: Tally, sign: int = 1) -> Tally:
+    def plus(self, other: Counts, sign: int = 1) -> Counts:
         """Return the counts of both together; with a sign of -1, what they differ by."""
         reasons = dict.fromkeys([*self.skipped, *other.skipped])
-        return Tally(
+        return Counts(
             **{name: getattr(self, name) + sign * getattr(other, name) for name in NUMBERS},
             skipped={why: self.skipped.get(why, 0) + sign * other.skipped.get(why, 0) for why in reasons},
         )
 
-    def copy(self) -> Tally:
+    def copy(self) -> Counts:
         """Return the counts as they are now."""
-        return self.plus(Tally())
+        return self.plus(Counts())
 
     def dump(self) -> str:
         """Return the JSON form."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def load(cls, text: str) -> Tally:
+    def load(cls, text: str) -> Counts:
         """Read what `dump` wrote."""
         return cls(**json.loads(text))
 
 
-NUMBERS: Final[tuple[str, ...]] = tuple(name for name in fields_dict(Tally) if name != "skipped")
+NUMBERS: Final[tuple[str, ...]] = tuple(name for name in fields_dict(Counts) if name != "skipped")
 """The counts that are single numbers."""
 
 
@@ -148,7 +148,7 @@ class RunRecord:
         file: the campaign file's path.
         pins: what the run may not change.
         facts: what the plan found.
-        tally: its counts.
+        counts: its counts.
         started_at: when the plan began; the `now` of its templates.
         finished_at: when it was over.
         halted_by: what halted it.
@@ -162,7 +162,7 @@ class RunRecord:
     file: str
     pins: Mapping[str, Any]
     facts: Mapping[str, Any]
-    tally: Tally
+    counts: Counts
     started_at: datetime
     finished_at: datetime | None
     halted_by: Problem | None
@@ -182,14 +182,14 @@ class RunRecord:
 
 @frozen
 class Draft:
-    """A parcel as it is planned.
+    """A shard as it is planned.
 
     Attributes:
         batches: JSON, a list of [values, recipients].
         count: of batches.
         canary: it goes first, alone.
-        flags: of each of its marks.
-        attempts: of each of its marks.
+        flags: of each of its batches.
+        attempts: of each of its batches.
     """
 
     batches: str
@@ -213,10 +213,10 @@ class Skip:
 
 
 @frozen
-class Trouble:
+class FailedAttempt:
     """An attempt that was not simply accepted."""
 
-    parcel: int
+    shard: int
     slot: int
     at: str
     disposition: str
@@ -230,16 +230,16 @@ class Changes:
     """What one commit of a dispatch writes down.
 
     Attributes:
-        parcels: whose marks changed.
-        drafts: new parcels, made of batches that were divided.
+        shards: whose statuses changed.
+        drafts: new shards, made of batches that were divided.
         skips: recipients who are sent nothing after all.
-        troubles: attempts that were not simply accepted.
+        failed_attempts: attempts that were not simply accepted.
     """
 
-    parcels: list[Parcel] = field(factory=list)
+    shards: list[Shard] = field(factory=list)
     drafts: list[Draft] = field(factory=list)
     skips: list[Skip] = field(factory=list)
-    troubles: list[Trouble] = field(factory=list)
+    failed_attempts: list[FailedAttempt] = field(factory=list)
 
 
 @frozen
@@ -247,9 +247,9 @@ class Committed:
     """What a commit gives back.
 
     Attributes:
-        drafted: the new parcels, in the order of their drafts.
-        wish: what another process asks for.
+        drafted: the new shards, in the order of their drafts.
+        control: what another process asks for.
     """
 
-    drafted: list[Parcel]
-    wish: Wish | None
+    drafted: list[Shard]
+    control: ControlRequest | None

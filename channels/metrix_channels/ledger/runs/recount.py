@@ -20,8 +20,8 @@ from ..database import Connection, Database
 from ..sends.book import COLUMNS
 from .balance import is_sound
 from .batches import SIZE, BatchState, states_of
-from .book import counted, sealed_run
-from .records import COUNTED, FORGOTTEN, RunState, SkipReason, Tally
+from .book import counts_of, sealed_run
+from .records import COUNTED, FORGOTTEN, Counts, RunState, SkipReason
 from .shards import read_skips, sum_of
 
 _PAGE: Final = 100
@@ -43,8 +43,8 @@ class RunCheck:
 
     campaign: str
     run: str
-    counts: Tally | None = None
-    recounted: Tally | None = None
+    counts: Counts | None = None
+    recounted: Counts | None = None
     damaged: list[str] = field(factory=list)
 
     @property
@@ -123,37 +123,37 @@ class _Recount:
         self._run = run
         self._found = found
         self._sizes: dict[int, list[int]] = {}
-        self._skipped = Tally()
-        self._last_parcel = 0
+        self._skipped = Counts()
+        self._last_shard = 0
         self._last_skip = 0
 
     async def made(self) -> None:
         """Read what does not change, and then what does."""
-        while rows := await self._database.transact(self._parcels):
+        while rows := await self._database.transact(self._shards):
             self._measure(rows)
         try:
             while await self._database.transact(self._skips):
                 continue
-            forgotten, marks = await self._database.transact(self._standing)
+            forgotten, statuses = await self._database.transact(self._standing)
         except LedgerError as error:
             self._found.damaged.append(error.message)
             return
         if not forgotten:
-            self._count(marks)
+            self._count(statuses)
 
-    def _parcels(self, connection: Connection) -> list[tuple[int, bytes, int]]:
+    def _shards(self, connection: Connection) -> list[tuple[int, bytes, int]]:
         return connection.execute(
-            "SELECT id, batches, checksum FROM parcels WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
-            (self._run, self._last_parcel, _PAGE),
+            "SELECT id, batches, checksum FROM shards WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
+            (self._run, self._last_shard, _PAGE),
         ).fetchall()
 
     def _measure(self, rows: Sequence[tuple[int, bytes, int]]) -> None:
-        for parcel, batches, expected in rows:
-            self._last_parcel = parcel
+        for shard, batches, expected in rows:
+            self._last_shard = shard
             if sum_of(self._run, batches) != expected:
-                self._found.damaged.append(f"The ledger's record of parcel {parcel} is damaged.")
+                self._found.damaged.append(f"The ledger's record of shard {shard} is damaged.")
             else:
-                self._sizes[parcel] = [len(recipients) for _, recipients in json.loads(zlib.decompress(batches))]
+                self._sizes[shard] = [len(recipients) for _, recipients in json.loads(zlib.decompress(batches))]
 
     def _skips(self, connection: Connection) -> bool:
         page = read_skips(connection, self._run, self._last_skip, _SKIPS)
@@ -166,42 +166,42 @@ class _Recount:
         """Read the counts and how the batches stand at one moment; and what was added in the meantime."""
         connection.snapshot()
         record = sealed_run(connection, self._run)
-        self._found.counts = counted(connection, self._run)
-        while rows := self._parcels(connection):
+        self._found.counts = counts_of(connection, self._run)
+        while rows := self._shards(connection):
             self._measure(rows)
         while self._skips(connection):
             continue
-        marks = connection.execute(
-            "SELECT parcel, open, marks, checksum FROM marks WHERE run = ? ORDER BY parcel", (self._run,)
+        statuses = connection.execute(
+            "SELECT shard, open, statuses, checksum FROM shard_statuses WHERE run = ? ORDER BY shard", (self._run,)
         ).fetchall()
-        return FORGOTTEN in json.loads(record["facts"]), marks
+        return FORGOTTEN in json.loads(record["facts"]), statuses
 
     def _count(self, rows: Sequence[tuple[int, int, bytes, int]]) -> None:
-        tally, damaged = self._skipped, self._found.damaged
-        for parcel, is_open, marks, expected in rows:
-            sizes = self._sizes.pop(parcel, None)
-            if sum_of(parcel, marks) != expected or (sizes is not None and len(marks) != SIZE * len(sizes)):
-                damaged.append(f"The ledger's record of what became of parcel {parcel} is damaged.")
+        counts, damaged = self._skipped, self._found.damaged
+        for shard, is_open, statuses, expected in rows:
+            sizes = self._sizes.pop(shard, None)
+            if sum_of(shard, statuses) != expected or (sizes is not None and len(statuses) != SIZE * len(sizes)):
+                damaged.append(f"The ledger's record of what became of shard {shard} is damaged.")
             elif sizes is not None:
-                states = states_of(marks)
-                _add(tally, states, sizes)
+                states = states_of(statuses)
+                _add(counts, states, sizes)
                 if (min(states) < BatchState.ACCEPTED) != bool(is_open):
-                    damaged.append(f"Parcel {parcel} is wrongly marked as {'open' if is_open else 'done'}.")
-        damaged += [f"What became of parcel {parcel} is missing in the ledger." for parcel in self._sizes]
-        tally.rows = -tally.balance
-        self._found.recounted = None if damaged else tally
+                    damaged.append(f"Shard {shard} is wrongly marked as {'open' if is_open else 'done'}.")
+        damaged += [f"What became of shard {shard} is missing in the ledger." for shard in self._sizes]
+        counts.rows = -counts.balance
+        self._found.recounted = None if damaged else counts
 
 
-def _add(tally: Tally, states: bytes, sizes: Sequence[int]) -> None:
-    """Count the batches of one parcel."""
+def _add(counts: Counts, states: bytes, sizes: Sequence[int]) -> None:
+    """Count the batches of one shard."""
     recipients = [0] * len(BatchState)
     for state, size in zip(states, sizes, strict=True):
         recipients[state] += size
     for kind in BatchState:
         if (name := COUNTED[kind]) is not None:
-            setattr(tally, name, getattr(tally, name) + recipients[kind])
-    tally.sending += states.count(BatchState.SENDING)
-    tally.batches += len(states) - states.count(BatchState.REPLACED)
+            setattr(counts, name, getattr(counts, name) + recipients[kind])
+    counts.sending += states.count(BatchState.SENDING)
+    counts.batches += len(states) - states.count(BatchState.REPLACED)
 
 
 _Read = Callable[..., list[tuple[Any, bool, str]]]

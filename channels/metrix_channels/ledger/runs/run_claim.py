@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from .batches import Parcel
-from .records import Changes, Committed, RunState, Tally, Wish
+from .batches import Shard
+from .records import Changes, Committed, ControlRequest, Counts, RunState
 
 
-class Hold(ABC):
+class RunClaim(ABC):
     """The part of a run that nobody else sends now."""
 
     @property
@@ -17,8 +17,8 @@ class Hold(ABC):
         """Nobody may have taken this process for dead yet, as far as that can be told without asking."""
 
     @abstractmethod
-    async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
-        """Return the next parcels that have a batch without an outcome.
+    async def next_shards(self, after: int, *, canary: bool, limit: int) -> list[Shard]:
+        """Return the next shards that have a batch without an outcome.
 
         Args:
             after: the id of the last one that was returned; 0 to begin.
@@ -27,7 +27,7 @@ class Hold(ABC):
         """
 
     @abstractmethod
-    async def commit(self, changes: Changes, tally: Tally) -> Committed:
+    async def commit(self, changes: Changes, counts: Counts) -> Committed:
         """Write down steps of the dispatch, all or none of them; they are on disk when this returns.
 
         Raises:
@@ -39,7 +39,7 @@ class Hold(ABC):
         """Show a state in which the run is: waiting or running."""
 
     @abstractmethod
-    async def wished(self) -> Wish | None:
+    async def requested_control(self) -> ControlRequest | None:
         """Return what another process asks for.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What one worker holds of a run: a parcel at a time, and the parts that it divides it into."""
+"""What one worker holds of a run: a shard at a time, and the parts that it divides it into."""
 
 from __future__ import annotations
 
@@ -13,146 +13,149 @@ from ..database import Connection
 from ..postgres.connection import PostgresDatabase
 from ..postgres.sessions import PostgresConnection
 from .balance import require_match
-from .batches import Marked, Parcel
-from .records import Changes, Committed, Draft, RunRecord, RunState, Skip, Tally, Wish
-from .run_claim import Hold
-from .shards import add_drafts, add_skips, add_troubles, opened, parcel_of, sum_of
+from .batches import Shard, ShardStatus
+from .records import Changes, Committed, ControlRequest, Counts, Draft, RunRecord, RunState, Skip
+from .run_claim import RunClaim
+from .shards import add_drafts, add_failed_attempts, add_skips, opened, shard_of, sum_of
 
-CONTENTS: Final = "p.id, p.canary, p.batches, p.checksum, m.marks, m.checksum"
+CONTENTS: Final = "p.id, p.canary, p.batches, p.checksum, m.statuses, m.checksum"
 
 
 @frozen
 class Claim:
-    """A parcel that a worker claimed.
+    """A shard that a worker claimed.
 
     Attributes:
         record: the run, with its counts at that moment.
         owner: the worker.
-        parcel: what it claimed.
-        epoch: how often the parcel has been claimed by now.
-        orders: how the run is to be sent.
+        shard: what it claimed.
+        epoch: how often the shard has been claimed by now.
+        options: how the run is to be sent.
     """
 
     record: RunRecord
     owner: str
-    parcel: Parcel
+    shard: Shard
     epoch: int
-    orders: str
+    options: str
 
 
-class Share(Hold):
-    """A claim and what becomes of it. What it writes counts only while nobody else has claimed the parcel.
+class ShardClaim(RunClaim):
+    """A claim and what becomes of it. What it writes counts only while nobody else has claimed the shard.
 
     Args:
         database: the ledger's.
-        claim: the parcel.
+        claim: the shard.
     """
 
     def __init__(self, database: PostgresDatabase, claim: Claim) -> None:
         self.record = claim.record
         self.owner = claim.owner
-        self.orders = claim.orders
-        self.canary = claim.parcel.canary
-        self.batches = len(claim.parcel.batches)
-        self.epochs = {claim.parcel.id: claim.epoch}
+        self.options = claim.options
+        self.canary = claim.shard.canary
+        self.batches = len(claim.shard.batches)
+        self.epochs = {claim.shard.id: claim.epoch}
         self.is_quiet = False
         self._database = database
-        self._parcel: Parcel | None = claim.parcel
-        self._counted = claim.record.tally.copy()
+        self._shard: Shard | None = claim.shard
+        self._already_counted = claim.record.counts.copy()
 
     @property
     def is_held(self) -> bool:
-        """See `Hold`: as long as the lease that the parcel was claimed under."""
+        """See `RunClaim`: as long as the lease that the shard was claimed under."""
         return self._database.holds(self.owner)
 
-    async def next_parcels(self, after: int, *, canary: bool, limit: int) -> list[Parcel]:
-        """See `Hold`."""
-        if self._parcel is None or canary != self.canary:
+    async def next_shards(self, after: int, *, canary: bool, limit: int) -> list[Shard]:
+        """See `RunClaim`."""
+        if self._shard is None or canary != self.canary:
             return []
-        parcel, self._parcel = self._parcel, None
-        return [parcel]
+        shard, self._shard = self._shard, None
+        return [shard]
 
-    async def commit(self, changes: Changes, tally: Tally) -> Committed:
-        """See `Hold`."""
+    async def commit(self, changes: Changes, counts: Counts) -> Committed:
+        """See `RunClaim`."""
         run = self.record.id
-        marked = [Marked.of(parcel) for parcel in changes.parcels]
-        now = tally.copy()
-        change = now.plus(self._counted, -1)
+        changed_statuses = [ShardStatus.of(shard) for shard in changes.shards]
+        now = counts.copy()
+        change = now.plus(self._already_counted, -1)
 
-        def work(connection: Connection) -> tuple[list[Any], Wish | None]:
-            self._mark(connection, marked)
+        def work(connection: Connection) -> tuple[list[Any], ControlRequest | None]:
+            self._write_statuses(connection, changed_statuses)
             added = add_drafts(connection, run, changes.drafts)
             connection.executemany(
-                "UPDATE marks SET owner = ?, epoch = 1 WHERE parcel = ?", [(self.owner, parcel) for parcel, _ in added]
+                "UPDATE shard_statuses SET owner = ?, epoch = 1 WHERE shard = ?",
+                [(self.owner, shard) for shard, _ in added],
             )
             add_skips(connection, run, changes.skips)
-            add_troubles(connection, run, changes.troubles)
-            add_to_tally(connection, run, change, marked, changes.drafts, changes.skips)
-            return added, wish_of(connection, run)
+            add_failed_attempts(connection, run, changes.failed_attempts)
+            add_to_counts(connection, run, change, changed_statuses, changes.drafts, changes.skips)
+            return added, control_of(connection, run)
 
-        added, wish = await self._database.transact(work)
-        self._counted = now
-        self.epochs |= dict.fromkeys((parcel for parcel, _ in added), 1)
-        for parcel, written in zip(changes.parcels, marked, strict=True):
-            parcel.written = written.after
+        added, control = await self._database.transact(work)
+        self._already_counted = now
+        self.epochs |= dict.fromkeys((shard for shard, _ in added), 1)
+        for shard, written in zip(changes.shards, changed_statuses, strict=True):
+            shard.written = written.after
             if not written.is_open:
-                self.epochs.pop(parcel.id)
-        return Committed([opened(*each) for each in added], wish)
+                self.epochs.pop(shard.id)
+        return Committed([opened(*each) for each in added], control)
 
     async def become(self, state: RunState) -> None:
         """Remember that it is quiet now: a worker does not wait for hours, it hands back."""
         self.is_quiet = state is RunState.WAITING
 
-    async def wished(self) -> Wish | None:
-        """See `Hold`."""
+    async def requested_control(self) -> ControlRequest | None:
+        """See `RunClaim`."""
         if self.is_quiet:
-            return Wish.PAUSE
-        return await self._database.transact(lambda connection: wish_of(connection, self.record.id))
+            return ControlRequest.PAUSE
+        return await self._database.transact(lambda connection: control_of(connection, self.record.id))
 
-    def _mark(self, connection: Connection, marked: list[Marked]) -> None:
+    def _write_statuses(self, connection: Connection, changed_statuses: list[ShardStatus]) -> None:
         now = int(connection.time())
         rows = [
-            (int(each.is_open), now, each.marks, sum_of(each.parcel, each.marks), each.is_open, each.parcel, self.owner,
-             self.epochs.get(each.parcel, -1))
-            for each in marked
-        ]  # fmt: skip
+            (
+                *(int(each.is_open), now, each.statuses, sum_of(each.shard, each.statuses)),
+                *(each.is_open, each.shard, self.owner, self.epochs.get(each.shard, -1)),
+            )
+            for each in changed_statuses
+        ]
         changed = connection.executemany(
-            "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ?,"
-            " owner = CASE WHEN ? = 1 THEN owner END WHERE parcel = ? AND owner = ? AND epoch = ?",
+            "UPDATE shard_statuses SET open = ?, changed = ?, statuses = ?, checksum = ?,"
+            " owner = CASE WHEN ? = 1 THEN owner END WHERE shard = ? AND owner = ? AND epoch = ?",
             rows,
         )
-        if marked and changed.rowcount != len(marked):
+        if changed_statuses and changed.rowcount != len(changed_statuses):
             raise LedgerError("Another worker took over what this one was sending.", code="run_lost")
 
 
-def wish_of(connection: Connection, run: int) -> Wish | None:
+def control_of(connection: Connection, run: int) -> ControlRequest | None:
     """Return what somebody asks of a run: workers leave one that does not go on as they leave one that is to rest."""
-    row = connection.execute("SELECT state, wish FROM runs WHERE id = ?", (run,)).fetchone()
+    row = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
     if row is None or row[0] != RunState.RUNNING:
-        return Wish.PAUSE
-    return Wish(row[1]) if row[1] else None
+        return ControlRequest.PAUSE
+    return ControlRequest(row[1]) if row[1] else None
 
 
-def free(connection: Connection, share: Share) -> list[Parcel]:
+def free(connection: Connection, claim: ShardClaim) -> list[Shard]:
     """Let others claim what is left of a share; return it, as it was left."""
     left = []
-    for parcel, epoch in sorted(share.epochs.items()):
+    for shard, epoch in sorted(claim.epochs.items()):
         found = connection.execute(
-            f"SELECT {CONTENTS} FROM marks m JOIN parcels p ON p.id = m.parcel"  # noqa: S608 - constants
-            " WHERE m.parcel = ? AND m.owner = ? AND m.epoch = ? AND m.open = 1 FOR UPDATE OF m",
-            (parcel, share.owner, epoch),
+            f"SELECT {CONTENTS} FROM shard_statuses m JOIN shards p ON p.id = m.shard"  # noqa: S608 - constants
+            " WHERE m.shard = ? AND m.owner = ? AND m.epoch = ? AND m.open = 1 FOR UPDATE OF m",
+            (shard, claim.owner, epoch),
         ).fetchone()
         if found is not None:
-            connection.execute("UPDATE marks SET owner = NULL WHERE parcel = ?", (parcel,))
-            left.append(parcel_of(found, share.record.id))
+            connection.execute("UPDATE shard_statuses SET owner = NULL WHERE shard = ?", (shard,))
+            left.append(shard_of(found, claim.record.id))
     return left
 
 
-def add_to_tally(
+def add_to_counts(
     connection: Connection,
     run: int,
-    change: Tally,
-    marked: Sequence[Marked],
+    change: Counts,
+    changed_statuses: Sequence[ShardStatus],
     drafts: Sequence[Draft] = (),
     skips: Sequence[Skip] = (),
 ) -> None:
@@ -162,25 +165,27 @@ def add_to_tally(
         connection: a transaction, in which the batches are written too.
         run: whose counts.
         change: what is added.
-        marked: the batches that changed.
+        changed_statuses: the batches that changed.
         drafts: new batches.
         skips: rows that are sent nothing after all.
 
     Raises:
         LedgerError: counts_wrong, when the counts would change otherwise than the batches.
     """
-    require_match(change, marked, drafts, skips)
-    if change == Tally():
+    require_match(change, changed_statuses, drafts, skips)
+    if change == Counts():
         return
     part = connection.name if isinstance(connection, PostgresConnection) else ""
-    found = connection.execute("SELECT tally, checksum FROM tallies WHERE run = ? AND part = ?", (run, part)).fetchone()
-    before = Tally()
+    found = connection.execute(
+        "SELECT counts, checksum FROM run_counts WHERE run = ? AND part = ?", (run, part)
+    ).fetchone()
+    before = Counts()
     if found is not None:
         require_checksum(found[1], (run, found[0]), f"the counts of the run {run}")
-        before = Tally.load(found[0])
+        before = Counts.load(found[0])
     text = before.plus(change).dump()
     connection.execute(
-        "INSERT INTO tallies (run, part, tally, checksum) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (run, part) DO UPDATE SET tally = excluded.tally, checksum = excluded.checksum",
+        "INSERT INTO run_counts (run, part, counts, checksum) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (run, part) DO UPDATE SET counts = excluded.counts, checksum = excluded.checksum",
         (run, part, text, checksum((run, text))),
     )

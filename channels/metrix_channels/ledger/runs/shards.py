@@ -1,4 +1,4 @@
-"""Parcels and their marks in SQL: written by the plan, read and marked by the dispatch, read again by the report."""
+"""Shards and their statuses in SQL: written by the plan, read and marked by the dispatch, read again by the report."""
 
 from __future__ import annotations
 
@@ -10,66 +10,72 @@ from typing import Final
 
 from ...errors import LedgerError
 from ..database import Connection
-from .batches import Marked, Parcel, has_sending, new_marks
-from .records import Draft, Skip, SkipReason, Tally, Trouble
-from .transitions import Mark
+from .batches import Shard, ShardStatus, has_sending, new_statuses
+from .records import Counts, Draft, FailedAttempt, Skip, SkipReason
+from .transitions import Transition
 
 _QUICKLY: Final = 1
 _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_PARCELS: Final = (
-    "SELECT p.id, p.canary, p.batches, p.checksum, m.marks, m.checksum FROM marks m JOIN parcels p ON p.id = m.parcel "
+_SHARDS: Final = (
+    "SELECT p.id, p.canary, p.batches, p.checksum, m.statuses, m.checksum"
+    " FROM shard_statuses m JOIN shards p ON p.id = m.shard "
 )
 
 
 def add_drafts(connection: Connection, run: int, drafts: Sequence[Draft]) -> list[tuple[int, Draft]]:
-    """Add parcels; return each with its id."""
+    """Add shards; return each with its id."""
     if not drafts:
         return []
     now = int(connection.time())
-    added = list(zip(connection.next_ids("parcels", len(drafts)), drafts, strict=True))
-    parcels, marks = [], []
-    for parcel, draft in added:
+    added = list(zip(connection.next_ids("shards", len(drafts)), drafts, strict=True))
+    shards, statuses = [], []
+    for shard, draft in added:
         batches = zlib.compress(draft.batches.encode(), _QUICKLY)
-        parcels.append((parcel, run, int(draft.canary), batches, sum_of(run, batches)))
-        new = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
-        marks.append((parcel, run, int(draft.canary), 1, now, new, sum_of(parcel, new)))
-    connection.load("parcels", ("id", "run", "canary", "batches", "checksum"), parcels)
-    connection.load("marks", ("parcel", "run", "canary", "open", "changed", "marks", "checksum"), marks)
+        shards.append((shard, run, int(draft.canary), batches, sum_of(run, batches)))
+        new = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
+        statuses.append((shard, run, int(draft.canary), 1, now, new, sum_of(shard, new)))
+    connection.load("shards", ("id", "run", "canary", "batches", "checksum"), shards)
+    connection.load("shard_statuses", ("shard", "run", "canary", "open", "changed", "statuses", "checksum"), statuses)
     return added
 
 
-def opened(parcel: int, draft: Draft) -> Parcel:
-    """Return a parcel that was just added."""
-    marks = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
-    return Parcel.opened(parcel, draft.canary, json.loads(draft.batches), marks)
+def opened(shard: int, draft: Draft) -> Shard:
+    """Return a shard that was just added."""
+    statuses = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
+    return Shard.opened(shard, draft.canary, json.loads(draft.batches), statuses)
 
 
-def write_marks(connection: Connection, marked: Sequence[Marked]) -> None:
-    """Write what became of the batches of some parcels."""
+def write_statuses(connection: Connection, changed_statuses: Sequence[ShardStatus]) -> None:
+    """Write what became of the batches of some shards."""
     now = int(connection.time())
     connection.executemany(
-        "UPDATE marks SET open = ?, changed = ?, marks = ?, checksum = ? WHERE parcel = ?",
-        [(int(each.is_open), now, each.marks, sum_of(each.parcel, each.marks), each.parcel) for each in marked],
+        "UPDATE shard_statuses SET open = ?, changed = ?, statuses = ?, checksum = ? WHERE shard = ?",
+        [
+            (int(each.is_open), now, each.statuses, sum_of(each.shard, each.statuses), each.shard)
+            for each in changed_statuses
+        ],
     )
 
 
-def settle(connection: Connection, parcels: Iterable[Parcel], mark: Mark, tally: Tally) -> list[Marked]:
-    """Bring batches that nobody sends into another state; return those parcels of which any changed.
+def settle(
+    connection: Connection, shards: Iterable[Shard], transition: Transition, counts: Counts
+) -> list[ShardStatus]:
+    """Bring batches that nobody sends into another state; return those shards of which any changed.
 
     Args:
         connection: a transaction.
-        parcels: to look at.
-        mark: changes the batches of one parcel.
-        tally: counts, which change with them.
+        shards: to look at.
+        transition: changes the batches of one shard.
+        counts: counts, which change with them.
     """
     changed = []
-    for parcel in parcels:
-        before = bytes(parcel.marks)
-        mark(parcel, tally)
-        if parcel.marks != before:
-            changed.append(Marked.of(parcel))
-            write_marks(connection, changed[-1:])
+    for shard in shards:
+        before = bytes(shard.statuses)
+        transition(shard, counts)
+        if shard.statuses != before:
+            changed.append(ShardStatus.of(shard))
+            write_statuses(connection, changed[-1:])
     return changed
 
 
@@ -82,58 +88,58 @@ def add_skips(connection: Connection, run: int, skips: Sequence[Skip]) -> None:
     connection.load("skips", ("run", "reason", "rows", "checksum"), rows)
 
 
-def add_troubles(connection: Connection, run: int, troubles: Sequence[Trouble]) -> None:
+def add_failed_attempts(connection: Connection, run: int, failed_attempts: Sequence[FailedAttempt]) -> None:
     """Add attempts that were not simply accepted."""
     connection.executemany(
-        "INSERT INTO troubles (run, parcel, slot, at, disposition, status, explanation, answer)"
+        "INSERT INTO failed_attempts (run, shard, slot, at, disposition, status, explanation, answer)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (run, each.parcel, each.slot, each.at, each.disposition, each.status, each.explanation, each.answer)
-            for each in troubles
+            (run, each.shard, each.slot, each.at, each.disposition, each.status, each.explanation, each.answer)
+            for each in failed_attempts
         ],
     )
 
 
-def read_open(connection: Connection, run: int, after: int, limit: int, *, canary: bool) -> list[Parcel]:
-    """Return the next parcels that have a batch without an outcome."""
+def read_open(connection: Connection, run: int, after: int, limit: int, *, canary: bool) -> list[Shard]:
+    """Return the next shards that have a batch without an outcome."""
     rows = connection.execute(
-        _PARCELS + "WHERE m.run = ? AND m.open = 1 AND m.canary = ? AND m.parcel > ? ORDER BY m.parcel LIMIT ?",
+        _SHARDS + "WHERE m.run = ? AND m.open = 1 AND m.canary = ? AND m.shard > ? ORDER BY m.shard LIMIT ?",
         (run, int(canary), after, limit),
     ).fetchall()
-    return [parcel_of(row, run) for row in rows]
+    return [shard_of(row, run) for row in rows]
 
 
-def read_all(connection: Connection, run: int, after: int, limit: int, since: int = 0) -> list[Parcel]:
-    """Return the next parcels of a run, whatever their state, that changed at `since` or later."""
+def read_all(connection: Connection, run: int, after: int, limit: int, since: int = 0) -> list[Shard]:
+    """Return the next shards of a run, whatever their state, that changed at `since` or later."""
     rows = connection.execute(
-        _PARCELS + "WHERE m.run = ? AND m.parcel > ? AND m.changed >= ? ORDER BY m.parcel LIMIT ?",
+        _SHARDS + "WHERE m.run = ? AND m.shard > ? AND m.changed >= ? ORDER BY m.shard LIMIT ?",
         (run, after, since, limit),
     ).fetchall()
-    return [parcel_of(row, run) for row in rows]
+    return [shard_of(row, run) for row in rows]
 
 
-def interrupted_parcels(connection: Connection, run: int) -> Iterator[Parcel]:
-    """Give the parcels with a batch whose intent is written down and whose outcome is not."""
-    return (parcel for parcel in open_parcels(connection, run) if has_sending(parcel.marks))
+def interrupted_shards(connection: Connection, run: int) -> Iterator[Shard]:
+    """Give the shards with a batch whose intent is written down and whose outcome is not."""
+    return (shard for shard in open_shards(connection, run) if has_sending(shard.statuses))
 
 
-def open_parcels(connection: Connection, run: int) -> Iterator[Parcel]:
-    """Give the parcels with a batch that has no outcome yet."""
+def open_shards(connection: Connection, run: int) -> Iterator[Shard]:
+    """Give the shards with a batch that has no outcome yet."""
     return in_turn(connection, run, "AND m.open = 1")
 
 
-def every_parcel(connection: Connection, run: int) -> Iterator[Parcel]:
-    """Give all parcels of a run."""
+def every_shard(connection: Connection, run: int) -> Iterator[Shard]:
+    """Give all shards of a run."""
     return in_turn(connection, run, "")
 
 
-def in_turn(connection: Connection, run: int, condition: str) -> Iterator[Parcel]:
-    """Give the parcels of a run that meet a condition in SQL, one at a time."""
+def in_turn(connection: Connection, run: int, condition: str) -> Iterator[Shard]:
+    """Give the shards of a run that meet a condition in SQL, one at a time."""
     after = 0
     while row := connection.execute(
-        _PARCELS + f"WHERE m.run = ? {condition} AND m.parcel > ? ORDER BY m.parcel LIMIT 1", (run, after)
+        _SHARDS + f"WHERE m.run = ? {condition} AND m.shard > ? ORDER BY m.shard LIMIT 1", (run, after)
     ).fetchone():
-        yield parcel_of(row, run)
+        yield shard_of(row, run)
         after = row[0]
 
 
@@ -149,17 +155,17 @@ def read_skips(connection: Connection, run: int, after: int, limit: int) -> list
     return found
 
 
-def parcel_of(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Parcel:
-    """Return a parcel of its row.
+def shard_of(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Shard:
+    """Return a shard of its row.
 
     Raises:
         LedgerError: ledger_corrupt.
     """
-    parcel, canary, batches, expected, marks, expected_of_marks = row
-    _require(expected == sum_of(run, batches), f"parcel {parcel}")
-    _require(expected_of_marks == sum_of(parcel, marks), f"what became of parcel {parcel}")
+    shard, canary, batches, expected, statuses, expected_of_marks = row
+    _require(expected == sum_of(run, batches), f"shard {shard}")
+    _require(expected_of_marks == sum_of(shard, statuses), f"what became of shard {shard}")
     contents: list[tuple[dict[str, object], list[str]]] = json.loads(zlib.decompress(batches))
-    return Parcel.opened(parcel, bool(canary), contents, marks)
+    return Shard.opened(shard, bool(canary), contents, statuses)
 
 
 def sum_of(owner: int, content: bytes) -> int:

@@ -23,55 +23,55 @@ from typing import Final
 from attrs import frozen
 
 from ...models import OnAmbiguous
-from .batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Parcel
-from .records import Draft, Skip, SkipReason, Tally
+from .batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
+from .records import Counts, Draft, Skip, SkipReason
 
-Mark = Callable[[Parcel, Tally], None]
-"""Takes the same step with each batch of a parcel that can take it."""
-Bar = Callable[[Sequence[str]], dict[str, SkipReason]]
+Transition = Callable[[Shard, Counts], None]
+"""Takes the same step with each batch of a shard that can take it."""
+FindExcluded = Callable[[Sequence[str]], dict[str, SkipReason]]
 """Says which of some recipients are to be sent nothing, and why."""
 
 _SETTLED: Final = (BatchState.PENDING, BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN)
 
 
 @frozen
-class Back:
+class RetryRequest:
     """Batches that somebody decided to send again.
 
     Attributes:
         what: how the journal calls it.
         detail: what it adds.
-        mark: makes them pending.
+        transition: makes them pending.
     """
 
     what: str
     detail: str
-    mark: Mark
+    transition: Transition
 
 
-def begin(batch: Batch, tally: Tally, at: int) -> None:
+def begin(batch: Batch, counts: Counts, at: int) -> None:
     """Declare that a request is about to leave.
 
     Args:
         batch: PENDING.
-        tally: the counts of its run.
+        counts: the counts of its run.
         at: seconds since 1970.
     """
     _require(batch, BatchState.PENDING)
     if batch.flags & DOUBT and not batch.flags & REPEATED:
         batch.flags |= REPEATED
-        tally.possible_duplicates += len(batch.recipients)
+        counts.possible_duplicates += len(batch.recipients)
     batch.attempts += 1
-    tally.requests += 1
-    _move(batch, BatchState.SENDING, tally, at)
+    counts.requests += 1
+    _move(batch, BatchState.SENDING, counts, at)
 
 
-def withdraw(batch: Batch, tally: Tally, at: int) -> None:
+def withdraw(batch: Batch, counts: Counts, at: int) -> None:
     """Take back the declaration of a request of which nothing left; see `begin`."""
     _require(batch, BatchState.SENDING)
     batch.attempts -= 1
-    tally.requests -= 1
-    _move(batch, BatchState.PENDING, tally, at)
+    counts.requests -= 1
+    _move(batch, BatchState.PENDING, counts, at)
 
 
 def doubt(batch: Batch) -> None:
@@ -79,12 +79,12 @@ def doubt(batch: Batch) -> None:
     batch.flags |= DOUBT
 
 
-def settle(batch: Batch, tally: Tally, state: BatchState, at: int) -> None:
+def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
     """Write down what an attempt came to.
 
     Args:
-        batch: SENDING; or PENDING and in doubt, when `on_ambiguous: hold` makes it UNKNOWN without another attempt.
-        tally: the counts of its run.
+        batch: SENDING; or PENDING and in doubt, when `on_ambiguous: claim` makes it UNKNOWN without another attempt.
+        counts: the counts of its run.
         state: ACCEPTED, REJECTED or UNKNOWN; PENDING when it is to be attempted again.
         at: seconds since 1970.
     """
@@ -93,15 +93,15 @@ def settle(batch: Batch, tally: Tally, state: BatchState, at: int) -> None:
         _require(batch, BatchState.SENDING)
     if state not in _SETTLED:
         raise ValueError(f"No attempt comes to {state.name}.")
-    _move(batch, state, tally, at)
+    _move(batch, state, counts, at)
 
 
-def split(batch: Batch, tally: Tally, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
+def split(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
     """Replace a batch by smaller ones.
 
     Args:
         batch: PENDING or SENDING.
-        tally: the counts of its run.
+        counts: the counts of its run.
         parts: the recipients of each new batch; together those of the batch.
         at: seconds since 1970.
 
@@ -111,15 +111,17 @@ def split(batch: Batch, tally: Tally, parts: Sequence[Sequence[str]], at: int) -
     _require(batch, BatchState.PENDING, BatchState.SENDING)
     if not all(parts) or sum(len(part) for part in parts) != len(batch.recipients):
         raise ValueError("The parts of a batch hold its recipients, and each part holds some.")
-    return _replace(batch, tally, parts, at)
+    return _replace(batch, counts, parts, at)
 
 
-def exclude(batch: Batch, tally: Tally, excluded: Mapping[str, SkipReason], at: int) -> tuple[Draft | None, list[Skip]]:
+def exclude(
+    batch: Batch, counts: Counts, excluded: Mapping[str, SkipReason], at: int
+) -> tuple[Draft | None, list[Skip]]:
     """Skip recipients of a batch that may no longer be sent to.
 
     Args:
         batch: PENDING.
-        tally: the counts of its run.
+        counts: the counts of its run.
         excluded: recipients and why they are skipped; those of other batches too.
         at: seconds since 1970.
 
@@ -133,19 +135,19 @@ def exclude(batch: Batch, tally: Tally, excluded: Mapping[str, SkipReason], at: 
     skips = []
     for reason in sorted(set(found.values())):
         rows = [(0, recipient) for recipient in batch.recipients if found.get(recipient) is reason]
-        tally.skip(len(rows), reason)
-        tally.pending -= len(rows)
+        counts.skip(len(rows), reason)
+        counts.pending -= len(rows)
         skips.append(Skip(reason, rows))
     rest = [recipient for recipient in batch.recipients if recipient not in found]
-    return _replace(batch, tally, [rest] if rest else [], at), skips
+    return _replace(batch, counts, [rest] if rest else [], at), skips
 
 
-def interrupt(batch: Batch, tally: Tally, on_ambiguous: OnAmbiguous, at: int | None = None) -> None:
+def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int | None = None) -> None:
     """Settle a batch whose process ended while its request was under way: it may have been taken.
 
     Args:
         batch: in any state; only a SENDING one changes.
-        tally: the counts of its run.
+        counts: the counts of its run.
         on_ambiguous: RETRY makes it PENDING, HOLD makes it UNKNOWN.
         at: seconds since 1970; None leaves the time of its last change.
     """
@@ -153,69 +155,69 @@ def interrupt(batch: Batch, tally: Tally, on_ambiguous: OnAmbiguous, at: int | N
         doubt(batch)
         batch.flags &= ~APPROVED  # what was approved of is this very request
         after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else BatchState.PENDING
-        _move(batch, after, tally, at)
+        _move(batch, after, counts, at)
 
 
-def cancel(batch: Batch, tally: Tally, at: int | None = None) -> None:
+def cancel(batch: Batch, counts: Counts, at: int | None = None) -> None:
     """End a batch for good: PENDING becomes CANCELLED; SENDING may have been taken, and becomes UNKNOWN."""
     if batch.state is BatchState.SENDING:
         doubt(batch)
-        _move(batch, BatchState.UNKNOWN, tally, at)
+        _move(batch, BatchState.UNKNOWN, counts, at)
     elif batch.state is BatchState.PENDING:
-        _move(batch, BatchState.CANCELLED, tally, at)
+        _move(batch, BatchState.CANCELLED, counts, at)
 
 
-def approve(batch: Batch, tally: Tally, which: BatchState) -> None:
+def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
     """Make a batch PENDING again, in spite of its doubt, since somebody decided so.
 
     Args:
         batch: in any state; only one in `which` changes.
-        tally: the counts of its run.
+        counts: the counts of its run.
         which: REJECTED or UNKNOWN.
     """
     if which not in (BatchState.REJECTED, BatchState.UNKNOWN):
         raise ValueError(f"A batch that is {which.name} is not sent again.")
     if batch.state is which:
         batch.flags |= APPROVED
-        _move(batch, BatchState.PENDING, tally, None)
+        _move(batch, BatchState.PENDING, counts, None)
 
 
 # -- the same step with every batch of a shard
 
 
-def cancelled(parcel: Parcel, tally: Tally) -> None:
-    """Cancel what is left of a parcel."""
-    for batch in parcel.taken():
-        cancel(batch, tally)
+def cancelled(shard: Shard, counts: Counts) -> None:
+    """Cancel what is left of a shard."""
+    for batch in shard.taken():
+        cancel(batch, counts)
 
 
-def interrupted(on_ambiguous: OnAmbiguous) -> Mark:
-    """Return what interrupts the batches of a parcel that were under way."""
+def interrupted(on_ambiguous: OnAmbiguous) -> Transition:
+    """Return what interrupts the batches of a shard that were under way."""
 
-    def mark(parcel: Parcel, tally: Tally) -> None:
-        for batch in parcel.taken():
-            interrupt(batch, tally, on_ambiguous)
+    def transition(shard: Shard, counts: Counts) -> None:
+        for batch in shard.taken():
+            interrupt(batch, counts, on_ambiguous)
 
-    return mark
-
-
-def approved(which: BatchState) -> Mark:
-    """Return what approves the batches of a parcel that are in a state."""
-
-    def mark(parcel: Parcel, tally: Tally) -> None:
-        for batch in parcel.taken():
-            approve(batch, tally, which)
-
-    return mark
+    return transition
 
 
-def without(parcel: Parcel, tally: Tally, barred: Bar, at: int) -> tuple[list[Draft], list[Skip]]:
-    """Exclude recipients from what is pending of a parcel; return the batches of the others, and who was skipped."""
+def approved(which: BatchState) -> Transition:
+    """Return what approves the batches of a shard that are in a state."""
+
+    def transition(shard: Shard, counts: Counts) -> None:
+        for batch in shard.taken():
+            approve(batch, counts, which)
+
+    return transition
+
+
+def without(shard: Shard, counts: Counts, excluded: FindExcluded, at: int) -> tuple[list[Draft], list[Skip]]:
+    """Exclude recipients from what is pending of a shard; return the batches of the others, and who was skipped."""
     drafts: list[Draft] = []
     skips: list[Skip] = []
-    for batch in parcel.taken():
-        if batch.state is BatchState.PENDING and (found := barred(batch.recipients)):
-            draft, skipped = exclude(batch, tally, found, at)
+    for batch in shard.taken():
+        if batch.state is BatchState.PENDING and (found := excluded(batch.recipients)):
+            draft, skipped = exclude(batch, counts, found, at)
             drafts += [draft] if draft is not None else []
             skips += skipped
     return drafts, skips
@@ -224,20 +226,20 @@ def without(parcel: Parcel, tally: Tally, barred: Bar, at: int) -> tuple[list[Dr
 def draft_of(batch: Batch, parts: Sequence[Sequence[str]]) -> Draft:
     """Return the shard of the batches that a batch is replaced by, which inherit its attempts and its doubt."""
     text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
-    return Draft(text, len(parts), batch.parcel.canary, batch.flags, batch.attempts)
+    return Draft(text, len(parts), batch.shard.canary, batch.flags, batch.attempts)
 
 
-def _replace(batch: Batch, tally: Tally, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
+def _replace(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
     if batch.state is BatchState.SENDING:
-        tally.sending -= 1
-    tally.batches += len(parts) - 1
+        counts.sending -= 1
+    counts.batches += len(parts) - 1
     batch.state, batch.at = BatchState.REPLACED, at
     batch.save()
     return draft_of(batch, parts) if parts else None
 
 
-def _move(batch: Batch, state: BatchState, tally: Tally, at: int | None) -> None:
-    tally.move(len(batch.recipients), batch.state, state)
+def _move(batch: Batch, state: BatchState, counts: Counts, at: int | None) -> None:
+    counts.move(len(batch.recipients), batch.state, state)
     batch.state = state
     if at is not None:
         batch.at = at

@@ -148,15 +148,15 @@ class SendBook:
             connection.need_not_last()
             connection.lock(f"pace {limit}")
             now = connection.clock()
-            found = connection.execute("SELECT next FROM pace WHERE id = ?", (limit,)).fetchone()
+            found = connection.execute("SELECT next FROM rate_limits WHERE id = ?", (limit,)).fetchone()
             if found is None:
-                connection.execute("INSERT INTO pace (id, next) VALUES (?, ?)", (limit, now))
+                connection.execute("INSERT INTO rate_limits (id, next) VALUES (?, ?)", (limit, now))
             booked: float = found[0] if found else now
             # Nobody books further ahead than this: the clock began anew when the machine did.
             place = booked if now < booked <= now + patience + 1 / rate else now
             if place > now + patience:
                 return None
-            connection.execute("UPDATE pace SET next = ? WHERE id = ?", (place + 1 / rate, limit))
+            connection.execute("UPDATE rate_limits SET next = ? WHERE id = ?", (place + 1 / rate, limit))
             return place - now
 
         return await self._database.transact(work)
@@ -169,7 +169,7 @@ class SendBook:
         """
 
         def work(connection: Connection) -> None:
-            connection.execute("UPDATE pace SET next = next")
+            connection.execute("UPDATE rate_limits SET next = next")
             _ = self._database.owner  # nobody has a name in a copy
 
         await self._database.transact(work)

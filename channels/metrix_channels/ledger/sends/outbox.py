@@ -25,7 +25,7 @@ Steps = Generator[tuple[str, tuple[object, ...]], list[Any], str]
 
 
 @frozen
-class Queued:
+class OutboxMessage:
     """A message whose turn it is.
 
     Attributes:
@@ -33,7 +33,7 @@ class Queued:
         app_id: the application that it is sent for.
         channel: its name in the configuration.
         recipients: customUserIds.
-        outgoing: the message itself, as it was given to `enqueueing`.
+        outgoing: the message itself, as it was given to `enqueue_steps`.
         since: when it was put into the ledger.
     """
 
@@ -60,7 +60,7 @@ class Waiting:
     seconds: float
 
 
-class QueuedSends(SendBook):
+class OutboxBook(SendBook):
     """The messages of one ledger that wait for a worker.
 
     Args:
@@ -75,10 +75,10 @@ class QueuedSends(SendBook):
         """
         return await self._database.transact(salt_of)
 
-    async def take(self, send: str) -> Queued | None:
+    async def take(self, send: str) -> OutboxMessage | None:
         """Claim a message; None when it has its outcome, or somebody sends it."""
 
-        def work(connection: Connection) -> Queued | None:
+        def work(connection: Connection) -> OutboxMessage | None:
             connection.lock(f"send {send}")
             row = row_or_none(connection, "id = ?", (send,))
             if row is None or row["state"] == "settled":
@@ -89,7 +89,7 @@ class QueuedSends(SendBook):
             claim = claim_row(self._database, connection, row)
             if not isinstance(claim, Claimed):
                 return None
-            return Queued(
+            return OutboxMessage(
                 claim,
                 str(row["app_id"]),
                 str(row["channel"]),
@@ -216,7 +216,7 @@ def _free(connection: Connection, send: str, owner: str) -> None:
         defer_post(connection, send, 0, 0)
 
 
-def enqueueing(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
+def enqueue_steps(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
     """Put a message into the ledger, by statements for a connection of the caller's.
 
     Args:
@@ -229,13 +229,13 @@ def enqueueing(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
     """
     row = row_of(entry, digest(salt, entry.content), None)
     columns = [row[name] for name in COLUMNS]
-    names, marks = ", ".join([*COLUMNS, "checksum", "outgoing"]), ", ".join(["%s"] * (len(COLUMNS) + 2))
+    names, statuses = ", ".join([*COLUMNS, "checksum", "outgoing"]), ", ".join(["%s"] * (len(COLUMNS) + 2))
     insert = (
-        f"INSERT INTO {_SCHEMA}.sends ({names}) SELECT {marks}"  # noqa: S608 - constants
+        f"INSERT INTO {_SCHEMA}.sends ({names}) SELECT {statuses}"  # noqa: S608 - constants
         f" WHERE EXISTS (SELECT 1 FROM {_SCHEMA}.salt WHERE value = %s)"
         " ON CONFLICT (app_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING id"
     )
-    take_up = (
+    resume_recipients = (
         f"UPDATE {_SCHEMA}.sends SET outgoing = %s WHERE app_id = %s AND key = %s AND fingerprint = %s"  # noqa: S608
         " AND state = 'open' AND outgoing IS NULL RETURNING id"
     )
@@ -246,7 +246,7 @@ def enqueueing(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
             return entry.id
         # What a `send` with this key left open is the workers' from now on: nobody else might ever ask for it again.
         taken_up = yield (
-            take_up,
+            resume_recipients,
             (json.dumps(outgoing), entry.app_id, entry.key, digest(salt, entry.content)),
         )
         if taken_up:

@@ -21,7 +21,7 @@ from .liveness import Owner, is_same_file
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x4D545258  # "MTRX"
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
@@ -58,8 +58,8 @@ class SqliteConnection(sqlite3.Connection):
 
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """See `Connection`."""
-        marks = ", ".join("?" * len(columns))
-        self.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608 - names
+        statuses = ", ".join("?" * len(columns))
+        self.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({statuses})", rows)  # noqa: S608 - names
 
     def clock(self) -> float:
         """Return the machine's monotonic clock: it is the same for all its processes."""

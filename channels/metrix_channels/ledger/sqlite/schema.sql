@@ -41,12 +41,12 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_send ON attempts (send);
 
 -- The next moment, in seconds of the machine's monotonic clock, at which the rate limit admits a request of any process.
-CREATE TABLE pace (
+CREATE TABLE rate_limits (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
     next REAL NOT NULL
 ) STRICT;
 
-INSERT INTO pace VALUES (1, 0);
+INSERT INTO rate_limits VALUES (1, 0);
 
 -- Salts the fingerprints of contents, so that they mean nothing outside this ledger.
 CREATE TABLE salt (
@@ -74,15 +74,15 @@ CREATE TABLE evidence (
     size        INTEGER NOT NULL
 ) STRICT;
 
--- One row a run of a campaign. `owner` names the process that plans or dispatches, `wish` is what another process asks
--- of it. `checksum` covers everything but the wish.
+-- One row a run of a campaign. `owner` names the process that plans or dispatches, `control` is what another
+-- process asks of it. `checksum` covers everything but `control`.
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     name        TEXT NOT NULL UNIQUE,
     run         TEXT NOT NULL,
     state       TEXT NOT NULL,
     owner       TEXT,
-    wish        TEXT CHECK (wish IN ('pause', 'cancel')),
+    control     TEXT CHECK (control IN ('pause', 'cancel')),
     file        TEXT NOT NULL,
     pins        TEXT NOT NULL,
     facts       TEXT NOT NULL,
@@ -93,14 +93,14 @@ CREATE TABLE runs (
 ) STRICT;
 
 -- The counts of a run, in recipients; its outcomes always add up to its rows. Apart from it: written with every commit.
-CREATE TABLE tallies (
+CREATE TABLE run_counts (
     run      INTEGER PRIMARY KEY REFERENCES runs (id),
-    tally    TEXT NOT NULL,
+    counts   TEXT NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
 
 -- What is to be sent: a JSON list of [values, recipients], one a batch, compressed by zlib. It never changes.
-CREATE TABLE parcels (
+CREATE TABLE shards (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     run      INTEGER NOT NULL REFERENCES runs (id),
     canary   INTEGER NOT NULL,
@@ -108,19 +108,19 @@ CREATE TABLE parcels (
     checksum INTEGER NOT NULL
 ) STRICT;
 
--- What became of it: eight bytes a batch, see marks.py. Apart from the parcels, since this is written again and again.
-CREATE TABLE marks (
-    parcel   INTEGER PRIMARY KEY REFERENCES parcels (id),
+-- What became of it: eight bytes a batch, see runs/batches.py. Apart from the shards, since this is written again and again.
+CREATE TABLE shard_statuses (
+    shard    INTEGER PRIMARY KEY REFERENCES shards (id),
     run      INTEGER NOT NULL,
     canary   INTEGER NOT NULL,
     open     INTEGER NOT NULL,
     changed  INTEGER NOT NULL,
-    marks    BLOB NOT NULL,
+    statuses BLOB NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX marks_by_run ON marks (run, parcel);
-CREATE INDEX open_marks ON marks (run, canary DESC, parcel) WHERE open = 1;
+CREATE INDEX shard_statuses_by_run ON shard_statuses (run, shard);
+CREATE INDEX open_shards ON shard_statuses (run, canary DESC, shard) WHERE open = 1;
 
 -- Rows of the audience that are sent nothing: a JSON list of [row, recipient] for one reason.
 CREATE TABLE skips (
@@ -134,10 +134,10 @@ CREATE TABLE skips (
 CREATE INDEX skips_by_run ON skips (run);
 
 -- Attempts of campaigns that were not simply accepted.
-CREATE TABLE troubles (
+CREATE TABLE failed_attempts (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     run         INTEGER NOT NULL REFERENCES runs (id),
-    parcel      INTEGER NOT NULL,
+    shard       INTEGER NOT NULL,
     slot        INTEGER NOT NULL,
     at          TEXT NOT NULL,
     disposition TEXT NOT NULL,
@@ -146,10 +146,10 @@ CREATE TABLE troubles (
     answer      TEXT
 ) STRICT;
 
-CREATE INDEX troubles_by_run ON troubles (run);
+CREATE INDEX failed_attempts_by_run ON failed_attempts (run);
 
 -- What people and processes did with a run: who reads the books later wants to know why.
-CREATE TABLE events (
+CREATE TABLE run_journal (
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
     run    INTEGER NOT NULL REFERENCES runs (id),
     at     TEXT NOT NULL,
@@ -157,7 +157,7 @@ CREATE TABLE events (
     detail TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX events_by_run ON events (run);
+CREATE INDEX run_journal_by_run ON run_journal (run);
 
 -- The times of the users' events: Metrix drops a second event of one time. `user` is a salted digest. `owner` names the
 -- process that sends it now; it is NULL when Metrix has the event, and empty when it may have.

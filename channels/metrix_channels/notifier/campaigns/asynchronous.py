@@ -178,14 +178,14 @@ class AsyncCampaigns:
         """
         return await overview(self._campaigns().book, name)
 
-    async def troubles(self, name: str) -> list[tuple[str, int | None, str, int]]:
+    async def failed_attempts(self, name: str) -> list[tuple[str, int | None, str, int]]:
         """Return what attempts came to that were not accepted: disposition, status, an example, how many.
 
         Raises:
             CampaignError: run_missing.
         """
         book = self._campaigns().book
-        return await book.troubles((await book.get(name)).id)
+        return await book.failed_attempts((await book.get(name)).id)
 
     def _campaigns(self) -> Campaigns:
         return self._services().campaigns

@@ -96,9 +96,9 @@ class Campaigns:
         """Return all that is worth seeing of a campaign; see `AsyncCampaigns.overview`."""
         return self._portal.call(self._campaigns.overview(name))
 
-    def troubles(self, name: str) -> list[tuple[str, int | None, str, int]]:
+    def failed_attempts(self, name: str) -> list[tuple[str, int | None, str, int]]:
         """Return what attempts came to that were not accepted: disposition, status, an example, how many."""
-        return self._portal.call(self._campaigns.troubles(name))
+        return self._portal.call(self._campaigns.failed_attempts(name))
 
     def begin(self, path: Path, name: str, canary: int | None, watch: Watcher) -> Future[CampaignStatus]:
         """Run a campaign while the caller goes on."""

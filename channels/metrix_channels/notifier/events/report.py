@@ -99,7 +99,7 @@ WatchEvents = Callable[[EventsReport], None]
 
 
 @define
-class Tally:
+class Counts:
     """The counts as they grow.
 
     Attributes:

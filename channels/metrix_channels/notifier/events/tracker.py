@@ -21,7 +21,7 @@ from ...ledger import EventTimes, Wanted
 from ...outcomes import EventReceipt, Outcome
 from ..conclusion import raise_unless_event_accepted
 from ..engine import Engine
-from .report import EventsReport, Tally, WatchEvents
+from .report import Counts, EventsReport, WatchEvents
 
 _A_REQUEST: Final = 100
 """Messages of one user that share a request; Metrix documents no limit."""
@@ -111,44 +111,44 @@ class Tracker:
             events: checked before.
             watch: told how it stands after each request.
         """
-        tally = Tally(count)
+        counts = Counts(count)
         client = self._engine.clients.for_many()
         try:
             remaining = iter(events)
             while chunk := list(islice(remaining, _A_CHUNK)):
-                if tally.halted_by is None:
-                    await self._send_chunk(chunk, client, tally, watch)
+                if counts.halted_by is None:
+                    await self._send_chunk(chunk, client, counts, watch)
                 else:
-                    tally.leave_out(len(chunk))
+                    counts.leave_out(len(chunk))
         finally:
             await client.close()
-        return tally.report()
+        return counts.report()
 
     async def _send_chunk(
         self,
         chunk: Sequence[Numbered],
         client: MetrixClient,
-        tally: Tally,
+        counts: Counts,
         watch: WatchEvents | None,
     ) -> None:
         grouped = await self._grouped(chunk)
         if grouped is None:
-            tally.halted_by = problem("interrupted", "It was interrupted while it waited for free times of a user.")
-            tally.leave_out(len(chunk))
+            counts.halted_by = problem("interrupted", "It was interrupted while it waited for free times of a user.")
+            counts.leave_out(len(chunk))
             return
         batches, repeated = grouped
         for number, event in repeated:
-            tally.repeat(number, event)
+            counts.repeat(number, event)
         waiting = iter(batches)
 
         async def work() -> None:
-            while tally.halted_by is None and (batch := next(waiting, None)):
+            while counts.halted_by is None and (batch := next(waiting, None)):
                 results = await self._deliver(batch, client)
                 for receipt in _receipts(batch, results):
-                    tally.count(batch.events[receipt.id].number, receipt)
-                tally.end_batch(results)
+                    counts.count(batch.events[receipt.id].number, receipt)
+                counts.end_batch(results)
                 if watch is not None:
-                    watch(tally.report())
+                    watch(counts.report())
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -157,7 +157,7 @@ class Tracker:
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
         left = list(waiting)
-        tally.leave_out(sum(len(batch.events) for batch in left))
+        counts.leave_out(sum(len(batch.events) for batch in left))
         await self._times.settle([], [], [each for batch in left for each in self._times_of(batch, batch.events)])
 
     async def _grouped(

@@ -4,8 +4,8 @@ import pytest
 
 from metrix_channels.campaign.dispatch.batch_queue import BatchQueue
 from metrix_channels.delivery import Holdback
-from metrix_channels.ledger import Parcel
-from metrix_channels.ledger.runs.batches import new_marks
+from metrix_channels.ledger import Shard
+from metrix_channels.ledger.runs.batches import new_statuses
 
 
 class Clock:
@@ -34,7 +34,7 @@ def queue(clock, holdback):
 
 
 def batches(count):
-    return Parcel.opened(1, False, [({}, [f"u{at}"]) for at in range(count)], new_marks(count)).taken()
+    return Shard.opened(1, False, [({}, [f"u{at}"]) for at in range(count)], new_statuses(count)).taken()
 
 
 def test_batches_come_in_order_and_parts_take_the_place_of_the_whole(queue):

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from metrix_channels.campaign.dispatch.group_commit import Writer
+from metrix_channels.campaign.dispatch.group_commit import GroupCommit
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import Changes, Committed, Hold, Parcel, Tally
-from metrix_channels.ledger.runs.batches import new_marks
+from metrix_channels.ledger import Changes, Committed, Counts, RunClaim, Shard
+from metrix_channels.ledger.runs.batches import new_statuses
 
 
-class Disk(Hold):
+class Disk(RunClaim):
     """Takes what is committed while it `works`, each time after `go_on` was set."""
 
     is_held = True
@@ -22,7 +22,7 @@ class Disk(Hold):
         self.begun = asyncio.Event()
         self.commits: list[Changes] = []
 
-    async def commit(self, changes, tally):
+    async def commit(self, changes, counts):
         self.begun.set()
         await self.go_on.wait()
         if not self.works:
@@ -30,22 +30,22 @@ class Disk(Hold):
         self.commits.append(changes)
         return Committed([], None)
 
-    async def next_parcels(self, after, *, canary, limit):
+    async def next_shards(self, after, *, canary, limit):
         raise NotImplementedError
 
     async def become(self, state):
         raise NotImplementedError
 
-    async def wished(self):
+    async def requested_control(self):
         raise NotImplementedError
 
 
 def batch(number):
-    return Parcel.opened(number, False, [({}, [f"u{number}"])], new_marks(1)).taken()[0]
+    return Shard.opened(number, False, [({}, [f"u{number}"])], new_statuses(1)).taken()[0]
 
 
 def writer_on(disk, failures):
-    return Writer(disk, SimpleNamespace(tally=Tally()), lambda _: None, failures.append, 4)
+    return GroupCommit(disk, SimpleNamespace(counts=Counts()), lambda _: None, failures.append, 4)
 
 
 def test_who_waits_for_a_commit_that_fails_may_not_send():
@@ -54,12 +54,12 @@ def test_who_waits_for_a_commit_that_fails_may_not_send():
     async def run():
         disk, failures = Disk(works=False), []
         disk.go_on.set()
-        writer = writer_on(disk, failures)
-        writer.mark(batch(1))
-        told = await asyncio.gather(writer.on_disk(), writer.on_disk(), return_exceptions=True)
+        group_commit = writer_on(disk, failures)
+        group_commit.write_status(batch(1))
+        told = await asyncio.gather(group_commit.on_disk(), group_commit.on_disk(), return_exceptions=True)
         assert [getattr(each, "code", None) for each in told] == ["ledger_unavailable"] * 2
         disk.works = True
-        for late in (writer.on_disk, writer.close):
+        for late in (group_commit.on_disk, group_commit.close):
             with pytest.raises(LedgerError):
                 async with asyncio.timeout(20):
                     await late()
@@ -74,25 +74,25 @@ def test_who_comes_during_a_commit_waits_for_the_next():
 
     async def run():
         disk = Disk()
-        writer = writer_on(disk, [])
+        group_commit = writer_on(disk, [])
         first, second, third = batch(1), batch(2), batch(3)
-        writer.mark(first)
+        group_commit.write_status(first)
         await disk.begun.wait()
-        writer.mark(second)
-        waits = asyncio.create_task(writer.on_disk())
+        group_commit.write_status(second)
+        waits = asyncio.create_task(group_commit.on_disk())
         disk.go_on.set()
         await waits
-        assert second.parcel in [parcel for changes in disk.commits[1:] for parcel in changes.parcels]
+        assert second.shard in [shard for changes in disk.commits[1:] for shard in changes.shards]
         disk.go_on.clear()
         disk.begun.clear()
-        writer.mark(third)
+        group_commit.write_status(third)
         await disk.begun.wait()
         last = batch(4)
-        writer.mark(last)
-        closing = asyncio.create_task(writer.close())
+        group_commit.write_status(last)
+        closing = asyncio.create_task(group_commit.close())
         await asyncio.sleep(0)
         disk.go_on.set()
         await closing
-        assert disk.commits[-1].parcels == [last.parcel]
+        assert disk.commits[-1].shards == [last.shard]
 
     asyncio.run(run())

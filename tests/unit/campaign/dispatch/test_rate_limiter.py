@@ -2,7 +2,7 @@
 
 import asyncio
 
-from metrix_channels.campaign.dispatch.rate_limiter import Pace
+from metrix_channels.campaign.dispatch.rate_limiter import RateLimiter
 
 
 def turns(pace, count):
@@ -14,7 +14,7 @@ def turns(pace, count):
 
 def test_places_are_evenly_spaced():
     """Without a burst at the start, which many servers punish."""
-    assert turns(Pace(10.0), 4) == [0.0, 0.1, 0.2, 0.3]
+    assert turns(RateLimiter(10.0), 4) == [0.0, 0.1, 0.2, 0.3]
 
 
 def test_the_longer_wait_counts():
@@ -23,10 +23,10 @@ def test_the_longer_wait_counts():
     async def shared():
         return 0.15
 
-    assert turns(Pace(10.0, [shared]), 3) == [0.15, 0.15, 0.2]
-    assert turns(Pace(None, [shared]), 2) == [0.15, 0.15]
+    assert turns(RateLimiter(10.0, [shared]), 3) == [0.15, 0.15, 0.2]
+    assert turns(RateLimiter(None, [shared]), 2) == [0.15, 0.15]
 
 
 def test_without_a_limit_nobody_waits():
     """Nothing is counted."""
-    assert turns(Pace(None), 3) == [0.0, 0.0, 0.0]
+    assert turns(RateLimiter(None), 3) == [0.0, 0.0, 0.0]

@@ -2,41 +2,41 @@
 
 import pytest
 
-from metrix_channels.campaign.exclusions.store import Barred
+from metrix_channels.campaign.exclusions.store import ExclusionStore
 
 
 @pytest.fixture
-def barred():
-    made = Barred()
+def excluded():
+    made = ExclusionStore()
     yield made
     made.close()
 
 
-def test_the_suppressed_are_found_among_many(barred):
+def test_the_suppressed_are_found_among_many(excluded):
     """More than fit into one question to the database."""
-    barred.suppress(f"u{at}" for at in range(0, 3_000, 3))
+    excluded.suppress(f"u{at}" for at in range(0, 3_000, 3))
     asked = [f"u{at}" for at in range(3_000)]
-    assert barred.suppressed(asked) == set(asked[::3])
+    assert excluded.suppressed(asked) == set(asked[::3])
 
 
-def test_without_a_list_nobody_is_suppressed(barred):
+def test_without_a_list_nobody_is_suppressed(excluded):
     """And an empty list is one."""
-    assert (barred.suppresses, barred.suppressed(["u1"])) == (False, set())
-    barred.suppress([])
-    assert (barred.suppresses, barred.suppressed(["u1"])) == (True, set())
+    assert (excluded.suppresses, excluded.suppressed(["u1"])) == (False, set())
+    excluded.suppress([])
+    assert (excluded.suppresses, excluded.suppressed(["u1"])) == (True, set())
 
 
-def test_a_cap_counts_runs_within_a_time(barred):
+def test_a_cap_counts_runs_within_a_time(excluded):
     """Two runs after 100 reached u1; u2 one, and one before."""
-    barred.reach(1, [("u1", 150), ("u2", 90)])
-    barred.reach(2, [("u1", 160), ("u2", 160)])
-    assert barred.capped(["u1", "u2", "u3"], 2, 100) == {"u1"}
-    assert barred.capped(["u1", "u2", "u3"], 1, 100) == {"u1", "u2"}
-    assert barred.capped(["u1", "u2", "u3"], 2, 80) == {"u1", "u2"}
+    excluded.reach(1, [("u1", 150), ("u2", 90)])
+    excluded.reach(2, [("u1", 160), ("u2", 160)])
+    assert excluded.capped(["u1", "u2", "u3"], 2, 100) == {"u1"}
+    assert excluded.capped(["u1", "u2", "u3"], 1, 100) == {"u1", "u2"}
+    assert excluded.capped(["u1", "u2", "u3"], 2, 80) == {"u1", "u2"}
 
 
-def test_a_run_reaches_nobody_twice(barred):
+def test_a_run_reaches_nobody_twice(excluded):
     """Though it is looked at twice."""
-    barred.reach(1, [("u1", 150)])
-    barred.reach(1, [("u1", 155)])
-    assert barred.capped(["u1"], 2, 0) == set()
+    excluded.reach(1, [("u1", 150)])
+    excluded.reach(1, [("u1", 155)])
+    assert excluded.capped(["u1"], 2, 0) == set()

@@ -6,21 +6,21 @@ from collections import Counter, defaultdict
 import pytest
 
 from metrix_channels.campaign.plan import batching as grouping
-from metrix_channels.campaign.plan.batching import Grouping
-from metrix_channels.campaign.renderer import Worded
+from metrix_channels.campaign.plan.batching import Batching
+from metrix_channels.campaign.renderer import RenderedMessage
 from metrix_channels.models import Caution
 
 
-def word(values):
+def render(values):
     """Case makes no difference to the message."""
     text = values["name"].lower()
     cautions = (Caution("text_empty", "It is empty."),) if not text else ()
-    return Worded(text.encode().rjust(16, b"\0"), text.encode(), 2, cautions)
+    return RenderedMessage(text.encode().rjust(16, b"\0"), text.encode(), 2, cautions)
 
 
 def grouped(rows, batch_size=3, chunk=10, **options):
     """Group rows of recipient and name; return the grouping and its batches as (name, recipients)."""
-    made = Grouping(word, batch_size, **options)
+    made = Batching(render, batch_size, **options)
     drafts = []
     for start in range(0, len(rows), chunk):
         some = rows[start : start + chunk]
@@ -90,7 +90,7 @@ def test_a_message_that_the_first_ones_had_is_not_counted_again():
 
 def test_parcels_hold_many_small_batches_or_few_large_ones():
     """At most 250 batches, and a thousand recipients or a little more."""
-    made = Grouping(word, 100)
+    made = Batching(render, 100)
     for at in range(600):
         made.open((f"n{at}",), {"name": f"n{at}"}).append(f"u{at}")
     together = made.open(("sara",), {"name": "sara"})

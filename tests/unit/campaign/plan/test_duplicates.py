@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrix_channels.campaign.plan import duplicates as screening
-from metrix_channels.campaign.plan.duplicates import Seen
+from metrix_channels.campaign.plan.duplicates import DuplicateFinder
 
 
 def kept(recipients, chunk=7):
     """Screen an audience as the plan does; return who is sent to, and which rows repeat somebody."""
-    seen, firsts, repeated = Seen(), [], []
+    seen, firsts, repeated = DuplicateFinder(), [], []
     for start in range(0, len(recipients), chunk):
         some = recipients[start : start + chunk]
         doubtful = seen.doubtful(some)
@@ -53,7 +53,7 @@ def test_a_table_that_is_too_small_costs_time_and_no_recipient(monkeypatch, plac
 
 def test_little_of_a_large_audience_is_doubtful():
     """So that the second look costs little."""
-    seen = Seen()
+    seen = DuplicateFinder()
     doubtful = sum(
         len(seen.doubtful([f"user-{at}" for at in range(start, start + 1_000)])) for start in range(0, 200_000, 1_000)
     )

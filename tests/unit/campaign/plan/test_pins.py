@@ -7,7 +7,7 @@ import pytest
 
 from metrix_channels.campaign.plan.pins import require_unchanged, sources_of
 from metrix_channels.errors import CampaignError
-from metrix_channels.ledger import RunRecord, RunState, Tally
+from metrix_channels.ledger import Counts, RunRecord, RunState
 
 PINS = {
     "app_id": "prod-1",
@@ -35,7 +35,7 @@ def record():
         file="sale.yaml",
         pins=PINS,
         facts={},
-        tally=Tally(),
+        counts=Counts(),
         started_at=datetime.now(UTC),
         finished_at=None,
         halted_by=None,

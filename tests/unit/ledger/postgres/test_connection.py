@@ -22,7 +22,7 @@ from support.postgres import execute
 
 
 @pytest.fixture
-def counted(postgres_url):
+def counts_of(postgres_url):
     """A ledger, and a table in it that transactions count in."""
 
     async def opened():
@@ -45,36 +45,36 @@ def steps(url):
 
 
 @pytest.mark.parametrize("moment", ["before", "within"])
-def test_a_connection_that_is_lost_is_made_again_and_nothing_done_twice(moment, counted):
+def test_a_connection_that_is_lost_is_made_again_and_nothing_done_twice(moment, counts_of):
     """Between two transactions, or in the middle of one."""
 
     async def run():
-        database = PostgresDatabase(counted)
+        database = PostgresDatabase(counts_of)
         kills = [1] if moment == "within" else []
 
         def work(connection):
             connection.execute("INSERT INTO steps VALUES (?)", ("a",))
             if kills and kills.pop():
-                kill_others(counted)
+                kill_others(counts_of)
             connection.execute("INSERT INTO steps VALUES (?)", ("b",))
             return "done"
 
         await database.transact(lambda connection: connection.clock())
         if moment == "before":
-            kill_others(counted)
+            kill_others(counts_of)
         assert await database.transact(work) == "done"
         await database.close()
 
     asyncio.run(run())
-    assert steps(counted) == ["a", "b"]
+    assert steps(counts_of) == ["a", "b"]
 
 
 @pytest.mark.parametrize("was_made", [True, False])
-def test_a_commit_whose_answer_is_lost_is_looked_up(was_made, counted, monkeypatch):
+def test_a_commit_whose_answer_is_lost_is_looked_up(was_made, counts_of, monkeypatch):
     """It is neither taken for made when it was not, nor made once more when it was."""
 
     async def run():
-        database = PostgresDatabase(counted)
+        database = PostgresDatabase(counts_of)
         await database.transact(lambda connection: connection.clock())
         execute_now, lost = psycopg.Connection.execute, []
 
@@ -100,42 +100,42 @@ def test_a_commit_whose_answer_is_lost_is_looked_up(was_made, counted, monkeypat
         return len(runs), len(lost)
 
     assert asyncio.run(run()) == (1 if was_made else 2, 1)
-    assert steps(counted) == ["a"]
+    assert steps(counts_of) == ["a"]
 
 
-def test_a_commit_that_was_given_up_fails_when_it_arrives(counted):
+def test_a_commit_that_was_given_up_fails_when_it_arrives(counts_of):
     """Whoever looks it up takes its number away: the old connection's commit, late on the wire, finds no row."""
 
     async def run():
-        database = PostgresDatabase(counted)
+        database = PostgresDatabase(counts_of)
         await database.transact(lambda connection: connection.clock())
 
         def work(connection):
             connection.execute("INSERT INTO steps VALUES (?)", ("a",))
-            execute(counted, "DELETE FROM commits")
+            execute(counts_of, "DELETE FROM commits")
 
         with pytest.raises(LedgerError, match="given up"):
             await database.transact(work)
         await database.close()
 
     asyncio.run(run())
-    assert steps(counted) == []
+    assert steps(counts_of) == []
 
 
-def test_what_is_put_off_goes_with_the_next_transaction(counted):
+def test_what_is_put_off_goes_with_the_next_transaction(counts_of):
     """Also when that one had to be made again."""
 
     async def run():
-        database = PostgresDatabase(counted)
+        database = PostgresDatabase(counts_of)
         await database.transact(lambda connection: connection.clock())
         database.defer(lambda connection: connection.execute("INSERT INTO steps VALUES ('put off')"))
-        kill_others(counted)
+        kill_others(counts_of)
         await database.transact(lambda connection: connection.execute("INSERT INTO steps VALUES ('then')"))
         database.defer(lambda connection: connection.execute("INSERT INTO steps VALUES ('at the end')"))
         await database.close()
 
     asyncio.run(run())
-    assert steps(counted) == ["at the end", "put off", "then"]
+    assert steps(counts_of) == ["at the end", "put off", "then"]
 
 
 def test_many_processes_make_the_tables_once(postgres_url):
@@ -166,10 +166,10 @@ def refused(url):
     return caught.value
 
 
-def test_a_newer_ledger_is_refused(counted):
+def test_a_newer_ledger_is_refused(counts_of):
     """It is left as it is."""
-    execute(counted, "UPDATE meta SET version = 2")
-    assert refused(counted).code == "ledger_newer"
+    execute(counts_of, "UPDATE meta SET version = 2")
+    assert refused(counts_of).code == "ledger_newer"
 
 
 def test_a_database_that_does_not_hold_utf_8_is_refused(postgres):
@@ -219,11 +219,11 @@ def test_of_a_url_with_a_password_that_is_not_encoded_nothing_is_shown(password)
     assert [piece for piece in re.split(r"[@/%?:#]", password) if len(piece) > 1 and piece in found] == []
 
 
-def test_an_error_of_the_database_quotes_no_row(counted):
+def test_an_error_of_the_database_quotes_no_row(counts_of):
     """Its details do, and a value in them may be sensitive."""
 
     async def run():
-        database = PostgresDatabase(counted)
+        database = PostgresDatabase(counts_of)
         try:
             await database.transact(twice)
         finally:
@@ -240,14 +240,14 @@ def test_an_error_of_the_database_quotes_no_row(counted):
     assert "4081" not in everything_of(caught.value).replace('("code-4081",)', "the source of this test")
 
 
-def test_a_process_shows_that_it_lives_until_it_leaves(counted):
+def test_a_process_shows_that_it_lives_until_it_leaves(counts_of):
     """Its name is known to others as alive, is renewed, and goes with it."""
 
     async def run():
-        mine, theirs = PostgresDatabase(counted, lease=5.0), PostgresDatabase(counted)
+        mine, theirs = PostgresDatabase(counts_of, lease=5.0), PostgresDatabase(counts_of)
         name = await mine.transact(lambda _: mine.owner)
-        begun = execute(counted, "SELECT lease_until FROM owners")
-        await eventually(lambda: execute(counted, "SELECT lease_until FROM owners") != begun)
+        begun = execute(counts_of, "SELECT lease_until FROM owners")
+        await eventually(lambda: execute(counts_of, "SELECT lease_until FROM owners") != begun)
         assert await theirs.transact(lambda connection: theirs.is_alive(connection, name))
         await mine.close()
         assert not await theirs.transact(lambda connection: theirs.is_alive(connection, name))
@@ -256,13 +256,13 @@ def test_a_process_shows_that_it_lives_until_it_leaves(counted):
     asyncio.run(run())
 
 
-def test_a_process_taken_for_dead_goes_on_by_another_name(counted):
+def test_a_process_taken_for_dead_goes_on_by_another_name(counts_of):
     """What it had under the old one is no longer its own."""
 
     async def run():
-        database = PostgresDatabase(counted, lease=1.0)
+        database = PostgresDatabase(counts_of, lease=1.0)
         first = await database.transact(lambda _: database.owner)
-        execute(counted, "DELETE FROM owners")
+        execute(counts_of, "DELETE FROM owners")
         await eventually(lambda: not database.holds(first))
         second = await database.transact(lambda _: database.owner)
         held = database.holds(first), database.holds(second)
@@ -272,7 +272,7 @@ def test_a_process_taken_for_dead_goes_on_by_another_name(counted):
     assert asyncio.run(run()) == (True, (False, True))
 
 
-def test_a_forked_child_leaves_its_parents_name_alone(counted):
+def test_a_forked_child_leaves_its_parents_name_alone(counts_of):
     """It opens its own connections, and takes nothing back at its end."""
 
     def bear_a_child():
@@ -282,7 +282,7 @@ def test_a_forked_child_leaves_its_parents_name_alone(counted):
         os.waitpid(child, 0)
 
     async def run():
-        database = PostgresDatabase(counted)
+        database = PostgresDatabase(counts_of)
         await database.transact(lambda _: database.owner)
         bear_a_child()
         alive = await database.transact(lambda connection: database.is_alive(connection, database.owner))
@@ -292,13 +292,13 @@ def test_a_forked_child_leaves_its_parents_name_alone(counted):
     assert asyncio.run(run())
 
 
-def test_bytes_that_postgresql_refuses_in_text_are_shown_for_what_they_are(counted):
+def test_bytes_that_postgresql_refuses_in_text_are_shown_for_what_they_are(counts_of):
     """A server may answer anything."""
 
     async def run():
-        database = PostgresDatabase(counted)
+        database = PostgresDatabase(counts_of)
         await database.transact(lambda connection: connection.execute("INSERT INTO steps VALUES (?)", ("a\0b",)))
         await database.close()
 
     asyncio.run(run())
-    assert steps(counted) == ["a␀b"]
+    assert steps(counts_of) == ["a␀b"]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import BatchState, Draft, Parcel, Skip, SkipReason, Tally
+from metrix_channels.ledger import BatchState, Counts, Draft, Shard, Skip, SkipReason
 from metrix_channels.ledger.runs import transitions
 from metrix_channels.ledger.runs.balance import is_sound, require_match, require_over, require_sound
-from metrix_channels.ledger.runs.batches import Marked, new_marks
+from metrix_channels.ledger.runs.batches import ShardStatus, new_statuses
 
 SIZES = (3, 1, 4)
 MOVES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([BatchState.PENDING, BatchState.SENDING])), max_size=6)
@@ -26,15 +26,15 @@ def move(batch, state, change):
     transitions._move(batch, state, change, None)
 
 
-def parcel():
+def shard():
     contents = [({}, [f"u{at}-{person}" for person in range(size)]) for at, size in enumerate(SIZES)]
-    return Parcel.opened(1, False, contents, new_marks(len(SIZES)))
+    return Shard.opened(1, False, contents, new_statuses(len(SIZES)))
 
 
 @given(MOVES, OUTCOMES, st.booleans(), st.booleans())
 def test_whatever_happens_to_batches_is_accepted_and_nothing_else(moves, outcomes, divides, skips):
     """Moves, outcomes, divisions and skips, in any number; and no count more or less than that."""
-    one, change, drafts, skipped = parcel(), Tally(), [], []
+    one, change, drafts, skipped = shard(), Counts(), [], []
     for at, state in moves:
         move(one.batches[at], state, change)
     for batch, outcome in zip(one.batches, outcomes, strict=True):
@@ -49,34 +49,34 @@ def test_whatever_happens_to_batches_is_accepted_and_nothing_else(moves, outcome
             change.skip(1, SkipReason.CAPPED)
             change.pending -= 1
             skipped.append(Skip(SkipReason.CAPPED, [(0, last.recipients[0])]))
-    marked = [Marked.of(one)]
-    require_match(change, marked, drafts, skipped)
+    changed_statuses = [ShardStatus.of(one)]
+    require_match(change, changed_statuses, drafts, skipped)
     for name in ("rows", "accepted", "rejected", "unknown", "pending", "cancelled", "sending", "batches"):
         wrong = change.copy()
         setattr(wrong, name, getattr(wrong, name) + 1)
         with pytest.raises(LedgerError):
-            require_match(wrong, marked, drafts, skipped)
+            require_match(wrong, changed_statuses, drafts, skipped)
 
 
 @pytest.mark.parametrize("outcome", [BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN])
 def test_an_outcome_is_not_that_of_another_batch_state(outcome):
     """Recipients who are counted as one thing while their batch says another."""
-    one, change = parcel(), Tally()
+    one, change = shard(), Counts()
     move(one.batches[0], outcome, change)
     swapped = change.copy()
     name = outcome.name.lower()
     setattr(swapped, name, 0)
     swapped.cancelled = SIZES[0]
     with pytest.raises(LedgerError) as caught:
-        require_match(swapped, [Marked.of(one)])
+        require_match(swapped, [ShardStatus.of(one)])
     assert caught.value.code == "counts_wrong"
-    require_match(change, [Marked.of(one)])
+    require_match(change, [ShardStatus.of(one)])
 
 
 @pytest.mark.parametrize("reason", [SkipReason.CAPPED, SkipReason.DUPLICATE])
 def test_skipped_rows_are_counted_by_their_reasons(reason):
     """As many as are written down."""
-    change = Tally(pending=-1, skipped={reason.value: 1})
+    change = Counts(pending=-1, skipped={reason.value: 1})
     require_match(change, [], skips=[Skip(reason, [(0, "u1")])])
     for skips in ([], [Skip(reason, [(0, "u1"), (0, "u2")])], [Skip(SkipReason.INVALID, [(0, "u1")])]):
         with pytest.raises(LedgerError):
@@ -86,37 +86,37 @@ def test_skipped_rows_are_counted_by_their_reasons(reason):
 def test_a_new_batch_is_counted():
     """Those of a draft stand as long as nothing else is said."""
     draft = Draft(json.dumps([[{}, ["u1"]]]), 1)
-    require_match(Tally(batches=1), [], [draft])
+    require_match(Counts(batches=1), [], [draft])
     with pytest.raises(LedgerError):
-        require_match(Tally(), [], [draft])
+        require_match(Counts(), [], [draft])
 
 
 @pytest.mark.parametrize(
-    ("tally", "sound"),
+    ("counts", "sound"),
     [
-        (Tally(rows=5, pending=3, skipped={"invalid": 2}), True),
-        (Tally(rows=5, pending=4), False),
-        (Tally(rows=5, pending=-1, accepted=6), False),
-        (Tally(rows=5, pending=6, skipped={"invalid": -1}), False),
-        (Tally(rows=5, pending=5, sending=-1), False),
+        (Counts(rows=5, pending=3, skipped={"invalid": 2}), True),
+        (Counts(rows=5, pending=4), False),
+        (Counts(rows=5, pending=-1, accepted=6), False),
+        (Counts(rows=5, pending=6, skipped={"invalid": -1}), False),
+        (Counts(rows=5, pending=5, sending=-1), False),
     ],
 )
-def test_sound_counts_add_up_and_none_is_negative(tally, sound):
+def test_sound_counts_add_up_and_none_is_negative(counts, sound):
     """`pending: -20` is no count."""
-    assert is_sound(tally) is sound
+    assert is_sound(counts) is sound
     if sound:
-        require_sound(tally)
+        require_sound(counts)
     else:
         with pytest.raises(LedgerError):
-            require_sound(tally)
+            require_sound(counts)
 
 
 @pytest.mark.parametrize(
-    ("tally", "is_open"),
-    [(Tally(rows=1, pending=1), False), (Tally(rows=1, accepted=1), True), (Tally(rows=2, accepted=1), False)],
+    ("counts", "is_open"),
+    [(Counts(rows=1, pending=1), False), (Counts(rows=1, accepted=1), True), (Counts(rows=2, accepted=1), False)],
 )
-def test_a_run_is_over_when_nothing_is_pending_in_counts_and_batches(tally, is_open):
+def test_a_run_is_over_when_nothing_is_pending_in_counts_and_batches(counts, is_open):
     """One of both is not enough."""
     with pytest.raises(LedgerError):
-        require_over(tally, is_open=is_open)
-    require_over(Tally(rows=1, accepted=1), is_open=False)
+        require_over(counts, is_open=is_open)
+    require_over(Counts(rows=1, accepted=1), is_open=False)

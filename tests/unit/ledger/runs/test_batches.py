@@ -6,13 +6,13 @@ import weakref
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.ledger import APPROVED, DOUBT, REPEATED, BatchState, Parcel
-from metrix_channels.ledger.runs.batches import SIZE, has_sending, new_marks
+from metrix_channels.ledger import APPROVED, DOUBT, REPEATED, BatchState, Shard
+from metrix_channels.ledger.runs.batches import SIZE, has_sending, new_statuses
 
 
-def parcel(count, marks=None):
+def shard(count, statuses=None):
     contents = [({"name": f"n{at}"}, [f"u{at}"]) for at in range(count)]
-    return Parcel.opened(1, False, contents, marks or new_marks(count))
+    return Shard.opened(1, False, contents, statuses or new_statuses(count))
 
 
 @given(
@@ -24,11 +24,11 @@ def parcel(count, marks=None):
 )
 def test_a_mark_comes_back_as_it_was(state, flags, attempts, status, at):
     """State, doubts, attempts up to 255, status and time; its neighbours are left alone."""
-    before = parcel(3)
+    before = shard(3)
     batch = before.batches[1]
     batch.state, batch.flags, batch.attempts, batch.status, batch.at = state, flags, attempts, status, at
     batch.save()
-    after = parcel(3, bytes(before.marks)).batches
+    after = shard(3, bytes(before.statuses)).batches
     assert (after[1].state, after[1].flags, after[1].status, after[1].at) == (state, flags, status, at)
     assert after[1].attempts == min(attempts, 255)
     assert {after[0].state, after[2].state} == {BatchState.PENDING}
@@ -36,13 +36,13 @@ def test_a_mark_comes_back_as_it_was(state, flags, attempts, status, at):
 
 def test_the_parts_of_a_batch_that_was_tried_for_ever_can_be_kept():
     """They begin with its attempts, of which a mark holds no more than 255."""
-    [batch] = parcel(1, new_marks(1, flags=DOUBT, attempts=300)).batches
+    [batch] = shard(1, new_statuses(1, flags=DOUBT, attempts=300)).batches
     assert (batch.state, batch.flags, batch.attempts) == (BatchState.PENDING, DOUBT, 255)
 
 
 def test_a_parcel_is_open_until_each_batch_has_an_outcome():
     """Being sent is none."""
-    one = parcel(2)
+    one = shard(2)
     first, second = one.batches
     for states, is_open in (
         ((BatchState.PENDING, BatchState.UNKNOWN), True),
@@ -58,19 +58,19 @@ def test_a_parcel_is_open_until_each_batch_has_an_outcome():
 
 def test_an_intent_without_an_outcome_is_found():
     """What a crash leaves behind."""
-    one = parcel(2)
-    assert not has_sending(one.marks)
+    one = shard(2)
+    assert not has_sending(one.statuses)
     one.batches[1].state = BatchState.SENDING
     one.batches[1].save()
-    assert has_sending(one.marks)
-    assert len(one.marks) == 2 * SIZE == 16
+    assert has_sending(one.statuses)
+    assert len(one.statuses) == 2 * SIZE == 16
 
 
 def test_batches_that_were_taken_are_freed_without_a_garbage_collection():
     """A million of them would be memory that nobody sees."""
     gc.disable()
     try:
-        one = parcel(2)
+        one = shard(2)
         batches = one.taken()
         reference = weakref.ref(one) if hasattr(one, "__weakref__") else None
         assert one.batches == []

@@ -1,4 +1,4 @@
-"""Claims: one worker a parcel, results only under their epoch, and no claim outlives its worker."""
+"""Claims: one worker a shard, results only under their epoch, and no claim outlives its worker."""
 
 import asyncio
 import json
@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import BatchState, Changes, Draft, RunState, Tally, Wish
+from metrix_channels.ledger import BatchState, Changes, ControlRequest, Counts, Draft, RunState
 from metrix_channels.ledger.checksums import checksum
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
-from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.runs.distributed import DistributedRunBook
 from support.postgres import execute
 
 PEOPLE = 4
@@ -20,35 +20,35 @@ PEOPLE = 4
 async def opened(url):
     database = PostgresDatabase(url)
     try:
-        yield ClusterRunBook(database)
+        yield DistributedRunBook(database)
     finally:
         await database.close()
 
 
-async def launched(book, parcels=2, *, on_ambiguous="retry", canaries=0):
-    """Plan a run of so many parcels, each of one batch, and give it to workers; return its number."""
+async def launched(book, shards=2, *, on_ambiguous="retry", canaries=0):
+    """Plan a run of so many shards, each of one batch, and give it to workers; return its number."""
     record = await book.draft("offer", "offer.yaml", {})
-    count = parcels * PEOPLE
+    count = shards * PEOPLE
     drafts = [
         Draft(json.dumps([[{}, [f"u{at}-{person}" for person in range(PEOPLE)]]]), 1, canary=at < canaries)
-        for at in range(parcels)
+        for at in range(shards)
     ]
-    tally = Tally(rows=count, pending=count, batches=parcels)
-    await book.add(record.id, drafts, [], tally)
-    await book.complete(record.id, {}, {"canary": canaries * PEOPLE}, tally)
+    counts = Counts(rows=count, pending=count, batches=shards)
+    await book.add(record.id, drafts, [], counts)
+    await book.complete(record.id, {}, {"canary": canaries * PEOPLE}, counts)
     return (await book.launch(record.id, json.dumps({"on_ambiguous": on_ambiguous}), None)).id
 
 
-async def step(share, state):
+async def step(claim, state):
     """Bring the share's batch into a state, as a dispatch would."""
-    if not hasattr(share, "batch"):
-        [parcel] = await share.next_parcels(0, canary=share.canary, limit=16)
-        [share.batch] = parcel.batches
-    batch, tally = share.batch, share.record.tally
-    tally.move(PEOPLE, batch.state, state)
+    if not hasattr(claim, "batch"):
+        [shard] = await claim.next_shards(0, canary=claim.canary, limit=16)
+        [claim.batch] = shard.batches
+    batch, counts = claim.batch, claim.record.counts
+    counts.move(PEOPLE, batch.state, state)
     batch.state = state
     batch.save()
-    return await share.commit(Changes(parcels=[batch.parcel]), tally)
+    return await claim.commit(Changes(shards=[batch.shard]), counts)
 
 
 def expire(url):
@@ -61,9 +61,9 @@ def test_a_parcel_is_claimed_once(postgres_url):
 
     async def run():
         async with opened(postgres_url) as mine, opened(postgres_url) as theirs:
-            run = await launched(mine, parcels=3)
-            shares = await asyncio.gather(*(book.claim(run) for book in (mine, theirs) * 4))
-            claimed = [parcel for share in shares if share for parcel in share.epochs]
+            run = await launched(mine, shards=3)
+            claims = await asyncio.gather(*(book.claim(run) for book in (mine, theirs) * 4))
+            claimed = [shard for claim in claims if claim for shard in claim.epochs]
             assert sorted(claimed) == sorted(set(claimed))
             assert len(claimed) == 3
 
@@ -81,17 +81,17 @@ def test_what_the_dead_had_under_way_is_in_doubt_and_their_late_result_counts_no
 
     async def run():
         async with opened(postgres_url) as frozen, opened(postgres_url) as other:
-            run = await launched(frozen, parcels=1, on_ambiguous=on_ambiguous)
-            share = await frozen.claim(run)
-            await step(share, BatchState.SENDING)
+            run = await launched(frozen, shards=1, on_ambiguous=on_ambiguous)
+            claim = await frozen.claim(run)
+            await step(claim, BatchState.SENDING)
             expire(postgres_url)
             await other.sweep()
             with pytest.raises(LedgerError) as caught:
-                await step(share, BatchState.ACCEPTED)
+                await step(claim, BatchState.ACCEPTED)
             assert caught.value.code == "run_lost"
-            tally = (await other.get("offer")).tally
-            assert {name: getattr(tally, name) for name in after} == after
-            assert (tally.accepted, tally.balance) == (0, 0)
+            counts = (await other.get("offer")).counts
+            assert {name: getattr(counts, name) for name in after} == after
+            assert (counts.accepted, counts.balance) == (0, 0)
 
     asyncio.run(run())
 
@@ -101,7 +101,7 @@ def test_a_parcel_that_changed_hands_belongs_to_the_later_claim(postgres_url):
 
     async def run():
         async with opened(postgres_url) as book:
-            run = await launched(book, parcels=1)
+            run = await launched(book, shards=1)
             first = await book.claim(run)
             await book.hand_back(first)
             second = await book.claim(run)
@@ -112,7 +112,7 @@ def test_a_parcel_that_changed_hands_belongs_to_the_later_claim(postgres_url):
             await step(second, BatchState.ACCEPTED)
             await book.hand_back(second)
             record = await book.get("offer")
-            assert (record.state, record.tally.accepted) == (RunState.FINISHED, PEOPLE)
+            assert (record.state, record.counts.accepted) == (RunState.FINISHED, PEOPLE)
 
     asyncio.run(run())
 
@@ -122,13 +122,13 @@ def test_counts_of_several_workers_add_up(postgres_url):
 
     async def run():
         async with opened(postgres_url) as mine, opened(postgres_url) as theirs:
-            run = await launched(mine, parcels=2)
-            shares = [(book, await book.claim(run)) for book in (mine, theirs)]
-            await asyncio.gather(*(step(share, BatchState.ACCEPTED) for _, share in shares))
-            for book, share in shares:
-                await book.hand_back(share)
+            run = await launched(mine, shards=2)
+            claims = [(book, await book.claim(run)) for book in (mine, theirs)]
+            await asyncio.gather(*(step(claim, BatchState.ACCEPTED) for _, claim in claims))
+            for book, claim in claims:
+                await book.hand_back(claim)
             record = await mine.get("offer")
-            assert (record.tally.accepted, record.tally.pending, record.tally.balance) == (2 * PEOPLE, 0, 0)
+            assert (record.counts.accepted, record.counts.pending, record.counts.balance) == (2 * PEOPLE, 0, 0)
             assert record.state is RunState.FINISHED
 
     asyncio.run(run())
@@ -139,7 +139,7 @@ def test_who_goes_first_is_claimed_first_and_alone(postgres_url):
 
     async def run():
         async with opened(postgres_url) as book:
-            run = await launched(book, parcels=3, canaries=1)
+            run = await launched(book, shards=3, canaries=1)
             first = await book.claim(run)
             assert first.canary
             assert await book.claim(run) is None
@@ -152,21 +152,23 @@ def test_who_goes_first_is_claimed_first_and_alone(postgres_url):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("wish", "state"), [(Wish.PAUSE, RunState.PAUSED), (Wish.CANCEL, RunState.CANCELLED)])
-def test_a_wish_is_granted_when_the_last_claim_is_handed_back(wish, state, postgres_url):
+@pytest.mark.parametrize(
+    ("control", "state"), [(ControlRequest.PAUSE, RunState.PAUSED), (ControlRequest.CANCEL, RunState.CANCELLED)]
+)
+def test_a_wish_is_granted_when_the_last_claim_is_handed_back(control, state, postgres_url):
     """Until then nothing more can be claimed."""
 
     async def run():
         async with opened(postgres_url) as book:
-            run = await launched(book, parcels=2)
-            share = await book.claim(run)
-            await book.rest("offer", wish)
+            run = await launched(book, shards=2)
+            claim = await book.claim(run)
+            await book.rest("offer", control)
             assert (await book.get("offer")).state is RunState.RUNNING
             assert await book.claim(run) is None
-            assert await share.wished() is wish
-            await book.hand_back(share)
+            assert await claim.requested_control() is control
+            await book.hand_back(claim)
             record = await book.get("offer")
-            assert (record.state, record.tally.balance) == (state, 0)
+            assert (record.state, record.counts.balance) == (state, 0)
 
     asyncio.run(run())
 
@@ -176,7 +178,7 @@ def test_lost_jobs_are_deferred_again(postgres_url):
 
     async def run():
         async with opened(postgres_url) as book:
-            await launched(book, parcels=3)
+            await launched(book, shards=3)
             execute(postgres_url, "DELETE FROM procrastinate_jobs")
             await book.sweep()
             await book.sweep()
@@ -190,7 +192,7 @@ def test_jobs_of_dead_workers_are_failed_and_never_tried_again(postgres_url):
 
     async def run():
         async with opened(postgres_url) as book:
-            await launched(book, parcels=1)
+            await launched(book, shards=1)
             execute(postgres_url, "UPDATE procrastinate_jobs SET status = 'doing'")
             await book.sweep()
             found = execute(postgres_url, "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1 ORDER BY 1")
@@ -200,11 +202,11 @@ def test_jobs_of_dead_workers_are_failed_and_never_tried_again(postgres_url):
 
 
 async def plan_again(book, run):
-    await book.add(run, [], [], Tally())
+    await book.add(run, [], [], Counts())
 
 
 async def complete_again(book, run):
-    await book.complete(run, {}, {}, Tally(rows=2 * PEOPLE, pending=2 * PEOPLE, batches=2))
+    await book.complete(run, {}, {}, Counts(rows=2 * PEOPLE, pending=2 * PEOPLE, batches=2))
 
 
 @pytest.mark.parametrize("write", [plan_again, complete_again])
@@ -219,7 +221,7 @@ def test_a_plan_that_workers_have_is_written_to_no_more(write, postgres_url):
             assert caught.value.code == "run_lost"
             await book.discard(run)
             record = await book.get("offer")
-            assert (record.state, record.tally.pending) == (RunState.RUNNING, 2 * PEOPLE)
+            assert (record.state, record.counts.pending) == (RunState.RUNNING, 2 * PEOPLE)
 
     asyncio.run(run())
 
@@ -235,20 +237,20 @@ def test_a_plan_that_workers_have_is_written_to_no_more(write, postgres_url):
     ],
 )
 @pytest.mark.parametrize("marked", [False, True])
-def test_counts_change_as_their_batches_do(wrong, marked, postgres_url):
+def test_counts_change_as_their_batches_do(wrong, changed_statuses, postgres_url):
     """Or nothing of the commit is written: the parts of the counts add up as long as each change does."""
 
     async def run():
         async with opened(postgres_url) as book:
-            run = await launched(book, parcels=1)
-            share = await book.claim(run)
-            tally = share.record.tally
+            run = await launched(book, shards=1)
+            claim = await book.claim(run)
+            counts = claim.record.counts
             for name, count in wrong.items():
-                setattr(tally, name, getattr(tally, name) + count)
+                setattr(counts, name, getattr(counts, name) + count)
             with pytest.raises(LedgerError) as caught:
-                await (step(share, BatchState.SENDING) if marked else share.commit(Changes(), tally))
+                await (step(claim, BatchState.SENDING) if changed_statuses else claim.commit(Changes(), counts))
             assert caught.value.code == "counts_wrong"
-            assert (await book.get("offer")).tally == Tally(rows=PEOPLE, pending=PEOPLE, batches=1)
+            assert (await book.get("offer")).counts == Counts(rows=PEOPLE, pending=PEOPLE, batches=1)
 
     asyncio.run(run())
 
@@ -258,13 +260,13 @@ def test_a_run_whose_counts_are_wrong_halts_instead_of_finishing(postgres_url):
 
     async def run():
         async with opened(postgres_url) as book:
-            run = await launched(book, parcels=1)
-            earlier = Tally(rows=PEOPLE, pending=PEOPLE + 20, batches=1).dump()
+            run = await launched(book, shards=1)
+            earlier = Counts(rows=PEOPLE, pending=PEOPLE + 20, batches=1).dump()
             seal = checksum((run, earlier))
-            execute(postgres_url, f"UPDATE tallies SET tally = '{earlier}', checksum = {seal}")
-            share = await book.claim(run)
-            await step(share, BatchState.ACCEPTED)
-            await book.hand_back(share)
+            execute(postgres_url, f"UPDATE run_counts SET counts = '{earlier}', checksum = {seal}")
+            claim = await book.claim(run)
+            await step(claim, BatchState.ACCEPTED)
+            await book.hand_back(claim)
             record = await book.get("offer")
             assert (record.state, record.halted_by.code) == (RunState.HALTED, "counts_wrong")
             await book.sweep()

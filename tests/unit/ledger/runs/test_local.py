@@ -13,14 +13,14 @@ from metrix_channels.ledger import (
     REPEATED,
     BatchState,
     Changes,
+    Counts,
     Draft,
+    LocalRunBook,
     RunState,
     Skip,
     SkipReason,
-    SoleRunBook,
-    Tally,
     cancelled,
-    open_parcels,
+    open_shards,
 )
 from metrix_channels.ledger.purge import _forget_run
 from metrix_channels.ledger.runs.transitions import draft_of
@@ -33,23 +33,23 @@ async def opened(ledger):
     """A book as a process of its own would hold it."""
     database = ledger.open()
     try:
-        yield SoleRunBook(database)
+        yield LocalRunBook(database)
     finally:
         await database.close()
 
 
 async def planned(book, batches=3):
-    """Plan a run of one parcel; return its record."""
+    """Plan a run of one shard; return its record."""
     record = await book.draft("offer", "offer.yaml", {})
     contents = [[{}, [f"u{at}-{person}" for person in range(PEOPLE)]] for at in range(batches)]
-    tally = Tally(rows=batches * PEOPLE, pending=batches * PEOPLE, batches=batches)
-    await book.add(record.id, [Draft(json.dumps(contents), batches)], [], tally)
-    return await book.complete(record.id, {}, {"canary": 0}, tally)
+    counts = Counts(rows=batches * PEOPLE, pending=batches * PEOPLE, batches=batches)
+    await book.add(record.id, [Draft(json.dumps(contents), batches)], [], counts)
+    return await book.complete(record.id, {}, {"canary": 0}, counts)
 
 
-async def parcel_of(hold):
-    [parcel] = await hold.next_parcels(0, canary=False, limit=16)
-    return parcel
+async def shard_of(claim):
+    [shard] = await claim.next_shards(0, canary=False, limit=16)
+    return shard
 
 
 def everything(ledger):
@@ -60,24 +60,24 @@ def everything(ledger):
 
 async def commit(book, run):
     """Accept the first batch, as a dispatch would."""
-    hold, tally = book.hold(run), (await book.get("offer")).tally
-    parcel = await parcel_of(hold)
-    tally.move(PEOPLE, BatchState.PENDING, BatchState.ACCEPTED)
-    parcel.batches[0].state = BatchState.ACCEPTED
-    parcel.batches[0].save()
-    await hold.commit(Changes(parcels=[parcel]), tally)
+    claim, counts = book.claim(run), (await book.get("offer")).counts
+    shard = await shard_of(claim)
+    counts.move(PEOPLE, BatchState.PENDING, BatchState.ACCEPTED)
+    shard.batches[0].state = BatchState.ACCEPTED
+    shard.batches[0].save()
+    await claim.commit(Changes(shards=[shard]), counts)
 
 
 WRITES = {
-    "add": lambda book, run: book.add(run, [], [], Tally()),
-    "complete": lambda book, run: book.complete(run, {}, {}, Tally(rows=12, pending=12, batches=3)),
+    "add": lambda book, run: book.add(run, [], [], Counts()),
+    "complete": lambda book, run: book.complete(run, {}, {}, Counts(rows=12, pending=12, batches=3)),
     "become": lambda book, run: book.become(run, RunState.WAITING),
-    "become, as a dispatch": lambda book, run: book.hold(run).become(RunState.WAITING),
+    "become, as a dispatch": lambda book, run: book.claim(run).become(RunState.WAITING),
     "leave": lambda book, run: book.leave(run, RunState.INTERRUPTED),
-    "settle_all": lambda book, run: book.settle_all(run, cancelled, open_parcels),
+    "settle_all": lambda book, run: book.settle_all(run, cancelled, open_shards),
     "commit": commit,
-    "commit of nothing": lambda book, run: book.hold(run).commit(
-        Changes(), Tally(rows=12, pending=12, batches=3, requests=1)
+    "commit of nothing": lambda book, run: book.claim(run).commit(
+        Changes(), Counts(rows=12, pending=12, batches=3, requests=1)
     ),
 }
 
@@ -109,7 +109,7 @@ def test_nobody_discards_what_another_process_took(file_ledger):
             file_ledger.take_everybody_for_dead()
             await theirs.take("offer")
             await mine.discard(record.id)
-            assert (await theirs.get("offer")).tally.pending == 3 * PEOPLE
+            assert (await theirs.get("offer")).counts.pending == 3 * PEOPLE
             await theirs.discard(record.id)
             assert await theirs.find("offer") is None
 
@@ -137,10 +137,10 @@ def test_a_run_is_left_with_the_counts_of_its_last_commit(file_ledger):
         async with opened(file_ledger) as book:
             record = await planned(book)
             await commit(book, record.id)
-            record.tally.move(PEOPLE, BatchState.PENDING, BatchState.REJECTED)  # its commit failed
+            record.counts.move(PEOPLE, BatchState.PENDING, BatchState.REJECTED)  # its commit failed
             await book.leave(record.id, RunState.INTERRUPTED)
-            tally = (await book.get("offer")).tally
-            assert (tally.accepted, tally.rejected, tally.pending) == (PEOPLE, 0, 2 * PEOPLE)
+            counts = (await book.get("offer")).counts
+            assert (counts.accepted, counts.rejected, counts.pending) == (PEOPLE, 0, 2 * PEOPLE)
 
     asyncio.run(run())
 
@@ -163,21 +163,21 @@ def wrong(**counts):
     """Return what changes counts without a batch that changes."""
 
     async def write(book, run):
-        tally = (await book.get("offer")).tally
+        counts = (await book.get("offer")).counts
         for name, count in counts.items():
-            setattr(tally, name, getattr(tally, name) + count)
-        await book.hold(run).commit(Changes(), tally)
+            setattr(counts, name, getattr(counts, name) + count)
+        await book.claim(run).commit(Changes(), counts)
 
     return write
 
 
 async def forget_the_count(book, run):
     """Write a batch without its count."""
-    hold = book.hold(run)
-    parcel = await parcel_of(hold)
-    parcel.batches[0].state = BatchState.ACCEPTED
-    parcel.batches[0].save()
-    await hold.commit(Changes(parcels=[parcel]), (await book.get("offer")).tally)
+    claim = book.claim(run)
+    shard = await shard_of(claim)
+    shard.batches[0].state = BatchState.ACCEPTED
+    shard.batches[0].save()
+    await claim.commit(Changes(shards=[shard]), (await book.get("offer")).counts)
 
 
 async def count_twice(book, run):
@@ -192,7 +192,7 @@ WRONG = {
     "recipients who vanish": wrong(pending=-1),
     "an outcome without a batch": wrong(pending=-PEOPLE, accepted=PEOPLE),
     "an intent without a batch": wrong(sending=1),
-    "a batch without a parcel": wrong(batches=1),
+    "a batch without a shard": wrong(batches=1),
     "more rows": wrong(rows=1, pending=1),
     "a batch without its count": forget_the_count,
     "a batch twice": count_twice,
@@ -209,8 +209,8 @@ def test_counts_that_do_not_add_up_are_never_written(write, file_ledger):
             with pytest.raises(LedgerError) as caught:
                 await write(book, record.id)
             assert caught.value.code == "counts_wrong"
-            tally = (await book.get("offer")).tally
-            assert (tally.balance, tally.pending + tally.accepted) == (0, 3 * PEOPLE)
+            counts = (await book.get("offer")).counts
+            assert (counts.balance, counts.pending + counts.accepted) == (0, 3 * PEOPLE)
 
     asyncio.run(run())
 
@@ -222,7 +222,7 @@ def test_counts_of_a_plan_are_those_of_its_batches(file_ledger):
         async with opened(file_ledger) as book:
             record = await book.draft("offer", "offer.yaml", {})
             with pytest.raises(LedgerError) as caught:
-                await book.complete(record.id, {}, {}, Tally(rows=4, pending=4, batches=1))
+                await book.complete(record.id, {}, {}, Counts(rows=4, pending=4, batches=1))
             assert caught.value.code == "counts_wrong"
 
     asyncio.run(run())
@@ -234,23 +234,23 @@ def test_a_divided_batch_and_skipped_recipients_are_counted(file_ledger):
     async def run():
         async with opened(file_ledger) as book:
             record = await planned(book)
-            hold, tally = book.hold(record.id), record.tally
-            parcel = await parcel_of(hold)
-            batch = parcel.batches[0]
+            claim, counts = book.claim(record.id), record.counts
+            shard = await shard_of(claim)
+            batch = shard.batches[0]
             batch.state, batch.flags, batch.attempts = BatchState.REPLACED, DOUBT | REPEATED, 2
             batch.save()
-            tally.skip(1, SkipReason.SUPPRESSED)
-            tally.pending -= 1
+            counts.skip(1, SkipReason.SUPPRESSED)
+            counts.pending -= 1
             draft = draft_of(batch, [batch.recipients[1:]])
             skip = Skip(SkipReason.SUPPRESSED, [(0, batch.recipients[0])])
-            committed = await hold.commit(Changes([parcel], [draft], [skip]), tally)
+            committed = await claim.commit(Changes([shard], [draft], [skip]), counts)
             [child] = committed.drafted
-            [written] = await hold.next_parcels(parcel.id, canary=False, limit=16)
+            [written] = await claim.next_shards(shard.id, canary=False, limit=16)
             for each in (child, written):
                 [part] = each.batches
                 assert part.recipients == batch.recipients[1:]
                 assert (part.state, part.flags, part.attempts) == (BatchState.PENDING, DOUBT | REPEATED, 2)
-            found = (await book.get("offer")).tally
+            found = (await book.get("offer")).counts
             assert (found.skipped, found.batches, found.balance) == ({"suppressed": 1}, 3, 0)
 
     asyncio.run(run())
@@ -262,7 +262,7 @@ def test_a_run_that_was_taken_up_again_keeps_its_recipients(file_ledger):
     async def run():
         async with opened(file_ledger) as book:
             record = await planned(book)
-            await book.settle_all(record.id, cancelled, open_parcels)
+            await book.settle_all(record.id, cancelled, open_shards)
             await book.leave(record.id, RunState.CANCELLED)
             await book.take("offer")
             assert await book._database.transact(lambda connection: _forget_run(connection, record.id)) is None

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.ledger import BatchState, SkipReason, Tally
+from metrix_channels.ledger import BatchState, Counts, SkipReason
 
 STATES = [state for state in BatchState if state is not BatchState.REPLACED]
 
@@ -14,22 +14,22 @@ STATES = [state for state in BatchState if state is not BatchState.REPLACED]
 )
 def test_the_counts_always_add_up(sizes, moves):
     """Each recipient has one outcome, however its batch is moved; a batch being sent counts as pending."""
-    tally = Tally(rows=sum(sizes), pending=sum(sizes), batches=len(sizes))
+    counts = Counts(rows=sum(sizes), pending=sum(sizes), batches=len(sizes))
     states = [BatchState.PENDING] * len(sizes)
     for which, state in moves:
         at = which % len(sizes)
-        tally.move(sizes[at], states[at], state)
+        counts.move(sizes[at], states[at], state)
         states[at] = state
-        assert tally.balance == 0
+        assert counts.balance == 0
     for name, of in (("accepted", BatchState.ACCEPTED), ("rejected", BatchState.REJECTED)):
-        assert getattr(tally, name) == sum(size for size, state in zip(sizes, states, strict=True) if state is of)
-    assert tally.sending == states.count(BatchState.SENDING)
-    assert min(tally.accepted, tally.rejected, tally.unknown, tally.pending, tally.cancelled) >= 0
+        assert getattr(counts, name) == sum(size for size, state in zip(sizes, states, strict=True) if state is of)
+    assert counts.sending == states.count(BatchState.SENDING)
+    assert min(counts.accepted, counts.rejected, counts.unknown, counts.pending, counts.cancelled) >= 0
 
 
 def test_a_tally_comes_back_as_it_was():
     """From its JSON."""
-    tally = Tally(rows=5, pending=3)
-    tally.skip(2, SkipReason.DUPLICATE)
-    assert Tally.load(tally.dump()) == tally
-    assert tally.balance == 0
+    counts = Counts(rows=5, pending=3)
+    counts.skip(2, SkipReason.DUPLICATE)
+    assert Counts.load(counts.dump()) == counts
+    assert counts.balance == 0

@@ -8,60 +8,60 @@ import pytest
 from metrix_channels.ledger import (
     BatchState,
     Changes,
+    Counts,
     Draft,
     Entry,
+    LocalRunBook,
     RunState,
     SendBook,
     Skip,
     SkipReason,
-    SoleRunBook,
-    Tally,
     check_ledger,
 )
 from metrix_channels.ledger.checksums import checksum
-from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.runs.distributed import DistributedRunBook
 from metrix_channels.ledger.runs.transitions import draft_of
 
 PEOPLE = 3
 
 
 async def planned(database):
-    """Plan a run of three batches in two parcels, and begin to send it; return its id and what it is sent by."""
-    cluster = ClusterRunBook(database) if not hasattr(database, "path") else None
-    book = cluster or SoleRunBook(database)
+    """Plan a run of three batches in two shards, and begin to send it; return its id and what it is sent by."""
+    cluster = DistributedRunBook(database) if not hasattr(database, "path") else None
+    book = cluster or LocalRunBook(database)
     record = await book.draft("offer", "offer.yaml", {})
     drafts = [
         Draft(json.dumps([[{}, [f"u{at}-{person}" for person in range(PEOPLE)]] for at in batches]), len(batches))
         for batches in ((0, 1), (2,))
     ]
     skips = [Skip(SkipReason.DUPLICATE, [(10, "u0-0"), (11, "u0-1")])]
-    tally = Tally(rows=11, pending=9, batches=3, skipped={"duplicate": 2})
-    await book.add(record.id, drafts, skips, tally)
-    record = await book.complete(record.id, {}, {"canary": 0}, tally)
+    counts = Counts(rows=11, pending=9, batches=3, skipped={"duplicate": 2})
+    await book.add(record.id, drafts, skips, counts)
+    record = await book.complete(record.id, {}, {"canary": 0}, counts)
     if cluster is None:
-        return record, book.hold(record.id)
+        return record, book.claim(record.id)
     record = await cluster.launch(record.id, json.dumps({"on_ambiguous": "hold"}), None)
-    share = await cluster.claim(record.id)
-    return share.record, share
+    claim = await cluster.claim(record.id)
+    return claim.record, claim
 
 
 async def under_way(database):
     """Accept one batch, divide another, take one recipient out of it; one more is being sent."""
-    record, hold = await planned(database)
-    tally = record.tally
-    parcel = (await hold.next_parcels(0, canary=False, limit=16))[0]
-    first, second = parcel.batches
-    tally.move(PEOPLE, BatchState.PENDING, BatchState.ACCEPTED)
+    record, claim = await planned(database)
+    counts = record.counts
+    shard = (await claim.next_shards(0, canary=False, limit=16))[0]
+    first, second = shard.batches
+    counts.move(PEOPLE, BatchState.PENDING, BatchState.ACCEPTED)
     first.state = BatchState.ACCEPTED
     second.state = BatchState.REPLACED
     for batch in (first, second):
         batch.save()
-    tally.skip(1, SkipReason.SUPPRESSED)
-    tally.pending -= 1
-    tally.batches += 1
+    counts.skip(1, SkipReason.SUPPRESSED)
+    counts.pending -= 1
+    counts.batches += 1
     rest = second.recipients[1:]
     skip = Skip(SkipReason.SUPPRESSED, [(0, second.recipients[0])])
-    await hold.commit(Changes([parcel], [draft_of(second, [rest[:1], rest[1:]])], [skip]), tally)
+    await claim.commit(Changes([shard], [draft_of(second, [rest[:1], rest[1:]])], [skip]), counts)
     return record
 
 
@@ -102,13 +102,13 @@ def test_a_run_under_way_is_counted_as_it_stands(ledger):
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        ("UPDATE parcels SET checksum = checksum + 1", "parcel"),
-        ("UPDATE marks SET checksum = checksum + 1", "what became of parcel"),
+        ("UPDATE shards SET checksum = checksum + 1", "shard"),
+        ("UPDATE shard_statuses SET checksum = checksum + 1", "what became of shard"),
         ("UPDATE skips SET rows = '[[10, \"u0-0\"]]'", "skipped rows"),
-        ("UPDATE tallies SET checksum = checksum + 1", "the counts of the run"),
+        ("UPDATE run_counts SET checksum = checksum + 1", "the counts of the run"),
         ("UPDATE runs SET file = 'x'", "the campaign offer"),
-        ("DELETE FROM marks", "is missing"),
-        ("UPDATE marks SET open = 1 - open", "wrongly marked"),
+        ("DELETE FROM shard_statuses", "is missing"),
+        ("UPDATE shard_statuses SET open = 1 - open", "wrongly marked"),
     ],
 )
 def test_what_is_not_as_it_was_written_is_named(harm, said, ledger):
@@ -140,12 +140,12 @@ def test_counts_of_other_batches_are_told(ledger):
         database = ledger.open()
         try:
             record = await under_way(database)
-            earlier = Tally(rows=11, pending=-1, accepted=9, batches=3, skipped={"duplicate": 2, "invalid": 1}).dump()
+            earlier = Counts(rows=11, pending=-1, accepted=9, batches=3, skipped={"duplicate": 2, "invalid": 1}).dump()
 
             def change(connection):
-                connection.execute("DELETE FROM tallies")
+                connection.execute("DELETE FROM run_counts")
                 connection.execute(
-                    "INSERT INTO tallies (run, tally, checksum) VALUES (?, ?, ?)",
+                    "INSERT INTO run_counts (run, counts, checksum) VALUES (?, ?, ?)",
                     (record.id, earlier, checksum((record.id, earlier))),
                 )
 
@@ -166,7 +166,7 @@ def test_a_plan_is_no_run_yet(ledger):
     async def run():
         database = ledger.open()
         try:
-            await SoleRunBook(database).draft("offer", "offer.yaml", {})
+            await LocalRunBook(database).draft("offer", "offer.yaml", {})
             return await check_ledger(database)
         finally:
             await database.close()
@@ -180,9 +180,9 @@ def test_a_run_that_goes_on_meanwhile_is_read_at_one_moment(ledger):
     async def run():
         database, other = ledger.open(), ledger.open()
         try:
-            record, hold = await planned(database)
-            tally = record.tally
-            parcel = (await hold.next_parcels(0, canary=False, limit=16))[0]
+            record, claim = await planned(database)
+            counts = record.counts
+            shard = (await claim.next_shards(0, canary=False, limit=16))[0]
             ended = asyncio.Event()
 
             async def look():
@@ -193,11 +193,11 @@ def test_a_run_that_goes_on_meanwhile_is_read_at_one_moment(ledger):
 
             looking = asyncio.create_task(look())
             for state in (BatchState.SENDING, BatchState.PENDING) * 20:
-                for batch in parcel.batches:
-                    tally.move(PEOPLE, batch.state, state)
+                for batch in shard.batches:
+                    counts.move(PEOPLE, batch.state, state)
                     batch.state = state
                     batch.save()
-                await hold.commit(Changes([parcel]), tally)
+                await claim.commit(Changes([shard]), counts)
             ended.set()
             return await looking
         finally:
@@ -215,9 +215,9 @@ def test_of_a_run_whose_recipients_were_forgotten_the_counts_are_left(file_ledge
     async def run():
         database = file_ledger.open()
         try:
-            book = SoleRunBook(database)
+            book = LocalRunBook(database)
             record = await book.draft("offer", "offer.yaml", {})
-            await book.complete(record.id, {}, {"forgotten_at": "2026-01-01"}, Tally(rows=2, skipped={"invalid": 2}))
+            await book.complete(record.id, {}, {"forgotten_at": "2026-01-01"}, Counts(rows=2, skipped={"invalid": 2}))
             await book.leave(record.id, RunState.FINISHED)
             return await check_ledger(database)
         finally:

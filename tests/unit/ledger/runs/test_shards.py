@@ -1,15 +1,15 @@
-"""Parcels and what became of them: damage is found out before anybody acts on it."""
+"""Shards and what became of them: damage is found out before anybody acts on it."""
 
 import asyncio
 
 import pytest
 
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import Draft, SoleRunBook, Tally
+from metrix_channels.ledger import Counts, Draft, LocalRunBook
 
 EXCHANGED = {
-    "what became of them": ("marks", "parcel", "marks"),
-    "what is to be sent": ("parcels", "id", "batches"),
+    "what became of them": ("shard_statuses", "shard", "shard_statuses"),
+    "what is to be sent": ("shards", "id", "batches"),
 }
 
 
@@ -21,7 +21,7 @@ def test_rows_that_changed_places_are_damaged(what, file_ledger):
     async def run(step):
         database = file_ledger.open()
         try:
-            return await step(SoleRunBook(database))
+            return await step(LocalRunBook(database))
         finally:
             await database.close()
 
@@ -29,13 +29,13 @@ def test_rows_that_changed_places_are_damaged(what, file_ledger):
         for name in ("one", "two"):
             record = await book.draft(name, f"{name}.yaml", {})
             draft = Draft(f'[[{{}}, ["{name}"]]]', 1)
-            await book.add(record.id, [draft], [], Tally(rows=1, pending=1, batches=1))
+            await book.add(record.id, [draft], [], Counts(rows=1, pending=1, batches=1))
 
     async def read(book):
-        return await book.parcels(1)
+        return await book.shards(1)
 
     asyncio.run(run(planned))
-    assert [batch.recipients for parcel in asyncio.run(run(read)) for batch in parcel.batches] == [["one"]]
+    assert [batch.recipients for shard in asyncio.run(run(read)) for batch in shard.batches] == [["one"]]
     exchanged = ", ".join(
         f"{column} = (SELECT {column} FROM {table} AS other WHERE other.{key} = 3 - {table}.{key})"
         for column in (content, "checksum")

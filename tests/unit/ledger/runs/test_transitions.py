@@ -11,13 +11,13 @@ from metrix_channels.ledger import (
     DOUBT,
     REPEATED,
     BatchState,
-    Parcel,
+    Counts,
+    Shard,
     SkipReason,
-    Tally,
     cancelled,
     interrupted,
 )
-from metrix_channels.ledger.runs.batches import new_marks
+from metrix_channels.ledger.runs.batches import new_statuses
 from metrix_channels.ledger.runs.transitions import (
     approve,
     begin,
@@ -37,130 +37,130 @@ STATES = tuple(BatchState)
 PENDING, SENDING, UNKNOWN = BatchState.PENDING, BatchState.SENDING, BatchState.UNKNOWN
 
 
-def parcel_of(states, flags=0, *, canary=False):
-    """Return a parcel with a batch of two recipients in each of some states, and its counts."""
+def shard_of(states, flags=0, *, canary=False):
+    """Return a shard with a batch of two recipients in each of some states, and its counts."""
     contents = [[{}, [f"u{at}-0", f"u{at}-1"]] for at in range(len(states))]
-    parcel = Parcel.opened(7, canary, contents, new_marks(len(states), flags=flags, attempts=3))
-    tally = Tally(rows=2 * len(states), pending=2 * len(states), batches=len(states))
-    for batch, state in zip(parcel.batches, states, strict=True):
-        tally.move(2, PENDING, state)
+    shard = Shard.opened(7, canary, contents, new_statuses(len(states), flags=flags, attempts=3))
+    counts = Counts(rows=2 * len(states), pending=2 * len(states), batches=len(states))
+    for batch, state in zip(shard.batches, states, strict=True):
+        counts.move(2, PENDING, state)
         batch.state = state
         batch.save()
-    return parcel, tally
+    return shard, counts
 
 
-def kept(parcel, count):
+def kept(shard, count):
     """Return state and flags of each batch as the ledger keeps them."""
-    opened = Parcel.opened(7, False, [[{}, []]] * count, bytes(parcel.marks))
+    opened = Shard.opened(7, False, [[{}, []]] * count, bytes(shard.statuses))
     return [(batch.state, batch.flags) for batch in opened.batches]
 
 
 @pytest.mark.parametrize(("mode", "after"), [(OnAmbiguous.RETRY, PENDING), (OnAmbiguous.HOLD, UNKNOWN)])
 def test_a_request_under_way_when_its_process_ended_is_in_doubt(mode, after):
     """on_ambiguous says what becomes of it; all other batches stay as they are."""
-    parcel, tally = parcel_of(STATES)
-    rows = tally.rows
-    interrupted(mode)(parcel, tally)
-    assert kept(parcel, len(STATES)) == [(after, DOUBT) if state is SENDING else (state, 0) for state in STATES]
-    assert (tally.rows, tally.sending, getattr(tally, after.name.lower())) == (rows, 0, 4)
+    shard, counts = shard_of(STATES)
+    rows = counts.rows
+    interrupted(mode)(shard, counts)
+    assert kept(shard, len(STATES)) == [(after, DOUBT) if state is SENDING else (state, 0) for state in STATES]
+    assert (counts.rows, counts.sending, getattr(counts, after.name.lower())) == (rows, 0, 4)
 
 
 @pytest.mark.parametrize("mode", OnAmbiguous)
 def test_who_approved_of_a_request_did_not_approve_of_the_one_after_it(mode):
     """The approval went with the request that was under way, though the process ended before it could write that."""
-    parcel, tally = parcel_of([SENDING], flags=DOUBT | REPEATED | APPROVED)
-    interrupted(mode)(parcel, tally)
-    [(_, flags)] = kept(parcel, 1)
+    shard, counts = shard_of([SENDING], flags=DOUBT | REPEATED | APPROVED)
+    interrupted(mode)(shard, counts)
+    [(_, flags)] = kept(shard, 1)
     assert flags == DOUBT | REPEATED
 
 
 def test_to_cancel_takes_back_nothing_that_may_have_left():
     """What is under way is unknown, and in doubt for whoever retries it; what is settled stays so."""
-    parcel, tally = parcel_of(STATES)
-    cancelled(parcel, tally)
+    shard, counts = shard_of(STATES)
+    cancelled(shard, counts)
     changed = {PENDING: (BatchState.CANCELLED, 0), SENDING: (UNKNOWN, DOUBT)}
-    assert kept(parcel, len(STATES)) == [changed.get(state, (state, 0)) for state in STATES]
-    assert (tally.pending, tally.sending, tally.cancelled, tally.unknown) == (0, 0, 4, 4)
+    assert kept(shard, len(STATES)) == [changed.get(state, (state, 0)) for state in STATES]
+    assert (counts.pending, counts.sending, counts.cancelled, counts.unknown) == (0, 0, 4, 4)
 
 
 def test_what_takes_a_batchs_place_inherits_all_that_is_known_of_it():
     """Its doubt, its attempts, and that it goes first."""
-    parcel, _ = parcel_of([PENDING], flags=DOUBT | REPEATED, canary=True)
-    draft = draft_of(parcel.batches[0], [["u0-0"], ["u0-1"]])
+    shard, _ = shard_of([PENDING], flags=DOUBT | REPEATED, canary=True)
+    draft = draft_of(shard.batches[0], [["u0-0"], ["u0-1"]])
     assert (draft.flags, draft.attempts, draft.canary, draft.count) == (DOUBT | REPEATED, 3, True, 2)
     assert json.loads(draft.batches) == [[{}, ["u0-0"]], [{}, ["u0-1"]]]
 
 
 def test_only_what_is_pending_can_still_be_skipped():
     """A recipient who opts out is taken out of what waits; whom a request names is left as that request leaves it."""
-    parcel, tally = parcel_of([PENDING, SENDING, BatchState.ACCEPTED, PENDING], flags=DOUBT)
-    barred = {"u0-1", "u1-0", "u2-0", "u3-0", "u3-1"}
+    shard, counts = shard_of([PENDING, SENDING, BatchState.ACCEPTED, PENDING], flags=DOUBT)
+    excluded = {"u0-1", "u1-0", "u2-0", "u3-0", "u3-1"}
 
     drafts, skips = without(
-        parcel, tally, lambda recipients: {each: SkipReason.SUPPRESSED for each in recipients if each in barred}, 0
+        shard, counts, lambda recipients: {each: SkipReason.SUPPRESSED for each in recipients if each in excluded}, 0
     )
-    states = [state for state, _ in kept(parcel, 4)]
+    states = [state for state, _ in kept(shard, 4)]
     assert states == [BatchState.REPLACED, SENDING, BatchState.ACCEPTED, BatchState.REPLACED]
     assert [(json.loads(draft.batches), draft.flags) for draft in drafts] == [([[{}, ["u0-0"]]], DOUBT)]
     assert [row for skip in skips for row in skip.rows] == [(0, "u0-1"), (0, "u3-0"), (0, "u3-1")]
-    assert (tally.balance, tally.pending, tally.skipped, tally.batches) == (0, 3, {"suppressed": 3}, 3)
+    assert (counts.balance, counts.pending, counts.skipped, counts.batches) == (0, 3, {"suppressed": 3}, 3)
 
 
 AT = 1_800_000_000
 STEPS = {
-    "begin": lambda batch, tally, half: begin(batch, tally, AT),
-    "withdraw": lambda batch, tally, half: withdraw(batch, tally, AT),
-    "accept": lambda batch, tally, half: settle(batch, tally, BatchState.ACCEPTED, AT),
-    "reject": lambda batch, tally, half: settle(batch, tally, BatchState.REJECTED, AT),
-    "lose": lambda batch, tally, half: settle(batch, tally, UNKNOWN, AT),
-    "repeat": lambda batch, tally, half: (doubt(batch), settle(batch, tally, PENDING, AT))[1],
-    "split": lambda batch, tally, half: split(batch, tally, [batch.recipients[:half], batch.recipients[half:]], AT),
-    "exclude": lambda batch, tally, half: exclude(batch, tally, {batch.recipients[0]: SkipReason.CAPPED}, AT)[0],
-    "interrupt": lambda batch, tally, half: interrupt(batch, tally, tuple(OnAmbiguous)[half], AT),
-    "cancel": lambda batch, tally, half: cancel(batch, tally, AT),
-    "approve": lambda batch, tally, half: approve(batch, tally, (BatchState.REJECTED, UNKNOWN)[half]),
+    "begin": lambda batch, counts, half: begin(batch, counts, AT),
+    "withdraw": lambda batch, counts, half: withdraw(batch, counts, AT),
+    "accept": lambda batch, counts, half: settle(batch, counts, BatchState.ACCEPTED, AT),
+    "reject": lambda batch, counts, half: settle(batch, counts, BatchState.REJECTED, AT),
+    "lose": lambda batch, counts, half: settle(batch, counts, UNKNOWN, AT),
+    "repeat": lambda batch, counts, half: (doubt(batch), settle(batch, counts, PENDING, AT))[1],
+    "split": lambda batch, counts, half: split(batch, counts, [batch.recipients[:half], batch.recipients[half:]], AT),
+    "exclude": lambda batch, counts, half: exclude(batch, counts, {batch.recipients[0]: SkipReason.CAPPED}, AT)[0],
+    "interrupt": lambda batch, counts, half: interrupt(batch, counts, tuple(OnAmbiguous)[half], AT),
+    "cancel": lambda batch, counts, half: cancel(batch, counts, AT),
+    "approve": lambda batch, counts, half: approve(batch, counts, (BatchState.REJECTED, UNKNOWN)[half]),
 }
 
 
-def take(step, batch, tally, half):
+def take(step, batch, counts, half):
     """Take one step with a batch; return what replaces it. ValueError where it cannot be taken."""
-    return STEPS[step](batch, tally, half)
+    return STEPS[step](batch, counts, half)
 
 
 def opened(draft):
     """Return the batches of a draft, as the ledger gives them back."""
     contents = json.loads(draft.batches)
-    marks = new_marks(draft.count, flags=draft.flags, attempts=draft.attempts)
-    return Parcel.opened(8, draft.canary, contents, marks).taken()
+    statuses = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
+    return Shard.opened(8, draft.canary, contents, statuses).taken()
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(sorted(STEPS)), st.integers(0, 1)), max_size=60))
 def test_the_counts_add_up_after_any_sequence_of_steps(steps):
     """Legal steps and refused ones; what a batch was split into goes on like any other."""
-    parcel, tally = parcel_of([PENDING] * 3)
-    batches = parcel.taken()
+    shard, counts = shard_of([PENDING] * 3)
+    batches = shard.taken()
     for at, step, half in steps:
         batch = batches[at % len(batches)]
-        before = (batch.state, batch.flags, tally.copy())
+        before = (batch.state, batch.flags, counts.copy())
         try:
-            draft = take(step, batch, tally, half)
+            draft = take(step, batch, counts, half)
         except ValueError:
-            assert (batch.state, tally) == (before[0], before[2])
+            assert (batch.state, counts) == (before[0], before[2])
             continue
         assert before[1] & DOUBT <= batch.flags & DOUBT
         if draft is not None:
             parts = opened(draft)
             assert all(part.flags & DOUBT == batch.flags & DOUBT for part in parts)
             batches += parts
-    standing = [batch for batch in batches if batch.state is not BatchState.REPLACED]
+    count_states = [batch for batch in batches if batch.state is not BatchState.REPLACED]
     for state, name in ((BatchState.ACCEPTED, "accepted"), (BatchState.REJECTED, "rejected"), (UNKNOWN, "unknown"),
                         (BatchState.CANCELLED, "cancelled")):  # fmt: skip
-        assert getattr(tally, name) == sum(len(batch.recipients) for batch in standing if batch.state is state)
-    waiting = [batch for batch in standing if batch.state in (PENDING, SENDING)]
-    assert tally.pending == sum(len(batch.recipients) for batch in waiting)
-    assert tally.sending == sum(batch.state is SENDING for batch in waiting)
-    assert tally.batches == len(standing)
-    assert tally.balance == 0
+        assert getattr(counts, name) == sum(len(batch.recipients) for batch in count_states if batch.state is state)
+    waiting = [batch for batch in count_states if batch.state in (PENDING, SENDING)]
+    assert counts.pending == sum(len(batch.recipients) for batch in waiting)
+    assert counts.sending == sum(batch.state is SENDING for batch in waiting)
+    assert counts.batches == len(count_states)
+    assert counts.balance == 0
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -168,17 +168,17 @@ def test_a_step_begins_only_where_it_may(state):
     """An outcome is not overwritten by a late one, and nothing is sent twice under one intent."""
 
     def of(flags=0):
-        parcel, tally = parcel_of([state], flags=flags)
-        return parcel.batches[0], tally
+        shard, counts = shard_of([state], flags=flags)
+        return shard.batches[0], counts
 
     steps = {
         "begin": (PENDING,), "withdraw": (SENDING,), "accept": (SENDING,), "split": (PENDING, SENDING),
         "exclude": (PENDING,),
     }  # fmt: skip
     for step, allowed in steps.items():
-        batch, tally = of()
+        batch, counts = of()
         if state in allowed:
-            take(step, batch, tally, 1)
+            take(step, batch, counts, 1)
         else:
             with pytest.raises(ValueError, match="does not begin there"):
-                take(step, batch, tally, 1)
+                take(step, batch, counts, 1)

@@ -412,7 +412,7 @@ def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, place
 def test_a_clock_that_began_anew_costs_no_wait(booked, file_ledger):
     """The wall clock is not asked; a place booked before the machine started again lies too far ahead to be real."""
     paced(file_ledger, 1.0, 1)
-    file_ledger.execute(f"UPDATE pace SET next = {(time.monotonic() if booked else 0.0) + booked}")
+    file_ledger.execute(f"UPDATE rate_limits SET next = {(time.monotonic() if booked else 0.0) + booked}")
     assert paced(file_ledger, 1.0, 1) == [0]
 
 

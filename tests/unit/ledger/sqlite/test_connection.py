@@ -100,7 +100,7 @@ def test_everything_that_belongs_to_the_ledger_is_private(version, tmp_path, mon
             path,
             statement("SELECT 1"),
             lambda connection: [
-                connection.execute("UPDATE pace SET next = 1"),
+                connection.execute("UPDATE rate_limits SET next = 1"),
                 {each.name: mode(each) for each in tmp_path.iterdir()},
             ],
         )[1]
@@ -125,8 +125,8 @@ def test_opening_it_once_more_drops_no_lock(tmp_path, monkeypatch):
 
     async def run():
         first, second = SqliteDatabase(path), SqliteDatabase(path)
-        await first.transact(statement("UPDATE pace SET next = 1"))
-        await second.transact(statement("UPDATE pace SET next = 2"))
+        await first.transact(statement("UPDATE rate_limits SET next = 1"))
+        await second.transact(statement("UPDATE rate_limits SET next = 2"))
         subprocess.run([sys.executable, "-c", last_one_out, str(path)], check=True, timeout=60)
         assert path.with_name("l.db-wal").exists(), "another process took itself for the last user of the file"
         await first.close()
@@ -204,7 +204,7 @@ def test_a_read_only_ledger_is_refused(which, tmp_path):
     in_ledger(path, statement("SELECT 1"))
     (tmp_path / which).chmod(0o500)
     try:
-        assert refusal(path, statement("UPDATE pace SET next = 1")).code == "ledger_unavailable"
+        assert refusal(path, statement("UPDATE rate_limits SET next = 1")).code == "ledger_unavailable"
     finally:
         (tmp_path / which).chmod(0o700)
 
@@ -271,7 +271,7 @@ def test_a_ledger_that_went_away_between_two_transactions_is_noticed(by, tmp_pat
             path.rename(tmp_path / "real.db")
             path.symlink_to("/dev/null")
         with pytest.raises(LedgerError, match="deleted or replaced"):
-            await ledger.transact(statement("UPDATE pace SET next = 1"))
+            await ledger.transact(statement("UPDATE rate_limits SET next = 1"))
         await ledger.close()
 
     asyncio.run(run())
@@ -284,7 +284,7 @@ def test_an_older_state_that_is_written_over_the_file_is_noticed(version, tmp_pa
     path = tmp_path / "l.db"
 
     def write(connection):
-        connection.execute("UPDATE pace SET next = next + 1")
+        connection.execute("UPDATE rate_limits SET next = next + 1")
 
     async def run():
         ledger = SqliteDatabase(path)
@@ -309,13 +309,13 @@ def test_an_older_state_that_is_written_over_the_file_is_noticed(version, tmp_pa
 def test_nobody_has_a_name_in_a_copy_until_it_is_adopted(tmp_path):
     """So nothing is sent from it; it can be looked at, and the original is none the worse."""
     path, copy = tmp_path / "l.db", tmp_path / "copy.db"
-    in_ledger(path, statement("UPDATE pace SET next = 4"))
+    in_ledger(path, statement("UPDATE rate_limits SET next = 4"))
     shutil.copy(path, copy)
 
     async def run():
         ledger, other = SqliteDatabase(copy), SqliteDatabase(copy)
         try:
-            assert await ledger.transact(statement("SELECT next FROM pace")) == [(4.0,)]
+            assert await ledger.transact(statement("SELECT next FROM rate_limits")) == [(4.0,)]
             with pytest.raises(LedgerError) as caught:
                 await ledger.transact(lambda _: ledger.owner)
             assert await other.adopt()
@@ -349,11 +349,11 @@ def test_a_failed_transaction_leaves_nothing(tmp_path):
     path = tmp_path / "l.db"
 
     def half(connection):
-        connection.execute("UPDATE pace SET next = 5")
+        connection.execute("UPDATE rate_limits SET next = 5")
         raise LedgerError("no", code="ledger_corrupt")
 
     refusal(path, half)
-    assert in_ledger(path, statement("SELECT next FROM pace")) == [(0.0,)]
+    assert in_ledger(path, statement("SELECT next FROM rate_limits")) == [(0.0,)]
 
 
 def test_deferred_work_comes_with_the_next_transaction_in_order(tmp_path):
@@ -363,16 +363,16 @@ def test_deferred_work_comes_with_the_next_transaction_in_order(tmp_path):
     async def run():
         ledger = SqliteDatabase(path)
         for number in (1, 2):
-            ledger.defer(statement(f"UPDATE pace SET next = next * 10 + {number}"))
+            ledger.defer(statement(f"UPDATE rate_limits SET next = next * 10 + {number}"))
         assert not path.exists()
-        found = await ledger.transact(statement("SELECT next FROM pace"))
-        again = await ledger.transact(statement("SELECT next FROM pace"))
-        ledger.defer(statement("UPDATE pace SET next = 7"))
+        found = await ledger.transact(statement("SELECT next FROM rate_limits"))
+        again = await ledger.transact(statement("SELECT next FROM rate_limits"))
+        ledger.defer(statement("UPDATE rate_limits SET next = 7"))
         await ledger.close()
         return found, again
 
     assert asyncio.run(run()) == ([(12.0,)], [(12.0,)])
-    assert in_ledger(path, statement("SELECT next FROM pace")) == [(7.0,)]
+    assert in_ledger(path, statement("SELECT next FROM rate_limits")) == [(7.0,)]
 
 
 def test_deferred_work_survives_a_transaction_that_fails(tmp_path):
@@ -380,10 +380,10 @@ def test_deferred_work_survives_a_transaction_that_fails(tmp_path):
 
     async def run():
         ledger = SqliteDatabase(tmp_path / "l.db")
-        ledger.defer(statement("UPDATE pace SET next = 3"))
+        ledger.defer(statement("UPDATE rate_limits SET next = 3"))
         with pytest.raises(LedgerError):
             await ledger.transact(statement("SELECT * FROM nothing"))
-        found = await ledger.transact(statement("SELECT next FROM pace"))
+        found = await ledger.transact(statement("SELECT next FROM rate_limits"))
         await ledger.close()
         return found
 
@@ -413,7 +413,7 @@ path, begun = Path(sys.argv[1]), threading.Event()
 ledger = SqliteDatabase(path)
 
 def slow(connection):
-    connection.execute("UPDATE pace SET next = next + 1")
+    connection.execute("UPDATE rate_limits SET next = next + 1")
     begun.set()
     time.sleep(0.2)
 
@@ -424,7 +424,7 @@ child = os.fork()
 if child == 0:
     signal.alarm(10)
     ledger = SqliteDatabase(path)  # the parent's is thrown away here
-    asyncio.run(ledger.transact(lambda c: c.execute("UPDATE pace SET next = next + 10")))
+    asyncio.run(ledger.transact(lambda c: c.execute("UPDATE rate_limits SET next = next + 10")))
     os._exit(0)
 status = os.waitpid(child, 0)[1]
 thread.join()
@@ -441,20 +441,20 @@ def test_a_fork_waits_for_the_transaction_under_way(tmp_path):
         check=True,
         timeout=60,
     )
-    assert in_ledger(path, statement("SELECT next FROM pace")) == [(11.0,)]
+    assert in_ledger(path, statement("SELECT next FROM rate_limits")) == [(11.0,)]
 
 
 def test_a_link_leads_to_one_ledger(tmp_path):
     """Reached by two names, it is the same file, and private all the same."""
     (tmp_path / "volume").mkdir()
     (tmp_path / "l.db").symlink_to(tmp_path / "volume/real.db")
-    in_ledger(tmp_path / "l.db", statement("UPDATE pace SET next = 4"))
-    assert in_ledger(tmp_path / "volume/real.db", statement("SELECT next FROM pace")) == [(4.0,)]
+    in_ledger(tmp_path / "l.db", statement("UPDATE rate_limits SET next = 4"))
+    assert in_ledger(tmp_path / "volume/real.db", statement("SELECT next FROM rate_limits")) == [(4.0,)]
     assert mode(tmp_path / "volume/real.db") == 0o600
 
 
 def test_any_name_will_do_for_the_file(tmp_path):
     """Also one with characters that mean something in a URI."""
     path = tmp_path / "دفتر %41?mode=ro#1.db"
-    in_ledger(path, statement("UPDATE pace SET next = 4"))
+    in_ledger(path, statement("UPDATE rate_limits SET next = 4"))
     assert path.exists()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from metrix_channels.delivery import Result
 from metrix_channels.errors import problem
 from metrix_channels.events import Event
-from metrix_channels.notifier.events.report import Tally
+from metrix_channels.notifier.events.report import Counts
 from metrix_channels.outcomes import EventReceipt, Outcome
 
 EVENT = Event(("customUserId", "u"), "action", {"customName": "x"}, 1_795_000_000_000)
@@ -26,17 +26,17 @@ def result(*, halts):
 @given(st.lists(st.sampled_from([*Outcome, "repeated", "left out"]), max_size=300))
 def test_the_counts_add_up(steps):
     """Whatever becomes of each; at most a hundred failures are named."""
-    tally = Tally(len(steps))
+    counts = Counts(len(steps))
     for number, step in enumerate(steps, start=1):
         if step == "repeated":
-            tally.repeat(number, EVENT)
+            counts.repeat(number, EVENT)
         elif step == "left out":
-            tally.leave_out(1)
+            counts.leave_out(1)
         else:
-            tally.count(number, receipt(step))
-        report = tally.report()
+            counts.count(number, receipt(step))
+        report = counts.report()
         assert sum(report.counts().values()) == report.events == len(steps)
-    report = tally.report()
+    report = counts.report()
     assert report.pending == 0
     assert len(report.failures) <= 100
     assert report.as_dict()["events"] == len(steps)
@@ -44,9 +44,9 @@ def test_the_counts_add_up(steps):
 
 def test_the_first_halt_counts():
     """What follows it is its consequence."""
-    tally = Tally(3)
-    tally.end_batch([result(halts=False)])
-    assert tally.halted_by is None
-    tally.end_batch([result(halts=True)])
-    assert tally.report().halted_by.code == "unavailable"
-    assert tally.report().batches == 2
+    counts = Counts(3)
+    counts.end_batch([result(halts=False)])
+    assert counts.halted_by is None
+    counts.end_batch([result(halts=True)])
+    assert counts.report().halted_by.code == "unavailable"
+    assert counts.report().batches == 2
