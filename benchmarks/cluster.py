@@ -25,8 +25,8 @@ from campaign import NOISE, Server, _costed, product, served
 from data import JOBS, Expected, write_audience
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from helpers.postgres import Postgres, execute
 from metrix_channels import Notifier
-from support.postgres import Postgres, execute
 
 _RUN: Final = "from metrix_channels.cli import main; main()"
 _BASE: Final = [sys.executable, "-c", _RUN]

@@ -24,11 +24,11 @@ from playwright.sync_api import Browser
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from helpers.chromium import MISSING, chromium, running_chromium  # noqa: E402
+from helpers.command_line import COMMAND, environment  # noqa: E402
+from helpers.dashboards import base_of, running_dashboard  # noqa: E402
 from metrix_channels import Notifier  # noqa: E402
 from metrix_channels.sandbox import Sandbox  # noqa: E402
-from support.chromium import MISSING, chromium, running_chromium  # noqa: E402
-from support.command_line import COMMAND, environment  # noqa: E402
-from support.dashboards import base_of, running_dashboard  # noqa: E402
 
 PICTURES = ROOT / "dist" / "pictures"
 SHOWN = Path(__file__).with_name("pictures")

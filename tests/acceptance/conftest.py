@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.command_line import Finished
 from metrix_channels.cli.application import run
-from support.command_line import Finished
 
 SMS = "کد ورود شما: {{ code }}"
 

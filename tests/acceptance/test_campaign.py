@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from support.command_line import COMMAND, environment
+from helpers.command_line import COMMAND, environment
 
 KEYS = [
     "campaign",

@@ -10,10 +10,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from support.certificates import make_certificates
-from support.encodings import one_line, shown
-from support.fault_server import Answer, FaultServer, Hang, OnConnect, Raw, redirect, refusing_address
-from support.project import API_KEY, make_project
+from helpers.certificates import make_certificates
+from helpers.encodings import one_line, shown
+from helpers.fault_server import Answer, FaultServer, Hang, OnConnect, Raw, redirect, refusing_address
+from helpers.project import API_KEY, make_project
 
 LAYERS = ["dns", "tcp", "tls", "http", "clock", "credentials"]
 

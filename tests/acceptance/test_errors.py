@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from support.command_line import run_command
+from helpers.command_line import run_command
 
 VERBS = (
     "init", "preflight", "channels", "channels list", "channels verify", "send", "preview", "campaign run",

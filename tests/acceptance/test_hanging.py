@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from support.command_line import COMMAND, environment, run_command
-from support.project import make_project
+from helpers.command_line import COMMAND, environment, run_command
+from helpers.project import make_project
 
 CAMPAIGN = "version: 1\nname: eid\nchannel: sms\ntemplate: otp\naudience: {file: FILE}\n"
 SEND = ("send", "sms", "--to", "u1", "--template", "otp", "--json")

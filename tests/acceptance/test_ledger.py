@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from support.fault_server import Answer, FaultServer
+from helpers.fault_server import Answer, FaultServer
 
 PEOPLE = "customUserId,first_name\nrecipient-1,Zahra\nrecipient-2,Kamran\nrecipient-2,Kamran\n recipient-9,Zahra\n"
 PERSONAL = ("recipient-", "Zahra", "Kamran", "4821", "quoted back")

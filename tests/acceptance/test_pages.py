@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from support.command_line import started_command
+from helpers.command_line import started_command
 
 
 @pytest.fixture

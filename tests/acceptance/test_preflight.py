@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from helpers.fault_server import refusing_address
 from metrix_channels import Notifier
-from support.fault_server import refusing_address
 
 
 def by_id(result):

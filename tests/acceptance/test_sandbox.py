@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from support.command_line import started_command
+from helpers.command_line import started_command
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)

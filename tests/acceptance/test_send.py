@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from helpers.command_line import COMMAND, catches, environment, run_command, started_command, wait_until
+from helpers.fault_server import Answer, FaultServer, Hang, refusing_address
 from metrix_channels import AsyncNotifier, ChannelUnverified, Notifier
-from support.command_line import COMMAND, catches, environment, run_command, started_command, wait_until
-from support.fault_server import Answer, FaultServer, Hang, refusing_address
 
 SEND = ("send", "sms", "--to", "user-42", "--template", "otp", "--set", "code=4821")
 

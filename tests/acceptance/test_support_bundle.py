@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
-from support.encodings import encodings, shown
-from support.fault_server import Answer, FaultServer
-from support.project import API_KEY, make_project
+from helpers.encodings import encodings, shown
+from helpers.fault_server import Answer, FaultServer
+from helpers.project import API_KEY, make_project
 
 CODE = "4081/7263"
 ECHOED = ("JSON of PHP", "HTML, decimal", "URL twice", "base64 of JSON, at 1", "line break")

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from support.command_line import run_command, started_command
-from support.fault_server import Answer, FaultServer, refusing_address
+from helpers.command_line import run_command, started_command
+from helpers.fault_server import Answer, FaultServer, refusing_address
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from helpers.certificates import make_certificates
+from helpers.fault_server import Answer, FaultServer, refusing_address
+from helpers.project import make_project
 from metrix_channels import MetrixChannelsError, Notifier
 from metrix_channels.errors.catalogue import SITUATIONS
-from support.certificates import make_certificates
-from support.fault_server import Answer, FaultServer, refusing_address
-from support.project import make_project
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 AT = 1_795_000_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.chromium import MISSING, chromium, running_chromium
+from helpers.chromium import MISSING, chromium, running_chromium
 
 
 # Of a module: as long as it runs, Playwright occupies the event loop of this thread, and other tests have their own.

@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import Project, document, people, started, under_way
-from support.chromium import WAYS, violations
-from support.dashboards import base_of, running_dashboard
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import Project, document, people, started, under_way
+from helpers.chromium import WAYS, violations
+from helpers.dashboards import base_of, running_dashboard
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import Project, people
-from support.chromium import violations
-from support.command_line import run_command
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import Project, people
+from helpers.chromium import violations
+from helpers.command_line import run_command
 
 SAMPLES = Path(__file__).parents[2] / "templates"
 HOSTILE = "<script>document.title='taken'</script>"

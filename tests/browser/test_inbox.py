@@ -4,7 +4,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from support.chromium import WAYS, violations
+from helpers.chromium import WAYS, violations
 
 
 @pytest.fixture

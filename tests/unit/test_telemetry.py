@@ -11,9 +11,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from support.encodings import encodings, shown
-from support.fault_server import Answer, FaultServer
-from support.project import API_KEY, make_project
+from helpers.encodings import encodings, shown
+from helpers.fault_server import Answer, FaultServer
+from helpers.project import API_KEY, make_project
 
 SPANS, METRICS = InMemorySpanExporter(), InMemoryMetricReader()
 

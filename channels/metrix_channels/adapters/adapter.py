@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from ..errors import MessageInvalid
 from ..models import Caution, JsonValue, Message
+from ..sms_text import SmsLength
 from .fields import BODY, TITLE, Field, check_extra
 
 Limits = Callable[[Mapping[str, JsonValue]], tuple[Caution, ...]]
@@ -27,11 +28,21 @@ class Adapter:
         metrix_name: the value of `channel` in the API.
         further: documented fields beside `title` and `body`, which every channel has.
         limits: what the channel's carrier limits and what an author should be told of.
+        formats: of a template's body, the preferred one first.
+        aliases: words beside the channel's name and its type that a template's file may be called by.
+        subject_is_title: front matter may call the title `subject`.
+        measure: counts what a body costs one recipient, by parts; None where the length costs nothing.
+        pictured: fields that a preview draws; it lists the others.
     """
 
     metrix_name: str
     further: tuple[Field, ...] = ()
     limits: Limits = field(default=_no_limits, eq=False)
+    formats: tuple[str, ...] = ("txt", "html")
+    aliases: tuple[str, ...] = ()
+    subject_is_title: bool = False
+    measure: Callable[[str], SmsLength] | None = field(default=None, eq=False)
+    pictured: frozenset[str] = frozenset({"title", "body", "images", "buttons"})
 
     @property
     def fields(self) -> tuple[Field, ...]:

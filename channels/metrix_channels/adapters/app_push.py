@@ -3,4 +3,4 @@
 from .adapter import Adapter
 from .push_limits import push_limits
 
-ADAPTER = Adapter("APP_PUSH", limits=push_limits)
+ADAPTER = Adapter("APP_PUSH", limits=push_limits, aliases=("push",))

@@ -24,4 +24,4 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
     return tuple(cautions)
 
 
-ADAPTER = Adapter("EMAIL", limits=_limits)
+ADAPTER = Adapter("EMAIL", limits=_limits, formats=("html", "txt"), subject_is_title=True)

@@ -48,4 +48,4 @@ def _is_letter_beyond_gsm(character: str) -> bool:
     return unicodedata.category(character) in ("Lo", "Lm") or "CYRILLIC" in unicodedata.name(character, "")
 
 
-ADAPTER = Adapter("SMS", limits=_limits)
+ADAPTER = Adapter("SMS", limits=_limits, measure=sms_length)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ..adapters import adapter_for, sms_length
+from ..adapters import adapter_for
 from ..api import message_json
 from ..errors import MetrixChannelsError
 from ..models import Caution, ChannelType, JsonValue
@@ -55,7 +55,6 @@ class MessageRenderer:
     ) -> None:
         self._template = template
         self._adapter = adapter_for(type)
-        self._is_sms = type is ChannelType.SMS
         self._context = {name: value for name, value in context.items() if name in template.variables}
         self._now = now
 
@@ -94,7 +93,8 @@ class MessageRenderer:
             error.location = error.location or str(self._template.path)
             raise
         rest = self._rest(message.fields)
-        parts = sms_length(str(message.fields["body"])).parts if self._is_sms else 0
+        measure = self._adapter.measure
+        parts = measure(str(message.fields["body"])).parts if measure else 0
         return RenderedMessage(hashlib.blake2b(rest, digest_size=16).digest(), rest, parts, message.cautions)
 
     def _render_body(self, values: Mapping[str, JsonValue]) -> bytes:

@@ -8,6 +8,7 @@ from .event_times import EventTimes, Wanted
 from .evidence import Evidence, EvidenceBook
 from .observer import Observer
 from .purge import Purged, purge
+from .rate_limits import RateLimits
 from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
 from .runs.book import RunBook
 from .runs.local import LocalRunBook
@@ -72,6 +73,7 @@ __all__ = [
     "LocalRunBook",
     "Observer",
     "Purged",
+    "RateLimits",
     "RetryRequest",
     "RunBook",
     "RunCheck",

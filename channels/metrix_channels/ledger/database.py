@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, TypeVar
+
+from ..errors import ConfigError, LedgerError
 
 T = TypeVar("T")
 
@@ -31,6 +34,10 @@ class Cursor(Protocol):
 
 class Connection(Protocol):
     """A transaction under way. Statements are in the SQL that SQLite and PostgreSQL share, with `?` for values."""
+
+    @property
+    def name(self) -> str:
+        """What tells this connection from others that write at the same time; empty where no others do."""
 
     def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
         """Run a statement."""
@@ -75,10 +82,14 @@ class Database(ABC):
     they never hold up the requests in flight.
 
     Attributes:
+        is_distributed: workers on any machine send its runs; else the process that began a run sends it.
         has_outbox: it can hold messages that workers send.
+        file: the file that holds it; None where it is no file.
     """
 
+    is_distributed: ClassVar[bool] = False
     has_outbox: ClassVar[bool] = False
+    file: Path | None = None
 
     @property
     @abstractmethod
@@ -99,6 +110,20 @@ class Database(ABC):
     @abstractmethod
     def is_alive(self, connection: Connection, owner: str) -> bool:
         """Tell whether the process of that name still works here."""
+
+    def for_worker(self, lease_seconds: float) -> WorkerDatabase:
+        """Return it as a worker uses it.
+
+        Args:
+            lease_seconds: how long after its last sign of life others leave alone what the worker has claimed.
+
+        Raises:
+            ConfigError: ledger_not_shared, where no worker can send.
+        """
+        raise ConfigError(
+            "Workers need a ledger in PostgreSQL; this one is a file, which `campaign run` sends from by itself.",
+            code="ledger_not_shared",
+        )
 
     async def adopt(self) -> bool:
         """Let processes work here from now on, although the ledger is a copy; False when it was none.
@@ -133,3 +158,24 @@ class Database(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Write what was deferred and let go of it; it may be used again."""
+
+
+class WorkerDatabase(Database):
+    """A database as a worker uses it, which must say whether it still holds what it claimed.
+
+    Attributes:
+        url: with its password.
+        trouble: why the last transaction did not succeed yet; None while all is well.
+    """
+
+    url: str
+    trouble: LedgerError | None
+
+    @property
+    @abstractmethod
+    def lease_holds(self) -> bool:
+        """Nobody may have taken this process for dead."""
+
+    @abstractmethod
+    def give_up_name(self) -> None:
+        """Let others take over what this process has under its name, once its lease has run out."""

@@ -15,7 +15,7 @@ from ..api import PUSH, Exchange, MetrixClient, message_json, push_body
 from ..config import Config, ConfigFile, require_verified
 from ..delivery import Attempts, Delivery, Journal, Part, Policy, Post, Request, Result, Verdict, resume_recipients
 from ..errors import LedgerError, MetrixChannelsError, problem
-from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, SendBook, SendJournal, open_database
+from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, RateLimits, SendBook, SendJournal, open_database
 from ..outcomes import Problem, Receipt
 from ..templating import Templates
 from .clients import Clients
@@ -47,6 +47,7 @@ class Engine:
         self.templates = Templates(self._config.templates)
         self.book_file = open_database(self._config)
         self.book = SendBook(self.book_file)
+        self.rate_limits = RateLimits(self.book_file)
         kept = self._config.keep_attempts
         self.evidence = EvidenceBook(self.book_file, days=kept.days, size=kept.size)
         self.observer = Observer(self.evidence)
@@ -103,7 +104,7 @@ class Engine:
 
         self._follow_loop()
         return SendingResources(
-            self._file, self.templates, self.book, self.clients.for_many, self.observer, self._stop, self._places
+            self._file, self.templates, self.rate_limits, self.clients.for_many, self.observer, self._stop, self._places
         )
 
     def prepare(self, call: Call) -> Prepared:
@@ -236,7 +237,7 @@ class Engine:
         async def admit() -> Problem | None:
             settings = self._config.metrix
             if settings.rate_limit is not None:
-                wait = await self.book.pace(settings.rate_limit, settings.deadline)
+                wait = await self.rate_limits.book(settings.rate_limit, settings.deadline)
                 if wait is None:
                     why = f"The rate limit leaves no place for a request within {settings.deadline:g} s."
                     return problem("unavailable", why)

@@ -48,7 +48,7 @@ class Outbox:
     """
 
     def __init__(self, engine: Engine) -> None:
-        if engine.config.ledger_path is not None:
+        if not engine.book_file.has_outbox:
             raise ConfigError("Messages that workers send need a ledger in PostgreSQL.", code="ledger_not_shared")
         self._engine = engine
         self.sends = OutboxBook(engine.book_file)

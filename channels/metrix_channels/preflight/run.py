@@ -151,7 +151,7 @@ async def check_ledger(config: Config) -> list[Check]:
     finally:
         await database.close()
     writable = Check("ledger.writable", subject, Status.PASS, "It can be written.")
-    return [writable] if config.ledger_path is None else [writable, check_private(config.ledger_path)]
+    return [writable] if database.file is None else [writable, check_private(database.file)]
 
 
 async def check_connection(config: Config, *, offline: bool) -> Check:

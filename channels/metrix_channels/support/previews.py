@@ -13,9 +13,9 @@ from attrs import frozen
 from ..adapters import adapter_for
 from ..config import Channel
 from ..errors import MetrixChannelsError
-from ..models import Caution, ChannelType
+from ..models import Caution
 from ..pages import Renderer, Words
-from ..sms_text import SmsLength, sms_length
+from ..sms_text import SmsLength
 from ..templating import Templates, locales
 
 
@@ -42,8 +42,8 @@ class Preview:
     @property
     def sms(self) -> SmsLength | None:
         """What it costs as an SMS; None where it is none."""
-        is_sms = self.channel.type is ChannelType.SMS and self.error is None
-        return sms_length(str(self.fields.get("body", ""))) if is_sms else None
+        measure = adapter_for(self.channel.type).measure
+        return measure(str(self.fields.get("body", ""))) if measure and self.error is None else None
 
     @property
     def is_html(self) -> bool:
@@ -53,9 +53,7 @@ class Preview:
     @property
     def further(self) -> dict[str, Any]:
         """Fields that no picture of it shows."""
-        shown = {"title", "body", "images", "buttons"}
-        if self.channel.type is ChannelType.WEB_PUSH:
-            shown |= {"url", "icon"}
+        shown = adapter_for(self.channel.type).pictured
         return {name: value for name, value in self.fields.items() if name not in shown}
 
     def as_dict(self) -> dict[str, Any]:

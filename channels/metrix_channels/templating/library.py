@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from attrs import frozen
 
+from ..adapters import adapter_for
 from ..config import parse_yaml
 from ..errors import ConfigError, TemplateError
 from ..models import ChannelType, JsonValue
@@ -145,7 +146,7 @@ class Templates:
         found = next((file for file in wanted if self._folder.has(file)), None)
         if found is None:
             raise self._missing(name, wanted)
-        return self._current(found, email=type is ChannelType.EMAIL)
+        return self._current(found, email=adapter_for(type).subject_is_title)
 
     def pinned(self, sources: Sources) -> Template:
         """Compile a template from its texts alone, whatever became of its files.
@@ -242,17 +243,15 @@ def locales(variants: Iterable[Variant], channel: str, type: ChannelType) -> lis
 
 def _candidates(name: str, channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002
     """Give the files that may serve, the most special first."""
-    formats = ("html", "txt") if type is ChannelType.EMAIL else ("txt", "html")
     for tag in (*_locales(locale), None):
         for stem in _stems(channel, type):
-            for kind in formats:
+            for kind in adapter_for(type).formats:
                 yield f"{name}/{stem}{'.' + tag if tag else ''}.{kind}.j2"
 
 
 def _stems(channel: str, type: ChannelType) -> list[str]:  # noqa: A002
     """Give the words for a channel that a file's name may begin with, the most special first."""
-    shared = ["push"] if type in (ChannelType.APP_PUSH, ChannelType.WEB_PUSH) else []
-    return list(dict.fromkeys([channel, type.value, *shared]))
+    return list(dict.fromkeys([channel, type.value, *adapter_for(type).aliases]))
 
 
 def _locales(locale: str | None) -> Iterator[str]:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..campaign.execution.shard_runner import ShardRunner
-from ..ledger.postgres.connection import PostgresDatabase
+from ..ledger.database import WorkerDatabase
 from ..notifier.outbox import Outbox
 from ..outcomes import Outcome
 from ..pages.serving import server_config
@@ -47,7 +47,7 @@ class Worker:
     outbox: Outbox
     readiness: Readiness
     queue: JobQueue
-    database: PostgresDatabase
+    database: WorkerDatabase
 
 
 async def serve_health(listener: socket.socket, worker: Worker) -> None:

@@ -15,8 +15,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import PoolTimeout
 
 from ..errors import LedgerError
+from ..ledger.database import WorkerDatabase
 from ..ledger.postgres.connecting import KEEPALIVE, SETTINGS, served_within
-from ..ledger.postgres.connection import PostgresDatabase
 from ..ledger.postgres.errors import explained
 from ..ledger.postgres.jobs import POST, QUEUE, SHARE
 from ..logs import say
@@ -47,7 +47,7 @@ class JobQueue:
         trouble: why no jobs can be fetched for now; None while all is well.
     """
 
-    def __init__(self, database: PostgresDatabase, concurrency: int, share: ShardClaim, post: Post) -> None:
+    def __init__(self, database: WorkerDatabase, concurrency: int, share: ShardClaim, post: Post) -> None:
         self.trouble: LedgerError | None = None
         self._database = database
         self._concurrency = concurrency

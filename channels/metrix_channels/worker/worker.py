@@ -17,9 +17,8 @@ from procrastinate.exceptions import ProcrastinateException
 
 from ..campaign.execution.shard_runner import ShardRunner
 from ..config import ConfigFile
-from ..errors import ConfigError, LedgerError, MetrixChannelsError
+from ..errors import LedgerError, MetrixChannelsError
 from ..ledger.database import PASSING
-from ..ledger.postgres.connection import PostgresDatabase
 from ..ledger.postgres.liveness import LEASE_SECONDS
 from ..ledger.runs.distributed import DistributedRunBook
 from ..ledger.sends.outbox import OutboxBook
@@ -75,15 +74,7 @@ class _Worker:
         self._services = Services(file)
         self._concurrency = concurrency
         self._lease = lease
-        engine = self._services.engine
-        if not isinstance(engine.book_file, PostgresDatabase):
-            raise ConfigError(
-                "Workers need a ledger in PostgreSQL; this one is a file, which `campaign run` sends from by itself.",
-                code="ledger_not_shared",
-            )
-        self._database = engine.book_file
-        self._database.lease_seconds = lease
-        self._database.is_patient = True
+        self._database = self._services.engine.book_file.for_worker(lease)
         self._book = DistributedRunBook(self._database)
 
     async def run(self, health: socket.socket | None, on_ready: Told, on_problem: OnProblem) -> bool:

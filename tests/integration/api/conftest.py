@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
+from helpers.project import post as post_through
 from metrix_channels.api import open_transport
 from metrix_channels.api.transports.httpx_transport import HttpxTransport
-from support.project import post as post_through
 
 
 def _fast(endpoint, redactor):

@@ -8,12 +8,12 @@ import warnings
 
 import pytest
 
+from helpers.command_line import eventually
+from helpers.fault_server import Answer, FaultServer, Hang
+from helpers.project import API_KEY, post
 from metrix_channels.api import Endpoint, Reply, Stage, open_transport
 from metrix_channels.api.transports.httpx_transport import HttpxTransport
 from metrix_channels.redact import Redactor, Secret
-from support.command_line import eventually
-from support.fault_server import Answer, FaultServer, Hang
-from support.project import API_KEY, post
 
 pytest.importorskip("httptools")
 

@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 import pytest
 
+from helpers.encodings import one_line, shown
+from helpers.fault_server import Answer, FaultServer, Raw, refusing_address
+from helpers.project import API_KEY
+from helpers.verdicts import judged
 from metrix_channels.api import Endpoint, open_transport
 from metrix_channels.redact import Redactor, Secret
-from support.encodings import one_line, shown
-from support.fault_server import Answer, FaultServer, Raw, refusing_address
-from support.project import API_KEY
-from support.verdicts import judged
 
 FORMS = one_line(API_KEY)
 

@@ -5,11 +5,11 @@ import gc
 
 import pytest
 
+from helpers.certificates import make_certificates
+from helpers.fault_server import Answer, FaultServer, OnConnect
+from helpers.project import API_KEY, make_project, takes
 from metrix_channels.api import Stage, reach
 from metrix_channels.errors import ConfigError, DeliveryError
-from support.certificates import make_certificates
-from support.fault_server import Answer, FaultServer, OnConnect
-from support.project import API_KEY, make_project, takes
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,8 @@ import time
 
 import pytest
 
-from metrix_channels.api import Endpoint, Failure, Reply, Stage
-from metrix_channels.api.answer import READ_AT_MOST
-from metrix_channels.delivery import Disposition
-from metrix_channels.redact import Redactor, Secret
-from support.command_line import eventually
-from support.fault_server import (
+from helpers.command_line import eventually
+from helpers.fault_server import (
     Answer,
     Close,
     CloseAfterHeaders,
@@ -28,8 +24,12 @@ from support.fault_server import (
     redirect,
     refusing_address,
 )
-from support.project import API_KEY, takes, unanswering_address
-from support.verdicts import judged
+from helpers.project import API_KEY, takes, unanswering_address
+from helpers.verdicts import judged
+from metrix_channels.api import Endpoint, Failure, Reply, Stage
+from metrix_channels.api.answer import READ_AT_MOST
+from metrix_channels.delivery import Disposition
+from metrix_channels.redact import Redactor, Secret
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from support.accounting_server import AccountingServer
-from support.campaigns import Project, people
+from helpers.accounting_server import AccountingServer
+from helpers.campaigns import Project, people
 
 
 @pytest.fixture

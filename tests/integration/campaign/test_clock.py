@@ -7,13 +7,13 @@ from email.utils import format_datetime
 
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import people
+from helpers.command_line import wait_until
 from metrix_channels.campaign import options as options
 from metrix_channels.campaign.dispatch import settlement
 from metrix_channels.delivery import attempt
 from metrix_channels.ledger.sqlite import connection as sqlite
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import people
-from support.command_line import wait_until
 
 AHEAD = timedelta(days=365, hours=6)
 ROWS = 60

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from support.accounting_server import AccountingServer, Taken, always, troubled
-from support.campaigns import balance, people
-from support.command_line import COMMAND, environment
+from helpers.accounting_server import AccountingServer, Taken, always, troubled
+from helpers.campaigns import balance, people
+from helpers.command_line import COMMAND, environment
 
 SEED = int(os.environ.get("METRIX_CHANNELS_TEST_SEED") or random.SystemRandom().randrange(10**9))
 MANY = 600

@@ -9,10 +9,10 @@ from threading import Thread
 
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken, always
+from helpers.campaigns import balance, people, under_way
+from helpers.fault_server import refusing_address
 from metrix_channels import AsyncNotifier, ChannelUnverified
-from support.accounting_server import AccountingServer, Taken, always
-from support.campaigns import balance, people, under_way
-from support.fault_server import refusing_address
 
 
 def run(project, campaign="offer", **options):

@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import balance, people
 from metrix_channels.campaign.definition import load_campaign
 from metrix_channels.campaign.dispatch.sender import Sender
 from metrix_channels.campaign.exclusions.exclusions import Exclusions
@@ -13,8 +15,6 @@ from metrix_channels.config import ConfigFile
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import Counts, RunClaim, RunState
 from metrix_channels.notifier.services import Services
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import balance, people
 
 
 class SlowDisk(RunClaim):

@@ -8,12 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from metrix_channels import LedgerError
-from metrix_channels.ledger.sqlite import connection as sqlite
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import Project, balance, document, people, started, under_way
-from support.command_line import run_command
-from support.damage import (
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import Project, balance, document, people, started, under_way
+from helpers.command_line import run_command
+from helpers.damage import (
     cut_short,
     fill_disk,
     hold_lock,
@@ -22,6 +20,8 @@ from support.damage import (
     make_newer,
     prlimit,
 )
+from metrix_channels import LedgerError
+from metrix_channels.ledger.sqlite import connection as sqlite
 
 
 @pytest.fixture

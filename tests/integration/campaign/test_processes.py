@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.accounting_server import Taken
-from support.campaigns import balance, people, started, under_way
-from support.command_line import COMMAND, catches, environment, wait_until
+from helpers.accounting_server import Taken
+from helpers.campaigns import balance, people, started, under_way
+from helpers.command_line import COMMAND, catches, environment, wait_until
 
 
 def finished(project):

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken, always
+from helpers.campaigns import balance, document, people, started, under_way
+from helpers.command_line import wait_until
 from metrix_channels import CampaignError
 from metrix_channels.campaign.execution import local as here
-from support.accounting_server import AccountingServer, Taken, always
-from support.campaigns import balance, document, people, started, under_way
-from support.command_line import wait_until
 
 
 def run(project, campaign="offer", **options):

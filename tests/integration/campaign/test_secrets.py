@@ -8,12 +8,12 @@ from contextlib import closing
 
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import KEY
+from helpers.encodings import encodings, shown
+from helpers.fault_server import FaultServer, Raw
 from metrix_channels import CampaignError
 from metrix_channels.api import transports as transport
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import KEY
-from support.encodings import encodings, shown
-from support.fault_server import FaultServer, Raw
 
 CODE = "کد-۴۰۸۱"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.campaigns import Project
+from helpers.campaigns import Project
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import time
 import psycopg
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken, always, troubled
+from helpers.campaigns import balance, people
+from helpers.cluster import LEASE, Workers, on_postgres, over, until
+from helpers.command_line import wait_until
 from metrix_channels import Outcome
-from support.accounting_server import AccountingServer, Taken, always, troubled
-from support.campaigns import balance, people
-from support.cluster import LEASE, Workers, on_postgres, over, until
-from support.command_line import wait_until
 
 SEED = int(os.environ.get("METRIX_CHANNELS_TEST_SEED") or random.SystemRandom().randrange(10**9))
 MANY = 900

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
 
+from helpers.accounting_server import AccountingServer
+from helpers.campaigns import people
+from helpers.cluster import Workers, on_postgres, over, until
+from helpers.command_line import wait_until
+from helpers.postgres import execute
 from metrix_channels.worker.worker import _say_untold
-from support.accounting_server import AccountingServer
-from support.campaigns import people
-from support.cluster import Workers, on_postgres, over, until
-from support.command_line import wait_until
-from support.postgres import execute
 
 
 def health_of(workers):

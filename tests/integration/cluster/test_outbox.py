@@ -11,13 +11,13 @@ import urllib.request
 import psycopg
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken, always
+from helpers.campaigns import Project
+from helpers.cluster import Workers, on_postgres
+from helpers.command_line import environment, wait_until
+from helpers.postgres import execute
 from metrix_channels import Outcome
 from metrix_channels.errors import LedgerError
-from support.accounting_server import AccountingServer, Taken, always
-from support.campaigns import Project
-from support.cluster import Workers, on_postgres
-from support.command_line import environment, wait_until
-from support.postgres import execute
 
 HELLO = {"first_name": "سارا"}
 PATIENCE = 60.0

@@ -18,15 +18,15 @@ from attrs import define, field
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from helpers.accounting_server import AccountingServer, Taken, always
+from helpers.campaigns import Project
+from helpers.cluster import on_postgres
+from helpers.outbox import OutboxWorker
+from helpers.postgres import execute
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import MetrixChannelsError
 from metrix_channels.ledger import purge
 from metrix_channels.notifier import outbox as outbox
-from support.accounting_server import AccountingServer, Taken, always
-from support.campaigns import Project
-from support.cluster import on_postgres
-from support.outbox import OutboxWorker
-from support.postgres import execute
 
 ANSWERS = {
     "taken": Taken(),

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken, always
+from helpers.cluster import on_postgres
+from helpers.outbox import OutboxWorker
+from helpers.postgres import execute
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import LedgerError, Unreachable
 from metrix_channels.ledger import Entry, SendBook
 from metrix_channels.notifier import outbox as outbox_module
 from metrix_channels.outcomes import Receipt
-from support.accounting_server import AccountingServer, Taken, always
-from support.cluster import on_postgres
-from support.outbox import OutboxWorker
-from support.postgres import execute
 
 TODO = "SELECT args->>'send' FROM procrastinate_jobs WHERE status = 'todo'"
 TAKE, INTEND, FINISH = 0, 1, 2

@@ -7,13 +7,13 @@ import threading
 import psycopg
 import pytest
 
+from helpers.accounting_server import AccountingServer
+from helpers.campaigns import people
+from helpers.cluster import Workers, on_postgres
+from helpers.command_line import run_command, wait_until
+from helpers.postgres import execute
 from metrix_channels import Notifier, Outcome
 from metrix_channels.errors import LedgerError
-from support.accounting_server import AccountingServer
-from support.campaigns import people
-from support.cluster import Workers, on_postgres
-from support.command_line import run_command, wait_until
-from support.postgres import execute
 
 HELLO = {"first_name": "سارا"}
 

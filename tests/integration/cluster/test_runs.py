@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken, always
+from helpers.campaigns import balance, people
+from helpers.cluster import Workers, on_postgres, over, until
+from helpers.command_line import wait_until
+from helpers.postgres import execute
 from metrix_channels.errors import ConfigError, LedgerError
-from support.accounting_server import AccountingServer, Taken, always
-from support.campaigns import balance, people
-from support.cluster import Workers, on_postgres, over, until
-from support.command_line import wait_until
-from support.postgres import execute
 
 
 @pytest.fixture

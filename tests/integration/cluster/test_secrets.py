@@ -6,14 +6,14 @@ import re
 import psycopg
 import pytest
 
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import KEY
+from helpers.cluster import Workers, on_postgres
+from helpers.command_line import wait_until
+from helpers.encodings import encodings, shown
+from helpers.postgres import execute
 from metrix_channels.ledger import EvidenceBook
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import KEY
-from support.cluster import Workers, on_postgres
-from support.command_line import wait_until
-from support.encodings import encodings, shown
-from support.postgres import execute
 
 CODE = "کد-۴۰۸۱"
 NAMES = ("as it is", "JSON of .NET", "URL, all of it", "base64 of JSON, at 1", "spaces")

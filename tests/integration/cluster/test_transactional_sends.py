@@ -14,12 +14,12 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
+from helpers.accounting_server import AccountingServer, Taken, always
+from helpers.cluster import Workers, on_postgres
+from helpers.command_line import environment, wait_until
+from helpers.postgres import execute
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import ChannelUnverified, ConfigError, LedgerError, UsageError
-from support.accounting_server import AccountingServer, Taken, always
-from support.cluster import Workers, on_postgres
-from support.command_line import environment, wait_until
-from support.postgres import execute
 
 HELLO = {"first_name": "سارا"}
 

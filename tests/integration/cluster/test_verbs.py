@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import Project, people
-from support.cluster import Workers, on_postgres
-from support.command_line import run_command
-from support.postgres import execute
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import Project, people
+from helpers.cluster import Workers, on_postgres
+from helpers.command_line import run_command
+from helpers.postgres import execute
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_failed_attempt_is_kept_for_support(sent):
     """By the worker that made it, read from anywhere."""
     [attempt, *_] = metrix(sent, "support-bundle", "--list").document["attempts"]
     assert (attempt["reference"], attempt["status_code"]) == ("offer", 400)
-    assert metrix(sent, "support-bundle", "-o", "support.zip", "--attempt", attempt["id"]).status == 0
+    assert metrix(sent, "support-bundle", "-o", "helpers.zip", "--attempt", attempt["id"]).status == 0
 
 
 def test_preflight_looks_at_the_database(sent):

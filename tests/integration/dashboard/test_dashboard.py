@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from support.accounting_server import AccountingServer, Taken
-from support.campaigns import Project, document, people, started, under_way
-from support.dashboards import base_of, running_dashboard
+from helpers.accounting_server import AccountingServer, Taken
+from helpers.campaigns import Project, document, people, started, under_way
+from helpers.dashboards import base_of, running_dashboard
 
 FOLLOWING = {"trust_env": False, "follow_redirects": True, "timeout": 20}
 

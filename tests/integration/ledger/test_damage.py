@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
+from helpers.damage import cut_short, fill_disk, hold_lock, make_directory, make_garbage, make_newer, prlimit
+from helpers.fault_server import Answer, FaultServer
+from helpers.sending import call, sender
 from metrix_channels import Notifier
 from metrix_channels.ledger.sqlite import connection as sqlite
-from support.damage import cut_short, fill_disk, hold_lock, make_directory, make_garbage, make_newer, prlimit
-from support.fault_server import Answer, FaultServer
-from support.sending import call, sender
 
 
 @pytest.fixture

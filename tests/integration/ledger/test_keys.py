@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from helpers.command_line import wait_until
+from helpers.fault_server import Answer, FaultServer, Hang, refusing_address
+from helpers.sending import call, sender
 from metrix_channels import Notifier
 from metrix_channels.errors import CATALOGUE
-from support.command_line import wait_until
-from support.fault_server import Answer, FaultServer, Hang, refusing_address
-from support.sending import call, sender
 
 SEED = os.environ.get("METRIX_CHANNELS_TEST_SEED") or str(random.SystemRandom().randrange(10**9))
 

@@ -10,11 +10,11 @@ import traceback
 
 import pytest
 
+from helpers.command_line import eventually
+from helpers.fault_server import Answer, FaultServer, Hang
+from helpers.project import make_project, takes
 from metrix_channels import Notifier
 from metrix_channels.errors import MetrixChannelsError, OutcomeUnknown, Unreachable
-from support.command_line import eventually
-from support.fault_server import Answer, FaultServer, Hang
-from support.project import make_project, takes
 
 
 def test_many_sends_at_once(tmp_path):

@@ -5,15 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from metrix_channels.errors import (
-    ChannelUnverified,
-    CredentialsRefused,
-    DeliveryError,
-    OutcomeUnknown,
-    Rejected,
-    Unreachable,
-)
-from support.fault_server import (
+from helpers.fault_server import (
     Answer,
     Close,
     CloseAfterHeaders,
@@ -25,7 +17,15 @@ from support.fault_server import (
     redirect,
     refusing_address,
 )
-from support.project import make_project, takes, unanswering_address
+from helpers.project import make_project, takes, unanswering_address
+from metrix_channels.errors import (
+    ChannelUnverified,
+    CredentialsRefused,
+    DeliveryError,
+    OutcomeUnknown,
+    Rejected,
+    Unreachable,
+)
 
 # -- what each answer comes to
 

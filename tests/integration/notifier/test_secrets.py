@@ -12,10 +12,10 @@ from urllib.parse import quote
 import pytest
 from attrs import evolve
 
+from helpers.encodings import encodings, shown
+from helpers.fault_server import Answer, FaultServer, Raw, Reset, Truncated
+from helpers.project import API_KEY, make_project
 from metrix_channels.errors import MetrixChannelsError, Rejected
-from support.encodings import encodings, shown
-from support.fault_server import Answer, FaultServer, Raw, Reset, Truncated
-from support.project import API_KEY, make_project
 
 
 class Everything(logging.Handler):

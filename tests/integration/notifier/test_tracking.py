@@ -11,13 +11,13 @@ from itertools import count
 
 import pytest
 
+from helpers.command_line import eventually
+from helpers.fault_server import Answer, FaultServer, Hang, refusing_address
+from helpers.project import make_project
+from helpers.tracking import track_in_processes
 from metrix_channels import AsyncNotifier, MetrixUser, Notifier
 from metrix_channels.errors import CredentialsRefused, EventInvalid, OutcomeUnknown, Rejected, Unreachable, UsageError
 from metrix_channels.outcomes import Outcome
-from support.command_line import eventually
-from support.fault_server import Answer, FaultServer, Hang, refusing_address
-from support.project import make_project
-from support.tracking import track_in_processes
 
 AT = 1_795_000_000_000
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

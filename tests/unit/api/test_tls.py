@@ -2,8 +2,8 @@
 
 import ssl
 
+from helpers.certificates import make_certificates
 from metrix_channels.api.tls import tls_context
-from support.certificates import make_certificates
 
 
 def test_every_connection_demands_a_certificate_of_its_host_and_a_recent_tls(monkeypatch, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.verdicts import judged
 from metrix_channels.api import Failure, Reply, Stage
 from metrix_channels.delivery.backoff import (
     LONGEST_RETRY_AFTER_SECONDS,
@@ -16,7 +17,6 @@ from metrix_channels.delivery.backoff import (
     backoff_seconds,
     retry_after,
 )
-from support.verdicts import judged
 
 NOW = datetime(2026, 3, 20, 10, 0, 0, tzinfo=UTC)
 

@@ -8,13 +8,13 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.verdicts import judged
 from metrix_channels.api import Failure, Reply, Stage
 from metrix_channels.delivery import Delivery, Part, Policy
 from metrix_channels.delivery import single as delivery
 from metrix_channels.errors import problem
 from metrix_channels.models import OnAmbiguous
 from metrix_channels.outcomes import Outcome
-from support.verdicts import judged
 
 OK, BUSY, BROKEN, BAD, LARGE, DENIED = map(Reply, (200, 503, 500, 400, 413, 403))
 LOST = Failure(Stage.BEGUN, "reset")

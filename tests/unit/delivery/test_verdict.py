@@ -2,10 +2,10 @@
 
 import pytest
 
+from helpers.verdicts import judged
 from metrix_channels.api import Failure, Reply, Stage
 from metrix_channels.delivery import Disposition
 from metrix_channels.errors.catalogue import CATALOGUE
-from support.verdicts import judged
 
 D = Disposition
 

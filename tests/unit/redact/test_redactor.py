@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.encodings import encodings
+from helpers.project import API_KEY
 from metrix_channels.errors import MessageInvalid
 from metrix_channels.redact import MASK, Redactor, Secret, sensitive_values
-from support.encodings import encodings
-from support.project import API_KEY
 
 WITHHELD = "[answer withheld: it contains the API key in an encoded form]"
 ANSWER = (

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import wait_until
-from support.ledgers import WITH_SUPPORT
+from helpers.command_line import wait_until
+from helpers.ledgers import WITH_HELPERS
 
 SERVE = """
 import os, subprocess
-from support.postgres import Postgres
+from helpers.postgres import Postgres
 with Postgres() as server:
     worker = subprocess.Popen(["sleep", "600"])
     print(server.folder.parent, (server.folder / "postmaster.pid").read_text().split()[0], worker.pid, flush=True)
@@ -42,7 +42,7 @@ def test_no_server_no_folder_and_no_worker_is_left(end):
         [sys.executable, "-c", script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=WITH_SUPPORT,
+        env=WITH_HELPERS,
         text=True,
         start_new_session=True,
     ) as process:

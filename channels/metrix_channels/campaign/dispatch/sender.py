@@ -14,7 +14,7 @@ from ...api import PUSH, Exchange, MetrixClient
 from ...config import ConfigFile, require_verified
 from ...delivery import AttemptObserver, Attempts, CircuitBreaker, Holdback, Policy, Request, Verdict
 from ...errors import MetrixChannelsError, problem
-from ...ledger import Batch, Counts, RunClaim, RunRecord, SendBook, SkipReason
+from ...ledger import Batch, Counts, RateLimits, RunClaim, RunRecord, SkipReason
 from ...models import ChannelType
 from ...outcomes import Problem
 from ...templating import Templates
@@ -40,7 +40,7 @@ class SendingResources:
     Attributes:
         file: the configuration.
         templates: compile what a run is pinned to.
-        sends: the book that keeps the rates.
+        rate_limits: those that processes share.
         client: opens a client for many requests, with credentials read now.
         observer: sees every attempt.
         stop: when set, no further attempt is begun.
@@ -49,7 +49,7 @@ class SendingResources:
 
     file: ConfigFile
     templates: Templates
-    sends: SendBook
+    rate_limits: RateLimits
     client: Callable[[], MetrixClient]
     observer: AttemptObserver
     stop: asyncio.Event
@@ -158,7 +158,7 @@ class Sender:
 
     def _booking(self, rate: float, run: int) -> Callable[[], Awaitable[float]]:
         async def turn() -> float:
-            while (wait := await self._resources.sends.pace(rate, _LONGEST_BOOKING, run)) is None:  # noqa: ASYNC110 - of all processes
+            while (wait := await self._resources.rate_limits.book(rate, _LONGEST_BOOKING, run)) is None:  # noqa: ASYNC110 - of all processes
                 await asyncio.sleep(_POLL)
             return wait
 

@@ -19,7 +19,7 @@ import psycopg
 
 from ...errors import LedgerError
 from ...logs import say
-from ..database import Connection, Database, Work
+from ..database import Connection, Work, WorkerDatabase
 from .connecting import SETTINGS, open_connection, require_fit, served_within
 from .errors import explained, passes
 from .liveness import LEASE_SECONDS, Lease
@@ -38,7 +38,7 @@ _LEASE_WAITS: Final = 0.2
 _IDLE: Final = 600.0
 
 
-class PostgresDatabase(Database):
+class PostgresDatabase(WorkerDatabase):
     """A ledger in PostgreSQL.
 
     Args:
@@ -54,6 +54,7 @@ class PostgresDatabase(Database):
         trouble: why the last transaction did not succeed yet; None while all is well.
     """
 
+    is_distributed: ClassVar[bool] = True
     has_outbox: ClassVar[bool] = True
 
     def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
@@ -77,6 +78,12 @@ class PostgresDatabase(Database):
     def label(self) -> str:
         """Host and name of the database."""
         return label_of(self.url)
+
+    def for_worker(self, lease_seconds: float) -> PostgresDatabase:
+        """See `Database`: it waits for a database that cannot be reached yet, and makes do with few connections."""
+        self.lease_seconds = lease_seconds
+        self.is_patient = True
+        return self
 
     @property
     def owner(self) -> str:

@@ -16,7 +16,6 @@ from ...errors import CampaignError, LedgerError
 from ...models import OnAmbiguous
 from ...outcomes import Problem, iso_utc
 from ..database import Connection
-from ..postgres.connection import PostgresDatabase
 from ..postgres.jobs import JOBS_AT_ONCE, defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
 from .balance import require_over
 from .batches import Shard, ShardStatus
@@ -34,10 +33,6 @@ class DistributedRunBook(RunBook):
 
     planned = RunState.PLANNING
     """Until it is launched, a plan goes with the process that made it."""
-
-    def __init__(self, database: PostgresDatabase) -> None:
-        super().__init__(database)
-        self._database: PostgresDatabase = database
 
     # -- steering, from anywhere
 

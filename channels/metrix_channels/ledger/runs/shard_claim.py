@@ -9,9 +9,7 @@ from attrs import frozen
 
 from ...errors import LedgerError
 from ..checksums import checksum, require_checksum
-from ..database import Connection
-from ..postgres.connection import PostgresDatabase
-from ..postgres.sessions import PostgresConnection
+from ..database import Connection, Database
 from .balance import require_match
 from .batches import Shard, ShardStatus
 from .records import Changes, Committed, ControlRequest, Counts, Draft, RunRecord, RunState, Skip
@@ -48,7 +46,7 @@ class ShardClaim(RunClaim):
         claim: the shard.
     """
 
-    def __init__(self, database: PostgresDatabase, claim: Claim) -> None:
+    def __init__(self, database: Database, claim: Claim) -> None:
         self.record = claim.record
         self.owner = claim.owner
         self.options = claim.options
@@ -175,7 +173,7 @@ def add_to_counts(
     require_match(change, changed_statuses, drafts, skips)
     if change == Counts():
         return
-    part = connection.name if isinstance(connection, PostgresConnection) else ""
+    part = connection.name
     found = connection.execute(
         "SELECT counts, checksum FROM run_counts WHERE run = ? AND part = ?", (run, part)
     ).fetchone()

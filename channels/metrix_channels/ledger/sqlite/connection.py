@@ -44,6 +44,8 @@ os.register_at_fork(
 class SqliteConnection(sqlite3.Connection):
     """A connection; SQLite lets only one process at a time write, so that its transactions need no further locks."""
 
+    name = ""
+
     def lock(self, what: str, *, shared: bool = False) -> None:
         """Do nothing: the transaction has everything to itself."""
 
@@ -81,7 +83,7 @@ class SqliteDatabase(Database):
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(os.path.realpath(path))
+        self.path = self.file = Path(os.path.realpath(path))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
         self._connection: SqliteConnection | None = None
         self._owner: Owner | None = None

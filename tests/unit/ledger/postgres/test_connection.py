@@ -12,13 +12,13 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from helpers.command_line import eventually
+from helpers.encodings import one_line, shown
+from helpers.ledgers import WITH_HELPERS
+from helpers.postgres import execute
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import SendBook
 from metrix_channels.ledger.postgres.connection import PATIENCE, PostgresDatabase
-from support.command_line import eventually
-from support.encodings import one_line, shown
-from support.ledgers import WITH_SUPPORT
-from support.postgres import execute
 
 
 @pytest.fixture
@@ -143,11 +143,11 @@ def test_many_processes_make_the_tables_once(postgres_url):
     script = (
         "import asyncio, sys\n"
         "from metrix_channels.ledger import SendBook\n"
-        "from support.ledgers import database_at\n"
+        "from helpers.ledgers import database_at\n"
         "asyncio.run(SendBook(database_at(sys.argv[1])).check_writable())\n"
     )
     command = [sys.executable, "-c", script, postgres_url]
-    processes = [subprocess.Popen(command, env=WITH_SUPPORT, stderr=subprocess.PIPE) for _ in range(8)]
+    processes = [subprocess.Popen(command, env=WITH_HELPERS, stderr=subprocess.PIPE) for _ in range(8)]
     assert [process.communicate(timeout=120)[1] for process in processes] == [b""] * 8
     assert execute(postgres_url, "SELECT version FROM meta") == [(1,)]
     assert execute(postgres_url, "SELECT count(*) FROM salt") == [(1,)]

@@ -7,11 +7,11 @@ import time
 import psycopg
 import pytest
 
+from helpers.postgres import execute
+from helpers.refusing_server import RefusingServer
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import SendBook
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
-from support.postgres import execute
-from support.refusing_server import RefusingServer
 
 PASSWORD = "s3cret"
 

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from support.command_line import wait_until
-from support.ledgers import WITH_SUPPORT
-from support.postgres import execute
+from helpers.command_line import wait_until
+from helpers.ledgers import WITH_HELPERS
+from helpers.postgres import execute
 
 YEAR = 365 * 86_400
 LEASE = 2.0
@@ -64,7 +64,7 @@ class Clocked:
     def __init__(self, url, shift, lease=LEASE):
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROCESS, url, str(shift), str(lease)],
-            env=WITH_SUPPORT,
+            env=WITH_HELPERS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

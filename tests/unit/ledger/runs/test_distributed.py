@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from helpers.postgres import execute
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import BatchState, Changes, ControlRequest, Counts, Draft, RunState
 from metrix_channels.ledger.checksums import checksum
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from metrix_channels.ledger.runs.distributed import DistributedRunBook
-from support.postgres import execute
 
 PEOPLE = 4
 

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -12,11 +11,11 @@ import psycopg
 import pytest
 from attrs import evolve
 
+from helpers.command_line import wait_until
+from helpers.ledgers import WITH_HELPERS, Ledger
 from metrix_channels.errors import LedgerError, problem
 from metrix_channels.ledger import Busy, Claimed, Entry, Finished, SendBook
 from metrix_channels.outcomes import Outcome, Receipt
-from support.command_line import wait_until
-from support.ledgers import WITH_SUPPORT, Ledger
 
 NOW = datetime(2026, 3, 20, 6, 30, tzinfo=UTC)
 
@@ -161,7 +160,7 @@ def test_what_a_dead_process_left_is_taken_up_with_its_attempts(ledger):
     script = (
         "import asyncio, os, sys\n"
         "from metrix_channels.ledger import Entry, SendBook\n"
-        "from support.ledgers import database_at\n"
+        "from helpers.ledgers import database_at\n"
         "async def main():\n"
         "    book = SendBook(database_at(sys.argv[1]))\n"
         "    await book.claim(Entry('s1', 'a', 'k', b'text', 'sms', 'otp', ('u1',), None))\n"
@@ -169,7 +168,7 @@ def test_what_a_dead_process_left_is_taken_up_with_its_attempts(ledger):
         "    os.kill(os.getpid(), 9)\n"
         "asyncio.run(main())\n"
     )
-    subprocess.run([sys.executable, "-c", script, ledger.place], check=False, timeout=60, env=WITH_SUPPORT)
+    subprocess.run([sys.executable, "-c", script, ledger.place], check=False, timeout=60, env=WITH_HELPERS)
     if not ledger.is_file:
         ledger.take_everybody_for_dead()  # as its lease would, in a while
 
@@ -364,64 +363,6 @@ def test_fingerprints_mean_nothing_outside_their_ledger(tmp_path):
         asyncio.run(run(ledger))
         found |= set(ledger.execute("SELECT fingerprint FROM sends"))
     assert len(found) == 2
-
-
-def paced(ledger, rate, times, patience=60.0):
-    async def run():
-        async with opened(ledger) as book:
-            return [await book.pace(rate, patience) for _ in range(times)]
-
-    return asyncio.run(run())
-
-
-def test_a_rate_is_shared_by_all_processes(ledger):
-    """Places are booked one after the other, whoever asks."""
-    script = (
-        "import asyncio, sys\n"
-        "from metrix_channels.ledger import SendBook\n"
-        "from support.ledgers import database_at\n"
-        "async def main():\n"
-        "    book = SendBook(database_at(sys.argv[1]))\n"
-        "    print([await book.pace(0.01, 3600.0) for _ in range(4)][-1])\n"
-        "asyncio.run(main())\n"
-    )
-    theirs = subprocess.run(
-        [sys.executable, "-c", script, ledger.place],
-        check=True,
-        timeout=60,
-        capture_output=True,
-        text=True,
-        env=WITH_SUPPORT,
-    )
-    assert float(theirs.stdout) == pytest.approx(300, abs=50)
-    assert paced(ledger, 0.01, 4, 3600.0) == pytest.approx([400, 500, 600, 700], abs=50)
-
-
-@pytest.mark.parametrize(("rate", "patience", "places"), [(1 / 3600, 60, 1), (1 / 60, 90, 2), (1 / 10, 200, 21)])
-def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, places, ledger):
-    """However slow the rate, nobody goes early, and those who give up take nobody's place."""
-    waits = paced(ledger, rate, places + 20, patience)
-    assert waits[0] == 0
-    assert None not in waits[:places]
-    # Meanwhile a place or two may have come near.
-    assert waits.count(None) >= 15
-    assert max(wait for wait in waits if wait is not None) <= patience
-
-
-@pytest.mark.parametrize("booked", [0.0, 1e12, 86_400.0 * 365])
-def test_a_clock_that_began_anew_costs_no_wait(booked, file_ledger):
-    """The wall clock is not asked; a place booked before the machine started again lies too far ahead to be real."""
-    paced(file_ledger, 1.0, 1)
-    file_ledger.execute(f"UPDATE rate_limits SET next = {(time.monotonic() if booked else 0.0) + booked}")
-    assert paced(file_ledger, 1.0, 1) == [0]
-
-
-def test_the_wall_clock_does_not_matter_to_the_rate(ledger, monkeypatch):
-    """It jumps by a year, forwards and back, and the next place is a hundred seconds away."""
-    paced(ledger, 0.01, 1, 3600.0)
-    for year in (31_536_000, -31_536_000):
-        monkeypatch.setattr(time, "time", lambda year=year: 1.8e9 + year)
-        assert 0 < paced(ledger, 0.01, 1, 3600.0)[0] <= 200
 
 
 def test_receipts_are_kept_as_they_were(ledger):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.command_line import started_command
+from helpers.command_line import started_command
 
 
 @contextmanager

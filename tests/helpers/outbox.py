@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from helpers.postgres import execute
 from metrix_channels.config import ConfigFile
 from metrix_channels.ledger import Connection
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
@@ -15,7 +16,6 @@ from metrix_channels.ledger.sends.outbox import Waiting
 from metrix_channels.notifier.outbox import Outbox
 from metrix_channels.notifier.services import Services
 from metrix_channels.worker.readiness import Readiness
-from support.postgres import execute
 
 _NEVER = 100_000.0
 """Seconds of a lease that only the test lets run out."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.certificates import Certificates, make_certificates
-from support.fault_server import FaultServer
+from helpers.certificates import Certificates, make_certificates
+from helpers.fault_server import FaultServer
 
 
 @pytest.fixture(scope="module")

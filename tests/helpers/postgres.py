@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from support.reaper import VARIABLE
+from helpers.reaper import VARIABLE
 
 DEBIAN_PROGRAMS: Final = Path("/usr/lib/postgresql/15/bin")
 PGBOUNCER: Final = "/usr/sbin/pgbouncer"

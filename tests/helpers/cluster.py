@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from attrs import define, field
 
-from support.campaigns import Project
-from support.command_line import COMMAND, environment
+from helpers.campaigns import Project
+from helpers.command_line import COMMAND, environment
 
 LEASE = 3.0
 """Seconds: short, so that the dead are found out while a test waits."""

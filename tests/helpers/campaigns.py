@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from attrs import frozen
 
+from helpers.accounting_server import AccountingServer
+from helpers.command_line import COMMAND, Finished, environment, run_command, wait_until
 from metrix_channels import Notifier
-from support.accounting_server import AccountingServer
-from support.command_line import COMMAND, Finished, environment, run_command, wait_until
 
 KEY = "an-api-key-of-the-tests"
 

@@ -12,12 +12,12 @@ from typing import Any, Final
 import psycopg
 from attrs import frozen
 
+from helpers.postgres import execute
 from metrix_channels.ledger import Database, SqliteDatabase
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from metrix_channels.ledger.sqlite import liveness as owners
-from support.postgres import execute
 
-WITH_SUPPORT: Final = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+WITH_HELPERS: Final = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 """The environment of a script that uses this module."""
 
 

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from support.fault_server import (
+from helpers.fault_server import (
     Answer,
     Behaviour,
     Close,

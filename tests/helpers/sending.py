@@ -17,7 +17,7 @@ from metrix_channels import MetrixChannelsError, Notifier
 
 # Forked from a process that has everything imported and no threads: a child begins within milliseconds.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["pytest", "support.sending", "metrix_channels.api.transports.httpx_transport"])
+_CONTEXT.set_forkserver_preload(["pytest", "helpers.sending", "metrix_channels.api.transports.httpx_transport"])
 
 
 @frozen

@@ -1,0 +1,73 @@
+"""Rate limits that all processes of a ledger share: places one after the other, whatever the clocks do."""
+
+import asyncio
+import subprocess
+import sys
+import time
+
+import pytest
+
+from helpers.ledgers import WITH_HELPERS, database_at
+from metrix_channels.ledger import RateLimits
+
+
+def paced(ledger, rate, times, patience=60.0):
+    async def run():
+        database = database_at(ledger.place)
+        try:
+            limits = RateLimits(database)
+            return [await limits.book(rate, patience) for _ in range(times)]
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def test_a_rate_is_shared_by_all_processes(ledger):
+    """Places are booked one after the other, whoever asks."""
+    script = (
+        "import asyncio, sys\n"
+        "from metrix_channels.ledger import RateLimits\n"
+        "from helpers.ledgers import database_at\n"
+        "async def main():\n"
+        "    limits = RateLimits(database_at(sys.argv[1]))\n"
+        "    print([await limits.book(0.01, 3600.0) for _ in range(4)][-1])\n"
+        "asyncio.run(main())\n"
+    )
+    theirs = subprocess.run(
+        [sys.executable, "-c", script, ledger.place],
+        check=True,
+        timeout=60,
+        capture_output=True,
+        text=True,
+        env=WITH_HELPERS,
+    )
+    assert float(theirs.stdout) == pytest.approx(300, abs=50)
+    assert paced(ledger, 0.01, 4, 3600.0) == pytest.approx([400, 500, 600, 700], abs=50)
+
+
+@pytest.mark.parametrize(("rate", "patience", "places"), [(1 / 3600, 60, 1), (1 / 60, 90, 2), (1 / 10, 200, 21)])
+def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, places, ledger):
+    """However slow the rate, nobody goes early, and those who give up take nobody's place."""
+    waits = paced(ledger, rate, places + 20, patience)
+    assert waits[0] == 0
+    assert None not in waits[:places]
+    # Meanwhile a place or two may have come near.
+    assert waits.count(None) >= 15
+    assert max(wait for wait in waits if wait is not None) <= patience
+
+
+@pytest.mark.parametrize("booked", [0.0, 1e12, 86_400.0 * 365])
+def test_a_clock_that_began_anew_costs_no_wait(booked, file_ledger):
+    """The wall clock is not asked; a place booked before the machine started again lies too far ahead to be real."""
+    paced(file_ledger, 1.0, 1)
+    file_ledger.execute(f"UPDATE rate_limits SET next = {(time.monotonic() if booked else 0.0) + booked}")
+    assert paced(file_ledger, 1.0, 1) == [0]
+
+
+def test_the_wall_clock_does_not_matter_to_the_rate(ledger, monkeypatch):
+    """It jumps by a year, forwards and back, and the next place is a hundred seconds away."""
+    paced(ledger, 0.01, 1, 3600.0)
+    for year in (31_536_000, -31_536_000):
+        monkeypatch.setattr(time, "time", lambda year=year: 1.8e9 + year)
+        assert 0 < paced(ledger, 0.01, 1, 3600.0)[0] <= 200
