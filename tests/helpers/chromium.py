@@ -13,7 +13,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, Page, sync_playwright
 
 WAYS = [
-    pytest.param(phone, dark, locale, statuses=() if phone == dark == (locale == "fa-IR") else pytest.mark.long)
+    pytest.param(phone, dark, locale, marks=() if phone == dark == (locale == "fa-IR") else pytest.mark.long)
     for phone, dark, locale in product((False, True), (False, True), ("en-US", "fa-IR"))
 ]
 """On a phone or not, dark or light, in which language; every submission tries the two that differ in everything."""

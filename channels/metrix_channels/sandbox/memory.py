@@ -114,7 +114,7 @@ class Log(Generic[Entry]):
             self.forgotten += 1
 
 
-class DuplicateFinder:
+class Seen:
     """The last keys that were met."""
 
     def __init__(self) -> None:

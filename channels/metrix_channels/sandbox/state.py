@@ -13,7 +13,7 @@ from attrs import AttrsInstance, asdict, define
 from ..pages.words import phrase
 from .bodies import CHANNELS
 from .faults import MAX_TIMES, Fault
-from .memory import DuplicateFinder, EventEntry, Log, MessageEntry, RequestEntry
+from .memory import EventEntry, Log, MessageEntry, RequestEntry, Seen
 from .push import Push
 
 
@@ -38,7 +38,7 @@ class State:
             self._messages: Log[MessageEntry] = Log()
             self._events: Log[EventEntry] = Log()
             self._requests: Log[RequestEntry] = Log()
-            self._seen = DuplicateFinder()
+            self._seen = Seen()
             self._faults: deque[_Waiting] = deque()
             self._tested: set[str] = set()
             self._number = 0

@@ -178,7 +178,7 @@ def test_a_wrong_bit_is_found_out(small, table):
     server.requests.clear()
     change = {
         "shards": "UPDATE shards SET batches = CAST(substr(batches, 1, length(batches) - 1) || x'00' AS BLOB)",
-        "shard_statuses": "UPDATE shard_statuses SET marks = CAST(x'02' || substr(marks, 2) AS BLOB)",
+        "shard_statuses": "UPDATE shard_statuses SET statuses = CAST(x'02' || substr(statuses, 2) AS BLOB)",
         "runs": "UPDATE runs SET file = file || 'x'",
         "run_counts": """UPDATE run_counts SET counts = replace(counts, '20', '30')""",
     }

@@ -59,10 +59,10 @@ def test_a_result_that_cannot_be_printed_leaves_the_books_right(slow, where):
         ):
             _, err = process.communicate(timeout=60)
     else:
-        reader, group_commit = os.pipe()
+        reader, writer = os.pipe()
         os.close(reader)
-        with started(project, "run", "offer.yaml", "--yes", stdout=group_commit) as process:
-            os.close(group_commit)
+        with started(project, "run", "offer.yaml", "--yes", stdout=writer) as process:
+            os.close(writer)
             _, err = process.communicate(timeout=60)
     assert b"Traceback" not in err
     assert process.returncode in (0, 1)

@@ -179,7 +179,7 @@ def send_is_killed(config, recipient, rng):
 
 
 @pytest.mark.parametrize("on_ambiguous", ["retry", "hold"])
-@pytest.mark.parametrize("rounds", [12, pytest.param(200, statuses=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.long)])
 def test_kill_9_at_any_moment(rounds, on_ambiguous, configure):
     """Under hold nobody gets it twice, under retry nobody goes without, and the second call tells the truth."""
     rng, delays = random.Random(f"{SEED} {on_ambiguous}"), random.Random(SEED)

@@ -261,7 +261,7 @@ def test_the_attempt_that_failed_is_kept_for_support(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("calls", "run_journal"),
+    ("calls", "events"),
     [(1, 625), (20, 1), pytest.param(625, 1, marks=pytest.mark.long)],
 )
 def test_no_event_of_one_user_is_dropped(metrix_sandbox, metrix_config, calls, events):

@@ -142,7 +142,7 @@ def planned(ledger, state):
         await book.complete(record.id, pins, {}, counts)
         said = "recipient-1 quoted back"
         trouble = FailedAttempt(1, 0, iso_utc(NOW), "refused", 400, said, said)
-        await book.hold(record.id).commit(Changes(failed_attempts=[trouble]), counts)
+        await book.claim(record.id).commit(Changes(failed_attempts=[trouble]), counts)
         await database.transact(partial(leave, run=record.id))
         await database.close()
         return counts

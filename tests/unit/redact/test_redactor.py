@@ -35,16 +35,16 @@ def cleaned(text, *secrets, is_cut=False):
 
 @pytest.mark.parametrize("around", SURROUNDINGS)
 @pytest.mark.parametrize("form", encodings(API_KEY).values(), ids=encodings(API_KEY))
-def test_a_key_in_any_encoding_withholds_the_answer(form, deps):
+def test_a_key_in_any_encoding_withholds_the_answer(form, around):
     """Whatever stands beside it, also what another decoder would take for its own."""
-    assert cleaned(deps.replace("{}", form), Secret(API_KEY, "the API key")) == WITHHELD
+    assert cleaned(around.replace("{}", form), Secret(API_KEY, "the API key")) == WITHHELD
 
 
 @pytest.mark.parametrize("around", SURROUNDINGS)
-def test_a_key_that_stands_as_it_is_is_masked_in_place(deps):
+def test_a_key_that_stands_as_it_is_is_masked_in_place(around):
     """In either case of its letters; the rest can be read."""
     for key in (API_KEY, API_KEY.upper()):
-        assert cleaned(deps.replace("{}", key), Secret(API_KEY)) == deps.replace("{}", MASK)
+        assert cleaned(around.replace("{}", key), Secret(API_KEY)) == around.replace("{}", MASK)
 
 
 @pytest.mark.parametrize("form", encodings("کد-۴۰۸۱").values(), ids=encodings("کد-۴۰۸۱"))

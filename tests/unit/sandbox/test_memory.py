@@ -3,7 +3,7 @@
 import pytest
 
 from metrix_channels.sandbox import memory
-from metrix_channels.sandbox.memory import DuplicateFinder, EventEntry, Log
+from metrix_channels.sandbox.memory import EventEntry, Log, Seen
 
 
 def _entry(number: int) -> EventEntry:
@@ -46,5 +46,5 @@ def test_newest_come_first() -> None:
 def test_what_was_seen_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key is new once, and again when it was forgotten."""
     monkeypatch.setattr(memory, "MAX_ENTRIES", 2)
-    seen = DuplicateFinder()
+    seen = Seen()
     assert [seen.meet(key) for key in "aabca"] == [True, False, True, True, True]

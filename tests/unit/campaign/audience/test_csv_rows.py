@@ -139,7 +139,7 @@ def test_whatever_csv_writes_is_read_back(rows, times, quoting):
     """Also where a quoted field runs over the end of what is read at once."""
     rows = [(f"u{at}", *row) for at, row in enumerate(rows)] * times
     written = io.StringIO(newline="")
-    csv.group_commit(written, quoting=quoting).writerows([("customUserId", "one", "two"), *rows])
+    csv.writer(written, quoting=quoting).writerows([("customUserId", "one", "two"), *rows])
     chunks = list(opened(written.getvalue()).chunks(["one", "two"]))
     assert [who for chunk in chunks for who in chunk.recipients] == [row[0] for row in rows]
     assert [values for chunk in chunks for values in chunk.values] == [row[1:] for row in rows]

@@ -212,7 +212,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, name):
 def test_long_rows_come_in_smaller_chunks(tmp_path):
     """What a chunk may hold is bounded in characters too."""
     with (tmp_path / "a.csv").open("w", newline="") as stream:
-        csv.group_commit(stream).writerows([["customUserId", "name"], *((f"u{at}", "x" * 50_000) for at in range(100))])
+        csv.writer(stream).writerows([["customUserId", "name"], *((f"u{at}", "x" * 50_000) for at in range(100))])
     with Audience(tmp_path / "a.csv", "customUserId") as audience:
         sizes = [chunk.rows for chunk in audience.chunks(["name"])]
     assert sum(sizes) == 100

@@ -19,6 +19,7 @@ from helpers.postgres import execute
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import SendBook
 from metrix_channels.ledger.postgres.connection import PATIENCE, PostgresDatabase
+from metrix_channels.ledger.postgres.schema import VERSION
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_many_processes_make_the_tables_once(postgres_url):
     command = [sys.executable, "-c", script, postgres_url]
     processes = [subprocess.Popen(command, env=WITH_HELPERS, stderr=subprocess.PIPE) for _ in range(8)]
     assert [process.communicate(timeout=120)[1] for process in processes] == [b""] * 8
-    assert execute(postgres_url, "SELECT version FROM meta") == [(1,)]
+    assert execute(postgres_url, "SELECT version FROM meta") == [(VERSION,)]
     assert execute(postgres_url, "SELECT count(*) FROM salt") == [(1,)]
 
 
@@ -166,10 +167,12 @@ def refused(url):
     return caught.value
 
 
-def test_a_newer_ledger_is_refused(counts_of):
+@pytest.mark.parametrize(("version", "code"), [(VERSION + 1, "ledger_newer"), (1, "ledger_older")])
+def test_a_ledger_of_another_version_is_refused(version, code, counts_of):
     """It is left as it is."""
-    execute(counts_of, "UPDATE meta SET version = 2")
-    assert refused(counts_of).code == "ledger_newer"
+    execute(counts_of, f"UPDATE meta SET version = {version}")
+    assert refused(counts_of).code == code
+    assert execute(counts_of, "SELECT version FROM meta") == [(version,)]
 
 
 def test_a_database_that_does_not_hold_utf_8_is_refused(postgres):

@@ -334,7 +334,7 @@ def test_the_disk_of_the_server_is_full(debian_url, administer):
     administer(
         "CREATE FUNCTION metrix_channels.no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$",
-        "CREATE TRIGGER no_room BEFORE UPDATE ON metrix_channels.pace"
+        "CREATE TRIGGER no_room BEFORE UPDATE ON metrix_channels.rate_limits"
         " FOR EACH STATEMENT EXECUTE FUNCTION metrix_channels.no_room()",
     )
     error = opened(debian_url)

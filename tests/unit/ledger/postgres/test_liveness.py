@@ -34,12 +34,12 @@ class Moved(datetime.datetime):
 datetime.datetime = Moved
 
 import asyncio, json
-from metrix_channels.ledger.runs.distributed import ClusterRunBook
+from metrix_channels.ledger.runs.distributed import DistributedRunBook
 from metrix_channels.ledger.postgres import PostgresDatabase
 
 async def run():
     database = PostgresDatabase(url, lease=lease)
-    book = ClusterRunBook(database)
+    book = DistributedRunBook(database)
     await database.transact(lambda _: database.owner)
     await book.work_here()
     print(json.dumps(database.owner), flush=True)

@@ -236,7 +236,7 @@ def test_a_plan_that_workers_have_is_written_to_no_more(write, postgres_url):
         {"rows": 1, "pending": 1},
     ],
 )
-@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("changed_statuses", [False, True])
 def test_counts_change_as_their_batches_do(wrong, changed_statuses, postgres_url):
     """Or nothing of the commit is written: the parts of the counts add up as long as each change does."""
 

@@ -159,12 +159,12 @@ def test_a_run_with_pending_batches_does_not_finish(state, file_ledger):
     asyncio.run(run())
 
 
-def wrong(**counts):
+def wrong(**changes):
     """Return what changes counts without a batch that changes."""
 
     async def write(book, run):
         counts = (await book.get("offer")).counts
-        for name, count in counts.items():
+        for name, count in changes.items():
             setattr(counts, name, getattr(counts, name) + count)
         await book.claim(run).commit(Changes(), counts)
 

@@ -8,7 +8,7 @@ from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import Counts, Draft, LocalRunBook
 
 EXCHANGED = {
-    "what became of them": ("shard_statuses", "shard", "shard_statuses"),
+    "what became of them": ("shard_statuses", "shard", "statuses"),
     "what is to be sent": ("shards", "id", "batches"),
 }
 
