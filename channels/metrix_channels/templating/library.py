@@ -26,6 +26,9 @@ LAYOUTS: Final = "layouts"
 """The folder of files to extend and include; it is no template itself."""
 SAMPLE: Final = "sample.yaml"
 
+MAX_COMPILED: Final = 1_000
+"""Templates that are kept compiled; each takes some 10 KB."""
+
 _VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>[A-Za-z0-9-]+))?\.(?P<format>txt|html)\.j2")
 
 PlainValue = JsonValue | date | datetime | Decimal
@@ -214,6 +217,8 @@ class Templates:
                 return self._folder.read(name)
 
             template = Template(Program(file, read, str(self.root), email=email), self._apart)
+            if len(self._compiled) >= MAX_COMPILED:
+                del self._compiled[next(iter(self._compiled))]  # the oldest
             self._compiled[file, email] = template, stamps
             return template
 

@@ -10,7 +10,7 @@ import pytest
 
 from metrix_channels.errors import TemplateError
 from metrix_channels.models import ChannelType
-from metrix_channels.templating import Templates
+from metrix_channels.templating import Templates, library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +136,18 @@ def test_only_utf8_up_to_1_mb_is_read(content: bytes, write: Callable[..., Path]
     with pytest.raises(TemplateError, match=r"sms\.txt\.j2") as caught:
         templates.find("t", "sms", ChannelType.SMS)
     assert caught.value.code == "file_unreadable"
+
+
+def test_so_many_templates_are_kept_compiled(
+    write: Callable[..., Path], templates: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest makes way, so that memory does not grow with the folder."""
+    monkeypatch.setattr(library, "MAX_COMPILED", 2)
+    for name in "abc":
+        write(f"{name}/sms.txt.j2", name)
+    first, _, last = [templates.find(name, "sms", ChannelType.SMS) for name in "abc"]
+    assert templates.find("c", "sms", ChannelType.SMS) is last
+    assert templates.find("a", "sms", ChannelType.SMS) is not first
 
 
 def test_a_template_is_compiled_once_until_a_file_changes(write: Callable[..., Path], templates: Templates) -> None:
