@@ -1,5 +1,6 @@
 """A run's life: planned whole, taken up, pinned, paused, cancelled, retried; and who is left out of it."""
 
+import asyncio
 import logging
 import re
 import signal
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from metrix_channels import CampaignError
+from metrix_channels import AsyncNotifier, CampaignError
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import balance, document, people, started, under_way
 from support.command_line import wait_until
@@ -148,6 +149,39 @@ def test_a_template_that_fails_for_one_row_sends_nothing(project):
     assert (error.code, error.exit_status, server.requests) == ("plan_failed", 2, [])
     assert "2 of 4 rows" in error.message
     assert "(2, 4)" in error.message
+
+
+def test_a_plan_that_failed_keeps_no_name_busy(project):
+    """Mended, it is planned anew by the same process."""
+    project.template("{{ surname }}")
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        path = project.campaign()
+        with pytest.raises(CampaignError):
+            notifier.run_campaign(path)
+        project.template("{{ first_name }}")
+        assert notifier.run_campaign(path).accepted == 3
+
+
+def test_a_run_that_is_cancelled_in_python_is_interrupted_and_goes_on(slow):
+    """Its task is, not the campaign: nothing keeps the next call from taking it up, in the same process, too."""
+    project, server = slow
+
+    async def cancelled():
+        async with AsyncNotifier.from_config(project.config) as notifier:
+            sends = asyncio.ensure_future(notifier.run_campaign(project.folder / "offer.yaml"))
+            await asyncio.to_thread(under_way, server)
+            sends.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sends
+            left = await notifier.campaigns.status("offer")
+            server.seconds = 0.0
+            return left, await notifier.run_campaign(project.folder / "offer.yaml")
+
+    left, found = asyncio.run(cancelled())
+    assert left.state == "interrupted"
+    assert (found.state, found.accepted) == ("finished", 400)
+    assert len(server.twice) <= found.possible_duplicates
 
 
 def test_each_row_has_one_fate(project):
