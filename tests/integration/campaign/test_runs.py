@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from metrix_channels import AsyncNotifier, CampaignError
+from metrix_channels import AsyncNotifier, CampaignError, ConfigError
 from support.accounting_server import AccountingServer, Taken, always
 from support.campaigns import balance, document, people, started, under_way
 from support.command_line import wait_until
@@ -182,6 +182,32 @@ def test_a_run_that_is_cancelled_in_python_is_interrupted_and_goes_on(slow):
     assert left.state == "interrupted"
     assert (found.state, found.accepted) == ("finished", 400)
     assert len(server.twice) <= found.possible_duplicates
+
+
+@pytest.mark.parametrize(
+    ("lacks", "code"), [("credentials", "secret_missing"), ("workers to detach from", "ledger_not_shared")]
+)
+def test_what_cannot_be_sent_from_here_is_not_planned(project, lacks, code):
+    """A plan of a million rows takes a while, only to be of no use."""
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        path = project.campaign()
+        if lacks == "credentials":
+            (project.folder / "key").unlink()
+        with pytest.raises(ConfigError) as caught:
+            notifier.campaigns.run(path, detach=lacks != "credentials")
+        assert (caught.value.code, notifier.campaigns.all(), server.requests) == (code, [], [])
+
+
+def test_a_stop_ends_a_plan_and_leaves_nothing_of_it(project):
+    """A run that is only half planned would reach only half of its audience."""
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        with pytest.raises(CampaignError) as caught:
+            notifier.campaigns.run(project.campaign(), watch=lambda progress: notifier.stop())
+        assert (caught.value.code, server.requests) == ("interrupted", [])
+    with project.notifier() as notifier:
+        assert notifier.campaigns.all() == []
 
 
 def test_each_row_has_one_fate(project):
