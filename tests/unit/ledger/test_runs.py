@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from metrix_channels.errors import LedgerError
+from metrix_channels.errors import CampaignError, LedgerError
 from metrix_channels.ledger import Draft, RunState, SoleRunBook, Tally
 from metrix_channels.ledger.cluster import ClusterRunBook
 
@@ -66,6 +66,37 @@ def test_who_was_taken_for_dead_adds_nothing_to_a_plan(step, ledger):
 
     asyncio.run(run())
     assert ledger.execute("SELECT 1 FROM parcels") == []
+
+
+def test_a_name_is_planned_by_one_process(ledger):
+    """However many ask at once."""
+
+    async def run():
+        async with opened(ledger) as mine, opened(ledger) as theirs:
+            await asyncio.gather(mine.all(), theirs.all())
+            asked = [book.draft("offer", "offer.yaml", {}) for book in (mine, theirs) * 4]
+            found = await asyncio.gather(*asked, return_exceptions=True)
+            refused = [each for each in found if isinstance(each, CampaignError)]
+            assert [each.code for each in refused] == ["run_busy"] * 7
+            [record] = [each for each in found if not isinstance(each, CampaignError)]
+            assert (await theirs.get("offer")).run == record.run
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("where", ["in another process", "in this one"])
+def test_a_run_is_taken_by_one_at_a_time(where, file_ledger):
+    """Looked at where it is written, too: whoever looked before may have been overtaken."""
+
+    async def run():
+        async with opened(file_ledger) as mine, opened(file_ledger) as theirs:
+            record = await mine.draft("offer", "offer.yaml", {})
+            await mine.complete(record.id, {}, {}, Tally())
+            with pytest.raises(CampaignError) as caught:
+                await (theirs if where == "in another process" else mine).take("offer")
+            assert caught.value.code == "run_busy"
+
+    asyncio.run(run())
 
 
 def test_counts_that_are_missing_are_damage(ledger):
