@@ -84,19 +84,14 @@ def test_a_name_is_planned_by_one_process(ledger):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("where", ["in another process", "in this one", "in this one, taken for dead"])
+@pytest.mark.parametrize("where", ["in another process", "in this one"])
 def test_a_run_is_taken_by_one_at_a_time(where, file_ledger):
-    """Looked at where it is written, too: whoever looked before may have been overtaken.
-
-    A process knows what it works on, whatever others believe of it: under one name it could not tell two calls apart.
-    """
+    """Looked at where it is written, too: whoever looked before may have been overtaken."""
 
     async def run():
         async with opened(file_ledger) as mine, opened(file_ledger) as theirs:
             record = await mine.draft("offer", "offer.yaml", {})
             await mine.complete(record.id, {}, {}, Tally())
-            if where.endswith("dead"):
-                file_ledger.take_everybody_for_dead()
             with pytest.raises(CampaignError) as caught:
                 await (theirs if where == "in another process" else mine).take("offer")
             assert caught.value.code == "run_busy"
