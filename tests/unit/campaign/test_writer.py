@@ -7,7 +7,8 @@ import pytest
 
 from metrix_channels.campaign.writer import Writer
 from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import Batch, Changes, Committed, Hold, Parcel, Tally
+from metrix_channels.ledger import Changes, Committed, Hold, Parcel, Tally
+from metrix_channels.ledger.marks import new_marks
 
 
 class Disk(Hold):
@@ -40,7 +41,7 @@ class Disk(Hold):
 
 
 def batch(number):
-    return Batch(Parcel(number, False, bytearray(8)), 0, {}, [f"u{number}"])
+    return Parcel.opened(number, False, [({}, [f"u{number}"])], new_marks(1)).batches[0]
 
 
 def writer_on(disk, failures):
