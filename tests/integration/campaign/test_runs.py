@@ -1,5 +1,6 @@
 """A run's life: planned whole, taken up, pinned, paused, cancelled, retried; and who is left out of it."""
 
+import asyncio
 import logging
 import re
 import signal
@@ -11,7 +12,7 @@ import pytest
 from helpers.accounting_server import AccountingServer, Taken, always
 from helpers.campaigns import balance, document, people, started, under_way
 from helpers.command_line import wait_until
-from metrix_channels import CampaignError
+from metrix_channels import AsyncNotifier, CampaignError, ConfigError
 from metrix_channels.campaign.execution import local as here
 
 
@@ -182,6 +183,65 @@ def test_values_that_are_too_large_name_their_row(project):
     assert "1 row (2)" in error.message
     assert "context_too_large" in error.message
     assert "$.terms" in error.message
+
+
+def test_a_plan_that_failed_keeps_no_name_busy(project):
+    """Mended, it is planned anew by the same process."""
+    project.template("{{ surname }}")
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        path = project.campaign()
+        with pytest.raises(CampaignError):
+            notifier.run_campaign(path)
+        project.template("{{ first_name }}")
+        assert notifier.run_campaign(path).accepted == 3
+
+
+def test_a_run_that_is_cancelled_in_python_is_interrupted_and_goes_on(slow):
+    """Its task is, not the campaign: nothing keeps the next call from taking it up, in the same process, too."""
+    project, server = slow
+
+    async def cancelled():
+        async with AsyncNotifier.from_config(project.config) as notifier:
+            sends = asyncio.ensure_future(notifier.run_campaign(project.folder / "offer.yaml"))
+            await asyncio.to_thread(under_way, server)
+            sends.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sends
+            left = await notifier.campaigns.status("offer")
+            server.seconds = 0.0
+            return left, await notifier.run_campaign(project.folder / "offer.yaml")
+
+    left, found = asyncio.run(cancelled())
+    assert left.state == "interrupted"
+    assert (found.state, found.accepted) == ("finished", 400)
+    assert len(server.twice) <= found.possible_duplicates
+
+
+@pytest.mark.parametrize(
+    ("lacks", "code"), [("credentials", "secret_missing"), ("workers to detach from", "ledger_not_shared")]
+)
+def test_what_cannot_be_sent_from_here_is_not_planned(project, lacks, code):
+    """A plan of a million rows takes a while, only to be of no use."""
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        path = project.campaign()
+        if lacks == "credentials":
+            (project.folder / "key").unlink()
+        with pytest.raises(ConfigError) as caught:
+            notifier.campaigns.run(path, detach=lacks != "credentials")
+        assert (caught.value.code, notifier.campaigns.all(), server.requests) == (code, [], [])
+
+
+def test_a_stop_ends_a_plan_and_leaves_nothing_of_it(project):
+    """A run that is only half planned would reach only half of its audience."""
+    with AccountingServer() as server, project.notifier_of(server) as notifier:
+        project.audience(people(3))
+        with pytest.raises(CampaignError) as caught:
+            notifier.campaigns.run(project.campaign(), watch=lambda progress: notifier.stop())
+        assert (caught.value.code, server.requests) == ("interrupted", [])
+    with project.notifier() as notifier:
+        assert notifier.campaigns.all() == []
 
 
 def test_each_row_has_one_fate(project):

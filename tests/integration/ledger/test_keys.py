@@ -76,6 +76,14 @@ def test_other_content_under_the_key_is_an_error(changed, configure, metrix_sand
     assert len(metrix_sandbox.requests()) == 1
 
 
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "a\r", "a\u202eb", "a\x00"])
+def test_a_key_is_one_line_of_text(key, configure, metrix_sandbox):
+    """What nobody sees in a list, or what breaks a line of it, is a slip: nothing is sent under it."""
+    with Notifier.from_config(configure()) as notifier:
+        ended = call(notifier, "u1", key)
+    assert (ended.code, ended.receipts, metrix_sandbox.requests()) == ("usage", (), [])
+
+
 def test_two_processes_at_once_send_one_message(configure, metrix_sandbox):
     """The one that comes second waits for the receipt of the first."""
     config = configure()

@@ -1,5 +1,7 @@
 """Sends through the whole library while the server or the network misbehaves."""
 
+import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -38,6 +40,23 @@ def test_a_busy_metrix_is_asked_again(tmp_path):
     assert not receipt.possible_duplicate
     assert len(server.requests) == 3
     assert len({request.body for request in server.requests}) == 1
+
+
+def test_many_recipients_are_sent_to_in_batches(tmp_path):
+    """No request names more of them than `batch_size`, in the order in which they were given."""
+    everyone = [f"u{number}" for number in range(5)]
+
+    async def run(project):
+        async with project.notifier() as notifier:
+            return await notifier.send("sms", everyone, "hello", {"name": "سارا"})
+
+    with FaultServer() as server:
+        asyncio.run(run(make_project(tmp_path, server.url, batch_size=2)))
+    assert [json.loads(request.body)["recipients"] for request in server.requests] == [
+        everyone[:2],
+        everyone[2:4],
+        everyone[4:],
+    ]
 
 
 def test_a_verification_that_is_withdrawn_between_attempts_ends_the_send(tmp_path):
