@@ -28,7 +28,7 @@ from data import JOBS
 from jinja2 import Environment, StrictUndefined, Template
 from pyreqwest.client import ClientBuilder
 
-from metrix_channels.ledger.sqlite import durable_settings
+from metrix_channels.ledger.sqlite.connection import durable_settings
 
 BATCH: Final = 500
 IN_FLIGHT: Final = 64

@@ -213,7 +213,7 @@ def test_a_send_that_fails_does_not_end_a_message_that_waits_under_its_key(outbo
     entry = Entry("s1", "app", "k", b"", "sms", "offer", ("u1",), None)
     worker = outbox.worker()
     outbox.run(worker.sweep())
-    book = SendBook(outbox.notifier.engine().book_file)
+    book = SendBook(outbox.notifier._services.current().engine.book_file)
     outbox.run(book.claim(entry))
     execute(outbox.url, "UPDATE sends SET outgoing = '{}'")
     why = Receipt("s1", "sms", ("u1",), Outcome.NOT_SENT, 1, 503, False, datetime.now(UTC), None)
@@ -259,7 +259,7 @@ def test_an_entry_that_comes_too_late_stops_no_other(outbox):
     """The ledger was away as a send ended; by the time it is back, others took the send for dead and took it up."""
     worker = outbox.worker()
     outbox.run(worker.sweep())
-    database = outbox.notifier.engine().book_file
+    database = outbox.notifier._services.current().engine.book_file
     book = SendBook(database)
     outbox.run(book.claim(Entry("s1", "app", "k", b"", "sms", "offer", ("u1",), None)))
     transact = database.transact

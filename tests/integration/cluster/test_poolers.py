@@ -52,7 +52,7 @@ def test_a_pool_of_five_is_enough_for_a_worker_and_whoever_watches(project, serv
             connection.commit()
             wait_until(lambda: notifier.receipts(sent) is not None)
         assert project.run("status", "offer").document["state"] == "finished"
-        assert workers.terminate(0) < 30
+        workers.terminate(0)
     assert len(server.account) == 401
     assert server.twice == set()
     assert "WARNING" not in workers.log.read_text()

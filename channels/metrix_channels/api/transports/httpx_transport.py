@@ -64,8 +64,12 @@ class HttpxTransport:
         """Close every connection."""
         self._follow_loop()
         idle, self._idle = self._idle, []
-        for lane in idle:
-            await lane.aclose()
+        token = _UNDER_WAY.set(True)
+        try:
+            for lane in idle:
+                await lane.aclose()
+        finally:
+            _UNDER_WAY.reset(token)
 
     def _follow_loop(self) -> None:
         """Connections belong to the loop that opened them: forget them when another one calls."""

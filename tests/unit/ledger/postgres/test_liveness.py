@@ -35,7 +35,7 @@ datetime.datetime = Moved
 
 import asyncio, json
 from metrix_channels.ledger.runs.distributed import DistributedRunBook
-from metrix_channels.ledger.postgres import PostgresDatabase
+from metrix_channels.ledger.postgres.connection import PostgresDatabase
 
 async def run():
     database = PostgresDatabase(url, lease=lease)
