@@ -1,26 +1,89 @@
 """The shape of the tree: what the linters do not see."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
+import grimp
 import pytest
 
 import metrix_channels
 
 PACKAGE = Path(metrix_channels.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+UNIT_TESTS = sorted(Path(__file__).parents[1].joinpath("unit").rglob("test_*.py"))
+MOST_LINES = 400
+MOST_LINES_OF_A_FUNCTION = 50
+MOST_ATTRIBUTES = 16
+MOST_MODULES = 15
+ABOUT_A_FOLDER = {
+    "adapters",
+    "errors",
+    "preflight",
+    "inheritance",
+    "samples",
+    "database_conformance",
+    "run_book_conformance",
+}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def name_of(path):
+    return str(path.relative_to(PACKAGE))
+
+
+def attributes_of(cls):
+    """The attributes that the methods of a class set; those of plain records are their fields, as many as they need."""
+    stores = (node for node in ast.walk(cls) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    return {node.attr for node in stores if isinstance(node.value, ast.Name) and node.value.id == "self"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_says_what_it_is_for_and_stays_small(path):
-    """A docstring, at most 500 lines, functions of at most 60."""
+    """A stranger reads it in one go: module, function and class alike."""
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
     assert ast.get_docstring(tree)
-    assert source.count("\n") <= 500
+    assert source.count("\n") <= MOST_LINES
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 60, node.name
+            assert (node.end_lineno or 0) - node.lineno < MOST_LINES_OF_A_FUNCTION, node.name
+        if isinstance(node, ast.ClassDef):
+            assert len(attributes_of(node)) <= MOST_ATTRIBUTES, node.name
+
+
+def test_a_folder_holds_about_a_dozen_modules():
+    """More than that answer more than one question."""
+    folders = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    assert {name_of(folder): count for folder, count in folders.items() if count > MOST_MODULES} == {}
+
+
+def test_no_imports_go_in_a_circle():
+    """Not even for type checkers: of two modules that need each other, one rule stands in the wrong place."""
+    graph = grimp.build_graph("metrix_channels", exclude_type_checking_imports=False)
+    left = {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+    while free := {module for module, imported in left.items() if not imported & left.keys()}:
+        left = {module: imported for module, imported in left.items() if module not in free}
+    assert sorted(left) == []
+
+
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
+def test_a_unit_test_stands_where_its_module_stands(path):
+    """Whoever looks for the tests of a module finds them by its name; a few are about a folder as a whole."""
+    folder = path.parent.relative_to(Path(__file__).parents[1] / "unit")
+    if folder.parts[:1] == ("helpers",):
+        return
+    place, name = PACKAGE / folder, path.stem.removeprefix("test_")
+    about = {
+        "adapters",
+        "errors",
+        "preflight",
+        "inheritance",
+        "samples",
+        "database_conformance",
+        "run_book_conformance",
+    }
+    assert place.is_dir()
+    assert (place / f"{name}.py").exists() or (place / name).is_dir() or name in about
 
 
 OPENS = {

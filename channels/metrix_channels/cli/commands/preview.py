@@ -74,12 +74,16 @@ def preview(
     given = read_context(context_file, values or [])
     source = None if audience is None else (audience, id_column, rows or [1])
     sets = _sets(state, template, channels or [], locale, given, source)
-    everything = [each for _, several in sets for each in several]
-    if any(each.error for each in everything):
-        state.status = 2
     if html is not None:
         with new_file(html) as file:
             file.write(preview_page(template, sets, language(lang)))
+    _report(state, sets, html)
+
+
+def _report(state: State, sets: Sequence[tuple[str, Sequence[Preview]]], html: Path | None) -> None:
+    everything = [each for _, several in sets for each in several]
+    if any(each.error for each in everything):
+        state.status = 2
     if state.output.as_json:
         written = {} if html is None else {"html": str(html)}
         state.output.document({"previews": [each.as_dict() for each in everything], **written})

@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...outcomes import Problem
 from ..context import app, example, state_of
 from ..logs import shown
+from ..ui.output import Output
 from ..values import read_duration
 
 
@@ -18,11 +19,11 @@ from ..values import read_duration
 def worker(
     context: typer.Context,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Shares of campaigns at one time.")
+        int, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Shards of campaigns at one time.")
     ] = 8,
     lease: Annotated[
         str,
-        typer.Option("--lease", metavar="TIME", help="So long after its last sign of life others take over its work."),
+        typer.Option("--lease", metavar="TIME", help="If a worker is silent this long, others take over its work."),
     ] = "30s",
     health: Annotated[
         int | None,
@@ -51,23 +52,26 @@ def worker(
         listener = listen(host, health, "health endpoint")
         state.output.hint(f"{url_of(host, listener.getsockname()[1])}/health")
 
-    def ready(name: str) -> None:
-        if state.output.as_json:
-            state.output.document({"worker": name})
-            return
-        state.output.say(f"Worker {name[:8]} takes work. Ctrl-C ends it.")
-
-    def tell(problem: Problem) -> None:
-        where = f"{problem.location}: " if problem.location else ""
-        state.output.hint(f"{where}{problem.message} [{problem.code}]\n{problem.remedy}")
-
+    output = state.output
     with shown(logging.WARNING):  # it runs for months: what is wrong must be seen without -v
         orderly = work(
             state.config_file(),
             concurrency=concurrency,
             lease=seconds,
             health=listener,
-            on_ready=ready,
-            on_problem=tell,
+            on_ready=lambda name: _say_ready(output, name),
+            on_problem=lambda problem: _say_problem(output, problem),
         )
     state.status = 0 if orderly else 4
+
+
+def _say_ready(output: Output, name: str) -> None:
+    if output.as_json:
+        output.document({"worker": name})
+    else:
+        output.say(f"Worker {name[:8]} takes work. Ctrl-C ends it.")
+
+
+def _say_problem(output: Output, problem: Problem) -> None:
+    where = f"{problem.location}: " if problem.location else ""
+    output.hint(f"{where}{problem.message} [{problem.code}]\n{problem.remedy}")
