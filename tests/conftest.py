@@ -32,10 +32,8 @@ def debian_postgres():
     for program in (DEBIAN_PROGRAMS / "postgres", Path(PGBOUNCER)):
         if not program.exists():
             pytest.skip(f"{program} is missing: apt-get install postgresql-15 pgbouncer")
-    with TemporaryDirectory(prefix="mc-pg15-") as folder:
-        Path(folder).chmod(0o755)
-        with DebianPostgres(Path(folder)) as server:
-            yield server
+    with DebianPostgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -42,11 +42,7 @@ class Postgres:
         # Not in one of pytest's: those are closed to other users, and as root the server runs as another one.
         home = Path(tempfile.mkdtemp(prefix="mc-pg-"))
         self.folder = home / "data"
-        self._reaper = subprocess.Popen(
-            [sys.executable, "-S", str(Path(__file__).with_name("reaper.py")), str(home)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self._reaper = _start_reaper(home)
         os.environ[VARIABLE] = str(home)
         # As root, the first server on a machine also makes a user: one process at a time.
         with Path(__file__).open("rb") as lock, _temporary_files_in(home / "tmp"):
@@ -114,9 +110,12 @@ class DebianPostgres(Postgres):
         port: on loopback.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "data"
+    def __init__(self) -> None:
+        home = Path(tempfile.mkdtemp(prefix="mc-pg15-"))
+        home.chmod(0o755)
+        self.folder = home / "data"
         self.folder.mkdir()
+        self._reaper = _start_reaper(home)
         self.port = free_port()
         self._binaries, self._user = DEBIAN_PROGRAMS, UNPRIVILEGED
         give_away(self.folder)
@@ -131,6 +130,7 @@ class DebianPostgres(Postgres):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._reaper.communicate(b"over\n")
 
     def allow(self, *rules: str) -> None:
         """Write pg_hba.conf: who may connect, and how."""
@@ -189,6 +189,12 @@ class PgBouncer:
         """Return the URL of a database through it, given the one without."""
         known = conninfo_to_dict(direct)
         return f"postgresql://{known['user']}@127.0.0.1:{self.port}/{known['dbname']}"
+
+
+def _start_reaper(home: Path) -> subprocess.Popen[bytes]:
+    """Start what stops the server in `home` and removes the folder, however this process ends."""
+    command = [sys.executable, "-S", str(Path(__file__).with_name("reaper.py")), str(home)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def free_port() -> int:
