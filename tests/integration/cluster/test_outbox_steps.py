@@ -114,6 +114,17 @@ def test_the_sweep_makes_the_jobs_that_are_missing(outbox):
     assert execute(outbox.url, TODO) == [(message,)]
 
 
+def test_a_job_that_a_clock_put_off_for_a_year_is_done_now(outbox):
+    """The database's clock was ahead when the message was put off, and is right again."""
+    message = outbox.enqueue()
+    execute(outbox.url, "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 year'")
+    worker = outbox.worker()
+    outbox.run(worker.sweep())
+    outbox.run(worker.work())
+    [receipt] = outbox.receipts(message)
+    assert receipt.outcome is Outcome.ACCEPTED
+
+
 def test_one_job_that_waits_is_enough(outbox):
     """Whoever asks for another while it waits: two sweeps at one time, or a worker that gives the message back."""
     message = outbox.enqueue()

@@ -184,12 +184,14 @@ CREATE TABLE event_times (
     PRIMARY KEY ("user", time)
 );
 
--- Who works on this ledger, and until when, by the database's clock, others take it for alive.
+-- Who works on this ledger, and until when, by the database's clock, others take it for alive: `lease` after its last
+-- sign of life.
 CREATE TABLE owners (
     name        TEXT PRIMARY KEY,
     host        TEXT NOT NULL,
     process     BIGINT NOT NULL,
     works       BOOLEAN NOT NULL DEFAULT false,
+    lease       INTERVAL NOT NULL,
     lease_until TIMESTAMPTZ NOT NULL
 );
 

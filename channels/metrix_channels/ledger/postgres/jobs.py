@@ -19,6 +19,8 @@ POST: Final = "metrix_channels.post"
 JOBS_AT_ONCE: Final = 5_000
 """Jobs a transaction: all other commits wait while the listening workers are told of them."""
 _STALLED: Final = "60 seconds"
+_LONGEST_WAIT: Final = "1 hour"
+"""No message waits for longer between two tries."""
 _KEPT: Final = "1 day"
 
 
@@ -58,6 +60,12 @@ def defer_missing_posts(connection: Connection) -> None:
 
     One whose worker has fetched the job and not yet claimed the message gets a job too many, which finds nothing to do.
     """
+    # The database's clock was set back: the job would wait for as long as it was ahead.
+    connection.execute(
+        "UPDATE procrastinate_jobs SET scheduled_at = now()"
+        " WHERE status = 'todo' AND task_name = ? AND scheduled_at > now() + ?::interval",
+        (POST, _LONGEST_WAIT),
+    )
     connection.execute(
         "SELECT count(post(id)) FROM ("
         " SELECT s.id FROM sends s WHERE s.state = 'open' AND s.outgoing IS NOT NULL AND s.owner IS NULL AND NOT EXISTS"

@@ -39,8 +39,8 @@ class Lease:
         self._left = threading.Event()
         self._renewed = time.monotonic()
         run(
-            "INSERT INTO owners (name, host, process, lease_until)"
-            " VALUES (%s, %s, %s, clock_timestamp() + make_interval(secs => %s))",
+            "INSERT INTO owners (name, host, process, lease, lease_until)"
+            " SELECT %s, %s, %s, lease, clock_timestamp() + lease FROM make_interval(secs => %s) lease",
             (self.name, socket.gethostname(), os.getpid(), seconds),
         )
         self._thread = threading.Thread(target=self._renew, name="metrix-channels-lease", daemon=True)

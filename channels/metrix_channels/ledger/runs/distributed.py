@@ -268,6 +268,11 @@ class DistributedRunBook(RunBook):
 
     def _bury(self, connection: Connection) -> None:
         """Take for dead whoever no longer renews its lease, or has left, and free what it had claimed."""
+        # The database's clock was set back: such a lease would last for as long as it was ahead.
+        connection.execute(
+            "UPDATE owners SET lease_until = clock_timestamp() + lease"
+            " WHERE lease_until > clock_timestamp() + 2 * lease"
+        )
         dead = connection.execute(
             "SELECT name, host, process FROM owners WHERE lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED"
         ).fetchall()

@@ -88,7 +88,7 @@ def test_a_message_that_the_first_ones_had_is_not_counted_again():
     assert all(draft.canary for draft in first.drafts)
 
 
-def test_parcels_hold_many_small_batches_or_few_large_ones():
+def test_shards_hold_many_small_batches_or_few_large_ones():
     """At most 250 batches, and a thousand recipients or a little more."""
     made = Batching(render, 100)
     for at in range(600):

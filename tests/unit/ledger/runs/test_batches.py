@@ -22,7 +22,7 @@ def shard(count, statuses=None):
     st.integers(0, 599),
     st.integers(0, 2**32 - 1),
 )
-def test_a_mark_comes_back_as_it_was(state, flags, attempts, status, at):
+def test_a_status_comes_back_as_it_was(state, flags, attempts, status, at):
     """State, doubts, attempts up to 255, status and time; its neighbours are left alone."""
     before = shard(3)
     batch = before.batches[1]
@@ -40,7 +40,7 @@ def test_the_parts_of_a_batch_that_was_tried_for_ever_can_be_kept():
     assert (batch.state, batch.flags, batch.attempts) == (BatchState.PENDING, DOUBT, 255)
 
 
-def test_a_parcel_is_open_until_each_batch_has_an_outcome():
+def test_a_shard_is_open_until_each_batch_has_an_outcome():
     """Being sent is none."""
     one = shard(2)
     first, second = one.batches

@@ -56,7 +56,7 @@ def expire(url):
     execute(url, "UPDATE owners SET lease_until = now() - interval '1 s'")
 
 
-def test_a_parcel_is_claimed_once(postgres_url):
+def test_a_shard_is_claimed_once(postgres_url):
     """However many ask at once."""
 
     async def run():
@@ -96,7 +96,22 @@ def test_what_the_dead_had_under_way_is_in_doubt_and_their_late_result_counts_no
     asyncio.run(run())
 
 
-def test_a_parcel_that_changed_hands_belongs_to_the_later_claim(postgres_url):
+def test_a_lease_that_a_clock_made_too_long_is_cut_to_its_length(postgres_url):
+    """The database's clock was a year ahead when its owner died, and is right again: nobody waits for a year."""
+
+    async def run():
+        async with opened(postgres_url) as dead, opened(postgres_url) as other:
+            run = await launched(dead, shards=1)
+            await dead.claim(run)
+            execute(postgres_url, "UPDATE owners SET lease_until = now() + interval '1 year'")
+            await other.sweep()
+            ahead = execute(postgres_url, "SELECT 1 FROM owners WHERE lease_until > clock_timestamp() + lease")
+            assert ahead == []
+
+    asyncio.run(run())
+
+
+def test_a_shard_that_changed_hands_belongs_to_the_later_claim(postgres_url):
     """Also when the earlier one has the same owner's name."""
 
     async def run():
@@ -155,7 +170,7 @@ def test_who_goes_first_is_claimed_first_and_alone(postgres_url):
 @pytest.mark.parametrize(
     ("control", "state"), [(ControlRequest.PAUSE, RunState.PAUSED), (ControlRequest.CANCEL, RunState.CANCELLED)]
 )
-def test_a_wish_is_granted_when_the_last_claim_is_handed_back(control, state, postgres_url):
+def test_a_control_request_is_met_when_the_last_claim_is_handed_back(control, state, postgres_url):
     """Until then nothing more can be claimed."""
 
     async def run():

@@ -27,7 +27,7 @@ def test_the_counts_always_add_up(sizes, moves):
     assert min(counts.accepted, counts.rejected, counts.unknown, counts.pending, counts.cancelled) >= 0
 
 
-def test_a_tally_comes_back_as_it_was():
+def test_a_run_counts_comes_back_as_it_was():
     """From its JSON."""
     counts = Counts(rows=5, pending=3)
     counts.skip(2, SkipReason.DUPLICATE)
