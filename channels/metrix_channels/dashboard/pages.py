@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 _WRONG_INPUT: Final = 2
 """The exit status of what the user has to correct in a file."""
 _STATIC: Final = "/static"
-_REFRESH: Final = 5
+_REFRESH_SECONDS: Final = 5
 """Seconds after which a page is looked at anew, though nothing was written: a process may have died."""
 _LONGEST_FORM: Final = 4_096
 _ON_A_PAGE: Final = 100
@@ -181,7 +181,7 @@ class Pages:
         """Change whenever the ledger's files do, where it has any, and every few seconds."""
         path = self._ledger
         ledger_files = [] if path is None else [path, path.with_name(path.name + "-wal")]
-        stamps = [*map(_stamp, ledger_files), time.monotonic() // _REFRESH]
+        stamps = [*map(_stamp, ledger_files), time.monotonic() // _REFRESH_SECONDS]
         return "-".join(map(str, stamps))
 
 

@@ -11,7 +11,7 @@ from ..errors import MetrixChannelsError
 from ..notifier import AsyncNotifier
 from ..outcomes import Problem
 
-_PATIENCE = 0.5
+_PATIENCE_SECONDS = 0.5
 """Seconds in which an order that cannot be carried out usually says so."""
 
 
@@ -44,7 +44,7 @@ class Steering:
         task = asyncio.ensure_future(orders[what])
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(name, done))
-        await asyncio.wait([task], timeout=_PATIENCE)
+        await asyncio.wait([task], timeout=_PATIENCE_SECONDS)
 
     async def stop(self) -> None:
         """Let what this process sends end its requests in flight; the run can be taken up again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-_WHILE_PROBING: Final = 0.5
+_WHILE_PROBING_SECONDS: Final = 0.5
 """Seconds until a request that waits for the one that tries alone looks again."""
 
 
@@ -43,7 +43,7 @@ class Holdback:
     def seconds(self) -> float:
         """Return the seconds in which nothing may be taken; 0 when something may be."""
         if self._probe is not None:
-            return _WHILE_PROBING
+            return _WHILE_PROBING_SECONDS
         return max(self._not_before - self._clock(), 0.0)
 
     def taken(self, batch: object) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..campaign import SendingResources
     from ..ledger.sends.outbox import OutboxMessage
 
-_FIRST_POLL, _LONGEST_POLL = 0.02, 0.5
+_FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.02, 0.5
 
 
 class Engine:
@@ -158,7 +158,7 @@ class Engine:
         asked = entry(call, prepared, app_id)
         clock = asyncio.get_running_loop().time
         ends = clock() + self._config.metrix.deadline
-        poll = _FIRST_POLL
+        poll = _FIRST_POLL_SECONDS
         while True:
             claim = await self.book.claim(asked)
             if not isinstance(claim, Busy):
@@ -166,7 +166,7 @@ class Engine:
             if clock() + poll > ends or self._stopped:
                 raise LedgerError(f"Another call is still sending under the key {call.key!r}.", code="key_busy")
             await asyncio.sleep(poll)
-            poll = min(poll * 2, _LONGEST_POLL)
+            poll = min(poll * 2, _LONGEST_POLL_SECONDS)
 
     def _follow_loop(self) -> None:
         """Make anew what another loop waited on: it cannot be waited on here."""

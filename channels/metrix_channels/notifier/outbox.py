@@ -23,8 +23,8 @@ from .conclusion import receipts_of
 from .engine import Engine
 from .prepared import Call, Prepared, entry
 
-_FIRST_AGAIN, _LONGEST_AGAIN = 15.0, 900.0
-_SOON: Final = 1.0
+_FIRST_AGAIN_SECONDS, _LONGEST_AGAIN_SECONDS = 15.0, 900.0
+_SOON_SECONDS: Final = 1.0
 """Seconds in which a worker that cannot send a message stops taking its like."""
 _GIVEN_UP_AFTER: Final = timedelta(hours=24)
 REFUSALS: Final = frozenset({"credentials_refused", "endpoint_refused", "redirected", "certificate_refused"})
@@ -116,7 +116,7 @@ class Outbox:
         except ConfigError as error:
             say(logging.WARNING, error.message, code=error.code)
         # The file changed since the worker looked which messages it can send.
-        await self.sends.put_back(send, _SOON, tries)
+        await self.sends.put_back(send, _SOON_SECONDS, tries)
 
     async def _conclude(self, queued: OutboxMessage, results: list[Result], tries: int) -> None:
         """Write down what became of a message, and what is to become of the recipients that were not sent to."""
@@ -168,15 +168,15 @@ def after(code: str, age: timedelta, tries: int) -> tuple[float, int] | None:
     if code == "message_refused":
         return None
     if code == "interrupted" or CATALOGUE[code].exit_status in (2, 3):
-        return _SOON, tries  # this process ends, or may not send: nothing was tried
+        return _SOON_SECONDS, tries  # this process ends, or may not send: nothing was tried
     if code in REFUSALS:
         # Another worker may do better, so that the first refusal decides nothing.
-        return None if age >= _GIVEN_UP_AFTER and tries else (_SOON, tries + 1)
+        return None if age >= _GIVEN_UP_AFTER and tries else (_SOON_SECONDS, tries + 1)
     return None if age >= _GIVEN_UP_AFTER else (_pause(tries), tries + 1)
 
 
 def _pause(tries: int) -> float:
-    return min(_FIRST_AGAIN * 2.0 ** min(tries, 10), _LONGEST_AGAIN)
+    return min(_FIRST_AGAIN_SECONDS * 2.0 ** min(tries, 10), _LONGEST_AGAIN_SECONDS)
 
 
 def _prepared(queued: OutboxMessage) -> Prepared:

@@ -34,8 +34,8 @@ MAIL_POLICY: Final = (
 )
 """What a mail in its frame may: have its own styles. No script, no form, nothing from elsewhere."""
 
-_LOOK_EVERY: Final = 0.2
-_ALIVE_EVERY: Final = 15.0
+_LOOK_EVERY_SECONDS: Final = 0.2
+_ALIVE_EVERY_SECONDS: Final = 15.0
 _KINDS: Final = {"style.css": "text/css", "live.js": "text/javascript"}
 
 
@@ -72,11 +72,11 @@ def changes(version: Callable[[], str]) -> Response:
             if (now := version()) != told:
                 told, silent = now, 0.0
                 yield f"data: {now}\n\n"
-            elif silent >= _ALIVE_EVERY:
+            elif silent >= _ALIVE_EVERY_SECONDS:
                 silent = 0.0
                 yield ": still here\n\n"
-            await asyncio.sleep(_LOOK_EVERY)
-            silent += _LOOK_EVERY
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            silent += _LOOK_EVERY_SECONDS
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers=GUARDS)
 

@@ -21,10 +21,10 @@ from ..ledger.postgres.errors import explained
 from ..ledger.postgres.jobs import POST, QUEUE, SHARE
 from ..logs import say
 
-_POLL: Final = 1.0
-_HEARTBEAT: Final = 5.0
-_PATIENCE: Final = 20.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_POLL_SECONDS: Final = 1.0
+_HEARTBEAT_SECONDS: Final = 5.0
+_PATIENCE_SECONDS: Final = 20.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
 ShardClaim = Callable[[int], Awaitable[None]]
 """Sends a share of a run, named by its number."""
@@ -65,11 +65,11 @@ class JobQueue:
         for library in ("procrastinate", "psycopg"):
             # Each loss of the database would be a page of traceback; what it means is said here, in a line.
             logging.getLogger(library).setLevel(logging.CRITICAL)
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             with contextlib.suppress(ProcrastinateException, psycopg.Error, PoolTimeout, OSError):
                 await self._work(queues)  # why it ended is asked for: it knows only that something was lost
-            pause = _FIRST_PAUSE if self.trouble is None else min(2 * pause, _LONGEST_PAUSE)
+            pause = _FIRST_PAUSE_SECONDS if self.trouble is None else min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await self._ask_why()
             await asyncio.sleep(pause)
 
@@ -79,8 +79,8 @@ class JobQueue:
                 queues=sorted(queues),
                 concurrency=self._concurrency,
                 install_signal_handlers=False,
-                fetch_job_polling_interval=_POLL,
-                update_heartbeat_interval=_HEARTBEAT,
+                fetch_job_polling_interval=_POLL_SECONDS,
+                update_heartbeat_interval=_HEARTBEAT_SECONDS,
                 delete_jobs="successful",
             )
 
@@ -111,7 +111,7 @@ class JobQueue:
             conninfo=make_conninfo(self._database.url, **KEEPALIVE),
             min_size=1,
             max_size=1,
-            timeout=_PATIENCE,
+            timeout=_PATIENCE_SECONDS,
             # Not by the parameter `options` of the connection, which PgBouncer refuses.
             configure=self._begin,
         )

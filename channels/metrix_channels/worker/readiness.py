@@ -13,9 +13,9 @@ from ..notifier.engine import Engine
 from ..notifier.outbox import Outbox
 from ..outcomes import Problem
 
-_FIRST_PAUSE: Final = 15.0
-_LONGEST_PAUSE: Final = 60.0
-_GRACE: Final = 3.0
+_FIRST_PAUSE_SECONDS: Final = 15.0
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+_GRACE_SECONDS: Final = 3.0
 """Seconds in which another worker may take messages that this one cannot send, before it is worth a word."""
 
 OnProblem = Callable[[Problem], None]
@@ -38,7 +38,7 @@ class Readiness:
         self._engine = engine
         self._outbox = outbox
         self._on_problem = on_problem
-        self._pause = _FIRST_PAUSE
+        self._pause = _FIRST_PAUSE_SECONDS
         self._paused_until = 0.0
         self._judged: Problem | None = None
         self.problems: tuple[Problem, ...] = ()
@@ -66,18 +66,18 @@ class Readiness:
         """Tell whether it is too early to try again whether this worker is still refused."""
         now = asyncio.get_running_loop().time()
         if refusal is None:
-            self._pause = _FIRST_PAUSE
+            self._pause = _FIRST_PAUSE_SECONDS
             self._judged = None
         elif refusal is not self._judged:
             self._judged = refusal
             self._paused_until = now + self._pause
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
         return now < self._paused_until
 
     def _unable(self, app_id: str, waiting: list[Waiting]) -> list[Problem]:
         found = []
         for each in waiting:
-            if each.seconds < _GRACE:
+            if each.seconds < _GRACE_SECONDS:
                 continue
             if each.app_id != app_id:
                 found.append(problem("message_foreign", f"Messages wait that are for the application {each.app_id}."))

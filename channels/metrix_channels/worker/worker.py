@@ -30,10 +30,10 @@ from .readiness import OnProblem, Readiness
 
 P = ParamSpec("P")
 
-_SWEEP: Final = 2.0
-_IDLE: Final = 10.0
+_SWEEP_SECONDS: Final = 2.0
+_IDLE_SECONDS: Final = 10.0
 """The look for missing jobs takes no more of the time than one in so many, however many messages wait."""
-_LOOK: Final = 1.0
+_LOOK_SECONDS: Final = 1.0
 _ORDERLY: Final = 0.9
 
 Told = Callable[[str], None]
@@ -143,7 +143,7 @@ class _Worker:
             Exception: what ended one of them.
         """
         asked = asyncio.create_task(at_once.wait())
-        await asyncio.wait([asked, *tasks], timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([asked, *tasks], timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
         for task in tasks:
             if task.done() and not task.cancelled():
@@ -194,8 +194,8 @@ class _Worker:
                 await sends.sweep()
                 if (began := clock()) >= again:
                     await sends.defer_missing()
-                    again = clock() + _IDLE * (clock() - began)
-            await asyncio.sleep(min(_SWEEP, self._lease / 5))
+                    again = clock() + _IDLE_SECONDS * (clock() - began)
+            await asyncio.sleep(min(_SWEEP_SECONDS, self._lease / 5))
 
 
 def _say_untold(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

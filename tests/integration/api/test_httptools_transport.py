@@ -98,7 +98,7 @@ def test_a_line_break_in_a_header_is_not_sent(header):
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch):
     """The server may be closing it just now, and then the request would be in doubt."""
-    monkeypatch.setattr(httptools_transport, "_KEEP_IDLE", 0.0)
+    monkeypatch.setattr(httptools_transport, "_KEEP_IDLE_SECONDS", 0.0)
 
     async def run(url):
         transport = HttptoolsTransport(Endpoint(url), REDACTOR)

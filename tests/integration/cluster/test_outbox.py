@@ -20,7 +20,7 @@ from metrix_channels import Outcome
 from metrix_channels.errors import LedgerError
 
 HELLO = {"first_name": "سارا"}
-PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 """Seconds: enough for a loaded machine."""
 
 
@@ -54,7 +54,7 @@ class SendingResources:
     def settled(self, message):
         """Wait for what becomes of a message."""
         with self.project.notifier() as notifier:
-            wait_until(lambda: notifier.receipts(message) is not None, PATIENCE)
+            wait_until(lambda: notifier.receipts(message) is not None, PATIENCE_SECONDS)
             [receipt] = notifier.receipts(message)
             return receipt
 
@@ -78,7 +78,7 @@ def test_the_worker_is_killed_in_the_middle_of_the_request(resources, on_ambiguo
     def script(_recipients, _message, _body):
         if not arrived.is_set():
             arrived.set()
-            answered.wait(PATIENCE)
+            answered.wait(PATIENCE_SECONDS)
         return Taken()
 
     resources.server.script = script
@@ -86,7 +86,7 @@ def test_the_worker_is_killed_in_the_middle_of_the_request(resources, on_ambiguo
     message = resources.enqueue()
     with Workers(resources.project) as workers:
         workers.start()
-        assert arrived.wait(PATIENCE)
+        assert arrived.wait(PATIENCE_SECONDS)
         workers.kill(0)
         answered.set()
         workers.start()
@@ -106,7 +106,9 @@ def test_the_worker_is_killed_while_it_waits_as_it_was_told_to(resources):
     message = resources.enqueue()
     with Workers(resources.project) as workers:
         workers.start()
-        wait_until(lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        wait_until(
+            lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE_SECONDS
+        )
         resources.server.script = always(Taken())
         workers.kill(0)
         workers.start()
@@ -121,7 +123,9 @@ def test_a_worker_that_wakes_up_sends_nothing_under_its_old_name(resources):
     message = resources.enqueue()
     with Workers(resources.project) as workers:
         workers.start()
-        wait_until(lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        wait_until(
+            lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE_SECONDS
+        )
         workers.processes[0].send_signal(19)
         resources.server.script = always(Taken())
         workers.start()
@@ -139,7 +143,9 @@ def test_a_worker_that_is_asked_to_end_gives_back_what_waits(resources):
     message = resources.enqueue()
     with Workers(resources.project, lease=60.0) as workers:
         workers.start()
-        wait_until(lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE)
+        wait_until(
+            lambda: execute(resources.url, "SELECT disposition FROM attempts") == [("not_taken",)], PATIENCE_SECONDS
+        )
         resources.server.script = always(Taken())
         workers.terminate(0)
         assert resources.owner() is None
@@ -224,7 +230,9 @@ def health(url):
 
 def started_with_health(workers):
     workers.start(1, "--health", "0")
-    wait_until(lambda: "takes work" in workers.log.read_text() and "/health" in workers.log.read_text(), PATIENCE)
+    wait_until(
+        lambda: "takes work" in workers.log.read_text() and "/health" in workers.log.read_text(), PATIENCE_SECONDS
+    )
     return re.search(r"http://\S+/health", workers.log.read_text())[0]
 
 
@@ -238,7 +246,7 @@ def test_a_worker_that_cannot_send_leaves_it_to_others(resources, fault):
         assert health(url) == (200, [])
         harm(bad)
         message = resources.enqueue()
-        wait_until(lambda: health(url)[0] == 503, PATIENCE)
+        wait_until(lambda: health(url)[0] == 503, PATIENCE_SECONDS)
         assert code is None or health(url) == (503, [code])
         assert (resources.receipts(message), resources.owner(), resources.server.requests) == (None, None, [])
         assert execute(resources.url, "SELECT count(*) FROM attempts") == [(0,)]
@@ -247,7 +255,7 @@ def test_a_worker_that_cannot_send_leaves_it_to_others(resources, fault):
         assert resources.settled(message).outcome is Outcome.ACCEPTED
         good.terminate(0)
         mend(bad)
-        wait_until(lambda: health(url) == (200, []), PATIENCE)
+        wait_until(lambda: health(url) == (200, []), PATIENCE_SECONDS)
         assert resources.settled(resources.enqueue("u2")).outcome is Outcome.ACCEPTED
         assert code is None or workers.log.read_text().count(f"[{code}]") == 1
     assert resources.server.account == {"u1": 1, "u2": 1}
@@ -261,7 +269,7 @@ def test_a_worker_that_is_refused_leaves_it_to_others(resources, status):
         with Workers(bad) as workers, Workers(resources.project) as good:
             url = started_with_health(workers)
             message = resources.enqueue()
-            wait_until(lambda: health(url)[0] == 503, PATIENCE)
+            wait_until(lambda: health(url)[0] == 503, PATIENCE_SECONDS)
             assert resources.receipts(message) is None
             good.start()
             receipt = resources.settled(message)
@@ -292,7 +300,7 @@ def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(resources
     def script(_recipients, _message, _body):
         if not arrived.is_set():
             arrived.set()
-            answered.wait(PATIENCE)
+            answered.wait(PATIENCE_SECONDS)
         return Taken()
 
     resources.server.script = script
@@ -301,7 +309,7 @@ def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(resources
         "Notifier.from_config('channels.yaml').send('sms', 'u1', 'offer', {'first_name': 'سارا'}, key='k')\n"
     )
     with subprocess.Popen([sys.executable, "-c", call], cwd=resources.project.folder, env=environment()) as process:
-        assert arrived.wait(PATIENCE)
+        assert arrived.wait(PATIENCE_SECONDS)
         process.kill()
     answered.set()
     execute(resources.url, "UPDATE owners SET lease_until = now() - interval '1 s'")

@@ -22,7 +22,7 @@ from ..exchange import Exchange, Failure, Stage
 from ..tls import tls_context
 from .base import Endpoint
 
-_KEEP_IDLE: Final = 5.0
+_KEEP_IDLE_SECONDS: Final = 5.0
 _LONGEST_HEAD: Final = 64 * 1024
 
 
@@ -148,7 +148,11 @@ class _Connection(asyncio.Protocol):
     @property
     def is_fresh(self) -> bool:
         """It stands, was used a moment ago, and nothing came since then, which would pass for the next answer."""
-        if self._is_closed or self._transport is None or asyncio.get_running_loop().time() - self._used >= _KEEP_IDLE:
+        if (
+            self._is_closed
+            or self._transport is None
+            or asyncio.get_running_loop().time() - self._used >= _KEEP_IDLE_SECONDS
+        ):
             return False
         waiting = select.poll()
         waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)

@@ -9,7 +9,7 @@ from typing import Final
 from ...errors import LedgerError
 from ...ledger import Batch, Changes, Committed, Draft, FailedAttempt, RunClaim, RunRecord, Shard, Skip
 
-_GATHER: Final = 0.005
+_GATHER_SECONDS: Final = 0.005
 
 
 class GroupCommit:
@@ -123,7 +123,7 @@ class GroupCommit:
         """
         if len(self._waiting) < self._enough and not self._closing:
             self._gathered.clear()
-            longest = asyncio.get_running_loop().call_later(_GATHER, self._gathered.set)
+            longest = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._gathered.set)
             await self._gathered.wait()
             longest.cancel()
 

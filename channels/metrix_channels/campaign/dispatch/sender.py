@@ -28,9 +28,9 @@ from .ending import Ending
 from .lane import Post
 from .rate_limiter import RateLimiter
 
-_LONGEST_BOOKING: Final = 2.0
-_POLL: Final = 0.5
-_TELL: Final = 0.1
+_LONGEST_BOOKING_SECONDS: Final = 2.0
+_POLL_SECONDS: Final = 0.5
+_TELL_SECONDS: Final = 0.1
 
 
 @frozen
@@ -158,8 +158,8 @@ class Sender:
 
     def _booking(self, rate: float, run: int) -> Callable[[], Awaitable[float]]:
         async def turn() -> float:
-            while (wait := await self._resources.rate_limits.book(rate, _LONGEST_BOOKING, run)) is None:  # noqa: ASYNC110 - of all processes
-                await asyncio.sleep(_POLL)
+            while (wait := await self._resources.rate_limits.book(rate, _LONGEST_BOOKING_SECONDS, run)) is None:  # noqa: ASYNC110 - of all processes
+                await asyncio.sleep(_POLL_SECONDS)
             return wait
 
         return turn
@@ -173,7 +173,7 @@ def _sending(watch: Watcher | None, counts: Counts) -> Callable[[], None]:
     def told() -> None:
         nonlocal told_at
         now = time.monotonic()
-        if now - told_at >= _TELL or not counts.pending:
+        if now - told_at >= _TELL_SECONDS or not counts.pending:
             told_at = now
             watch(CampaignProgress.of(counts, None, planning=False))
 

@@ -16,7 +16,7 @@ from .suppression import listed
 
 _REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING)
 """Whom a batch reached or may have reached."""
-_UNDER_WAY: Final = 10
+_UNDER_WAY_SECONDS: Final = 10
 """Seconds that a commit may have been under way, with its time on it already."""
 
 
@@ -68,7 +68,7 @@ class Exclusions:
         now = int(await self._book.now())
         begins = now - int(self._cap.window.total_seconds())
         # A clock that was set back since the last look: what happened in between bears any time.
-        since = begins if now < self._looked else max(self._looked - _UNDER_WAY, begins)
+        since = begins if now < self._looked else max(self._looked - _UNDER_WAY_SECONDS, begins)
         others = [record for record in await self._book.all() if record.id != run]
         for record in others:
             if self._looked == 0 or record.live or record.id in self._live:

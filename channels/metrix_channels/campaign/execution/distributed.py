@@ -18,8 +18,8 @@ from ..options import SendOptions
 from ..report.status import CampaignProgress, Watcher
 from .base import Execution, require_in_time
 
-_POLL: Final = 0.3
-_LOOK: Final = 5.0
+_POLL_SECONDS: Final = 0.3
+_LOOK_SECONDS: Final = 5.0
 
 
 class DistributedExecution(Execution):
@@ -90,9 +90,9 @@ class DistributedExecution(Execution):
     async def _followed(self, name: str, watch: Watcher | None) -> RunRecord:
         """Watch a run until it is left, or until this process is to stop: the workers go on without it."""
         clock = asyncio.get_running_loop().time
-        looked, workers = -_LOOK, 0
+        looked, workers = -_LOOK_SECONDS, 0
         while True:
-            if clock() - looked >= _LOOK:
+            if clock() - looked >= _LOOK_SECONDS:
                 looked, workers = clock(), await self.book.workers()
                 if not workers:
                     await self.book.sweep()  # what the last worker left would stay as it is
@@ -102,7 +102,7 @@ class DistributedExecution(Execution):
             if not record.live or self._resources.stop.is_set():
                 return record
             try:
-                async with asyncio.timeout(_POLL):
+                async with asyncio.timeout(_POLL_SECONDS):
                     await self._resources.stop.wait()
             except TimeoutError:
                 continue

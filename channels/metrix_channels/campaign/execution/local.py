@@ -35,7 +35,7 @@ from ..options import SendOptions
 from ..report.status import Watcher
 from .base import Execution, require_in_time
 
-_POLL: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 
 
 class LocalExecution(Execution):
@@ -139,7 +139,7 @@ class LocalExecution(Execution):
             if (control := await self.book.requested_control(record.id)) is not None:
                 return Ending(control=control)
             try:
-                async with asyncio.timeout(min(left, _POLL)):
+                async with asyncio.timeout(min(left, _POLL_SECONDS)):
                     await self._resources.stop.wait()
                     return Ending(interrupted=True)
             except TimeoutError:

@@ -25,7 +25,7 @@ from ...campaign import CampaignProgress, CampaignStatus
 from .campaigns import show_plan
 from .output import Output
 
-_LOOK: Final = 0.1
+_LOOK_SECONDS: Final = 0.1
 
 
 @define
@@ -73,7 +73,7 @@ class Live:
 
     def _answer(self) -> str:
         while not self.interrupted.is_set():
-            if select.select([sys.stdin], [], [], _LOOK)[0]:
+            if select.select([sys.stdin], [], [], _LOOK_SECONDS)[0]:
                 return sys.stdin.readline()
         self.output.err.print()
         return ""

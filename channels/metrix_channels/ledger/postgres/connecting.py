@@ -25,7 +25,7 @@ SCHEMA: Final = "metrix_channels"
 """Where the ledger's tables lie, beside whatever else is in the database."""
 OLDEST: Final = 140_000
 """The oldest PostgreSQL that will do, as it numbers itself."""
-SERVED_WITHIN: Final = 5.0
+SERVED_WITHIN_SECONDS: Final = 5.0
 """Seconds in which a connection must be served: a pooler lets it wait in silence while its pool is in use."""
 KEEPALIVE: Final[dict[str, Any]] = {
     "connect_timeout": 5,
@@ -47,7 +47,7 @@ SETTINGS: Final = (
 _MARK: Final = "metrix_channels.session"
 _READ: Final = f"SELECT current_setting('{_MARK}', true)"
 _ROUNDS: Final = 8
-_ASKED_AFTER: Final = 1.0
+_ASKED_AFTER_SECONDS: Final = 1.0
 
 
 class NotServed(psycopg.OperationalError):
@@ -65,7 +65,9 @@ def open_connection(url: str) -> psycopg.Connection[Any]:
 
 @contextlib.contextmanager
 def served_within(
-    connection: psycopg.BaseConnection[Any], seconds: float = SERVED_WITHIN, late: Callable[[], bool] = lambda: True
+    connection: psycopg.BaseConnection[Any],
+    seconds: float = SERVED_WITHIN_SECONDS,
+    late: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
     """Let what the block does on a connection fail after so many seconds, whatever the other side does.
 
@@ -137,7 +139,7 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
         )
     is_pooled = bool(server_process != connection.info.backend_pid)  # a pooler hands out numbers of its own
     if is_pooled:
-        with served_within(connection, 2 * SERVED_WITHIN):
+        with served_within(connection, 2 * SERVED_WITHIN_SECONDS):
             _require_sessions(connection, url)
     return is_pooled
 
@@ -164,7 +166,7 @@ def _require_sessions(connection: psycopg.Connection[Any], url: str) -> None:
 
     with contextlib.closing(open_connection(url)) as other:
         try:
-            with served_within(other, _ASKED_AFTER, still_waits):
+            with served_within(other, _ASKED_AFTER_SECONDS, still_waits):
                 second = _Marked(other)
                 is_served.set()
                 if not all(_take_turns(first, second) for _ in range(_ROUNDS)):

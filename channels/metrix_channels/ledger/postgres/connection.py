@@ -29,13 +29,13 @@ from .url import label_of
 
 T = TypeVar("T")
 
-PATIENCE: Final = 20.0
+PATIENCE_SECONDS: Final = 20.0
 """Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
 _CONNECTIONS: Final = 4
 _POOLED: Final = 2
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_LEASE_WAITS: Final = 0.2
-_IDLE: Final = 600.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
+_LEASE_WAITS_SECONDS: Final = 0.2
+_IDLE_SECONDS: Final = 600.0
 
 
 class PostgresDatabase(WorkerDatabase):
@@ -172,7 +172,7 @@ class PostgresDatabase(WorkerDatabase):
         Raises:
             psycopg.Error, LedgerError: it was not run, or that is not known.
         """
-        session = self.session(self.lease_seconds * _LEASE_WAITS)
+        session = self.session(self.lease_seconds * _LEASE_WAITS_SECONDS)
         try:
             return session.run_apart(sql, values)
         finally:
@@ -195,7 +195,7 @@ class PostgresDatabase(WorkerDatabase):
             raise
 
     def _until_done(self, work: Work[T]) -> T:
-        ends, pause = time.monotonic() + PATIENCE, _FIRST_PAUSE
+        ends, pause = time.monotonic() + PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
         attempt = _Once(self, work)
         while True:
             try:
@@ -211,7 +211,7 @@ class PostgresDatabase(WorkerDatabase):
                 self._well()
                 return result
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _made(self, attempt: _Once[T]) -> T:
         self._within.transaction = True
@@ -255,7 +255,7 @@ class PostgresDatabase(WorkerDatabase):
             session = self._idle.pop() if self._idle else None
             self._in_use += 1
         try:
-            if session is not None and time.monotonic() - session.used_at > _IDLE:
+            if session is not None and time.monotonic() - session.used_at > _IDLE_SECONDS:
                 session.close()  # others may have forgotten it
                 session = None
             return session or Session(self.connect())

@@ -27,7 +27,7 @@ _A_REQUEST: Final = 100
 """Messages of one user that share a request; Metrix documents no limit."""
 _A_CHUNK: Final = 2_000
 """Events whose times are taken in one transaction."""
-_POLL: Final = 0.25
+_POLL_SECONDS: Final = 0.25
 """Seconds until free times of a user are looked for again."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -179,9 +179,9 @@ class Tracker:
         clock = asyncio.get_running_loop().time
         ends = clock() + patience
         while (taken := await self._times.take(wanted)) is None:
-            if clock() + _POLL > ends or self._engine.is_stopped:
+            if clock() + _POLL_SECONDS > ends or self._engine.is_stopped:
                 return None
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(_POLL_SECONDS)
         batches: list[_Batch] = []
         repeated: list[Numbered] = []
         for (user, group), times in zip(by_user.items(), taken, strict=True):

@@ -18,7 +18,7 @@ from helpers.ledgers import WITH_HELPERS
 from helpers.postgres import execute
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import SendBook
-from metrix_channels.ledger.postgres.connection import PATIENCE, PostgresDatabase
+from metrix_channels.ledger.postgres.connection import PATIENCE_SECONDS, PostgresDatabase
 from metrix_channels.ledger.postgres.schema import VERSION
 
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_reached_is_said_at_once_and_without_the_password():
     """Nobody waits for a database that never was there."""
     began = time.monotonic()
     error = refused("postgresql://metrix:s3cret%40pass@127.0.0.1:9/shop")
-    assert time.monotonic() - began < PATIENCE / 2
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2
     assert error.code == "ledger_unavailable"
     assert "s3cret" not in error.message
     assert "127.0.0.1/shop" in error.message

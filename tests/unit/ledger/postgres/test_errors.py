@@ -143,7 +143,7 @@ def test_a_role_whose_transactions_are_read_only(url, administer, name):
 
 def test_a_database_that_becomes_read_only_while_a_process_works(debian_url, administer, name, monkeypatch):
     """As after a switch to a standby: it waits for a while, and then says so."""
-    monkeypatch.setattr("metrix_channels.ledger.postgres.connection.PATIENCE", 0.5)
+    monkeypatch.setattr("metrix_channels.ledger.postgres.connection.PATIENCE_SECONDS", 0.5)
 
     async def run():
         database = PostgresDatabase(debian_url)
