@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .campaign import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus
+    from .campaign import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, FailureCount
     from .checks import Check
     from .errors import (
         CampaignError,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .preflight import Preflight
 
 _HOMES = {
-    "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus"),
+    "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus", "FailureCount"),
     "events": ("MetrixUser",),
     "notifier": ("AsyncNotifier", "Notifier"),
     "notifier.campaigns.asynchronous": ("AsyncCampaignHandle", "AsyncCampaigns"),
@@ -93,6 +93,7 @@ __all__ = [
     "EventReceipt",
     "EventsReport",
     "FailedEvent",
+    "FailureCount",
     "LedgerError",
     "MessageInvalid",
     "MetrixChannelsError",

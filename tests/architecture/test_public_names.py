@@ -28,6 +28,7 @@ PUBLIC = {
     "EventReceipt",
     "EventsReport",
     "FailedEvent",
+    "FailureCount",
     "LedgerError",
     "MessageInvalid",
     "MetrixChannelsError",

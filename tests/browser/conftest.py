@@ -5,6 +5,13 @@ import pytest
 from helpers.chromium import MISSING, chromium, running_chromium
 
 
+@pytest.fixture(autouse=True)
+def _patient_expectations():
+    """A busy machine takes longer to draw a page than the five seconds that Playwright waits for."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=60_000)
+
+
 # Of a module: as long as it runs, Playwright occupies the event loop of this thread, and other tests have their own.
 @pytest.fixture(scope="module")
 def browser():

@@ -1,5 +1,6 @@
 """Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
 
+from ..ledger import FailureCount
 from .definition import campaign_name, load_campaign
 from .dispatch.sender import SendingResources
 from .execution.selection import execution_on
@@ -15,6 +16,7 @@ __all__ = [
     "CampaignStatus",
     "Campaigns",
     "Confirm",
+    "FailureCount",
     "FailureGroup",
     "Overview",
     "SendingResources",

@@ -41,7 +41,7 @@ def test_messages_are_listed_and_filtered(metrix_sandbox: Sandbox, client: httpx
         assert listed == metrix_sandbox.messages(**query)
 
 
-@pytest.mark.parametrize("path", ["messages", "run_journal", "requests"])
+@pytest.mark.parametrize("path", ["messages", "events", "requests"])
 def test_lists_start_empty(client: httpx.Client, path: str) -> None:
     """A test finds nothing of the one before."""
     assert client.get(f"/_sandbox/{path}").json() == []

@@ -10,7 +10,7 @@ from attrs import frozen
 from ...errors.answers import answer_code
 from ...errors.catalogue import SITUATIONS
 from ...errors.situation import Situation
-from ...ledger import RunBook
+from ...ledger import FailureCount, RunBook
 from .status import CampaignStatus
 from .timeline import Timeline, timeline
 
@@ -67,17 +67,18 @@ async def overview(book: RunBook, name: str) -> Overview:
     )
 
 
-def grouped(failed_attempts: Iterable[tuple[str, int | None, str, int]]) -> list[FailureGroup]:
+def grouped(failed_attempts: Iterable[FailureCount]) -> list[FailureGroup]:
     """Bring attempts together that mean the same, the most frequent first.
 
     Args:
-        failed_attempts: disposition, status, an example, how many.
+        failed_attempts: of one run.
     """
     found: dict[str, FailureGroup] = {}
-    for disposition, status, example, count in failed_attempts:
-        code = answer_code(status) if status is not None else _OF_SILENCE.get(disposition, "connection")
+    for failure in failed_attempts:
+        status, example = failure.status_code, failure.example
+        code = answer_code(status) if status is not None else _OF_SILENCE.get(failure.disposition, "connection")
         earlier = found.get(code)
-        attempts = count + (earlier.attempts if earlier else 0)
+        attempts = failure.attempts + (earlier.attempts if earlier else 0)
         found[code] = FailureGroup(code, SITUATIONS[code], attempts, earlier.example if earlier else example)
     return sorted(found.values(), key=lambda trouble: -trouble.attempts)
 

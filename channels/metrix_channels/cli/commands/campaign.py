@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from attrs import asdict
 
 from ...campaign import CampaignPreview, CampaignStatus, report_page
 from ...errors import MetrixChannelsError, UsageError, problem
@@ -215,10 +216,7 @@ def report(
             with new_file(html) as file:
                 file.write(page)
     if state.output.as_json:
-        named = [
-            {"disposition": disposition, "status_code": code, "example": words, "attempts": count}
-            for disposition, code, words, count in failed_attempts
-        ]
+        named = [asdict(each) for each in failed_attempts]
         extra: dict[str, object] = {} if written is None else {"csv": str(csv), "rows": written}
         extra |= {} if html is None else {"html": str(html)}
         state.output.document({**found.as_dict(), "plan": found.facts, "failed_attempts": named, **extra})

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ...campaign import CampaignPreview, CampaignStatus
+from ...campaign import CampaignPreview, CampaignStatus, FailureCount
 from ...errors import problem
 from .output import Output, visible
 
@@ -81,9 +81,7 @@ def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
     output.show(table)
 
 
-def show_status(
-    output: Output, found: CampaignStatus, failed_attempts: Sequence[tuple[str, int | None, str, int]]
-) -> None:
+def show_status(output: Output, found: CampaignStatus, failed_attempts: Sequence[FailureCount]) -> None:
     """Print a campaign's counts, and what to do about those that are not accepted."""
     head = Text(visible(found.campaign), style="bold")
     head.append(f"  {found.state}", style=_STATES.get(found.state, "bold red"))
@@ -102,8 +100,9 @@ def show_status(
         table.add_row(Text("possible duplicates", style="yellow"), f"{found.possible_duplicates:,}")
     table.add_row("requests", f"{found.requests:,}")
     output.show(table)
-    for disposition, status, words, count in failed_attempts:
-        output.say(f"{count:,} × {disposition}{f' ({status})' if status else ''}: {words}", indent=2)
+    for each in failed_attempts:
+        status = f" ({each.status_code})" if each.status_code else ""
+        output.say(f"{each.attempts:,} × {each.disposition}{status}: {each.example}", indent=2)
     for remedy in _remedies(found):
         output.say(f"→ {remedy}")
 

@@ -16,7 +16,7 @@ from ..checksums import checksum, require_checksum
 from ..database import Connection, Database
 from .balance import require_sound
 from .batches import SIZE, BatchState, Shard, settled, settled_at
-from .records import LIVE, ControlRequest, Counts, Draft, RunRecord, RunState, Skip
+from .records import LIVE, ControlRequest, Counts, Draft, FailureCount, RunRecord, RunState, Skip
 from .shards import add_drafts, add_skips, read_all, read_skips
 
 _COLUMNS: Final = (
@@ -79,15 +79,16 @@ class RunBook(ABC):
         """Return the next rows that are sent nothing, with the place to go on from."""
         return await self._database.transact(lambda connection: read_skips(connection, run, after, 20))
 
-    async def failed_attempts(self, run: int) -> list[tuple[str, int | None, str, int]]:
-        """Return what attempts came to that were not accepted: disposition, status, an explanation, how many."""
+    async def failed_attempts(self, run: int) -> list[FailureCount]:
+        """Return what attempts came to that were not accepted, the most frequent first."""
 
-        def work(connection: Connection) -> list[tuple[str, int | None, str, int]]:
-            return connection.execute(
+        def work(connection: Connection) -> list[FailureCount]:
+            rows = connection.execute(
                 "SELECT disposition, status, max(explanation), count(*) FROM failed_attempts WHERE run = ?"
                 " GROUP BY disposition, status ORDER BY 4 DESC",
                 (run,),
-            ).fetchall()
+            )
+            return [FailureCount(*row) for row in rows]
 
         return await self._database.transact(work)
 

@@ -225,6 +225,23 @@ class FailedAttempt:
     answer: str | None
 
 
+@frozen
+class FailureCount:
+    """Attempts of a run that were not accepted, for one reason.
+
+    Attributes:
+        disposition: what they came to.
+        status_code: of the answer; None when there was none.
+        example: what one of them came to, in words.
+        attempts: how many.
+    """
+
+    disposition: str
+    status_code: int | None
+    example: str
+    attempts: int
+
+
 @define
 class Changes:
     """What one commit of a dispatch writes down.

@@ -15,6 +15,7 @@ from ...campaign import (
     Campaigns,
     CampaignStatus,
     Confirm,
+    FailureCount,
     Overview,
     Watcher,
     campaign_name,
@@ -178,8 +179,8 @@ class AsyncCampaigns:
         """
         return await overview(self._campaigns().book, name)
 
-    async def failed_attempts(self, name: str) -> list[tuple[str, int | None, str, int]]:
-        """Return what attempts came to that were not accepted: disposition, status, an example, how many.
+    async def failed_attempts(self, name: str) -> list[FailureCount]:
+        """Return what attempts came to that were not accepted, the most frequent first.
 
         Raises:
             CampaignError: run_missing.

@@ -12,6 +12,7 @@ from ...campaign import (
     CampaignRow,
     CampaignStatus,
     Confirm,
+    FailureCount,
     Overview,
     Watcher,
     campaign_name,
@@ -96,8 +97,8 @@ class Campaigns:
         """Return all that is worth seeing of a campaign; see `AsyncCampaigns.overview`."""
         return self._portal.call(self._campaigns.overview(name))
 
-    def failed_attempts(self, name: str) -> list[tuple[str, int | None, str, int]]:
-        """Return what attempts came to that were not accepted: disposition, status, an example, how many."""
+    def failed_attempts(self, name: str) -> list[FailureCount]:
+        """Return what attempts came to that were not accepted, the most frequent first."""
         return self._portal.call(self._campaigns.failed_attempts(name))
 
     def begin(self, path: Path, name: str, canary: int | None, watch: Watcher) -> Future[CampaignStatus]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from metrix_channels.campaign import FailureCount
 from metrix_channels.campaign.report.overview import grouped
 from metrix_channels.errors.answers import ANSWERS, answer_code
 
@@ -10,9 +11,9 @@ def test_attempts_of_one_meaning_stand_together():
     """502 and 503 are both a fault of Metrix; the most frequent comes first, with an example of its own."""
     found = grouped(
         [
-            ("not_taken", 503, "Metrix answered 503.", 4),
-            ("ambiguous", 502, "Metrix answered 502.", 3),
-            ("refused", 400, "Metrix answered 400.", 5),
+            FailureCount("not_taken", 503, "Metrix answered 503.", 4),
+            FailureCount("ambiguous", 502, "Metrix answered 502.", 3),
+            FailureCount("refused", 400, "Metrix answered 400.", 5),
         ]
     )
     assert [(each.code, each.attempts, each.example) for each in found] == [
@@ -27,7 +28,7 @@ def test_attempts_of_one_meaning_stand_together():
 )
 def test_silence_is_explained_too(disposition, code):
     """By what such an attempt most likely met."""
-    assert grouped([(disposition, None, "…", 1)])[0].code == code
+    assert grouped([FailureCount(disposition, None, "…", 1)])[0].code == code
 
 
 @pytest.mark.parametrize(
