@@ -400,6 +400,18 @@ def test_a_rate_is_shared_by_all_processes(ledger):
     assert mine == pytest.approx([mine[0] + 0.5 * place for place in range(4)], abs=0.2)
 
 
+def test_no_two_that_ask_at_once_get_one_place(ledger):
+    """Ten seconds apart, so that it does not matter how long the asking takes."""
+
+    async def run():
+        async with opened(ledger) as mine, opened(ledger) as theirs:
+            await asyncio.gather(mine.check_writable(), theirs.check_writable())
+            return await asyncio.gather(*(book.pace(1 / 10, 1_000.0) for book in (mine, theirs) * 8))
+
+    places = [round(wait / 10) for wait in asyncio.run(run())]
+    assert sorted(places) == list(range(16))
+
+
 @pytest.mark.parametrize(("rate", "patience", "places"), [(1 / 3600, 60, 1), (1 / 60, 90, 2), (1 / 10, 200, 21)])
 def test_a_place_beyond_the_callers_patience_is_not_booked(rate, patience, places, ledger):
     """However slow the rate, nobody goes early, and those who give up take nobody's place."""
