@@ -8,7 +8,7 @@ import time
 import pytest
 
 from helpers.ledgers import WITH_HELPERS, database_at
-from metrix_channels.ledger import RateLimits
+from metrix_channels.ledger import RateLimits, SendBook
 
 
 def paced(ledger, rate, times, patience=60.0):
@@ -71,3 +71,21 @@ def test_the_wall_clock_does_not_matter_to_the_rate(ledger, monkeypatch):
     for year in (31_536_000, -31_536_000):
         monkeypatch.setattr(time, "time", lambda year=year: 1.8e9 + year)
         assert 0 < paced(ledger, 0.01, 1, 3600.0)[0] <= 200
+
+
+def test_no_two_that_ask_at_once_get_one_place(ledger):
+    """Ten seconds apart, so that it does not matter how long the asking takes."""
+
+    async def run():
+        mine, theirs = database_at(ledger.place), database_at(ledger.place)
+        try:
+            await SendBook(mine).check_writable()
+            await SendBook(theirs).check_writable()
+            limits = (RateLimits(mine), RateLimits(theirs)) * 8
+            return await asyncio.gather(*(each.book(1 / 10, 1_000.0) for each in limits))
+        finally:
+            await mine.close()
+            await theirs.close()
+
+    places = [round(wait / 10) for wait in asyncio.run(run())]
+    assert sorted(places) == list(range(16))
