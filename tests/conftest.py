@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, settings
 
-from helpers.ledgers import Ledger
+from helpers.ledgers import BACKENDS, FileLedger
 from helpers.postgres import DEBIAN_PROGRAMS, PGBOUNCER, DebianPostgres, PgBouncer, Postgres
 
 # How long an example takes depends on what else the machine does.
@@ -62,15 +62,13 @@ def postgres_url(postgres):
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request, tmp_path):
-    """An empty ledger, of each kind in turn: whatever holds for one holds for the other."""
-    if request.param == "sqlite":
-        return Ledger(str(tmp_path / "l.db"))
-    return Ledger(request.getfixturevalue("postgres_url"))
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.backend)
+def ledger(request):
+    """An empty ledger, of each backend in turn: whatever holds for one holds for the others."""
+    return request.param.empty(request)
 
 
 @pytest.fixture
-def file_ledger(tmp_path):
+def file_ledger(request):
     """An empty ledger in a file, for what only a file can meet."""
-    return Ledger(str(tmp_path / "l.db"))
+    return FileLedger.empty(request)

@@ -24,6 +24,8 @@ ABOUT_A_FOLDER = {
     "samples",
     "database_conformance",
     "run_book_conformance",
+    "connection_conformance",
+    "run_claim_conformance",
 }
 
 
@@ -73,17 +75,8 @@ def test_a_unit_test_stands_where_its_module_stands(path):
     if folder.parts[:1] == ("helpers",):
         return
     place, name = PACKAGE / folder, path.stem.removeprefix("test_")
-    about = {
-        "adapters",
-        "errors",
-        "preflight",
-        "inheritance",
-        "samples",
-        "database_conformance",
-        "run_book_conformance",
-    }
     assert place.is_dir()
-    assert (place / f"{name}.py").exists() or (place / name).is_dir() or name in about
+    assert (place / f"{name}.py").exists() or (place / name).is_dir() or name in ABOUT_A_FOLDER
 
 
 OPENS = {

@@ -4,26 +4,17 @@ import subprocess
 import sys
 
 import pytest
-from opentelemetry import metrics, trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry import trace
 
 from helpers.encodings import encodings, shown
 from helpers.fault_server import Answer, FaultServer
 from helpers.project import API_KEY, make_project
-
-SPANS, METRICS = InMemorySpanExporter(), InMemoryMetricReader()
+from helpers.telemetry import METRICS, SPANS, set_up_telemetry
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _providers():
-    tracers = TracerProvider()
-    tracers.add_span_processor(SimpleSpanProcessor(SPANS))
-    trace.set_tracer_provider(tracers)
-    metrics.set_meter_provider(MeterProvider([METRICS]))
+    set_up_telemetry()
 
 
 def points():

@@ -29,7 +29,7 @@ class ReachFault(Enum):
     NO_ADDRESS = "no_address"
     """The name could not be resolved."""
     REFUSED = "refused"
-    """Something answered that nobody listens, or that it lets nobody through."""
+    """The connection was refused, or a firewall or proxy rejected it."""
     SILENT = "silent"
     """Nothing answered at all."""
     NO_ROUTE = "no_route"

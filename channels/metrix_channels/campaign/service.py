@@ -121,12 +121,13 @@ class Campaigns:
             watch: told how far the run has come.
 
         Raises:
-            CampaignError: run_busy, run_cancelled, run_purged, run_pinned, run_missing; and those of `run`.
+            CampaignError: run_busy, run_cancelled, run_purged, run_values_forgotten, run_pinned, run_missing; and
+                those of `run`.
         """
         found = await self.book.get(name)
         if found.state is RunState.CANCELLED:
             raise CampaignError(f"The campaign {name!r} was cancelled.", code="run_cancelled")
-        found.require_recipients()
+        found.require_sendable()
         count = found.counts.rejected if which is BatchState.REJECTED else found.counts.unknown
 
         back = RetryRequest(f"retry {which.name.lower()}", f"{count} recipients", approved(which))

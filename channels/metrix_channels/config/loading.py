@@ -87,7 +87,7 @@ def make_model(document: Document, model: type[T], environ: Mapping[str, str] | 
 
 
 def _settled(config: Config, document: Document, path: Path, environ: Mapping[str, str]) -> Config:
-    """Add to the models what stands between the lines: names, places, the environment and the folder."""
+    """Fill in what follows from the file itself: names, locations, the environment and the folder."""
     path = path.absolute()
     folder = path.parent
     metrix = attrs.evolve(

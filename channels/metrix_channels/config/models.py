@@ -43,7 +43,7 @@ class Setting:
 
 
 def key_of(name: str) -> str:
-    """Return the key that a field stands for: one that Python reserves ends in `_` there."""
+    """Return the YAML key of a field; a field that is named like a keyword of Python ends in `_`."""
     return name.removesuffix("_")
 
 

@@ -54,7 +54,7 @@ class CircuitBreaker:
         return problem("outage", f"{self._failures} attempts failed in a row; the last one: {verdict.explanation}")
 
     def answered(self, verdict: Verdict) -> Problem | None:
-        """Count an answer that settles its batch, or is meant to."""
+        """Count an answer after which a batch is not tried again; it ends a streak of failures."""
         self._failures = 0
         if verdict.disposition is Disposition.ACCEPTED:
             self._unreadable = self._refusals = 0

@@ -1,4 +1,7 @@
-"""A 429 or 503 pauses the whole run: nothing leaves until Metrix's wait is over, then one request tries alone."""
+"""A 429 or 503 with `Retry-After` pauses the whole run in this process; then a single request tries alone.
+
+Without the header only the batch itself waits, by its backoff. `campaign.dispatch.settlement` starts the pause.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What follows an attempt: another one, two halves, or an outcome. Pure functions, the same for every kind of delivery.
 
-The table that they implement is in docs/architecture.md, "What becomes of a message".
+The table that they implement is in README.md, "What becomes of a message".
 """
 
 from __future__ import annotations

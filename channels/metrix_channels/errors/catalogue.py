@@ -247,6 +247,11 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Look at `metrix-channels campaign status`. Rows, retries and `except` need recipients that are not there.",
         2,
     ),
+    "run_values_forgotten": Situation(
+        "The campaign is over, and the values that its template calls sensitive were forgotten with its end.",
+        "Run it under another name with `audience: {except: [OLD_NAME]}`: it reaches those whom the old one did not.",
+        2,
+    ),
     "run_missing": Situation(
         "The ledger has no campaign of that name.", "See `metrix-channels campaign list`; --config names the ledger.", 2
     ),

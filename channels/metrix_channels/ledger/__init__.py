@@ -14,6 +14,7 @@ from .runs.book import RunBook
 from .runs.local import LocalRunBook
 from .runs.records import (
     OVER,
+    SENSITIVE,
     Changes,
     Committed,
     ControlRequest,
@@ -52,6 +53,7 @@ __all__ = [
     "DOUBT",
     "OVER",
     "REPEATED",
+    "SENSITIVE",
     "Batch",
     "BatchState",
     "Busy",

@@ -133,9 +133,9 @@ class Database(ABC):
         return False
 
     def holds(self, owner: str) -> bool:
-        """Tell whether nobody may have taken this process, by that name of its own, for dead.
+        """Tell whether the lease of this process under that name is certainly valid.
 
-        True where a name needs no renewal.
+        True where an owner needs no lease.
         """
         return True
 
@@ -156,6 +156,13 @@ class Database(ABC):
         """Let `work` be part of the next transaction: for what need not be, or cannot be, durable before that one."""
 
     @abstractmethod
+    async def truncate_journal(self) -> None:
+        """Let the database's own journal keep no copy of what earlier transactions overwrote.
+
+        Only a file has a journal that is this process's to truncate: PostgreSQL recycles its own in time.
+        """
+
+    @abstractmethod
     async def close(self) -> None:
         """Write what was deferred and let go of it; it may be used again."""
 
@@ -174,7 +181,7 @@ class WorkerDatabase(Database):
     @property
     @abstractmethod
     def lease_holds(self) -> bool:
-        """Nobody may have taken this process for dead."""
+        """The lease has not expired: no other process may have taken this one for dead."""
 
     @abstractmethod
     def give_up_name(self) -> None:

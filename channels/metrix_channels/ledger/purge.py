@@ -43,7 +43,8 @@ class Purged:
 async def purge(database: Database, before: datetime) -> Purged:
     """Forget recipients and values of what was over before a moment.
 
-    SQLite overwrites in the file what is deleted; PostgreSQL's vacuum reuses its place.
+    SQLite overwrites in the file what is deleted; PostgreSQL's vacuum reuses its place. The sensitive values of
+    campaigns went when each was over (`runs/sensitive.py`); this is for all other values, and for the recipients.
 
     Args:
         database: the ledger's file.
@@ -68,6 +69,7 @@ async def purge(database: Database, before: datetime) -> Purged:
     moment = int(before.timestamp() * 1000)
     while count := await database.transact(lambda connection: _delete_event_times(connection, moment)):
         purged.event_times += count
+    await database.truncate_journal()
     purged.unfinished = await database.transact(lambda connection: _unfinished(connection, limit))
     return purged
 

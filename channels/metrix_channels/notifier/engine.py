@@ -169,7 +169,7 @@ class Engine:
             poll = min(poll * 2, _LONGEST_POLL_SECONDS)
 
     def _follow_loop(self) -> None:
-        """Make anew what another loop waited on: it cannot be waited on here."""
+        """Recreate what belongs to another event loop."""
         loop = asyncio.get_running_loop()
         if loop is self._loop:
             return

@@ -11,8 +11,10 @@ counts only where it stands alone, not within a longer number or word: a value `
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -51,7 +53,15 @@ def sensitive_values(values: Iterable[object]) -> Iterator[Secret]:
         elif isinstance(value, (list, tuple)):
             yield from sensitive_values(value)
         elif value is not None and not isinstance(value, bool):
-            yield Secret(str(value), "a sensitive value")
+            yield from (Secret(form, "a sensitive value") for form in _written(value))
+
+
+def _written(value: object) -> list[str]:
+    """Return how a template may write a value: a fraction also without exponent, or as the whole number that it is."""
+    forms = [str(value)]
+    if isinstance(value, (float, Decimal)) and math.isfinite(value):
+        forms.append(str(int(value)) if value == int(value) else format(value, "f"))
+    return forms
 
 
 @frozen
@@ -153,17 +163,17 @@ class Redactor:
         return masked.replace(HOLE, MASK)
 
     def guard(self, work: Callable[[], T]) -> T:
-        """Run `work`; an error that it raises shows no secret.
+        """Run `work`; an error that it raises shows no secret, and neither do the errors behind it: there are none.
 
         Raises:
-            MetrixChannelsError: that of `work`, or one like it with another message.
+            MetrixChannelsError: that of `work`; where there are secrets, one like it that is clean of them.
         """
         try:
             return work()
         except MetrixChannelsError as error:
-            message, remedy = self.clean(error.message, "message"), self.clean(error.remedy, "remedy")
-            if (message, remedy) == (error.message, error.remedy):
+            if not self.secrets:
                 raise
+            message, remedy = self.clean(error.message, "message"), self.clean(error.remedy, "remedy")
             discreet = type(error)(message, code=error.code, remedy=remedy, location=error.location)
         # Outside of the handler: there the first error would be kept as the context of this one.
         raise discreet

@@ -22,7 +22,7 @@ from .jobs import JobQueue
 from .readiness import Readiness
 
 _HELP = {
-    "shares": "Shares of campaigns that were sent.",
+    "shards": "Shards of campaigns that were sent.",
     "requests": "Requests of campaigns to Metrix.",
     "accepted": "Recipients for whom Metrix answered 2xx.",
     "rejected": "Recipients whom Metrix refused for good.",
@@ -36,7 +36,7 @@ class Worker:
     """What a worker tells of itself.
 
     Attributes:
-        runner: sends shares of campaigns.
+        runner: sends shards of campaigns.
         outbox: sends messages.
         readiness: says what the worker cannot send.
         queue: fetches its jobs.
@@ -64,7 +64,7 @@ async def serve_health(listener: socket.socket, worker: Worker) -> None:
         is_well = worker.database.lease_holds and not problems
         said = {
             "ok": is_well,
-            "shares_under_way": worker.runner.busy,
+            "shards_under_way": worker.runner.busy,
             "problems": [each.as_dict() for each in problems],
         }
         return JSONResponse(said, 200 if is_well else 503)
@@ -87,7 +87,7 @@ def exposition(worker: Worker) -> str:
     lines += [f"# HELP {metric} Recipients of single messages, by outcome.", f"# TYPE {metric} counter"]
     lines += [f'{metric}{{outcome="{each.value}"}} {worker.outbox.counts[each]}' for each in Outcome]
     gauges = {
-        "shares_under_way": runner.busy,
+        "shards_under_way": runner.busy,
         "lease_held": int(worker.database.lease_holds),
         "problems": len(worker.readiness.problems),
     }

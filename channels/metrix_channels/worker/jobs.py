@@ -18,7 +18,7 @@ from ..errors import LedgerError
 from ..ledger.database import WorkerDatabase
 from ..ledger.postgres.connecting import KEEPALIVE, SETTINGS, served_within
 from ..ledger.postgres.errors import explained
-from ..ledger.postgres.jobs import POST, QUEUE, SHARE
+from ..ledger.postgres.jobs import MESSAGE_TASK, QUEUE, SHARD_TASK
 from ..logs import say
 
 _POLL_SECONDS: Final = 1.0
@@ -26,8 +26,8 @@ _HEARTBEAT_SECONDS: Final = 5.0
 _PATIENCE_SECONDS: Final = 20.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
-ShardClaim = Callable[[int], Awaitable[None]]
-"""Sends a share of a run, named by its number."""
+SendShard = Callable[[int], Awaitable[None]]
+"""Claims a shard of the run with that id and sends it."""
 Post = Callable[[str, int], Awaitable[None]]
 """Sends a message, named by its id, that was tried so many times before."""
 
@@ -40,18 +40,18 @@ class JobQueue:
     Args:
         database: the ledger's.
         concurrency: jobs at one time.
-        share: sends a share of a run.
+        send_shard: claims a shard of a run and sends it.
         post: sends a message.
 
     Attributes:
         trouble: why no jobs can be fetched for now; None while all is well.
     """
 
-    def __init__(self, database: WorkerDatabase, concurrency: int, share: ShardClaim, post: Post) -> None:
+    def __init__(self, database: WorkerDatabase, concurrency: int, send_shard: SendShard, post: Post) -> None:
         self.trouble: LedgerError | None = None
         self._database = database
         self._concurrency = concurrency
-        self._share = share
+        self._send_shard = send_shard
         self._post = post
 
     async def run(self, queues: Collection[str]) -> None:
@@ -116,13 +116,13 @@ class JobQueue:
             configure=self._begin,
         )
         app = App(connector=connector)
-        share, post = self._share, self._post
+        send_shard, post = self._send_shard, self._post
 
-        @app.task(name=SHARE, queue=QUEUE)
+        @app.task(name=SHARD_TASK, queue=QUEUE)
         async def work_on(run: int, **_: Any) -> None:
-            await share(run)
+            await send_shard(run)
 
-        @app.task(name=POST, queue=QUEUE)
+        @app.task(name=MESSAGE_TASK, queue=QUEUE)
         async def send(send: str, tries: int, **_: Any) -> None:
             await post(send, tries)
 

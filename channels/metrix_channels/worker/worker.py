@@ -53,7 +53,7 @@ def work(
 
     Args:
         file: the configuration, whose ledger is in PostgreSQL.
-        concurrency: shares of runs at one time; requests are bounded by the configuration.
+        concurrency: shards of runs at one time; requests are bounded by the configuration.
         lease: seconds after its last sign of life in which others leave alone what this worker has claimed.
         health: a listening socket, on which it tells how it is; None for nowhere.
         on_ready: called once it takes work.
@@ -199,7 +199,7 @@ class _Worker:
 
 
 def _say_untold(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Say in a line what a task ended in that nobody waited for; asyncio itself prints a traceback."""
+    """Log in one line the exception of a background task that nobody awaited; asyncio itself prints a traceback."""
     error = context.get("exception")
     if isinstance(error, ProcrastinateException | psycopg.Error):
         return  # the job queue lost the database, which is said where it is noticed

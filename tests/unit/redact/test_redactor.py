@@ -2,6 +2,8 @@
 
 import base64
 import json
+from datetime import date
+from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
@@ -174,6 +176,33 @@ def test_a_json_document_stays_one():
         }
     }
     assert redactor.clean_json('{"a": 1}', "request") == '{"a": 1}'
+
+
+@pytest.mark.parametrize("value", [482193771.0, Decimal("482193771.00"), Decimal("4.82193771E+8")])
+@pytest.mark.parametrize("said", ["482193771", "482,193,771", "۴۸۲۱۹۳۷۷۱"])
+def test_a_fraction_is_found_as_the_whole_number_that_a_template_makes_of_it(value, said):
+    """`{{ value | int }}` writes neither its point nor its exponent."""
+    assert "771" not in cleaned(f"No: {said}.", *sensitive_values([value]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN"), Decimal("-Infinity")])
+def test_what_is_no_number_is_found_as_it_is_written(value):
+    """There is no whole number of it."""
+    assert [secret.reveal() for secret in sensitive_values([value])] == [str(value)]
+
+
+def test_no_error_behind_an_error_quotes_a_secret():
+    """An error that is clean itself may have been raised from one that is not."""
+
+    def work():
+        try:
+            date.fromisoformat("zq-482193771")
+        except ValueError as error:
+            raise MessageInvalid("That is no date.", code="link_refused") from error
+
+    with pytest.raises(MessageInvalid) as caught:
+        Redactor(Secret("zq-482193771")).guard(work)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_an_error_is_raised_without_the_secrets_in_it():

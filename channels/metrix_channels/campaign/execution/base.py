@@ -15,7 +15,7 @@ from ..report.status import Watcher
 
 
 class Execution(ABC):
-    """What becomes of a run after its plan.
+    """Sends and controls planned runs: in this process, or through workers.
 
     Attributes:
         book: the ledger's book of runs.

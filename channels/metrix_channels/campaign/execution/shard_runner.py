@@ -1,4 +1,4 @@
-"""The work of one worker: shares of whatever runs there are, sent as everything else is sent."""
+"""The work of one worker: it claims shards of any run and sends them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..exclusions.exclusions import Exclusions
 from ..options import SendOptions
 
 _KEPT: Final = 4
-"""Runs whose connections and compiled templates are kept for their next share."""
+"""Runs whose connections and compiled templates are kept for their next shard."""
 
 
 @define
-class _Post:
+class _RunSender:
     """A sender and who uses it.
 
     Attributes:
         options: that it was made by.
         sender: of one run.
-        users: shares that are being sent by it.
+        users: shards that are being sent by it.
     """
 
     options: str
@@ -40,27 +40,27 @@ class _Post:
 
 
 class ShardRunner:
-    """Sends shares, several beside each other.
+    """Sends shards, several at one time.
 
     Args:
         resources: what this process sends with.
         book: the ledger's book of runs.
 
     Attributes:
-        counts: shares, requests, and recipients by outcome, since this process began.
-        busy: shares under way.
+        counts: shards, requests, and recipients by outcome, since this process began.
+        busy: shards under way.
     """
 
     def __init__(self, resources: SendingResources, book: DistributedRunBook) -> None:
         self._resources = resources
         self._book = book
-        self._posts: dict[int, _Post] = {}
+        self._senders: dict[int, _RunSender] = {}
         self._opening = asyncio.Lock()
         self.counts: Counter[str] = Counter()
         self.busy = 0
 
     async def work_on(self, run: int) -> None:
-        """Send a share of a run; nothing, when none is to be had.
+        """Claim a shard of a run and send it; do nothing when there is none.
 
         Raises:
             LedgerError: the ledger could not be reached; what is under way is left for the sweep.
@@ -80,8 +80,8 @@ class ShardRunner:
 
     async def close(self) -> None:
         """Let go of connections."""
-        posts, self._posts = self._posts, {}
-        for post in posts.values():
+        senders, self._senders = self._senders, {}
+        for post in senders.values():
             await post.sender.close()
 
     async def _send(self, claim: ShardClaim) -> None:
@@ -99,7 +99,7 @@ class ShardRunner:
     async def _dispatched(self, claim: ShardClaim, options: SendOptions) -> Ending:
         try:
             post = await self._post(claim, options)
-        except MetrixChannelsError as error:  # this process cannot send for this run, whatever share of it
+        except MetrixChannelsError as error:  # this process cannot send for this run, whichever shard
             return Ending(problem=error.problem)
         try:
             return await post.sender.send(claim.record, claim, lanes=claim.batches)
@@ -111,27 +111,29 @@ class ShardRunner:
         finally:
             post.users -= 1
 
-    async def _post(self, claim: ShardClaim, options: SendOptions) -> _Post:
-        """Return what sends a run, made once for all its shares."""
+    async def _post(self, claim: ShardClaim, options: SendOptions) -> _RunSender:
+        """Return what sends a run, made once for all its shards."""
         async with self._opening:
             run = claim.record.id
-            post = self._posts.get(run)
+            post = self._senders.get(run)
             if post is None or post.options != claim.options:
                 if post is not None:
                     await self._dismiss(run)
                 self._require_same_application(claim.record)
                 exclusions = Exclusions(options.cap, self._book)
                 await exclusions.look_again(run)
-                post = _Post(claim.options, Sender(self._resources, claim.record, options, exclusions, shared=True))
-                self._posts[run] = post
+                post = _RunSender(
+                    claim.options, Sender(self._resources, claim.record, options, exclusions, shared=True)
+                )
+                self._senders[run] = post
             post.users += 1
-            for other in [number for number, each in self._posts.items() if not each.users][:-_KEPT]:
+            for other in [number for number, each in self._senders.items() if not each.users][:-_KEPT]:
                 await self._dismiss(other)
             return post
 
     async def _dismiss(self, run: int) -> None:
-        post = self._posts.pop(run)
-        while post.users:  # noqa: ASYNC110 - of earlier orders, whose shares are about to end
+        post = self._senders.pop(run)
+        while post.users:  # noqa: ASYNC110 - of earlier options, whose shards are about to end
             await asyncio.sleep(0.05)
         await post.sender.close()
 
@@ -146,6 +148,6 @@ class ShardRunner:
                 )
 
     def _count(self, change: Counts) -> None:
-        self.counts["shares"] += 1
+        self.counts["shards"] += 1
         for name in ("requests", "accepted", "rejected", "unknown", "possible_duplicates"):
             self.counts[name] += getattr(change, name)

@@ -1,4 +1,4 @@
-"""Who is sent nothing: repeated, suppressed and capped recipients, at a memory that does not grow with the audience."""
+"""Finds repeated recipients over a whole audience, in a memory that does not grow with it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from ...config import Channel, Config
 from ...errors import CampaignError
-from ...ledger import Counts, Draft, RunBook, RunRecord, Skip
+from ...ledger import SENSITIVE, Counts, Draft, RunBook, RunRecord, Skip
 from ...templating import Template
 from ..audience.reader import Audience, Chunk
 from ..audience.source import Stopped
@@ -114,6 +114,7 @@ class Planning:
             **self._planner.facts(),
             "canary": min(self._ready.campaign.canary or 0, self.counts.pending),
             "batch_size": self._ready.config.metrix.batch_size,
+            SENSITIVE: sorted(self._ready.template.sensitive),
         }
 
     def close(self) -> None:

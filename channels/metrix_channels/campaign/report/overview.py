@@ -38,7 +38,8 @@ class Overview:
 
     Attributes:
         status: its counts.
-        pins: what it may not change: channel, template, application.
+        pins: what it may not change: channel, template, audience, application; the context, in which there may be
+            sensitive values, is left out.
         timeline: None before the first outcome.
         failed_attempts: attempts that were not accepted, the most frequent first.
         steps: what people and processes did with it: time, what, details.
@@ -60,7 +61,7 @@ async def overview(book: RunBook, name: str) -> Overview:
     record = await book.get(name)
     return Overview(
         status=CampaignStatus.of(record),
-        pins=record.pins,
+        pins={name: pinned for name, pinned in record.pins.items() if name != "context"},
         timeline=timeline(await book.settlements(record.id)),
         failed_attempts=tuple(grouped(await book.failed_attempts(record.id))),
         steps=tuple(await book.events(record.id)),

@@ -33,7 +33,11 @@ def purge_ledger(
 
     Single messages keep their keys, so that nothing is sent twice; campaigns keep their counts, and lose their rows:
     `report --csv`, `retry` and `except` refuse them then, and caps on what a recipient gets no longer count them.
-    What is deleted is overwritten in the file. What is not over is left alone.
+    In a file, what is deleted is overwritten; PostgreSQL keeps old versions of rows until VACUUM. What is not over is
+    left alone: to forget the recipients of a halted or paused campaign, cancel it first.
+
+    Values that a template calls sensitive need no purge. Single messages never hold them in clear, a campaign holds
+    them until it is over, and a message of the outbox until its outcome is known.
     """
     state = state_of(context)
     before = datetime.now(UTC) - read_duration("--older-than", older_than)

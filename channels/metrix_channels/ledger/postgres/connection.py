@@ -102,7 +102,7 @@ class PostgresDatabase(WorkerDatabase):
 
     @property
     def lease_holds(self) -> bool:
-        """Nobody may have taken this process for dead."""
+        """See `WorkerDatabase`."""
         return self._lease is not None and self._lease.holds
 
     def holds(self, owner: str) -> bool:
@@ -134,6 +134,9 @@ class PostgresDatabase(WorkerDatabase):
         """See `Database`."""
         with self._deferring:
             self._deferred.append(work)
+
+    async def truncate_journal(self) -> None:
+        """See `Database`: its journal is the server's own."""
 
     async def close(self) -> None:
         """See `Database`."""

@@ -11,10 +11,10 @@ from typing import Final
 from ..database import Connection
 
 QUEUE: Final = "metrix_channels"
-"""The queue of the shares; that of a message is `queue_of` its application and channel."""
-SHARE: Final = "metrix_channels.share"
-"""The task that sends a share of a run."""
-POST: Final = "metrix_channels.post"
+"""The queue of the shards; that of a message is `queue_of` its application and channel."""
+SHARD_TASK: Final = "metrix_channels.shard"
+"""The task that sends a shard of a run."""
+MESSAGE_TASK: Final = "metrix_channels.post"
 """The task that sends a message that somebody put into the ledger."""
 JOBS_AT_ONCE: Final = 5_000
 """Jobs a transaction: all other commits wait while the listening workers are told of them."""
@@ -30,7 +30,7 @@ def defer_jobs(connection: Connection, run: int, count: int) -> None:
         "SELECT count(procrastinate_defer_jobs_v1(ARRAY("
         " SELECT ROW(?, ?, 0, NULL, NULL, jsonb_build_object('run', ?::bigint), NULL)::procrastinate_job_to_defer_v1"
         " FROM generate_series(1, ?))))",
-        (QUEUE, SHARE, run, count),
+        (QUEUE, SHARD_TASK, run, count),
     )
 
 
@@ -64,7 +64,7 @@ def defer_missing_posts(connection: Connection) -> None:
     connection.execute(
         "UPDATE procrastinate_jobs SET scheduled_at = now()"
         " WHERE status = 'todo' AND task_name = ? AND scheduled_at > now() + ?::interval",
-        (POST, _LONGEST_WAIT),
+        (MESSAGE_TASK, _LONGEST_WAIT),
     )
     connection.execute(
         "SELECT count(post(id)) FROM ("

@@ -54,7 +54,7 @@ class Lease:
 
     @property
     def holds(self) -> bool:
-        """Nobody may have taken this process for dead yet."""
+        """The lease has not expired: no other process may have taken this one for dead."""
         return not self.is_lost and time.monotonic() - self._renewed < self._seconds
 
     def leave(self) -> None:

@@ -45,7 +45,7 @@ def require_over(counts: Counts, *, is_open: bool) -> None:
 def require_match(
     change: Counts, changed_statuses: Iterable[ShardStatus], drafts: Sequence[Draft] = (), skips: Sequence[Skip] = ()
 ) -> None:
-    """Refuse a change of counts that is not that of the batches written with it: recipients only change places.
+    """Refuse a change of counts that differs from the change of the batches written with it.
 
     It costs nothing that grows with the run: how many recipients a batch has is not looked up again.
 

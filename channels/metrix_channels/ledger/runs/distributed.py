@@ -1,4 +1,4 @@
-"""Runs on PostgreSQL: any number of workers send each, a shard at a time, and what a dead one left has a name.
+"""Runs on PostgreSQL: any number of workers send each, a shard at a time; what a dead one had claimed is freed.
 
 Jobs carry the work, and the ledger decides. A job says only that a run has something to send. Its worker claims a
 shard: that raises the shard's epoch, and what the worker writes counts only under this epoch. Whoever no longer
@@ -20,7 +20,8 @@ from ..postgres.jobs import JOBS_AT_ONCE, defer_jobs, fail_stalled_jobs, has_job
 from .balance import require_over
 from .batches import Shard, ShardStatus
 from .book import RunBook, counts_of, is_open, note, require_own, seal_run
-from .records import LIVE, ControlRequest, Counts, RunRecord, RunState
+from .records import LIVE, OVER, ControlRequest, Counts, RunRecord, RunState
+from .sensitive import forget_sensitive_values
 from .shard_claim import CONTENTS, Claim, ShardClaim, add_to_counts, free
 from .shards import add_drafts, add_skips, in_turn, settle, shard_of, write_statuses
 from .transitions import FindExcluded, RetryRequest, Transition, cancelled, interrupted, without
@@ -78,14 +79,15 @@ class DistributedRunBook(RunBook):
             back: batches that are pending again.
 
         Raises:
-            CampaignError: run_busy, while workers send it, or end the requests that they have under way; run_purged.
+            CampaignError: run_busy, while workers send it, or end the requests that they have under way; run_purged,
+                run_values_forgotten.
         """
 
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or _is_held(connection, record.id):
                 raise CampaignError(f"Workers still have requests of the campaign {name!r} under way.", code="run_busy")
-            record.require_recipients()
+            record.require_sendable()
             if back is not None:
                 self._change(connection, record.id, back.transition, "")
                 note(connection, record.id, back.what, back.detail)
@@ -166,7 +168,7 @@ class DistributedRunBook(RunBook):
     async def hand_back(
         self, claim: ShardClaim, halted_by: Problem | None = None, rest_until: datetime | None = None
     ) -> None:
-        """Let others claim what is left of a share, and bring its run on when this was the last of something.
+        """Release a shard, and update the state of its run if this was its last shard, or its last canary shard.
 
         Args:
             claim: which this process no longer sends.
@@ -324,7 +326,7 @@ class DistributedRunBook(RunBook):
         self._settle(connection, run, in_turn(connection, run, condition), transition)
 
     def _advance(self, connection: Connection, run: int, freed: int = 0) -> None:
-        """Bring a locked run on: to its end, to the rest that somebody asked for, or to further jobs."""
+        """Finish, pause or cancel a locked run, or defer more jobs for it."""
         state, control = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
         live = state in (RunState.RUNNING, RunState.WAITING)
         if live and not is_open(connection, run):
@@ -341,23 +343,24 @@ class DistributedRunBook(RunBook):
 
     def _finish(self, connection: Connection, run: int) -> None:
         counts = counts_of(connection, run)
+        failed = counts.rejected + counts.unknown
         try:
             require_over(counts, is_open=False)
+            self._leave(connection, run, RunState.FINISHED_WITH_ERRORS if failed else RunState.FINISHED)
         except LedgerError as error:  # each worker that came here would fail, and the next one too
             self._leave(connection, run, RunState.HALTED, error.problem)
-            return
-        failed = counts.rejected + counts.unknown
-        self._leave(connection, run, RunState.FINISHED_WITH_ERRORS if failed else RunState.FINISHED)
 
     def _leave(self, connection: Connection, run: int, state: RunState, halted_by: Problem | None = None) -> None:
-        over = iso_utc(datetime.now(UTC)) if state not in (RunState.PAUSED, RunState.HALTED) else None
+        over = iso_utc(datetime.now(UTC)) if state in OVER else None
+        if over:
+            forget_sensitive_values(connection, run)
         why = json.dumps(halted_by.as_dict()) if halted_by else None
         seal_run(connection, run, state=state.value, control=None, halted_by=why, finished_at=over)
         note(connection, run, state.value, halted_by.message if halted_by else "")
 
 
 def has_control_or_ended(connection: Connection, run: int) -> bool:
-    """Tell whether a run is to be brought on: somebody wishes something, or nothing of it is open."""
+    """Tell whether a run has a control request, or no open shard."""
     row = connection.execute("SELECT control FROM runs WHERE id = ?", (run,)).fetchone()
     return row is not None and (row[0] is not None or not is_open(connection, run))
 

@@ -15,6 +15,7 @@ from .batches import Shard, ShardStatus
 from .book import RunBook, count, counts_of, is_open, note, require_own, seal_run
 from .records import OVER, Changes, Committed, ControlRequest, Counts, RunRecord, RunState
 from .run_claim import RunClaim
+from .sensitive import forget_sensitive_values
 from .shards import add_drafts, add_failed_attempts, add_skips, opened, read_open, settle, write_statuses
 from .transitions import RetryRequest, Transition
 
@@ -44,14 +45,14 @@ class LocalRunBook(RunBook):
         """Become the one process that works on a run.
 
         Raises:
-            CampaignError: run_missing; run_busy, beside a live process; run_purged.
+            CampaignError: run_missing; run_busy, beside a live process; run_purged, run_values_forgotten.
         """
 
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or record.id in self._working:
                 raise CampaignError(f"Another process works on the campaign {name!r}.", code="run_busy")
-            record.require_recipients()
+            record.require_sendable()
             state, owner = RunState.RUNNING.value, self._database.owner
             seal_run(connection, record.id, state=state, owner=owner, control=None, halted_by=None, finished_at=None)
             note(connection, record.id, "taken up", f"it was {record.state}")
@@ -73,11 +74,13 @@ class LocalRunBook(RunBook):
     async def leave(self, run: int, state: RunState, halted_by: Problem | None = None) -> None:
         """Let go of a run, in the state in which it is left; its counts are those of its last commit.
 
+        When it is over, its sensitive values are forgotten.
+
         Raises:
             LedgerError: run_lost; counts_wrong, when it is not over and would be called finished.
         """
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
             require_own(connection, self._database, run)
             if state in (RunState.FINISHED, RunState.FINISHED_WITH_ERRORS):
                 require_over(counts_of(connection, run), is_open=is_open(connection, run))
@@ -85,9 +88,11 @@ class LocalRunBook(RunBook):
             why = json.dumps(halted_by.as_dict()) if halted_by else None
             seal_run(connection, run, state=state.value, owner=None, control=None, halted_by=why, finished_at=over)
             note(connection, run, state.value, halted_by.message if halted_by else "")
+            return state in OVER and forget_sensitive_values(connection, run)
 
         try:
-            await self._database.transact(work)
+            if await self._database.transact(work):
+                await self._database.truncate_journal()
         finally:
             self._working.discard(run)
 

@@ -16,6 +16,10 @@ from .batches import BatchState, Shard
 
 FORGOTTEN: Final = "forgotten_at"
 """The fact of a run whose recipients and values were forgotten, and when."""
+SENSITIVE: Final = "sensitive"
+"""The fact of a run that names the values that its template calls sensitive."""
+VALUES_FORGOTTEN: Final = "values_forgotten_at"
+"""The fact of a run that is over whose sensitive values were forgotten, and when."""
 
 
 class RunState(StrEnum):
@@ -160,7 +164,7 @@ class RunRecord:
     state: RunState
     live: bool
     file: str
-    pins: Mapping[str, Any]
+    pins: Mapping[str, Any] = field(repr=False)  # with the context, in which there may be sensitive values
     facts: Mapping[str, Any]
     counts: Counts
     started_at: datetime
@@ -177,6 +181,22 @@ class RunRecord:
             when = str(self.facts[FORGOTTEN])[:10]
             raise CampaignError(
                 f"The recipients of the campaign {self.name!r} were forgotten on {when}.", code="run_purged"
+            )
+
+    def require_sendable(self) -> None:
+        """Refuse to send what the plan no longer holds: recipients, or the sensitive values of their messages.
+
+        Raises:
+            CampaignError: run_purged, run_values_forgotten.
+        """
+        self.require_recipients()
+        if VALUES_FORGOTTEN in self.facts:
+            names = ", ".join(self.facts[SENSITIVE])
+            raise CampaignError(
+                f"The campaign {self.name!r} was over at {self.facts[VALUES_FORGOTTEN]}, and its sensitive values"
+                f" ({names}) were forgotten then.",
+                code="run_values_forgotten",
+                remedy=f"Run it under another name with `audience: {{except: [{self.name}]}}`.",
             )
 
 

@@ -127,7 +127,7 @@ class ShardClaim(RunClaim):
 
 
 def control_of(connection: Connection, run: int) -> ControlRequest | None:
-    """Return what somebody asks of a run: workers leave one that does not go on as they leave one that is to rest."""
+    """Return the control request of a run; one that is no longer running is treated as if a pause were requested."""
     row = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
     if row is None or row[0] != RunState.RUNNING:
         return ControlRequest.PAUSE
@@ -157,7 +157,7 @@ def add_to_counts(
     drafts: Sequence[Draft] = (),
     skips: Sequence[Skip] = (),
 ) -> None:
-    """Add to the counts of a run, in the part that only this connection writes: nobody waits for anybody.
+    """Add to the counts of a run. Each connection has a row of its own, so that writers do not block each other.
 
     Args:
         connection: a transaction, in which the batches are written too.

@@ -31,7 +31,7 @@ def add_drafts(connection: Connection, run: int, drafts: Sequence[Draft]) -> lis
     added = list(zip(connection.next_ids("shards", len(drafts)), drafts, strict=True))
     shards, statuses = [], []
     for shard, draft in added:
-        batches = zlib.compress(draft.batches.encode(), _QUICKLY)
+        batches = _compress(draft.batches)
         shards.append((shard, run, int(draft.canary), batches, sum_of(run, batches)))
         new = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
         statuses.append((shard, run, int(draft.canary), 1, now, new, sum_of(shard, new)))
@@ -150,7 +150,7 @@ def read_skips(connection: Connection, run: int, after: int, limit: int) -> list
     ).fetchall()
     found = []
     for number, reason, text, expected in rows:
-        _require(expected == sum_of(run, text.encode()), f"skipped rows of the run {run}")
+        require_intact(expected == sum_of(run, text.encode()), f"skipped rows of the run {run}")
         found.append((int(number), Skip(SkipReason(reason), [(row, recipient) for row, recipient in json.loads(text)])))
     return found
 
@@ -162,8 +162,8 @@ def shard_of(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Shard:
         LedgerError: ledger_corrupt.
     """
     shard, canary, batches, expected, statuses, expected_of_marks = row
-    _require(expected == sum_of(run, batches), f"shard {shard}")
-    _require(expected_of_marks == sum_of(shard, statuses), f"what became of shard {shard}")
+    require_intact(expected == sum_of(run, batches), f"shard {shard}")
+    require_intact(expected_of_marks == sum_of(shard, statuses), f"what became of shard {shard}")
     contents: list[tuple[dict[str, object], list[str]]] = json.loads(zlib.decompress(batches))
     return Shard.opened(shard, bool(canary), contents, statuses)
 
@@ -173,6 +173,20 @@ def sum_of(owner: int, content: bytes) -> int:
     return zlib.crc32(content, owner & 0xFFFFFFFF)
 
 
-def _require(intact: bool, what: str) -> None:
+def pack(contents: list[list[object]]) -> bytes:
+    """Return the batches of a shard as they are stored: a list of [values, recipients]."""
+    return _compress(_ENCODE(contents))
+
+
+def require_intact(intact: bool, what: str) -> None:
+    """Refuse a row that is not as it was written.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
     if not intact:
         raise LedgerError(f"The ledger's record of {what} is damaged.", code="ledger_corrupt")
+
+
+def _compress(batches: str) -> bytes:
+    return zlib.compress(batches.encode(), _QUICKLY)

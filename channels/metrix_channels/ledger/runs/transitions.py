@@ -83,7 +83,7 @@ def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
     """Write down what an attempt came to.
 
     Args:
-        batch: SENDING; or PENDING and in doubt, when `on_ambiguous: claim` makes it UNKNOWN without another attempt.
+        batch: SENDING; or PENDING and in doubt, when `on_ambiguous: hold` makes it UNKNOWN without another attempt.
         counts: the counts of its run.
         state: ACCEPTED, REJECTED or UNKNOWN; PENDING when it is to be attempted again.
         at: seconds since 1970.

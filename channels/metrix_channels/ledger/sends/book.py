@@ -145,7 +145,7 @@ class SendBook:
         await self._database.transact(work)
 
     async def _last(self, send: str, work: Callable[[Connection], None]) -> None:
-        """Make the last entry of a send; when it fails now, it comes with whatever is written next."""
+        """Write the final state of a send; if that fails for now, defer it to the next transaction."""
         try:
             await self._database.transact(work)
         except LedgerError as error:

@@ -147,7 +147,7 @@ class OutboxBook(SendBook):
             await self._database.transact(partial(_free, send=send, owner=owner))
 
     async def defer_missing(self) -> None:
-        """Let workers look after the messages that nobody does: it takes longer the more messages wait."""
+        """Defer jobs for messages that have none. The time grows with the number of messages that wait."""
         await self._database.transact(defer_missing_posts)
 
     async def waiting(self) -> list[Waiting]:

@@ -131,6 +131,18 @@ class SqliteDatabase(Database):
         """See `Database`."""
         self._deferred.append(work)
 
+    async def truncate_journal(self) -> None:
+        """See `Database`: a write-ahead log holds old pages until it is written over; other journals are empty."""
+
+        def work() -> None:
+            with _TRANSACTION:
+                try:
+                    self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                except (sqlite3.Error, OSError) as error:
+                    raise self._explained(error) from error
+
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))
+
     async def close(self) -> None:
         """See `Database`."""
         try:
@@ -204,7 +216,7 @@ class SqliteDatabase(Database):
         return self._owner
 
     def _require_same_file(self) -> None:
-        """Writes to a deleted file succeed, and nobody ever reads them."""
+        """Refuse when the path no longer leads to the opened file: what is written to it would be lost."""
         try:
             found = self.path.stat()
         except OSError:
@@ -213,7 +225,7 @@ class SqliteDatabase(Database):
             raise self._replaced()
 
     def _look_at_content(self, connection: Connection) -> None:
-        """Notice an older state that was written over the file, which knows nothing of what was sent since, and a copy.
+        """Detect that the file is a copy, or that an older backup was written over it.
 
         Within the transaction: else another process may be just writing, or undoing what it wrote.
         """

@@ -156,7 +156,7 @@ class AsyncCampaigns:
             watch: told how far it has come.
 
         Raises:
-            CampaignError: run_missing, run_busy, run_cancelled, run_pinned.
+            CampaignError: run_missing, run_busy, run_cancelled, run_purged, run_values_forgotten, run_pinned.
         """
         state = BatchState.REJECTED if which == "rejected" else BatchState.UNKNOWN
         return CampaignStatus.of(await self._campaigns().retry(name, state, watch=watch))

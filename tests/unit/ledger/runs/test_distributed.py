@@ -241,35 +241,6 @@ def test_a_plan_that_workers_have_is_written_to_no_more(write, postgres_url):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"accepted": 1},
-        {"accepted": PEOPLE, "pending": -PEOPLE},
-        {"sending": 1},
-        {"batches": 1},
-        {"rows": 1, "pending": 1},
-    ],
-)
-@pytest.mark.parametrize("changed_statuses", [False, True])
-def test_counts_change_as_their_batches_do(wrong, changed_statuses, postgres_url):
-    """Or nothing of the commit is written: the parts of the counts add up as long as each change does."""
-
-    async def run():
-        async with opened(postgres_url) as book:
-            run = await launched(book, shards=1)
-            claim = await book.claim(run)
-            counts = claim.record.counts
-            for name, count in wrong.items():
-                setattr(counts, name, getattr(counts, name) + count)
-            with pytest.raises(LedgerError) as caught:
-                await (step(claim, BatchState.SENDING) if changed_statuses else claim.commit(Changes(), counts))
-            assert caught.value.code == "counts_wrong"
-            assert (await book.get("offer")).counts == Counts(rows=PEOPLE, pending=PEOPLE, batches=1)
-
-    asyncio.run(run())
-
-
 def test_a_run_whose_counts_are_wrong_halts_instead_of_finishing(postgres_url):
     """Whoever goes on with it is told again; no worker fails of it, and none turns in a circle."""
 

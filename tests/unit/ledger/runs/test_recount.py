@@ -1,15 +1,14 @@
 """The ledger checked against itself: what was changed behind its back is found, and named."""
 
 import asyncio
-import json
 
 import pytest
 
+from helpers.run_books import dispatch_of
 from metrix_channels.ledger import (
     BatchState,
     Changes,
     Counts,
-    Draft,
     Entry,
     LocalRunBook,
     RunState,
@@ -19,30 +18,19 @@ from metrix_channels.ledger import (
     check_ledger,
 )
 from metrix_channels.ledger.checksums import checksum
-from metrix_channels.ledger.runs.distributed import DistributedRunBook
 from metrix_channels.ledger.runs.transitions import draft_of
+from metrix_channels.models import OnAmbiguous
 
 PEOPLE = 3
 
 
 async def planned(database):
-    """Plan a run of three batches in two shards, and begin to send it; return its id and what it is sent by."""
-    cluster = DistributedRunBook(database) if not hasattr(database, "path") else None
-    book = cluster or LocalRunBook(database)
-    record = await book.draft("offer", "offer.yaml", {})
-    drafts = [
-        Draft(json.dumps([[{}, [f"u{at}-{person}" for person in range(PEOPLE)]] for at in batches]), len(batches))
-        for batches in ((0, 1), (2,))
-    ]
+    """Plan a run of three batches in two shards, and begin to send it; return its record and what it is sent by."""
+    dispatch = dispatch_of(database, OnAmbiguous.HOLD)
+    batches = [[f"u{at}-{person}" for person in range(PEOPLE)] for at in range(3)]
     skips = [Skip(SkipReason.DUPLICATE, [(10, "u0-0"), (11, "u0-1")])]
-    counts = Counts(rows=11, pending=9, batches=3, skipped={"duplicate": 2})
-    await book.add(record.id, drafts, skips, counts)
-    record = await book.complete(record.id, {}, {"canary": 0}, counts)
-    if cluster is None:
-        return record, book.claim(record.id)
-    record = await cluster.launch(record.id, json.dumps({"on_ambiguous": "hold"}), None)
-    claim = await cluster.claim(record.id)
-    return claim.record, claim
+    record = await dispatch.plan([batches[:2], batches[2:]], skips)
+    return record, await dispatch.begin(record)
 
 
 async def under_way(database):

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from helpers.command_line import wait_until
-from helpers.ledgers import WITH_HELPERS, Ledger
+from helpers.ledgers import WITH_HELPERS, FileLedger, PostgresLedger
 from metrix_channels.errors import LedgerError, problem
 from metrix_channels.ledger import Busy, Claimed, Entry, Finished, SendBook
 from metrix_channels.outcomes import Outcome, Receipt
@@ -78,7 +78,7 @@ def test_of_many_calls_at_once_one_may_send(ledger):
 
 def test_who_takes_a_send_up_sees_the_last_word_of_its_owner(postgres_url):
     """The owner, taken for dead, writes its outcome at that moment: its receipt stands, and nothing is sent again."""
-    ledger = Ledger(postgres_url)
+    ledger = PostgresLedger(postgres_url)
     row = "state, owner, receipts, checksum"
 
     async def run():
@@ -169,8 +169,7 @@ def test_what_a_dead_process_left_is_taken_up_with_its_attempts(ledger):
         "asyncio.run(main())\n"
     )
     subprocess.run([sys.executable, "-c", script, ledger.place], check=False, timeout=60, env=WITH_HELPERS)
-    if not ledger.is_file:
-        ledger.take_everybody_for_dead()  # as its lease would, in a while
+    ledger.take_everybody_for_dead()  # a lease would run out by itself, in a while
 
     async def run():
         async with opened(ledger) as book:
@@ -359,7 +358,7 @@ def test_fingerprints_mean_nothing_outside_their_ledger(tmp_path):
 
     found = set()
     for name in ("a.db", "b.db"):
-        ledger = Ledger(str(tmp_path / name))
+        ledger = FileLedger(str(tmp_path / name))
         asyncio.run(run(ledger))
         found |= set(ledger.execute("SELECT fingerprint FROM sends"))
     assert len(found) == 2
@@ -390,7 +389,7 @@ def test_a_copy_of_a_ledger_cannot_be_written_to(file_ledger):
     async def run():
         async with opened(file_ledger) as book:
             await book.check_writable()
-        copy = Ledger(shutil.copy(file_ledger.place, file_ledger.place + ".copy"))
+        copy = FileLedger(shutil.copy(file_ledger.place, file_ledger.place + ".copy"))
         async with opened(copy) as book:
             await refused(book.check_writable())
             await refused(book.claim(entry("s1")))

@@ -12,6 +12,7 @@ from contextlib import closing
 
 import pytest
 
+from helpers.ledgers import statement
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger import SqliteDatabase
 from metrix_channels.ledger.sqlite import connection as sqlite
@@ -35,8 +36,13 @@ def in_ledger(path, *works):
     return asyncio.run(run())
 
 
-def statement(sql):
-    return lambda connection: connection.execute(sql).fetchall()
+async def adopt(path):
+    """Whether the file was a copy before it was adopted."""
+    ledger = SqliteDatabase(path)
+    try:
+        return await ledger.adopt()
+    finally:
+        await ledger.close()
 
 
 def in_sqlite(path, script):
@@ -133,33 +139,6 @@ def test_opening_it_once_more_drops_no_lock(tmp_path, monkeypatch):
         await second.close()
 
     asyncio.run(run())
-
-
-def test_many_processes_make_one_schema(tmp_path):
-    """Processes that meet at a new ledger all end with the same one, none with an error."""
-    script = (
-        "import asyncio, sys\n"
-        "from pathlib import Path\n"
-        "from metrix_channels.ledger import SqliteDatabase\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "work = lambda c: c.execute('SELECT hex(value) FROM salt').fetchone()[0]\n"
-        "print(asyncio.run(SqliteDatabase(Path(sys.argv[1])).transact(work)))\n"
-    )
-    path = tmp_path / "l.db"
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(5)
-    ]
-    for child in children:
-        child.stdout.readline()
-    for child in children:
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    salts = {child.communicate(timeout=60)[0] for child in children}
-    assert [child.returncode for child in children] == [0] * 5
-    assert len(salts) == 1
 
 
 def test_a_newer_schema_is_refused(tmp_path):
@@ -329,7 +308,7 @@ def test_nobody_has_a_name_in_a_copy_until_it_is_adopted(tmp_path):
     error = asyncio.run(run())
     assert (error.code, error.exit_status, "ledger adopt" in error.remedy) == ("ledger_copied", 2, True)
     in_ledger(copy, statement("SELECT 1"))
-    assert not asyncio.run(SqliteDatabase(path).adopt())
+    assert not asyncio.run(adopt(path))
 
 
 def test_a_ledger_that_moves_is_no_copy(tmp_path):
@@ -340,69 +319,7 @@ def test_a_ledger_that_moves_is_no_copy(tmp_path):
     moved = path.rename(tmp_path / "folder" / "moved.db")
     (tmp_path / "hard.db").hardlink_to(moved)
     for each in (moved, tmp_path / "hard.db"):
-        ledger = SqliteDatabase(each)
-        assert asyncio.run(ledger.transact(lambda _, ledger=ledger: ledger.owner))
-
-
-def test_a_failed_transaction_leaves_nothing(tmp_path):
-    """All or nothing, and the ledger works on."""
-    path = tmp_path / "l.db"
-
-    def half(connection):
-        connection.execute("UPDATE rate_limits SET next = 5")
-        raise LedgerError("no", code="ledger_corrupt")
-
-    refusal(path, half)
-    assert in_ledger(path, statement("SELECT next FROM rate_limits")) == [(0.0,)]
-
-
-def test_deferred_work_comes_with_the_next_transaction_in_order(tmp_path):
-    """It is not written by itself, and not later than what follows it."""
-    path = tmp_path / "l.db"
-
-    async def run():
-        ledger = SqliteDatabase(path)
-        for number in (1, 2):
-            ledger.defer(statement(f"UPDATE rate_limits SET next = next * 10 + {number}"))
-        assert not path.exists()
-        found = await ledger.transact(statement("SELECT next FROM rate_limits"))
-        again = await ledger.transact(statement("SELECT next FROM rate_limits"))
-        ledger.defer(statement("UPDATE rate_limits SET next = 7"))
-        await ledger.close()
-        return found, again
-
-    assert asyncio.run(run()) == ([(12.0,)], [(12.0,)])
-    assert in_ledger(path, statement("SELECT next FROM rate_limits")) == [(7.0,)]
-
-
-def test_deferred_work_survives_a_transaction_that_fails(tmp_path):
-    """It is part of whichever transaction succeeds first."""
-
-    async def run():
-        ledger = SqliteDatabase(tmp_path / "l.db")
-        ledger.defer(statement("UPDATE rate_limits SET next = 3"))
-        with pytest.raises(LedgerError):
-            await ledger.transact(statement("SELECT * FROM nothing"))
-        found = await ledger.transact(statement("SELECT next FROM rate_limits"))
-        await ledger.close()
-        return found
-
-    assert asyncio.run(run()) == [(3.0,)]
-
-
-def test_closing_lets_go_even_when_the_last_words_cannot_be_written(tmp_path):
-    """The error is told, the owner's name is given up, and the object may be used again."""
-
-    async def run():
-        ledger = SqliteDatabase(tmp_path / "l.db")
-        name = await ledger.transact(lambda _: ledger.owner)
-        ledger.defer(statement("SELECT * FROM nothing"))
-        with pytest.raises(LedgerError):
-            await ledger.close()
-        assert not await ledger.transact(lambda connection: ledger.is_alive(connection, name))
-        await ledger.close()
-
-    asyncio.run(run())
+        assert not asyncio.run(adopt(each)), "the file under its other name passes for a copy"
 
 
 FORK_IN_A_TRANSACTION = """
