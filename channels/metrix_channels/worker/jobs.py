@@ -69,8 +69,10 @@ class JobQueue:
         while True:
             with contextlib.suppress(ProcrastinateException, psycopg.Error, PoolTimeout, OSError):
                 await self._work(queues)  # why it ended is asked for: it knows only that something was lost
+            _require_wanted()
             pause = _FIRST_PAUSE_SECONDS if self.trouble is None else min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await self._ask_why()
+            _require_wanted()
             await asyncio.sleep(pause)
 
     async def _work(self, queues: Collection[str]) -> None:
@@ -127,3 +129,14 @@ class JobQueue:
             await post(send, tries)
 
         return app
+
+
+def _require_wanted() -> None:
+    """End a task that was cancelled, though the library that it waited for raised an error of its own instead.
+
+    Raises:
+        asyncio.CancelledError: it was.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
