@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-TESTS := $(BIN)/pytest --numprocesses logical --dist worksteal
+# Most tests wait for processes and databases: twice as many as there are cores keep the cores busy.
+TESTS := $(BIN)/pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .PHONY: help demo test long unit bench bench-smoke docs pictures format clean
 

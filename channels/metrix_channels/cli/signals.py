@@ -1,14 +1,19 @@
-"""What SIGINT and SIGTERM mean while something is being sent."""
+"""What SIGINT and SIGTERM mean to a verb, and that none of them is lost."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
 from ..notifier import Notifier
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -33,3 +38,30 @@ def stopped_by_signals(notifier: Notifier) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` as `asyncio.run` does, and let every Ctrl-C end it.
+
+    Python handles a signal between two of its own instructions. One that comes just before the loop falls asleep, or in
+    another thread, would wait until something else wakes the loop, which may never be: so it wakes the loop itself.
+
+    Raises:
+        KeyboardInterrupt: SIGINT came.
+    """
+    return asyncio.run(_woken_by_signals(work))
+
+
+async def _woken_by_signals(work: Coroutine[Any, Any, T]) -> T:
+    loop = asyncio.get_running_loop()
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+        loop.add_reader(reader, reader.recv, 1024)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        try:
+            return await work
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(reader)

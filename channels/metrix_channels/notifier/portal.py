@@ -7,10 +7,12 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
 T = TypeVar("T")
+
+_LOOK_SECONDS: Final = 0.2
 
 _PORTALS: WeakSet[Portal] = WeakSet()
 
@@ -32,7 +34,13 @@ class Portal:
         """Run `work` in the loop and return its result; an exception of a signal handler here cancels it there."""
         future = self.begin(work)
         try:
-            return future.result()
+            while True:
+                try:
+                    return future.result(_LOOK_SECONDS)
+                except TimeoutError:
+                    # A signal that comes just before this thread falls asleep wakes nobody: so it looks up at times.
+                    if future.done():
+                        return future.result()
         except BaseException:
             future.cancel()
             raise

@@ -11,7 +11,6 @@ from helpers.accounting_server import AccountingServer
 from helpers.campaigns import people
 from helpers.cluster import Workers, on_postgres
 from helpers.command_line import run_command, wait_until
-from helpers.postgres import execute
 from metrix_channels import Notifier, Outcome
 from metrix_channels.errors import LedgerError
 
@@ -58,11 +57,6 @@ def test_a_pool_of_five_is_enough_for_a_worker_and_whoever_watches(project, serv
     assert "WARNING" not in workers.log.read_text()
 
 
-def server_connections(url):
-    [(count,)] = execute(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-    return count - 1  # without the one that asks
-
-
 @pytest.mark.parametrize(("pooled", "worker"), [(False, 6), (True, 4)])
 def test_how_many_connections_a_process_takes(pooled, worker, project, server, behind, debian_url):
     """A command 1, a worker 6 or, behind a pooler, 4; each one more for moments: as the documentation says."""
@@ -74,18 +68,23 @@ def test_how_many_connections_a_process_takes(pooled, worker, project, server, b
     seen, ends = [], threading.Event()
 
     def watch():
-        while not ends.wait(0.02):
-            seen.append(server_connections(debian_url))
+        database = psycopg.conninfo.conninfo_to_dict(debian_url)["dbname"]
+        counted = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+        # From another database, over one connection: so that nothing of its own is ever counted, nor of its past.
+        with psycopg.connect(debian_url, dbname="postgres", autocommit=True) as connection:
+            while not ends.wait(0.02):
+                [(count,)] = connection.execute(counted, [database]).fetchall()
+                seen.append(count)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         assert project.run("run", "offer.yaml", "--yes", "--detach").status == 0
         planned, seen[:] = max(seen), []
-        with Workers(project) as workers:
+        with Workers(project) as workers, psycopg.connect(debian_url, autocommit=True) as connection:
             workers.start()
             state = "SELECT state FROM metrix_channels.runs"
-            wait_until(lambda: execute(debian_url, state) == [("finished",)], 60)
+            wait_until(lambda: connection.execute(state).fetchall() == [("finished",)], 60)
             most = max(seen) - 1  # the one that waits for the end
     finally:
         ends.set()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
 from ...support.doctor import diagnose
 from ..context import app, example, state_of
+from ..signals import run_interruptibly
 from ..ui.checks import show_checks
 
 
@@ -19,7 +18,7 @@ def doctor(context: typer.Context) -> None:
     Nothing is delivered to anyone: the two requests that are made name no recipient. Exit status 1 when a check fails.
     """
     state = state_of(context)
-    found = asyncio.run(diagnose(state.config_file().current()))
+    found = run_interruptibly(diagnose(state.config_file().current()))
     state.status = 0 if found.ok else 1
     if state.output.as_json:
         state.output.document(found.as_dict())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -13,6 +12,7 @@ from ...ledger import Counts, Database, LedgerCheck, Purged, RunCheck, check_led
 from ...ledger.runs.recount import COUNTS
 from ...outcomes import iso_utc
 from ..context import app, example, state_of
+from ..signals import run_interruptibly
 from ..values import read_duration
 
 _SHOWN: Final = {"rows": "audience"}
@@ -41,7 +41,7 @@ def purge_ledger(
     """
     state = state_of(context)
     before = datetime.now(UTC) - read_duration("--older-than", older_than)
-    purged = asyncio.run(_purge(open_database(state.config_file().current()), before))
+    purged = run_interruptibly(_purge(open_database(state.config_file().current()), before))
     if state.output.as_json:
         state.output.document({"before": iso_utc(before), **asdict(purged)})
         return
@@ -62,7 +62,7 @@ def check(context: typer.Context) -> None:
     """
     state = state_of(context)
     database = open_database(state.config_file().current())
-    found = asyncio.run(_check(database))
+    found = run_interruptibly(_check(database))
     if state.output.as_json:
         state.output.document(_as_dict(found, database.label))
     else:
@@ -87,7 +87,7 @@ def adopt(context: typer.Context) -> None:
     """
     state = state_of(context)
     database = open_database(state.config_file().current())
-    was_copy = asyncio.run(_adopt(database))
+    was_copy = run_interruptibly(_adopt(database))
     if state.output.as_json:
         state.output.document({"ledger": database.label, "adopted": was_copy})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from ...notifier import AsyncNotifier
 from ...notifier.services import ServicesOfProcess
 from ...preflight import Preflight
 from ..context import app, example, state_of
+from ..signals import run_interruptibly
 from ..ui.checks import show_checks
 from ..ui.output import Output
 from ..ui.progress import Move, progress_bar
@@ -41,7 +41,7 @@ def preflight(
     """
     state = state_of(context)
     with progress_bar(state.output) as move:
-        found = asyncio.run(_checked(state.config_file(), names or [], offline=offline, watch=move))
+        found = run_interruptibly(_checked(state.config_file(), names or [], offline=offline, watch=move))
     state.status = 0 if found.ok else 3
     if state.output.as_json:
         state.output.document(found.as_dict())

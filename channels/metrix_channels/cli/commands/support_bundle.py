@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,6 +16,7 @@ from ...ledger import Evidence, EvidenceBook, open_database
 from ...outcomes import iso_utc
 from ...support.bundle import Application, discreet, write_bundle
 from ..context import app, example, state_of
+from ..signals import run_interruptibly
 from ..ui.output import Output, visible
 
 T = TypeVar("T")
@@ -55,11 +55,11 @@ def support_bundle(
     state = state_of(context)
     config = state.config_file().current()
     if listed:
-        _show(state.output, asyncio.run(_from_book(config, EvidenceBook.recent)))
+        _show(state.output, run_interruptibly(_from_book(config, EvidenceBook.recent)))
         return
     if output is None:
         raise UsageError("-o FILE.zip is missing: where should it be written?", code="usage")
-    evidence = asyncio.run(_from_book(config, lambda book: book.find(attempt)))
+    evidence = run_interruptibly(_from_book(config, lambda book: book.find(attempt)))
     write_bundle(output, discreet(evidence) if discreetly else evidence, Application.of(config))
     if state.output.as_json:
         state.output.document({"file": str(output), "attempt": _as_dict(evidence)})
