@@ -1,6 +1,7 @@
 """What all tests may use: one PostgreSQL a process that runs tests, started when the first test asks for it."""
 
 import contextlib
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from helpers.ledgers import BACKENDS, FileLedger
 from helpers.postgres import DEBIAN_PROGRAMS, PGBOUNCER, DebianPostgres, PgBouncer, Postgres
+
+# A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

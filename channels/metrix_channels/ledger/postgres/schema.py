@@ -58,8 +58,13 @@ def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
 
 
 def _found(connection: psycopg.Connection[Any], url: str) -> tuple[int, str]:
-    [(table,)] = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.meta",)).fetchall()
-    if table is None:
+    # Not by to_regclass: it remembers that there was none, though another process has made one since.
+    tables = connection.execute(
+        "SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+        " WHERE nspname = %s AND relname = 'meta'",
+        (SCHEMA,),
+    )
+    if not tables.fetchall():
         return 0, ""
     columns = connection.execute(
         "SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", (f"{SCHEMA}.meta",)
