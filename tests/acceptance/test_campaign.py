@@ -65,7 +65,7 @@ def adds_up(document):
 
 def test_the_document_of_a_run(metrix, folder, metrix_sandbox):
     """Exactly the keys of the contract; a request a text; whoever is no recipient, or twice there, is counted so."""
-    result = metrix("campaign", "run", "eid.yaml", "--json")
+    result = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     document = result.document
     assert (result.status, result.err, list(document)) == (0, "", KEYS)
     assert re.fullmatch(r"[0-9a-f]{32}", document.pop("run"))
@@ -96,7 +96,7 @@ def test_the_document_of_a_run(metrix, folder, metrix_sandbox):
 
 def test_the_text_of_a_run(metrix, folder):
     """The name, the state, and counts that a person can add up; nothing on stderr where nobody watches."""
-    result = metrix("campaign", "run", "eid.yaml")
+    result = metrix("campaign", "run", "eid.yaml", "--yes")
     assert (result.status, result.err) == (0, "")
     assert result.out.splitlines()[0] == "eid  finished"
     assert re.search(r"^accepted +4$", result.out, re.MULTILINE)
@@ -105,18 +105,18 @@ def test_the_text_of_a_run(metrix, folder):
 
 def test_a_finished_campaign_does_not_run_again(metrix, folder, metrix_sandbox):
     """Exit 2, and not one request more; under --name it is another run."""
-    metrix("campaign", "run", "eid.yaml")
+    metrix("campaign", "run", "eid.yaml", "--yes")
     before = len(metrix_sandbox.requests())
-    again = metrix("campaign", "run", "eid.yaml", "--json")
+    again = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     assert (again.status, again.document["error"]["code"]) == (2, "run_finished")
     assert len(metrix_sandbox.requests()) == before
-    other = metrix("campaign", "run", "eid.yaml", "--name", "eid-2", "--json")
+    other = metrix("campaign", "run", "eid.yaml", "--yes", "--name", "eid-2", "--json")
     assert (other.status, other.document["campaign"], other.document["accepted"]) == (0, "eid-2", 4)
 
 
 def test_a_name_that_is_none_is_refused(metrix, folder, metrix_sandbox):
     """--name is held to the same rule as the file's."""
-    result = metrix("campaign", "run", "eid.yaml", "--name", "عید نوروز", "--json")
+    result = metrix("campaign", "run", "eid.yaml", "--yes", "--name", "عید نوروز", "--json")
     assert (result.status, result.document["error"]["code"]) == (2, "usage")
     assert metrix_sandbox.requests() == []
 
@@ -168,7 +168,7 @@ def test_a_dry_run_shows_the_first_twenty(metrix, folder):
 def test_a_campaign_file_that_is_wrong(metrix, folder, metrix_sandbox, change, status, code, place):
     """Each with its own code, and its place where the file is at fault; nothing sent, nothing in the books."""
     write_campaign(folder, **change)
-    result = metrix("campaign", "run", "eid.yaml", "--json")
+    result = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     error = result.document["error"]
     assert (result.status, error["code"]) == (status, code)
     assert place is None or re.search(place, error["location"])
@@ -190,7 +190,11 @@ def test_an_unverified_channel_is_refused_before_anything_is_read(
 ):
     """Exit 3, no request and no run, from every verb that could send."""
     metrix_config(templates=templates, channels={"sms": {"type": "sms", "verified": False}})
-    for arguments in (("run", "eid.yaml"), ("run", "eid.yaml", "--dry-run"), ("test", "eid.yaml", "--to", "u1")):
+    for arguments in (
+        ("run", "eid.yaml", "--yes"),
+        ("run", "eid.yaml", "--dry-run"),
+        ("test", "eid.yaml", "--to", "u1"),
+    ):
         result = metrix("campaign", *arguments, "--json")
         assert (result.status, result.document["error"]["code"]) == (3, "channel_unverified")
     assert metrix_sandbox.requests() == []
@@ -214,7 +218,7 @@ def test_an_audience_that_cannot_be_read(metrix, folder, metrix_sandbox, name, c
     """Another encoding, a broken gzip, a NUL, nobody in it: named, nothing sent."""
     (folder / name).write_bytes(content)
     write_campaign(folder, audience=f"{{file: {name}}}")
-    result = metrix("campaign", "run", "eid.yaml", "--json")
+    result = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     error = result.document["error"]
     assert (result.status, error["code"]) == (2, code)
     assert words in error["message"]
@@ -227,7 +231,7 @@ def test_a_template_that_fails_in_one_row_is_found_before_anything_is_sent(metri
     (templates / "offer" / "sms.txt.j2").write_text("{{ 100 // (first_name | int) }}")
     rows = "".join(f"u{number},{number}\n" for number in range(1, 900))
     (folder / "audience.csv").write_text(f"customUserId,first_name\n{rows}zero,0\n")
-    result = metrix("campaign", "run", "eid.yaml", "--json")
+    result = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     error = result.document["error"]
     assert (result.status, error["code"]) == (2, "plan_failed")
     assert "1 of 900 rows" in error["message"]
@@ -239,7 +243,7 @@ def test_a_template_that_fails_in_one_row_is_found_before_anything_is_sent(metri
 def test_standard_input_is_an_audience(folder, metrix_sandbox):
     """Read once, and it does not ask: where the rows come from nobody can answer."""
     path = write_campaign(folder, audience='{file: "-"}')
-    command = [COMMAND, "campaign", "run", path.name, "--json"]
+    command = [COMMAND, "campaign", "run", path.name, "--yes", "--json"]
     for name, more in (("eid", []), ("eid-2", ["--yes", "--name", "eid-2"])):
         result = subprocess.run([*command, *more], input=PEOPLE.encode(), capture_output=True, env=environment())
         document = json.loads(result.stdout)
@@ -253,7 +257,7 @@ def test_canaries_go_first_alone(metrix, folder, metrix_sandbox, option):
     """By the file or by --canary: when one of them fails, nobody else is sent anything, and it can go on."""
     write_campaign(folder, **({} if option else {"canary": 2}))
     metrix_sandbox.inject("status:400", times=9)
-    arguments = ("campaign", "run", "eid.yaml", *(("--canary", "2") if option else ()))
+    arguments = ("campaign", "run", "eid.yaml", "--yes", *(("--canary", "2") if option else ()))
     halted = metrix(*arguments, "--json")
     assert (halted.status, halted.document["error"]["code"]) == (4, "canary_failed")
     assert halted.document["state"] == "halted"
@@ -270,7 +274,10 @@ def test_canaries_go_first_alone(metrix, folder, metrix_sandbox, option):
 def test_the_list_and_the_status(metrix, folder):
     """The newest first, each as `run` shows it; nothing there is no error."""
     assert metrix("campaign", "list").out == "There is no campaign yet.\n"
-    ran = [metrix("campaign", "run", "eid.yaml", "--name", name, "--json").document for name in ("first", "second")]
+    ran = [
+        metrix("campaign", "run", "eid.yaml", "--yes", "--name", name, "--json").document
+        for name in ("first", "second")
+    ]
     listed = metrix("campaign", "list", "--json")
     assert (listed.status, listed.document) == (0, {"campaigns": [ran[1], ran[0]]})
     status = metrix("campaign", "status", "first", "--json")
@@ -306,7 +313,7 @@ def test_pause_resume_and_cancel(metrix, folder, metrix_sandbox):
     halt(metrix, metrix_sandbox)
     paused = metrix("campaign", "pause", "eid", "--json")
     assert (paused.status, list(paused.document), paused.document["state"]) == (0, KEYS, "paused")
-    refused = metrix("campaign", "run", "eid.yaml", "--json")
+    refused = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     assert (refused.status, refused.document["error"]["code"]) == (4, "run_paused")
     resumed = metrix("campaign", "resume", "eid", "--json")
     assert (resumed.status, resumed.document["state"], resumed.document["accepted"]) == (0, "finished", 4)
@@ -322,7 +329,12 @@ def test_a_cancelled_run_is_over(metrix, folder, metrix_sandbox):
     assert (cancelled.status, cancelled.document["state"]) == (0, "cancelled")
     assert (cancelled.document["cancelled"], cancelled.document["pending"]) == (4, 0)
     assert adds_up(cancelled.document)
-    for arguments in (("run", "eid.yaml"), ("resume", "eid"), ("retry", "eid", "--unknown"), ("cancel", "eid")):
+    for arguments in (
+        ("run", "eid.yaml", "--yes"),
+        ("resume", "eid"),
+        ("retry", "eid", "--unknown"),
+        ("cancel", "eid"),
+    ):
         result = metrix("campaign", *arguments, "--json")
         assert (result.status, result.document["error"]["code"]) == (2, "run_cancelled")
     assert metrix_sandbox.messages() == []
@@ -336,7 +348,7 @@ def test_a_halted_run_says_why_and_goes_on(metrix, folder, metrix_sandbox):
     status = metrix("campaign", "status", "eid")
     assert "[credentials_refused]" in status.out
     assert "white list" in status.out
-    assert metrix("campaign", "run", "eid.yaml", "--json").document["state"] == "finished"
+    assert metrix("campaign", "run", "eid.yaml", "--yes", "--json").document["state"] == "finished"
     assert metrix("campaign", "status", "eid", "--json").document["halted_by"] is None
 
 
@@ -344,7 +356,7 @@ def test_what_changed_since_the_plan_is_named(metrix, folder, metrix_sandbox):
     """An edited audience refuses to resume; undone, it goes on."""
     halt(metrix, metrix_sandbox)
     (folder / "audience.csv").write_text(PEOPLE + "u7,مریم\n", encoding="utf-8")
-    for arguments in (("run", "eid.yaml"), ("resume", "eid")):
+    for arguments in (("run", "eid.yaml", "--yes"), ("resume", "eid")):
         result = metrix("campaign", *arguments, "--json")
         assert (result.status, result.document["error"]["code"]) == (2, "run_pinned")
         assert "audience" in result.document["error"]["message"]
@@ -359,7 +371,7 @@ def test_retry_sends_to_the_rejected_alone(metrix, folder, metrix_sandbox):
     (folder / "audience.csv").write_text("customUserId\nu1\n")
     (metrix_templates(folder) / "shared").mkdir()
     (metrix_templates(folder) / "shared" / "sms.txt.j2").write_text("سلام", encoding="utf-8")
-    first = metrix("campaign", "run", "eid.yaml", "--json")
+    first = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     assert (first.status, first.document["state"], first.document["rejected"]) == (1, "finished_with_errors", 1)
     for wrong in ((), ("--rejected", "--unknown")):
         refused = metrix("campaign", "retry", "eid", *wrong, "--json")
@@ -376,7 +388,7 @@ def metrix_templates(folder):
 def halt(metrix, sandbox):
     """Run `eid` until Metrix refuses the application."""
     sandbox.inject("status:403", times=3)
-    halted = metrix("campaign", "run", "eid.yaml", "--json")
+    halted = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     assert (halted.status, halted.document["state"], halted.document["pending"]) == (4, "halted", 4)
     sandbox.clear()
     sandbox.test_channel("SMS")
@@ -431,7 +443,7 @@ def test_a_test_that_is_refused_keeps_its_receipt(metrix, folder, metrix_sandbox
 
 def test_the_csv_has_a_row_for_every_row(metrix, folder):
     """Its header as the contract says; sent, twice there and invalid alike; only its owner can read it."""
-    run = metrix("campaign", "run", "eid.yaml", "--json").document
+    run = metrix("campaign", "run", "eid.yaml", "--yes", "--json").document
     result = metrix("campaign", "report", "eid", "--csv", "out.csv", "--json")
     assert (result.status, result.document["rows"]) == (0, 6)
     assert {key: result.document[key] for key in KEYS} == run
@@ -456,7 +468,7 @@ def test_no_cell_of_the_csv_is_a_formula(metrix, folder):
     """Ids that a spreadsheet would calculate are marked as text."""
     evil = ["=cmd|' /C calc'!A0", "+1+1", "-2", "@SUM(1)", "plain"]
     (folder / "audience.csv").write_text("customUserId,first_name\n" + "".join(f"{each},x\n" for each in evil))
-    metrix("campaign", "run", "eid.yaml")
+    metrix("campaign", "run", "eid.yaml", "--yes")
     metrix("campaign", "report", "eid", "--csv", "out.csv")
     with (folder / "out.csv").open(encoding="utf-8", newline="") as file:
         cells = [row["recipient"] for row in csv.DictReader(file)]
@@ -469,7 +481,7 @@ def test_no_cell_of_the_csv_is_a_formula(metrix, folder):
 )
 def test_a_csv_that_cannot_be_written(metrix, folder, name, code):
     """Nothing is overwritten, not through a link either."""
-    metrix("campaign", "run", "eid.yaml")
+    metrix("campaign", "run", "eid.yaml", "--yes")
     (folder / "link.csv").symlink_to(folder / "elsewhere.csv")
     before = (folder / "eid.yaml").read_text()
     result = metrix("campaign", "report", "eid", "--csv", name, "--json")
@@ -482,7 +494,7 @@ def test_the_report_names_who_is_unknown_and_what_to_do(metrix, folder, metrix_s
     """Held after a lost answer: counted, listed by situation, with the commands that help."""
     write_campaign(folder, on_ambiguous="hold")
     metrix_sandbox.inject("drop", times=1)
-    run = metrix("campaign", "run", "eid.yaml", "--json")
+    run = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     assert (run.status, run.document["state"]) == (1, "finished_with_errors")
     assert run.document["unknown"] in (1, 2)
     assert adds_up(run.document)
@@ -514,7 +526,7 @@ def test_at_a_terminal_it_asks_before_it_sends(metrix, folder, metrix_sandbox, a
 
 
 def test_the_bar_is_on_stderr_and_stdout_is_clean(metrix, folder, metrix_sandbox):
-    """With --yes nobody is asked; with --json neither, and stdout is the document."""
+    """With --yes nobody is asked; with --json the question is on stderr too, and stdout is the document."""
     rows = "".join(f"u{number},n{number}\n" for number in range(300))
     (folder / "audience.csv").write_text("customUserId,first_name\n" + rows)
     status, shown, out = at_terminal(folder, "campaign", "run", "eid.yaml", "--yes")
@@ -524,9 +536,50 @@ def test_the_bar_is_on_stderr_and_stdout_is_clean(metrix, folder, metrix_sandbox
     assert "Send to" not in shown
     assert "\x1b" not in out
     assert out.startswith("eid  finished\n")
-    status, shown, out = at_terminal(folder, "campaign", "run", "eid.yaml", "--name", "eid-2", "--json")
+    command = ("campaign", "run", "eid.yaml", "--name", "eid-2", "--json")
+    status, shown, out = at_terminal(folder, *command, answer=b"y\n")
     assert (status, json.loads(out)["accepted"]) == (0, 300)
-    assert "Send to" not in shown
+    assert "Send to 300 recipients? [y/N]: " in shown
+
+
+@pytest.mark.parametrize("lost", ["stdin", "stderr", "both"])
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+def test_without_a_terminal_to_ask_on_it_refuses_to_send(metrix, folder, metrix_sandbox, lost, json_too):
+    """Somebody has to see the question and to answer it: exit 2, no run and no request, and --yes is named."""
+    controller, terminal = pty.openpty()
+    command = [COMMAND, "campaign", "run", "eid.yaml", *json_too]
+    ended = subprocess.run(
+        command,
+        stdin=terminal if lost == "stderr" else subprocess.DEVNULL,
+        stderr=terminal if lost == "stdin" else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+        timeout=60,
+    )
+    os.close(terminal)
+    os.close(controller)
+    assert ended.returncode == 2
+    if json_too:
+        error = json.loads(ended.stdout)["error"]
+        assert error["code"] == "confirmation_missing"
+        assert "--yes" in error["remedy"]
+    assert metrix_sandbox.requests() == []
+    assert metrix("campaign", "list", "--json").document == {"campaigns": []}
+    assert metrix("campaign", "run", "eid.yaml", "--dry-run").status == 0
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 4), (b"y\n", 0)])
+def test_at_a_terminal_it_asks_before_it_goes_on_with_a_run(metrix, folder, metrix_sandbox, answer, status):
+    """What is left of the run, then the question; after any answer but yes the run is as it was."""
+    metrix_sandbox.inject("status:403")
+    halted = metrix("campaign", "run", "eid.yaml", "--yes", "--json").document
+    accepted, pending = halted["accepted"], halted["pending"]
+    ended, shown, _ = at_terminal(folder, "campaign", "run", "eid.yaml", answer=answer)
+    assert ended == status
+    assert f"eid goes on: {accepted} accepted, {pending} pending." in shown
+    assert re.search(rf"Send to {pending} recipients?\? \[y/N\]: ", shown)
+    left = metrix("campaign", "status", "eid", "--json").document
+    assert (left["accepted"], left["state"]) == ((accepted, "halted") if status else (4, "finished"))
 
 
 def at_terminal(folder, *arguments, answer=b""):

@@ -29,7 +29,7 @@ def folder(config):
         ("--config", "pipe.yaml", "channels", "list", "--json"),
         ("--config", "pipe.yaml", "channels", "verify", "sms", "--by", "sara", "--json"),
         ("campaign", "run", "pipe.yaml", "--dry-run", "--json"),
-        ("campaign", "run", "pipe.yaml", "--json"),
+        ("campaign", "run", "pipe.yaml", "--yes", "--json"),
         ("campaign", "test", "pipe.yaml", "--to", "u1", "--json"),
         (*SEND, "--context", "pipe"),
         ("preview", "otp", "--context", "pipe", "--json"),

@@ -75,7 +75,8 @@ class Campaigns:
             path: of the campaign file.
             name: in place of the file's own.
             canary: in place of the file's own.
-            confirm: shown a new plan; when it says no, nothing of it is left.
+            confirm: shown a new plan, or what is left of a run, before anything is sent. When it says no, nothing
+                of the plan is left, and a run stays as it was.
             watch: told how far the run has come.
             detach: return as soon as workers have it.
 
@@ -98,12 +99,12 @@ class Campaigns:
             record = await self._plan(ready, watch)
             if confirm is not None and not await asyncio.to_thread(confirm, CampaignStatus.of(record)):
                 await self.book.discard(record.id)
-                raise CampaignError("Not confirmed; nothing was sent.", code="interrupted")
+                raise _not_confirmed()
             return await self._execution.begin(record, campaign, self._lists(ready), watch, detach=detach)
         _require_resumable(found)
         if found.state is RunState.PAUSED:
             raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused")
-        return await self._go_on(found, campaign, watch, detach=detach)
+        return await self._go_on(found, campaign, watch, confirm=confirm, detach=detach)
 
     async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> RunRecord:
         """Go on with a paused, halted or interrupted run; see `run`."""
@@ -215,6 +216,7 @@ class Campaigns:
         watch: Watcher | None,
         back: RetryRequest | None = None,
         *,
+        confirm: Confirm | None = None,
         detach: bool = False,
     ) -> RunRecord:
         """Send what is left of a run, after a look at what it is pinned to."""
@@ -226,6 +228,8 @@ class Campaigns:
         file = campaign.audience.file
         digest = found.pins["audience"]["digest"] if file == STDIN else await asyncio.to_thread(audience_digest, file)
         require_unchanged(found, pins_of(campaign, ready.config, ready.channel, ready.template, digest))
+        if confirm is not None and not found.live and not await asyncio.to_thread(confirm, CampaignStatus.of(found)):
+            raise _not_confirmed()
         return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)
 
     def _require_detachable(self, detach: bool) -> None:
@@ -250,6 +254,11 @@ def _named(campaign: Campaign, name: str | None, canary: int | None) -> Campaign
         name=campaign.name if name is None else checked_name(name),
         canary=campaign.canary if canary is None else canary,
     )
+
+
+def _not_confirmed() -> CampaignError:
+    remedy = "Run the same command again, and answer y to send it."
+    return CampaignError("Not confirmed; nothing was sent.", code="interrupted", remedy=remedy)
 
 
 def _require_resumable(record: RunRecord) -> None:

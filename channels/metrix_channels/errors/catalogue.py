@@ -17,6 +17,12 @@ INPUT_AT_FAULT = 2
 CATALOGUE: Final[dict[str, Situation]] = {
     # -- the call and the installation
     "usage": Situation("The command or call is wrong.", "See the verb's --help.", 2),
+    "confirmation_missing": Situation(
+        "The command asks before it sends, and there is no terminal to ask on.",
+        "Look at the plan with --dry-run, then run the same command with --yes.",
+        2,
+        reasons=("A script, cron or CI runs the command.", "The input or stderr of the command is redirected."),
+    ),
     "file_unreadable": Situation("A file cannot be read.", "Check the path and the file's permissions.", 2),
     "file_exists": Situation(
         "A file that would be written is there already.", "Move it away or choose another folder.", 2

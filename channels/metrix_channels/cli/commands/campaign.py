@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from attrs import asdict
 
-from ...campaign import CampaignPreview, CampaignStatus, report_page
+from ...campaign import CampaignPreview, CampaignStatus, load_campaign, report_page
 from ...errors import MetrixChannelsError, UsageError, problem
 from ...notifier import Notifier
 from ...notifier.campaigns.asynchronous import Failed
@@ -50,6 +50,7 @@ _RESTING = {
     epilog=example(
         "metrix-channels campaign run campaigns/nowruz.yaml --dry-run",
         "metrix-channels campaign run campaigns/nowruz.yaml",
+        "metrix-channels campaign run campaigns/nowruz.yaml --yes",
     )
 )
 def run(
@@ -66,6 +67,8 @@ def run(
 ) -> None:
     """Plan a campaign whole, then send it; or go on with its halted or interrupted run.
 
+    It asks before it sends. Where there is no terminal to ask on, it needs --yes.
+
     Exit status: 0 finished; 1 finished, with some rejected or unknown, or cancelled; 2 wrong input, nothing was sent;
     3 refused; 4 halted, paused, interrupted or busy: run it again to go on.
     """
@@ -76,7 +79,9 @@ def run(
                 found = notifier.campaigns.preview(file, name=name, canary=canary, watch=shown.watch)
             _show_preview(state, found)
             return
-        asks = not yes and not state.output.as_json and sys.stdin.isatty()
+        if not yes:
+            load_campaign(file)  # what is wrong with the file is said first
+            _require_terminal(state)
         _dispatch(
             state,
             notifier,
@@ -85,7 +90,7 @@ def run(
                 name=name,
                 canary=canary,
                 watch=shown.watch,
-                confirm=shown.confirm if asks else None,
+                confirm=None if yes else shown.confirm,
                 detach=detach,
             ),
             detach=detach,
@@ -245,6 +250,12 @@ def _dispatch(
         state.output.document(found.as_dict())
     if not state.output.as_json:
         show_status(state.output, found, [])
+
+
+def _require_terminal(state: State) -> None:
+    """Refuse to send unasked: the question needs somebody who sees it, on stderr, and who can answer it, on stdin."""
+    if not (sys.stdin.isatty() and state.output.err.is_terminal):
+        raise UsageError("There is no terminal to ask on before anything is sent.", code="confirmation_missing")
 
 
 def _show(state: State, found: CampaignStatus) -> None:

@@ -65,7 +65,7 @@ class Live:
         if self.bars is not None:
             self.bars.stop()  # it would draw over the question
         show_plan(self.output, planned)
-        self.output.err.print(f"Send to {planned.pending:,} recipients? \\[y/N]: ", end="")
+        self.output.err.print(f"Send to {_people(planned.pending)}? \\[y/N]: ", end="")
         sure = self._answer().strip().lower() in ("y", "yes")
         if sure and self.bars is not None:
             self.bars.start()
@@ -77,6 +77,10 @@ class Live:
                 return sys.stdin.readline()
         self.output.err.print()
         return ""
+
+
+def _people(count: int) -> str:
+    return "1 recipient" if count == 1 else f"{count:,} recipients"
 
 
 @define

@@ -34,7 +34,11 @@ _NAMED = 3
 
 
 def show_plan(output: Output, planned: CampaignStatus) -> None:
-    """Print, on stderr, what a plan would cost: before somebody is asked."""
+    """Print, on stderr, what a plan would cost, or what is left of a run: before somebody is asked."""
+    if planned.requests:
+        left = f"{planned.campaign} goes on: {planned.accepted:,} accepted, {planned.pending:,} pending."
+        output.err.print(Text(visible(left)))
+        return
     facts = planned.facts
     requests = f"{facts['batches']:,} requests, {facts['texts']:,} different texts"
     lines = [f"{planned.audience:,} rows, {planned.pending:,} recipients, {requests}."]

@@ -60,7 +60,8 @@ class AsyncCampaigns:
             name: of the run, in place of the file's own.
             canary: so many go first, alone; in place of the file's own.
             watch: told, about ten times a second, how far it has come.
-            confirm: shown a new plan; when it returns False, nothing is sent and nothing of the plan is left.
+            confirm: shown a new plan, or what is left of a run; when it returns False, nothing is sent, nothing of
+                the plan is left, and a run stays as it was.
             detach: with a ledger in PostgreSQL: return as soon as the workers have it.
 
         Returns:
