@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from .answers import ANSWERS, DELIVERY, QUESTIONS
+from .machine import MACHINE
 from .situation import TROUBLESHOOTING, Situation
 from .users_and_events import USERS_AND_EVENTS
 
@@ -42,6 +43,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "internal": Situation("A fault of metrix-channels itself.", "Please report it together with what -vv prints.", 1),
+    **MACHINE,
     # -- configuration
     "config_missing": Situation(
         "There is no configuration.",

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
-from typing import Any, Final, TypeVar
+from concurrent.futures import Executor, Future
+from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 from weakref import WeakSet
 
+from ..errors import MetrixChannelsError
+from ..ledger.threads import Threads, start_thread
+
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _LOOK_SECONDS: Final = 0.2
+_THREADS: Final = 8
 
 _PORTALS: WeakSet[Portal] = WeakSet()
 
 
 class Portal:
-    """Starts its loop when first called, and anew in a forked child, where the parent's thread does not exist."""
+    """Starts its loop when first called, and anew in a forked child, where the parent's thread does not exist.
 
-    def __init__(self) -> None:
+    Args:
+        stop: called in the loop when the process ends while work is under way: begin nothing new, end what was begun.
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._is_process_ending = False
         self.forget()
         _PORTALS.add(self)
 
@@ -49,7 +61,12 @@ class Portal:
         """Let `work` run in the loop while the caller goes on."""
         # Under the lock, so that a closing loop either knows of the work or is no longer given any.
         with self._lock:
-            return asyncio.run_coroutine_threadsafe(work, self._running_loop())
+            try:
+                loop = self._running_loop()
+            except MetrixChannelsError:
+                work.close()
+                raise
+            return asyncio.run_coroutine_threadsafe(work, loop)
 
     def soon(self, action: Callable[[], None]) -> None:
         """Call `action` in the loop without waiting for it; safe in a signal handler."""
@@ -71,12 +88,55 @@ class Portal:
             if loop is not None:
                 asyncio.run_coroutine_threadsafe(_finish(loop, last), loop)
 
+    def drain(self) -> None:
+        """Let work of daemon threads end before the process does: what was sent has to be written down.
+
+        After that only the main thread is served, whose functions of `atexit` may still send.
+        """
+        with self._lock:
+            self._is_process_ending = True
+            if self._loop is None:
+                return
+            drained = asyncio.run_coroutine_threadsafe(self._end_work(), self._loop)
+        drained.result()
+
+    async def _end_work(self) -> None:
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            self._stop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
     def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._is_process_ending and threading.current_thread() is not threading.main_thread():
+            raise MetrixChannelsError("The process is ending and takes no more work.", code="thread_refused")
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=_run, args=(self._loop,), name="metrix-channels-engine", daemon=True)
-            self._thread.start()
+            loop = _Loop()
+            thread = threading.Thread(target=_run, args=(loop,), name="metrix-channels-engine", daemon=True)
+            try:
+                start_thread(thread)
+            except MetrixChannelsError:
+                loop.close()
+                raise
+            self._loop, self._thread = loop, thread
         return self._loop
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """asyncio's loop with threads that take work, such as the look-up of a name, until the process has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = Threads(_THREADS, "metrix-channels-work")
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+    ) -> asyncio.Future[T]:
+        """See `asyncio`."""
+        return super().run_in_executor(executor or self._threads, func, *args)
+
+    def close(self) -> None:
+        """See `asyncio`."""
+        super().close()
+        self._threads.shutdown(wait=False)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
@@ -100,4 +160,10 @@ def _forget_all() -> None:
         portal.forget()
 
 
+def _drain_all() -> None:
+    for portal in list(_PORTALS):
+        portal.drain()
+
+
 os.register_at_fork(after_in_child=_forget_all)
+atexit.register(_drain_all)

@@ -35,8 +35,8 @@ class Notifier:
     def __init__(self, services: ServicesOfProcess) -> None:
         self._services = services
         self._notifier = notifier = AsyncNotifier(services)
-        self._portal = Portal()
-        # At exit there is nothing to do: whatever must last is on disk before a call returns.
+        self._portal = Portal(notifier.stop)
+        # At exit the portal lets work under way end; whatever must last is on disk before a call returns.
         weakref.finalize(self, _wind_down, notifier, self._portal).atexit = False
 
     @classmethod

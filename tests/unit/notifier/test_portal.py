@@ -17,7 +17,7 @@ async def waits_for_ever():
     await asyncio.Event().wait()
 
 try:
-    Portal().call(waits_for_ever())
+    Portal(lambda: None).call(waits_for_ever())
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -40,7 +40,7 @@ def test_a_timeout_of_the_work_itself_reaches_the_caller():
         await asyncio.sleep(0.3)
         raise TimeoutError("of the work")
 
-    portal = Portal()
+    portal = Portal(lambda: None)
     with pytest.raises(TimeoutError, match="of the work"):
         portal.call(gives_up())
     portal.close(nothing)
@@ -53,6 +53,6 @@ def test_work_that_outlasts_several_looks_is_waited_for():
         await asyncio.sleep(0.5)
         return 7
 
-    portal = Portal()
+    portal = Portal(lambda: None)
     assert portal.call(slow()) == 7
     portal.close(nothing)

@@ -54,7 +54,7 @@ class HttptoolsTransport:
             return self._broken_off(connection, f"no answer within {timeout:g} s")
         except ssl.SSLCertVerificationError as error:
             return self._failure(Stage.CERTIFICATE, f"{type(error).__name__}: {error.verify_message}")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no thread to look up the name
             return self._broken_off(connection, f"{type(error).__name__}: {error}")
         except BaseException:
             if connection is not None:

@@ -108,7 +108,7 @@ class _Attempt:
                 await self._exchange()
         except TimeoutError:
             return self._broken_off(f"no {'whole ' if self._response else ''}answer within {seconds:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, RuntimeError) as error:
             return self._broken_off(_in_words(error), certificate=_is_certificate_error(error))
         return self._reply(whole=True)
 

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import psycopg
@@ -20,6 +19,7 @@ import psycopg
 from ...errors import LedgerError
 from ...logs import say
 from ..database import Connection, Work, WorkerDatabase
+from ..threads import Threads
 from .connecting import SETTINGS, open_connection, require_fit, served_within
 from .errors import explained, passes
 from .liveness import LEASE_SECONDS, Lease
@@ -63,7 +63,7 @@ class PostgresDatabase(WorkerDatabase):
         self.is_patient = False
         self.connections = _CONNECTIONS
         self.trouble: LedgerError | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: Threads | None = None
         self._lock = threading.RLock()
         self._deferring = threading.Lock()  # apart: nobody holds it while waiting for the database
         self._idle: list[Session] = []
@@ -127,7 +127,7 @@ class PostgresDatabase(WorkerDatabase):
     async def transact(self, work: Work[T]) -> T:
         """See `Database`."""
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="metrix-channels-ledger")
+            self._threads = Threads(_CONNECTIONS, "metrix-channels-ledger")
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work))
 
     def defer(self, work: Work[object]) -> None:
@@ -146,7 +146,9 @@ class PostgresDatabase(WorkerDatabase):
         finally:
             self._deferred.clear()
             threads, self._threads = self._threads, None
-            await asyncio.get_running_loop().run_in_executor(None, self._close, threads)
+            closer = Threads(1, "metrix-channels-ledger-closer")
+            await asyncio.get_running_loop().run_in_executor(closer, self._close, threads)
+            closer.shutdown(wait=False)
 
     def connect(self) -> psycopg.Connection[Any]:
         """Open a connection of its own, outside of any transaction.
@@ -282,7 +284,7 @@ class PostgresDatabase(WorkerDatabase):
     def _has_room(self) -> bool:
         return bool(self._idle) or self._in_use < self.connections
 
-    def _close(self, threads: ThreadPoolExecutor | None) -> None:
+    def _close(self, threads: Threads | None) -> None:
         if threads is not None:
             threads.shutdown(wait=True)  # what nobody waits for any more ends first, and gives its connection back
         with self._lock:

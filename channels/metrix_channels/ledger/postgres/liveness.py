@@ -16,6 +16,7 @@ from weakref import WeakSet
 import psycopg
 
 from ...errors import LedgerError
+from ..threads import start_thread
 
 LEASE_SECONDS: Final = 30.0
 _SHARE: Final = 0.2
@@ -44,7 +45,7 @@ class Lease:
             (self.name, socket.gethostname(), os.getpid(), seconds),
         )
         self._thread = threading.Thread(target=self._renew, name="metrix-channels-lease", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
         _LEASES.add(self)
 
     @property

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +16,7 @@ from typing import TypeVar
 from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ..database import Connection, Database, Work
+from ..threads import Threads
 from .liveness import Owner, is_same_file
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path) -> None:
         self.path = self.file = Path(os.path.realpath(path))
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
+        self._thread = Threads(1, "metrix-channels-ledger")
         self._connection: SqliteConnection | None = None
         self._owner: Owner | None = None
         self._is_copy = False
@@ -152,7 +152,7 @@ class SqliteDatabase(Database):
             self._deferred.clear()
             await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
             self._thread.shutdown(wait=True)
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrix-channels-ledger")
+            self._thread = Threads(1, "metrix-channels-ledger")
 
     def _transact(self, work: Work[T]) -> T:
         def whole(connection: Connection) -> T:
