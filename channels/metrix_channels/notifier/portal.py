@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor, Future
-from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Final, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 from ..errors import MetrixChannelsError
@@ -127,9 +127,7 @@ class _Loop(asyncio.SelectorEventLoop):
         super().__init__()
         self._threads = Threads(_THREADS, "metrix-channels-work")
 
-    def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """See `asyncio`."""
         return super().run_in_executor(executor or self._threads, func, *args)
 
