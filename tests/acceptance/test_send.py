@@ -119,6 +119,23 @@ def test_a_dry_run_needs_no_key(metrix, config):
     assert metrix("--config", config, *SEND, "--dry-run").status == 0
 
 
+def test_a_deadline_ends_a_send_that_metrix_does_not_answer(metrix, config, metrix_sandbox):
+    """The configuration would wait for ten seconds; what was under way is unknown."""
+    metrix_sandbox.inject("hang", times=9)
+    result = metrix("--config", config, *SEND, "--deadline", "800ms", "--json")
+    assert (result.status, result.document["error"]["code"]) == (1, "outcome_unknown")
+    assert outcomes(config) == ["unknown"]
+
+
+@pytest.mark.parametrize("deadline", ["3", "0s", "-1s", "soon", "", "2d", "9999999999d"])
+def test_a_deadline_is_a_duration_up_to_a_day(metrix, config, metrix_sandbox, deadline):
+    """Anything else is a slip, and nothing is sent."""
+    result = metrix("--config", config, *SEND, "--deadline", deadline, "--json")
+    assert (result.status, result.document["error"]["code"]) == (2, "usage")
+    assert "3s" in result.document["error"]["remedy"]
+    assert metrix_sandbox.requests() == []
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "code", "outcome", "attempts"),
     [

@@ -79,7 +79,11 @@ def read_duration(option: str, text: str) -> timedelta:
     try:
         return span(most="3660d").parse(text)
     except ValueError as error:
-        raise UsageError(f"{option} {text!r} is no duration.", code="usage", remedy="Write 90d or 12h.") from error
+        raise UsageError(
+            f"{option} {text!r} is no duration.",
+            code="usage",
+            remedy="Write a number and its unit, such as 3s, 12h or 90d.",
+        ) from error
 
 
 def _from_file(file: Path) -> dict[str, Any]:

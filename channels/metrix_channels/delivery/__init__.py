@@ -5,6 +5,7 @@ from __future__ import annotations
 from .attempt import Attempt, AttemptObserver, Attempts, Request
 from .backoff import backoff_seconds, retry_after
 from .circuit_breaker import CircuitBreaker
+from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
 from .holdback import Holdback
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
 from .resumption import PastAttempt, Resumption, resume_recipients
@@ -12,6 +13,7 @@ from .single import Delivery, Journal, Post
 from .verdict import Disposition, Verdict, judge
 
 __all__ = [
+    "GRACE_SECONDS",
     "MESSAGE_AT_FAULT_AFTER",
     "Attempt",
     "AttemptObserver",
@@ -37,4 +39,6 @@ __all__ = [
     "next_step",
     "resume_recipients",
     "retry_after",
+    "seconds_until",
+    "wait_at_most",
 ]

@@ -26,14 +26,12 @@ class Policy:
     Attributes:
         max_attempts: requests for a batch, or for a part of it after halving.
         timeout: seconds for one attempt.
-        deadline: seconds for the whole delivery.
         on_ambiguous: what to do when an attempt may have been taken.
         split_refused: look for the recipients at fault when Metrix refuses a batch.
     """
 
     max_attempts: int
     timeout: float
-    deadline: float
     on_ambiguous: OnAmbiguous
     split_refused: bool = True
 

@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import frozen
 
 from ..api import Exchange
-from ..errors import problem
+from ..errors import LedgerError, problem
 from ..outcomes import Outcome, Problem
 from .backoff import backoff_seconds
+from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
 from .verdict import Verdict
+
+_LEAST_SECONDS: Final = 0.05
+"""No request begins with less time than this: it would be broken off, and nobody would know whether it was taken."""
+_TOO_LATE: Final = "The deadline passed before a request could be made."
 
 
 class Journal(Protocol):
@@ -47,7 +52,8 @@ class Delivery:
         policy: limits.
         places: as many as requests may be in flight; each attempt holds one from before its intent to its outcome, so
             that a crash leaves no more in doubt than these.
-        admit: called before each attempt; waits for the rate limit, and returns a problem that forbids the attempt.
+        admit: called before each attempt with the seconds that are left; waits for the rate limit, and returns a
+            problem that forbids the attempt.
         stop: when set, no further attempt is made.
         rng: the source of jitter.
     """
@@ -56,17 +62,20 @@ class Delivery:
     journal: Journal
     policy: Policy
     places: asyncio.Semaphore
-    admit: Callable[[], Awaitable[Problem | None]]
+    admit: Callable[[float], Awaitable[Problem | None]]
     stop: asyncio.Event
     rng: random.Random
 
-    async def run(self, parts: Sequence[Part]) -> list[Result]:
+    async def run(self, parts: Sequence[Part], ends: float) -> list[Result]:
         """Deliver to the recipients of `parts`; the results name each of them once.
+
+        Args:
+            parts: the recipients, with the attempts and the doubt that they inherit.
+            ends: the deadline for all of it, by the event loop's clock.
 
         Raises:
             LedgerError: an intent or an outcome could not be written down.
         """
-        ends = asyncio.get_running_loop().time() + self.policy.deadline
         waiting = list(reversed(parts))
         results: list[Result] = []
         lone_rejections = 0
@@ -109,22 +118,30 @@ class Delivery:
         """Make one attempt when there is a free place and it is admitted, or say why there is none."""
         try:
             async with asyncio.timeout_at(ends) as turn, self.places:
-                if refusal := await self.admit():
+                if refusal := await self.admit(seconds_until(ends)):
                     return refusal
                 if self.stop.is_set():
                     return problem("interrupted", "It was interrupted before it was accepted.")
-                turn.reschedule(None)  # an attempt keeps its own time
-                left = max(ends - asyncio.get_running_loop().time(), 0.001)
-                return await self._attempt(part, min(self.policy.timeout, left))
+                if seconds_until(ends) < _LEAST_SECONDS:
+                    return problem("deadline_passed", _TOO_LATE)
+                number = await self.journal.intend(part.recipients)
+                turn.reschedule(None)  # a request keeps its own time
+                return await self._attempt(number, part, ends)
         except TimeoutError:
             if not turn.expired():
                 raise
-            return problem("deadline_passed", "The deadline passed before a request could be made.")
+            return problem("deadline_passed", _TOO_LATE)
 
-    async def _attempt(self, part: Part, seconds: float) -> Verdict:
-        number = await self.journal.intend(part.recipients)
+    async def _attempt(self, number: int, part: Part, ends: float) -> Verdict:
+        seconds = min(self.policy.timeout, max(seconds_until(ends), _LEAST_SECONDS))
         exchange, verdict = await self.post(part.recipients, seconds)
-        await self.journal.settle(number, exchange, verdict)
+        try:
+            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.journal.settle(number, exchange, verdict))
+        except TimeoutError:
+            message = (
+                f"The request was made ({verdict.explanation}), and the ledger did not answer within the deadline."
+            )
+            raise LedgerError(message, code="outcome_unrecorded") from None
         return verdict
 
     async def _sleep(self, seconds: float) -> None:

@@ -16,8 +16,9 @@
     ├── CampaignError         a campaign's file, plan or run
     └── LedgerError           the ledger, or a key in it
 
-Each error has a stable `code`. What a code means, what to do and with which status the command line ends are
-written once, in `metrix_channels.errors.catalogue`.
+Each error has a stable `code`. `str(error)` is one line; `error.remedy` says what to do now, and a traceback ends with
+it. What a code means, what to do and with which status the command line ends are written once, in
+`metrix_channels.errors.catalogue`.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class MetrixChannelsError(Exception):
         self.location = location
         self.receipts = tuple(receipts)
         self.event = event
+        if self.remedy:
+            self.add_note(self.remedy)
 
     @property
     def receipt(self) -> Receipt | None:
@@ -110,7 +113,7 @@ class MetrixChannelsError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""
-        return f"{where}{self.message} [{self.code}]\n{self.remedy}"
+        return " ".join(line.strip() for line in f"{where}{self.message} [{self.code}]".splitlines())
 
     def __reduce__(self) -> tuple[Callable[[], MetrixChannelsError], tuple[()]]:
         # The default would call the class with the message alone; task queues pickle the errors of their tasks.

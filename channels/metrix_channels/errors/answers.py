@@ -99,7 +99,11 @@ DELIVERY: Final[dict[str, Situation]] = {
         "The deadline passed before a request could be made.",
         "Send fewer messages at one time, or raise deadline or concurrency.",
         4,
-        reasons=("Earlier requests of this process are slow and take all places.", "rate_limit leaves no place."),
+        reasons=(
+            "Earlier requests of this process are slow and take all places.",
+            "rate_limit leaves no place.",
+            "Another process keeps the ledger locked, or its server answers slowly.",
+        ),
     ),
     "outcome_unknown": Situation(
         "Metrix may have taken the message, or not.",

@@ -57,6 +57,7 @@ class AsyncNotifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> Receipt: ...
 
     @overload
@@ -69,6 +70,7 @@ class AsyncNotifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> tuple[Receipt, ...]: ...
 
     @overload
@@ -81,6 +83,7 @@ class AsyncNotifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> Receipt | tuple[Receipt, ...]: ...
 
     async def send(
@@ -92,6 +95,7 @@ class AsyncNotifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> Receipt | tuple[Receipt, ...]:
         """Send one message now.
 
@@ -103,6 +107,9 @@ class AsyncNotifier:
             locale: such as `fa`; falls back to the template without a locale.
             key: names this message. A second call with the same key and content returns what the first one came
                 to and sends nothing, also from another process and after a crash.
+            deadline: seconds for all of it: other calls under the key, the rate limit, retries, the ledger. None for
+                `deadline` of the configuration. What handles a web request gives a few seconds less than its server
+                allows.
 
         Returns:
             The receipt; for several recipients a tuple of receipts that name each of them once. Every one of
@@ -113,9 +120,10 @@ class AsyncNotifier:
             ConfigError, TemplateError, MessageInvalid: no request was made.
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.receipts`.
             LedgerError: key_reused, key_busy, or the ledger cannot be used.
+            UsageError: `key` is not one line of text, or `deadline` is no number of seconds above 0.
         """
         single = isinstance(to, str)
-        call = Call(channel, to if single else tuple(to), template, context or {}, locale, key)
+        call = Call(channel, to if single else tuple(to), template, context or {}, locale, key, deadline)
         receipts = await self._services.current().engine.send(call)
         raise_unless_accepted(receipts)
         return receipts[0] if single else receipts

@@ -13,14 +13,29 @@ from attrs import evolve
 
 from ..api import PUSH, Exchange, MetrixClient, message_json, push_body
 from ..config import Config, ConfigFile, require_verified
-from ..delivery import Attempts, Delivery, Journal, Part, Policy, Post, Request, Result, Verdict, resume_recipients
+from ..delivery import (
+    GRACE_SECONDS,
+    Attempts,
+    Delivery,
+    Journal,
+    Part,
+    Policy,
+    Post,
+    Request,
+    Result,
+    Verdict,
+    give_up,
+    resume_recipients,
+    seconds_until,
+    wait_at_most,
+)
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, RateLimits, SendBook, SendJournal, open_database
-from ..outcomes import Problem, Receipt
+from ..outcomes import Outcome, Problem, Receipt
 from ..templating import Templates
 from .clients import Clients
 from .conclusion import receipts_of
-from .prepared import Call, Prepared, entry, prepare
+from .prepared import Call, Prepared, checked_deadline, entry, prepare
 
 if TYPE_CHECKING:
     from ..campaign import SendingResources
@@ -126,15 +141,24 @@ class Engine:
             MetrixChannelsError: before anything was sent; afterwards the receipts tell.
         """
         self._follow_loop()
+        ends = self._ends(checked_deadline(call.deadline))
         prepared = self.prepare(call)
         client, app_id = self.clients.kept(), self.app_id
-        claim = await self._claim(call, prepared, app_id)
+        claim = await self._claim(call, prepared, app_id, ends)
         if isinstance(claim, Finished):
             return claim.receipts
-        results = await self._delivered(call.channel, prepared, claim, client)
+        results = await self._delivered(call.channel, prepared, claim, client, ends)
         receipts = (*claim.settled, *receipts_of(results, claim.id, call.channel, datetime.now(UTC)))
-        await self.finish(claim.id, receipts)
+        try:
+            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.finish(claim.id, receipts))
+        except TimeoutError:
+            if any(receipt.outcome is not Outcome.NOT_SENT for receipt in receipts):
+                raise _unrecorded("The ledger did not answer within the deadline.", receipts) from None
         return receipts
+
+    def _ends(self, seconds: float | None) -> float:
+        """Return the deadline of what begins now, by the loop's clock."""
+        return asyncio.get_running_loop().time() + (seconds or self._config.metrix.deadline)
 
     async def deliver_from_outbox(self, queued: OutboxMessage, prepared: Prepared) -> list[Result]:
         """Send a message that this process claimed, and return what became of each recipient.
@@ -143,27 +167,33 @@ class Engine:
             ConfigError: this process can send nothing; nothing was sent.
             LedgerError: the books cannot be kept.
         """
-        return await self._delivered(queued.channel, prepared, queued.claim, self.clients.kept())
+        return await self._delivered(queued.channel, prepared, queued.claim, self.clients.kept(), self._ends(None))
 
-    async def _delivered(self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
+    async def _delivered(
+        self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient, ends: float
+    ) -> list[Result]:
         try:
-            return await self._deliver(channel, prepared, claim, client)
+            return await self._deliver(channel, prepared, claim, client, ends)
         except BaseException:
             # Cancelled, or the ledger failed: whoever calls next with this key takes up what is left.
-            with suppress(LedgerError):
-                await self.book.abandon(claim.id)
+            with suppress(LedgerError, TimeoutError):
+                await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.book.abandon(claim.id))
             raise
 
-    async def _claim(self, call: Call, prepared: Prepared, app_id: str) -> Claimed | Finished:
+    async def _claim(self, call: Call, prepared: Prepared, app_id: str, ends: float) -> Claimed | Finished:
         asked = entry(call, prepared, app_id)
-        clock = asyncio.get_running_loop().time
-        ends = clock() + self._config.metrix.deadline
         poll = _FIRST_POLL_SECONDS
         while True:
-            claim = await self.book.claim(asked)
+            try:
+                claim = await wait_at_most(seconds_until(ends), self.book.claim(asked), cancel=True)
+            except TimeoutError:
+                why = "The ledger did not answer within the deadline, and nothing was sent."
+                results = [give_up(Part(prepared.recipients), "deadline_passed", why)]
+                receipts = receipts_of(results, asked.id, call.channel, datetime.now(UTC))
+                raise LedgerError(why, code="deadline_passed", receipts=receipts) from None
             if not isinstance(claim, Busy):
                 return claim
-            if clock() + poll > ends or self._stopped:
+            if seconds_until(ends) < poll or self._stopped:
                 raise LedgerError(f"Another call is still sending under the key {call.key!r}.", code="key_busy")
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL_SECONDS)
@@ -179,7 +209,9 @@ class Engine:
         if self._stopped:
             self._stop.set()
 
-    async def _deliver(self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient) -> list[Result]:
+    async def _deliver(
+        self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient, ends: float
+    ) -> list[Result]:
         attempts = Attempts(client, self.observer)
         message = message_json(prepared.message.metrix_channel, prepared.message.fields)
 
@@ -191,7 +223,7 @@ class Engine:
         resumption = resume_recipients(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
         delivery = self.delivery(post, SendJournal(self.book, claim.id), channel)
         parts = [small for part in resumption.parts for small in _divided(part, self._config.metrix.batch_size)]
-        return [*resumption.settled, *await delivery.run(parts)]
+        return [*resumption.settled, *await delivery.run(parts, ends)]
 
     def delivery(self, post: Post, journal: Journal, channel: str | None) -> Delivery:
         """Return what delivers within this configuration's limits.
@@ -205,13 +237,7 @@ class Engine:
         return Delivery(
             post=post,
             journal=journal,
-            policy=Policy(
-                settings.max_attempts,
-                settings.timeout,
-                settings.deadline,
-                self._config.on_ambiguous,
-                settings.split_refused,
-            ),
+            policy=Policy(settings.max_attempts, settings.timeout, self._config.on_ambiguous, settings.split_refused),
             places=self._places,
             admit=self._admission(channel),
             stop=self._stop,
@@ -227,19 +253,15 @@ class Engine:
         try:
             await self.book.finish(send, receipts)
         except LedgerError as error:
-            raise LedgerError(
-                f"The send ended, but its outcome could not be written down: {error.message}",
-                code="outcome_unrecorded",
-                receipts=receipts,
-            ) from error
+            raise _unrecorded(error.message, receipts) from error
 
-    def _admission(self, channel: str | None) -> Callable[[], Awaitable[Problem | None]]:
-        async def admit() -> Problem | None:
-            settings = self._config.metrix
-            if settings.rate_limit is not None:
-                wait = await self.rate_limits.book(settings.rate_limit, settings.deadline)
+    def _admission(self, channel: str | None) -> Callable[[float], Awaitable[Problem | None]]:
+        async def admit(seconds: float) -> Problem | None:
+            rate = self._config.metrix.rate_limit
+            if rate is not None:
+                wait = await self.rate_limits.book(rate, seconds)
                 if wait is None:
-                    why = f"The rate limit leaves no place for a request within {settings.deadline:g} s."
+                    why = f"The rate limit leaves no place for a request within {seconds:.3g} s."
                     return problem("unavailable", why)
                 await asyncio.sleep(wait)
             return None if channel is None else self.refusal(channel)
@@ -256,6 +278,11 @@ class Engine:
 
     def _parts(self, prepared: Prepared) -> list[Part]:
         return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
+
+
+def _unrecorded(why: str, receipts: tuple[Receipt, ...]) -> LedgerError:
+    message = f"The send ended, but its outcome could not be written down: {why}"
+    return LedgerError(message, code="outcome_unrecorded", receipts=receipts)
 
 
 def _divided(part: Part, batch_size: int) -> list[Part]:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Final
 
 from attrs import frozen
 
@@ -22,6 +23,8 @@ from ..templating import Template, Templates
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
 Several = list[str] | tuple[str, ...]
 """Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
+LONGEST_DEADLINE: Final = 86_400
+"""Seconds: as long as `deadline` in the configuration may be."""
 
 
 @frozen
@@ -35,6 +38,7 @@ class Call:
         context: plain values for the template.
         locale: such as `fa` or `fa-IR`; None for the templates without one.
         key: makes the call repeatable without sending twice.
+        deadline: seconds for all of it; None for the configuration's.
     """
 
     channel: str
@@ -43,6 +47,7 @@ class Call:
     context: Context
     locale: str | None = None
     key: str | None = None
+    deadline: float | None = None
 
 
 @frozen
@@ -78,6 +83,20 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
     message = Redactor(*hidden).guard(lambda: _compose(template, channel, call.context, now))
     shown = _shown(template, channel, call.context, now, message, sensitive)
     return Prepared(recipients, message, shown, hidden)
+
+
+def checked_deadline(seconds: float | None) -> float | None:
+    """Return a deadline as it was given.
+
+    Raises:
+        UsageError: it is no number of seconds from above 0 to a day.
+    """
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST_DEADLINE:
+        message = f"The deadline {seconds!r:.80} is not a number of seconds above 0 and at most {LONGEST_DEADLINE:,}."
+        raise UsageError(message, code="usage", remedy="Write deadline=3.0, or --deadline 3s on the command line.")
+    return float(seconds)
 
 
 def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:

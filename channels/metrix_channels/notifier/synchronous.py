@@ -54,6 +54,7 @@ class Notifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> Receipt: ...
 
     @overload
@@ -66,6 +67,7 @@ class Notifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> tuple[Receipt, ...]: ...
 
     @overload
@@ -78,6 +80,7 @@ class Notifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> Receipt | tuple[Receipt, ...]: ...
 
     def send(
@@ -89,9 +92,12 @@ class Notifier:
         *,
         locale: str | None = None,
         key: str | None = None,
+        deadline: float | None = None,
     ) -> Receipt | tuple[Receipt, ...]:
         """Send one message now; see `AsyncNotifier.send`."""
-        return self._portal.call(self._notifier.send(channel, to, template, context, locale=locale, key=key))
+        return self._portal.call(
+            self._notifier.send(channel, to, template, context, locale=locale, key=key, deadline=deadline)
+        )
 
     def enqueue(
         self,

@@ -44,17 +44,17 @@ class Metrix:
         self.log.append("settle")
 
 
-async def admitted():
+async def admitted(seconds):
     return None
 
 
-def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, admit=admitted, **limits):
+def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, admit=admitted, deadline=60, **limits):
     async def run():
-        policy = Policy(**{"max_attempts": 5, "timeout": 1, "deadline": 60, **limits}, on_ambiguous=on_ambiguous)
+        policy = Policy(**{"max_attempts": 5, "timeout": 1, **limits}, on_ambiguous=on_ambiguous)
         stop = asyncio.Event()
         places = asyncio.Semaphore(1)
         delivery = Delivery(metrix.post, metrix, policy, places, admit, stop, random.Random(1))
-        return await delivery.run([Part(tuple(recipients))])
+        return await delivery.run([Part(tuple(recipients))], asyncio.get_running_loop().time() + deadline)
 
     return asyncio.run(run())
 
@@ -184,7 +184,7 @@ def test_a_verification_withdrawn_between_attempts_stops_the_next_one():
     """It is looked at again before each attempt."""
     refusals = [None, problem("channel_unverified", "Withdrawn.")]
 
-    async def admit():
+    async def admit(seconds):
         return refusals.pop(0)
 
     metrix = Metrix([BUSY, OK])
@@ -197,7 +197,7 @@ def test_doubt_outlives_the_attempt_that_is_never_made(ends, monkeypatch):
     """What may have been taken is unknown, never `not_sent`, which would free its key: whatever ends the retries."""
     admissions = 0
 
-    async def admit():
+    async def admit(seconds):
         nonlocal admissions
         admissions += 1
         if admissions == 1:
@@ -210,7 +210,7 @@ def test_doubt_outlives_the_attempt_that_is_never_made(ends, monkeypatch):
 
     deliveries = []
     run = Delivery.run
-    monkeypatch.setattr(Delivery, "run", lambda self, parts: (deliveries.append(self), run(self, parts))[1])
+    monkeypatch.setattr(Delivery, "run", lambda self, *given: (deliveries.append(self), run(self, *given))[1])
     metrix = Metrix([LOST, OK])
     [result] = deliver(metrix, admit=admit, deadline=0.5)
     assert (result.outcome, len(metrix.requests)) == ("unknown", 1)
@@ -249,9 +249,9 @@ def test_a_stop_ends_the_wait_for_the_next_attempt(monkeypatch):
     async def run():
         stop, waits = asyncio.Event(), asyncio.Event()
         monkeypatch.setattr(delivery, "backoff_seconds", lambda failures, rng: waits.set() or 3_000.0)
-        policy = Policy(max_attempts=5, timeout=1, deadline=3_600, on_ambiguous=RETRY)
+        policy = Policy(max_attempts=5, timeout=1, on_ambiguous=RETRY)
         stopped = Delivery(metrix.post, metrix, policy, asyncio.Semaphore(1), admitted, stop, random.Random(1))
-        under_way = asyncio.create_task(stopped.run([Part(("u1",))]))
+        under_way = asyncio.create_task(stopped.run([Part(("u1",))], asyncio.get_running_loop().time() + 3_600))
         await waits.wait()
         stop.set()
         async with asyncio.timeout(60):

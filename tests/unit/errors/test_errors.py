@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import traceback
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,8 @@ def test_each_entry_says_what_to_do(code):
 def test_an_error_tells_what_where_and_what_to_do_now():
     """Its text has message, location, code and remedy."""
     error = LedgerError("It is gone.", code="ledger_unavailable", location="a.yaml:3:1")
-    assert str(error) == f"a.yaml:3:1: It is gone. [ledger_unavailable]\n{CATALOGUE['ledger_unavailable'].remedy}"
+    assert str(error) == "a.yaml:3:1: It is gone. [ledger_unavailable]"
+    assert traceback.format_exception(error)[-1] == CATALOGUE["ledger_unavailable"].remedy + "\n"
 
 
 def test_an_error_survives_a_task_queue():

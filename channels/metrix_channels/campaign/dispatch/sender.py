@@ -82,9 +82,7 @@ class Sender:
         self._shared = shared
         settings = resources.file.current().metrix
         self._concurrency = settings.concurrency
-        self._policy = Policy(
-            settings.max_attempts, settings.timeout, settings.deadline, options.on_ambiguous, settings.split_refused
-        )
+        self._policy = Policy(settings.max_attempts, settings.timeout, options.on_ambiguous, settings.split_refused)
         template = resources.templates.pinned(sources_of(record.pins))
         channel_type = ChannelType(record.pins["channel"]["type"])
         self._renderer = MessageRenderer(template, channel_type, record.pins["context"], record.started_at)

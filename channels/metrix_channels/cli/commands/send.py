@@ -14,10 +14,10 @@ from rich.text import Text
 from ...errors import MetrixChannelsError
 from ...notifier import Notifier
 from ...outcomes import Outcome, Receipt
-from ..context import app, example, state_of
+from ..context import State, app, example, state_of
 from ..signals import stopped_by_signals
 from ..ui.output import Output, visible
-from ..values import read_context
+from ..values import read_context, read_duration
 
 _STYLES = {Outcome.ACCEPTED: "green", Outcome.NOT_SENT: "yellow", Outcome.REJECTED: "red", Outcome.UNKNOWN: "magenta"}
 
@@ -47,6 +47,10 @@ def send(
         str | None,
         typer.Option("--key", metavar="KEY", help="Names this message: repeated, it goes once.", show_default=False),
     ] = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option("--deadline", metavar="TIME", help="For all of it, such as 3s.", show_default=False),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests and send nothing.")] = False,
 ) -> None:
     """Send one message now.
@@ -56,6 +60,7 @@ def send(
     """
     state = state_of(context)
     given = read_context(file, values or [])
+    seconds = read_duration("--deadline", deadline).total_seconds() if deadline is not None else None
     path = state.config_file().path
     with Notifier.from_config(path) as notifier:
         if dry_run:
@@ -63,20 +68,24 @@ def send(
             return
         with stopped_by_signals(notifier) as interrupted:
             try:
-                receipts = notifier.send(channel, to, template, given, locale=locale, key=key)
+                receipts = notifier.send(channel, to, template, given, locale=locale, key=key, deadline=seconds)
             except MetrixChannelsError as error:
                 if not error.receipts:
                     raise
-                settled = all(receipt.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) for receipt in error.receipts)
-                state.status = 4 if interrupted.is_set() and not settled else error.exit_status
-                state.output.error(error, _document(error.receipts))
-                if not state.output.as_json:
-                    show_receipts(state.output, error.receipts)
+                _show_error(state, error, is_interrupted=interrupted.is_set())
                 return
         if state.output.as_json:
             state.output.document(_document(receipts))
         else:
             show_receipts(state.output, receipts)
+
+
+def _show_error(state: State, error: MetrixChannelsError, *, is_interrupted: bool) -> None:
+    settled = all(receipt.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) for receipt in error.receipts)
+    state.status = 4 if is_interrupted and not settled else error.exit_status
+    state.output.error(error, _document(error.receipts))
+    if not state.output.as_json:
+        show_receipts(state.output, error.receipts)
 
 
 def _document(receipts: Sequence[Receipt]) -> dict[str, Any]:

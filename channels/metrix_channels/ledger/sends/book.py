@@ -60,8 +60,11 @@ class SendBook:
             LedgerError: key_busy, when another process took this one for dead, or may have, so that the request must
                 not leave; or the ledger cannot be used.
         """
+        is_wanted = True
 
         def work(connection: Connection) -> tuple[int, str]:
+            if not is_wanted:  # it waited for the ledger for longer than its caller did
+                raise LedgerError("Nobody waits for this request any more.", code="deadline_passed")
             owner = str(self._own(connection, send)["owner"])
             named = json.dumps(recipients)
             [(number,)] = connection.execute(
@@ -70,7 +73,11 @@ class SendBook:
             ).fetchall()
             return int(number), owner
 
-        number, owner = await self._database.transact(work)
+        try:
+            number, owner = await self._database.transact(work)
+        except asyncio.CancelledError:
+            is_wanted = False
+            raise
         self._unwritten.pop(send, None)
         if not self._database.holds(owner):  # frozen since: another process may send by now
             raise _taken_up()

@@ -199,8 +199,10 @@ class Tracker:
             body = encode(body_of(batch.user, messages))
             return await attempts.make(Request(path=EVENTS, body=body, recipients=1, reference=batch.user[1]), seconds)
 
+        ends = asyncio.get_running_loop().time() + self._engine.config.metrix.deadline
+        delivery = self._engine.delivery(post, _NoJournal(), channel=None)
         try:
-            results = await self._engine.delivery(post, _NoJournal(), channel=None).run([Part(tuple(batch.events))])
+            results = await delivery.run([Part(tuple(batch.events))], ends)
         except BaseException:
             with suppress(LedgerError):
                 await self._times.settle([], self._times_of(batch, batch.events), [])
