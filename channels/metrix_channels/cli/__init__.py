@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
+
+from ..version import __version__
 
 
 def main() -> None:
     """Run the command line with the process's arguments, and end the process with its exit status."""
-    try:
-        from .application import run
-        from .ui.output import prepare_streams
-    except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich"):
-            raise
+    if sys.argv[1:] == ["--version"] and _print_version():
+        return
+    if any(find_spec(package) is None for package in ("typer", "rich")):
         sys.stderr.write(
             "The command line needs the extra `cli` [extra_missing]\nInstall it: pip install 'metrix-channels[cli]'\n"
         )
         sys.exit(2)
+    try:
+        from .application import run  # on demand: the version needs none of it
+        from .ui.output import prepare_streams
     except KeyboardInterrupt:
         sys.exit(4)
     prepare_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _print_version() -> bool:
+    """Print the version without loading anything; False when stdout takes nothing: `run` knows what to say of that."""
+    try:
+        sys.stdout.write(f"{__version__}\n")
+        sys.stdout.flush()
+    except (AttributeError, OSError):
+        return False
+    return True

@@ -11,7 +11,6 @@ from pathlib import Path
 import typer
 
 from ..errors import MetrixChannelsError, UsageError
-from . import commands, demo  # noqa: F401 - the verbs register themselves
 from .context import State, app
 from .logs import logged
 from .ui.output import Output, ResultLost, discard

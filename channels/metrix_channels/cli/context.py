@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from attrs import define, field
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from ..config import ConfigFile, find_config
 from ..version import __version__
+from .commands import VERBS, Verb
+from .plain_values import take_plain_values
 from .ui.output import Output
 
-_JOURNEY = (
-    "demo",
-    "init",
-    "preview",
-    "channels",
-    "preflight",
-    "doctor",
-    "send",
-    "identify",
-    "track",
-    "campaign",
-    "sandbox",
-)
+if TYPE_CHECKING:
+    from ..config import ConfigFile
 
 
-class _InOrder(TyperGroup):
-    """Lists the verbs in the order in which a newcomer meets them."""
+class _Listed(TyperCommand):
+    """A verb that `--help` lists; its module is imported when it is called."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda name: _JOURNEY.index(name) if name in _JOURNEY else len(_JOURNEY))
+    def __init__(self, name: str, verb: Verb) -> None:
+        super().__init__(name, help=verb.help, rich_markup_mode=None)
+        self._module = verb.module
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Begin the verb itself."""
+        importlib.import_module(self._module)
+        command = get_group(app).commands[str(self.name)]
+        take_plain_values(command)
+        return command.make_context(info_name, args, parent, **extra)
+
+
+class _Verbs(TyperGroup):
+    """The verbs of the table; those whose modules are imported register themselves in `app`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        take_plain_values(self)
+        self.commands = {name: self.commands.get(name) or _Listed(name, verb) for name, verb in VERBS.items()}
 
 
 def example(*commands: str) -> str:
@@ -43,7 +51,7 @@ def example(*commands: str) -> str:
 
 app = typer.Typer(
     name="metrix-channels",
-    cls=_InOrder,
+    cls=_Verbs,
     help="Send Push, SMS and Email through Metrix, and never through a channel that nobody tested.",
     epilog=example("metrix-channels demo", "metrix-channels send --help")
     + "\n\nEvery verb also takes --config FILE, --json and -v, before or after its name.",
@@ -75,6 +83,8 @@ class State:
         Raises:
             ConfigError: config_missing.
         """
+        from ..config import ConfigFile, find_config  # on demand: `--help`, `init` and `explain` read no configuration
+
         return ConfigFile(find_config(self.config))
 
 

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..notifier import Notifier
+if TYPE_CHECKING:
+    from ..notifier import Notifier
 
 T = TypeVar("T")
 

@@ -6,14 +6,11 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ..config.kinds import span
 from ..errors import UsageError
 from ..files import FileTooLarge, read_regular, remedy_for
-from ..pages import LANGUAGES, Words
 
 _LONGEST = 4_000_000
 _SHORTER = "Give only the values that the template uses."
@@ -53,21 +50,6 @@ def typed_value(option: str, pair: str) -> tuple[str, Any]:
     except (ValueError, RecursionError) as error:
         remedy = "After := stands JSON: a number, true, false, a list, an object, or text in double quotes."
         raise UsageError(f"{option} {pair!r} holds no JSON: {error}.", code="usage", remedy=remedy) from error
-
-
-Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="Of the page: en or fa.")]
-
-
-def language(name: str) -> Words:
-    """Return the words of a page.
-
-    Raises:
-        UsageError: there are no words of that language.
-    """
-    if name not in LANGUAGES:
-        there = " and ".join(LANGUAGES)
-        raise UsageError(f"--lang {name!r}: pages are written in {there}.", code="usage", remedy="Write --lang fa.")
-    return Words(name)
 
 
 def read_duration(option: str, text: str) -> timedelta:

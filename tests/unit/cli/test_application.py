@@ -40,7 +40,7 @@ def test_an_interrupt_is_no_fault(monkeypatch, capfd):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("metrix_channels.cli.context.find_config", interrupt)
+    monkeypatch.setattr("metrix_channels.config.find_config", interrupt)
     assert run(["channels", "list"]) == 4
     out, err = capfd.readouterr()
     assert out == ""

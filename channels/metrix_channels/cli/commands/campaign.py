@@ -16,12 +16,12 @@ from ...notifier import Notifier
 from ...notifier.campaigns.asynchronous import Failed
 from ...outcomes import Outcome, Problem
 from ..context import State, app, example, state_of
+from ..languages import Language, language
 from ..new_files import new_file
 from ..signals import stopped_by_signals
 from ..ui.campaign_progress import Live, live
 from ..ui.campaigns import show_halt, show_list, show_preview, show_status
 from ..ui.report_csv import write_csv
-from ..values import Language, language
 from .send import show_receipts
 
 campaign = typer.Typer(

@@ -18,9 +18,10 @@ from ...errors import CampaignError
 from ...support.previews import Preview, preview_page, previews, variables
 from ...templating import Templates
 from ..context import State, app, example, state_of
+from ..languages import Language, language
 from ..new_files import new_file
 from ..ui.output import Output, nearby, visible
-from ..values import Language, language, read_context
+from ..values import read_context
 
 
 @app.command(

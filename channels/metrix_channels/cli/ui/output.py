@@ -7,29 +7,24 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.text import Text
+from attrs import define
 
 from ...errors import MetrixChannelsError
 from ...printable import JOINERS, printable
 
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+    from .terminal import Terminal
+
 
 class ResultLost(Exception):
     """The result could not be printed: stdout was closed, or what it is directed to is full."""
-
-
-_UNBROKEN = 10_000
-"""Columns where nobody watches: a line of a table stays one line, for grep."""
-
-
-def _console(*, stderr: bool = False) -> Console:
-    watched = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, soft_wrap=not watched, width=None if watched else _UNBROKEN)
 
 
 @define
@@ -38,21 +33,35 @@ class Output:
 
     Attributes:
         as_json: print one JSON document and nothing else to stdout.
-        out: for results.
-        err: for everything else.
     """
 
     as_json: bool = False
-    out: Console = field(factory=_console)
-    err: Console = field(factory=lambda: _console(stderr=True))
+
+    @cached_property
+    def terminal(self) -> Terminal:
+        """What text is drawn with."""
+        from .terminal import Terminal  # on demand: a JSON document needs no rich
+
+        return Terminal()
+
+    @property
+    def out(self) -> Console:
+        """For results."""
+        return self.terminal.out
+
+    @property
+    def err(self) -> Console:
+        """For everything else."""
+        return self.terminal.err
 
     def say(self, text: str | Text, style: str = "", *, indent: int = 0) -> None:
-        """Print a part of the result as text."""
-        shown = Text(visible(text), style=style) if isinstance(text, str) else text
-        if indent and not self.out.soft_wrap:
-            self.show(Padding(shown, (0, 0, 0, indent)))
-        else:
-            self.show(Text(" " * indent) + shown)
+        """Print a part of the result as text.
+
+        Raises:
+            ResultLost: stdout cannot be written to.
+        """
+        with _reporting_loss():
+            self.terminal.say(visible(text) if isinstance(text, str) else text, style, indent=indent)
 
     def show(self, what: RenderableType) -> None:
         """Print a part of the result.
@@ -61,8 +70,7 @@ class Output:
             ResultLost: stdout cannot be written to.
         """
         with _reporting_loss():
-            # Text may be left to the terminal to fold; what is drawn around other text would cut it off.
-            self.out.print(what, soft_wrap=self.out.soft_wrap and isinstance(what, Text))
+            self.terminal.show(what)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Print a verb's own document.
@@ -81,20 +89,14 @@ class Output:
         if self.as_json:
             self.document({**(document or {}), "error": error.problem.as_dict()})
             return
-        text = Text()
-        if error.location:
-            text.append(f"{visible(nearby(error.location))}: ", style="bold")
-        text.append(visible(error.message), style="red")
-        text.append(f" [{error.code}]\n", style="dim")
-        text.append(visible(error.remedy))
-        self.hint(text)
+        place = visible(nearby(error.location)) if error.location else ""
+        with _suppressing_loss():
+            self.terminal.tell_error(place, visible(error.message), error.code, visible(error.remedy))
 
     def hint(self, text: str | Text) -> None:
         """Print to stderr; when nobody can read it there is nobody to tell."""
-        try:
-            self.err.print(Text(visible(text)) if isinstance(text, str) else text)
-        except OSError:
-            discard("stderr")
+        with _suppressing_loss():
+            self.terminal.hint(visible(text) if isinstance(text, str) else text)
 
 
 def visible(text: str) -> str:
@@ -138,3 +140,11 @@ def _reporting_loss() -> Iterator[None]:
         yield
     except OSError as error:
         raise ResultLost(error.strerror or type(error).__name__) from error
+
+
+@contextmanager
+def _suppressing_loss() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        discard("stderr")

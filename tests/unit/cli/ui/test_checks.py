@@ -22,7 +22,9 @@ class Walked(tuple[Check, ...]):
 
 def shown(checks):
     out = StringIO()
-    show_checks(Output(out=Console(file=out, width=200)), Findings(checks))
+    output = Output()
+    output.terminal.out = Console(file=out, width=200)
+    show_checks(output, Findings(checks))
     return out.getvalue()
 
 

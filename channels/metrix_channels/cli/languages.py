@@ -1,0 +1,24 @@
+"""The option that chooses the language of a page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from ..pages import LANGUAGES, Words
+
+Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="Of the page: en or fa.")]
+
+
+def language(name: str) -> Words:
+    """Return the words of a page.
+
+    Raises:
+        UsageError: there are no words of that language.
+    """
+    if name not in LANGUAGES:
+        there = " and ".join(LANGUAGES)
+        raise UsageError(f"--lang {name!r}: pages are written in {there}.", code="usage", remedy="Write --lang fa.")
+    return Words(name)

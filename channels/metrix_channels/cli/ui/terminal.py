@@ -1,0 +1,57 @@
+"""Draws text for people with rich: coloured and folded where somebody watches, else plain, a line a line."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+_UNBROKEN = 10_000
+"""Columns where nobody watches: a line of a table stays one line, for grep."""
+
+
+def _console(*, stderr: bool = False) -> Console:
+    watched = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, soft_wrap=not watched, width=None if watched else _UNBROKEN)
+
+
+class Terminal:
+    """Prints text. What cannot be written raises OSError.
+
+    Attributes:
+        out: for results.
+        err: for everything else.
+    """
+
+    def __init__(self) -> None:
+        self.out = _console()
+        self.err = _console(stderr=True)
+
+    def say(self, text: str | Text, style: str = "", *, indent: int = 0) -> None:
+        """Print a part of the result as text, which holds nothing that could draw on the terminal."""
+        shown = Text(text, style=style) if isinstance(text, str) else text
+        if indent and not self.out.soft_wrap:
+            self.show(Padding(shown, (0, 0, 0, indent)))
+        else:
+            self.show(Text(" " * indent) + shown)
+
+    def show(self, what: RenderableType) -> None:
+        """Print a part of the result."""
+        # Text may be left to the terminal to fold; what is drawn around other text would cut it off.
+        self.out.print(what, soft_wrap=self.out.soft_wrap and isinstance(what, Text))
+
+    def tell_error(self, place: str, message: str, code: str, remedy: str) -> None:
+        """Print an error to stderr: where, what happened, its code, and what to do."""
+        text = Text()
+        if place:
+            text.append(f"{place}: ", style="bold")
+        text.append(message, style="red")
+        text.append(f" [{code}]\n", style="dim")
+        text.append(remedy)
+        self.err.print(text)
+
+    def hint(self, text: str | Text) -> None:
+        """Print to stderr."""
+        self.err.print(Text(text) if isinstance(text, str) else text)
