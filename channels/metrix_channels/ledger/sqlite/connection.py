@@ -17,6 +17,7 @@ from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ..database import Connection, Database, Work
 from ..threads import Threads
+from .group_commit import Asked, GroupCommit, NotApart, run_all
 from .liveness import Owner, is_same_file
 
 T = TypeVar("T")
@@ -85,6 +86,7 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path) -> None:
         self.path = self.file = Path(os.path.realpath(path))
         self._thread = Threads(1, "metrix-channels-ledger")
+        self._commits = GroupCommit(self._thread, self._commit)
         self._connection: SqliteConnection | None = None
         self._owner: Owner | None = None
         self._is_copy = False
@@ -125,7 +127,7 @@ class SqliteDatabase(Database):
 
     async def transact(self, work: Work[T]) -> T:
         """See `Database`."""
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work))
+        return await self._commits.run(work)
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""
@@ -153,26 +155,34 @@ class SqliteDatabase(Database):
             await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
             self._thread.shutdown(wait=True)
             self._thread = Threads(1, "metrix-channels-ledger")
+            self._commits = GroupCommit(self._thread, self._commit)
 
-    def _transact(self, work: Work[T]) -> T:
-        def whole(connection: Connection) -> T:
+    def _commit(self, group: Sequence[Asked]) -> None:
+        """Make one transaction of some pieces of work, and give each of them its result or error."""
+        deferred = list(self._deferred)
+
+        def whole(connection: Connection) -> None:
             self._look_at_content(connection)
             for earlier in deferred:
                 earlier(connection)
-            return work(connection)
+            run_all(connection, group)
 
-        deferred = list(self._deferred)
-        with _TRANSACTION:
-            try:
+        try:
+            with _TRANSACTION:
                 connection = self._open()
                 self._require_same_file()
-                result = _in_transaction(connection, whole)
+                _in_transaction(connection, whole)
                 self._require_same_file()  # before anything is sent on the strength of it
-            except (sqlite3.Error, OSError) as error:
-                raise self._explained(error) from error
-        for _ in deferred:
-            self._deferred.popleft()
-        return result
+        except NotApart:
+            for asked in group:
+                asked.error = None
+                self._commit([asked])
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            for asked in group:
+                asked.error = self._explained(error)
+        else:
+            for _ in deferred:
+                self._deferred.popleft()
 
     def _open(self) -> SqliteConnection:
         if self._connection is not None:
@@ -243,10 +253,15 @@ class SqliteDatabase(Database):
             remedy="Put the file back, then start the process again.",
         )
 
-    def _explained(self, error: sqlite3.Error | OSError) -> LedgerError:
+    def _explained(self, error: BaseException) -> BaseException:
+        """Return the error of the ledger that stands for one of SQLite or of the system; others as they are."""
+        if not isinstance(error, (sqlite3.Error, OSError)):
+            return error
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
         why = error.strerror if isinstance(error, OSError) else error
-        return LedgerError(f"The ledger {str(self.path)!r} cannot be used: {why}.", code=code)
+        explained = LedgerError(f"The ledger {str(self.path)!r} cannot be used: {why}.", code=code)
+        explained.__cause__ = error
+        return explained
 
     def _close(self) -> None:
         with _TRANSACTION:
