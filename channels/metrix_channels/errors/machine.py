@@ -16,4 +16,15 @@ MACHINE: Final[dict[str, Situation]] = {
             "The system's limit of threads is reached: see `ulimit -u`, or the limit of the container.",
         ),
     ),
+    "renderer_unavailable": Situation(
+        "The child process that renders templates of unknown cost cannot be started.",
+        "Set `sys.executable` to the path of the Python interpreter before the first message, for example"
+        " `sys.executable = '/usr/bin/python3'`. Under uWSGI, `virtualenv` in its settings is enough.",
+        2,
+        reasons=(
+            "Python is embedded in another program, or frozen into one, and no interpreter is there.",
+            "The system refuses another process or file descriptor: see `ulimit -u` and `ulimit -n`.",
+            "The process is ending: from Python 3.12 on, none can be started any more.",
+        ),
+    ),
 }

@@ -107,7 +107,7 @@ class Template:
         Raises:
             TemplateError: `context_invalid`, `context_too_large`, `template_undefined`, `template_value_refused`,
                 `template_too_costly`.
-            ConfigError: `extra_missing`, where a filter needs what is not installed.
+            ConfigError: `extra_missing`, where a filter needs what is not installed; `renderer_unavailable`.
         """
         values, size = prepare(context, now)
         if self._program.cost.allows(size):

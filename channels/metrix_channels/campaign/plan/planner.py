@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import define, field
 
-from ...errors import CampaignError, MetrixChannelsError
+from ...errors import CampaignError, ConfigError, MetrixChannelsError
 from ...ledger import Counts, Draft, Skip, SkipReason
 from ...models import JsonValue
 from ..audience.reader import ABSENT, Chunk
@@ -191,6 +191,8 @@ class Planner:
         if fault is None:
             try:
                 return self._grouping.open(key, self._mapping(values))
+            except ConfigError:
+                raise  # the installation is at fault, not the row
             except MetrixChannelsError as error:
                 fault = self._faults.setdefault((error.code, error.location), Fault(error))
                 if len(self._failed) < _MOST_FAILED:

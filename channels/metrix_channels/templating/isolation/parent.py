@@ -11,12 +11,15 @@ import sys
 import time
 import weakref
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from ...errors import ConfigError
 from ...models import JsonValue
 from ..program import BODY_LIMIT, Program
+from .interpreter import interpreters
 from .wire import line_of, pack, unpack_error
 
 START_SECONDS: Final = 60.0
@@ -25,6 +28,8 @@ SECONDS: Final = 30.0
 """For one rendering, by the clock. The limit that counts is the child's own, of processor time; this one holds where
 the system does not know that limit, and generously, so that no template is refused because the machine is busy."""
 
+_END_SECONDS: Final = 5.0
+"""For a process that has closed its output to end."""
 _MAX_PROGRAMS: Final = 64
 """Templates that one child compiles before a new one takes its place; edited templates would fill its memory."""
 _MAX_ANSWER: Final = 16 * BODY_LIMIT
@@ -51,13 +56,13 @@ class Apart:
 
         Raises:
             TemplateError: those of `program.render`, and `template_too_costly` when the limits ended it.
+            ConfigError: `renderer_unavailable`, when no child can be started; it is not the template's fault.
         """
         with self._lock:
             try:
                 if self._child is None or not self._child.usable():
                     self.close()
-                    self._child = _Child()
-                    self._child.wait_until_ready()
+                    self._child = _start_child(program)
                 answer = self._child.ask(program, values)
             except _Costly as reason:
                 self.close()
@@ -84,15 +89,47 @@ class Apart:
             self._child = None
 
 
+class _NotStarted(Exception):
+    """The child did not come up; the text says why."""
+
+
+def _start_child(program: Program) -> _Child:
+    """Start a child with the first interpreter that works.
+
+    Raises:
+        ConfigError: renderer_unavailable.
+    """
+    reasons = []
+    for interpreter in interpreters():
+        try:
+            child = _Child(interpreter)
+        except (OSError, RuntimeError) as error:  # RuntimeError: Python is ending
+            reasons.append(f"{interpreter!r} cannot be started ({error})")
+            continue
+        try:
+            child.wait_until_ready()
+        except _NotStarted as reason:
+            child.end()
+            reasons.append(f"{interpreter!r} {reason}")
+        else:
+            return child
+    why = "; ".join(reasons) or f"this process has no Python interpreter, as sys.executable is {sys.executable!r}"
+    raise ConfigError(
+        f"The template {program.main!r} renders in a child process, and none can be started: {why}.",
+        code="renderer_unavailable",
+    )
+
+
 class _Child:
     """The process, and the socket that is its input and output."""
 
-    def __init__(self) -> None:
+    def __init__(self, interpreter: str) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
+        with ExitStack() as unless_started, theirs:
+            unless_started.enter_context(ours)
+            self._process = subprocess.Popen(  # noqa: S603 - a Python of this installation
                 # -P: nothing is imported from the folder that the caller happens to be in.
-                [sys.executable, "-P", "-s", "-m", "metrix_channels.templating.isolation.child"],
+                [interpreter, "-P", "-s", "-m", "metrix_channels.templating.isolation.child"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
@@ -100,6 +137,7 @@ class _Child:
                 env=_environment(),
                 start_new_session=True,  # an interrupt from the terminal lets renderings in flight finish
             )
+            unless_started.pop_all()
         self._socket = ours
         self._known: set[int] = set()
         self._end = weakref.finalize(self, _end, self._process, ours, os.getpid())
@@ -111,9 +149,17 @@ class _Child:
     def wait_until_ready(self) -> None:
         """Wait for its first line: what it takes to start is no cost of a template."""
         try:
-            self._read(time.monotonic() + START_SECONDS)
-        except (OSError, _Costly):
-            raise _Costly("the process for it did not start") from None
+            is_ready = "ready" in self._read(time.monotonic() + START_SECONDS)
+        except TimeoutError:
+            raise _NotStarted(f"was not ready within {START_SECONDS:.0f} seconds") from None
+        except _Costly:
+            status = self._process.poll()
+            why = "says something else" if status is None else f"ended with status {status}"
+            raise _NotStarted(f"{why} before it was ready") from None
+        except (OSError, ValueError) as error:
+            raise _NotStarted(f"did not say that it is ready ({error})") from None
+        if not is_ready:
+            raise _NotStarted("did not say that it is ready")
 
     def ask(self, program: Program, values: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request and return its answer."""
@@ -145,7 +191,8 @@ class _Child:
         return answer
 
     def _why_it_ended(self) -> str:
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_SECONDS)
         if self._process.returncode == -signal.SIGPROF:
             return "it takes longer than 2 seconds"
         return "its process ended at its limits"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from metrix_channels.errors import MetrixChannelsError, TemplateError
+from metrix_channels.errors import ConfigError, MetrixChannelsError, TemplateError
 from metrix_channels.models import ChannelType
 from metrix_channels.templating import Templates
 from metrix_channels.templating.context import prepare
@@ -292,14 +292,85 @@ def test_time_in_which_the_child_does_not_run_is_not_counted(write: Write, templ
     assert templates._apart._child is child
 
 
-def test_a_child_that_does_not_start_is_said_so(
-    write: Write, templates: Templates, monkeypatch: pytest.MonkeyPatch
+def program_at(path: Path, script: str) -> str:
+    """Write a shell script and return its path."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+NOT_PYTHON = {
+    "another program": lambda folder: program_at(folder / "uwsgi", f"touch {folder}/was-run"),
+    "a program that fails": lambda folder: program_at(folder / "python3", "exit 3"),
+    "a program that says something else": lambda folder: program_at(folder / "python", "echo hello; exec sleep 100"),
+    "a file that cannot be run": lambda folder: str(folder / "t"),
+    "a missing file": lambda folder: str(folder / "python-missing"),
+    "a relative path": lambda _: "python3",
+    "nothing": lambda _: None,
+    "no text": lambda _: "",
+}
+
+
+@pytest.mark.parametrize("executable", NOT_PYTHON.values(), ids=NOT_PYTHON)
+def test_an_executable_that_is_no_python_is_not_needed(
+    executable: Callable[[Path], str | None],
+    write: Write,
+    templates: Templates,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is not the template's fault then."""
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    """Embedded in another program, the Python of the same installation renders; the other program is never run."""
     write("t/sms.txt.j2", "{{ n ** 2 }}")
-    with pytest.raises(TemplateError, match="did not start"):
+    monkeypatch.setattr(sys, "executable", executable(tmp_path))
+    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW).fields == {"body": "9"}
+    assert not (tmp_path / "was-run").exists()
+
+
+@pytest.mark.parametrize("executable", NOT_PYTHON.values(), ids=NOT_PYTHON)
+def test_where_there_is_no_python_the_error_says_so(
+    executable: Callable[[Path], str | None],
+    write: Write,
+    templates: Templates,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It names the cause, and the template is not called too costly."""
+    write("t/sms.txt.j2", "{{ n ** 2 }}")
+    path = executable(tmp_path)
+    monkeypatch.setattr(sys, "executable", path)
+    monkeypatch.setattr(sys, "_base_executable", path, raising=False)
+    for prefix in ("prefix", "exec_prefix", "base_prefix", "base_exec_prefix"):
+        monkeypatch.setattr(sys, prefix, str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="renders in a child process, and none can be started") as caught:
         templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW)
+    assert caught.value.code == "renderer_unavailable"
+    assert repr(path) in caught.value.message
+    assert templates._apart._child is None
+
+
+def test_a_frozen_program_is_not_started_again(
+    write: Write, templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is called: it would do its own work once more."""
+    write("t/sms.txt.j2", "{{ n ** 2 }}")
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", program_at(tmp_path / "python-app", f"touch {tmp_path}/was-run"))
+    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW).fields == {"body": "9"}
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_a_process_without_descriptors_left_says_so(write: Write, templates: Templates) -> None:
+    """And renders once there are some again."""
+    write("t/sms.txt.j2", "{{ n ** 2 }}")
+    template = templates.find("t", "sms", ChannelType.SMS)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())), limits[1]))
+    try:
+        with pytest.raises(ConfigError, match="Too many open files"):
+            template.render({"n": 3}, NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert template.render({"n": 3}, NOW).fields == {"body": "9"}
 
 
 SCRIPT = """
