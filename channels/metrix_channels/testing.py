@@ -1,6 +1,6 @@
 """A pytest plugin: fixtures that give your own tests a Metrix of their own.
 
-pytest loads it wherever metrix-channels is installed; it needs `pip install 'metrix-channels[sandbox]'`. `Sandbox` and
+pytest loads it wherever metrix-channels is installed; it needs the extra `sandbox`. `Sandbox` and
 `MetrixConfig` are the types of the fixtures, for annotations:
 
     def test_order_is_confirmed(metrix_sandbox: Sandbox, metrix_config: MetrixConfig) -> None:

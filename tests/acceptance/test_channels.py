@@ -46,6 +46,8 @@ def test_list_tells_each_channels_type_and_standing_without_a_key(metrix, commen
         "verified": False,
         "code": "channel_unverified",
         "age_days": None,
+        "expires_at": None,
+        "announcement": None,
         "cautions": [],
     }
     assert message in metrix("--config", commented, "channels", "list").out

@@ -142,7 +142,7 @@ def test_the_text_groups_what_passed_and_shows_what_did_not(metrix, config, temp
     assert "11 checks passed." in ready.out
     assert "greeting_3" not in ready.out
     assert ready.out.splitlines()[-1] == "Ready to send, with 1 warning."
-    (templates / "greeting_3" / "sms.txt.j2").write_text("{{ name }}")
+    (templates / "greeting_3" / "sms.txt.j2").write_text("{{ name")
     failing = metrix("--config", config, "preflight", "sms", "--offline")
     assert "fail  template.renders" in failing.out
     assert "greeting_3 for sms" in failing.out
@@ -199,3 +199,64 @@ def test_a_campaign_that_cannot_be_sent_fails_its_check(
     assert result.status == 3
     assert by_id(result)[check]["status"] == "fail"
     assert words in by_id(result)[check]["message"]
+
+
+def test_a_campaign_is_checked_with_its_own_template_alone(metrix, config, templates, campaign):
+    """Other templates, and samples, say nothing about it; a channel that is named too is checked with all of them."""
+    (templates / "broken").mkdir()
+    (templates / "broken" / "sms.txt.j2").write_text("{{ name", encoding="utf-8")
+    (templates / "otp" / "sample.yaml").unlink()
+    result = metrix("--config", config, "preflight", campaign, "--offline", "--json")
+    found = by_id(result)
+    assert result.status == 0
+    assert not [each for each in found if each.startswith("template.")]
+    assert found["channel.verified"]["subject"] == "sms"
+    both = metrix("--config", config, "preflight", campaign, "sms", "--offline", "--json")
+    assert both.status == 3
+    assert "broken for sms" in [check["subject"] for check in both.document["checks"]]
+
+
+def test_the_rows_that_cannot_be_rendered_are_named(metrix, config, templates, campaign):
+    """The first of them, by number."""
+    (templates / "otp" / "sms.txt.j2").write_text("{{ 10 // (code | int) }}", encoding="utf-8")
+    (config.parent / "audience.csv").write_text("customUserId,code\nu1,1\nu2,0\nu3,0\n", encoding="utf-8")
+    result = metrix("--config", config, "preflight", campaign, "--offline", "--json")
+    check = by_id(result)["campaign.plan"]
+    assert (result.status, check["status"]) == (3, "fail")
+    assert "2 rows (2, 3)" in check["message"]
+
+
+def test_a_campaign_of_an_untested_channel_is_planned_all_the_same(metrix, metrix_config, templates, campaign):
+    """Both are told at once: that nobody tested the channel, and what the plan would be."""
+    config = metrix_config(templates=templates, channels={"sms": {"type": "sms", "verified": False}})
+    found = by_id(metrix("--config", config, "preflight", campaign, "--offline", "--json"))
+    assert (found["channel.verified"]["status"], found["campaign.plan"]["status"]) == ("fail", "warn")
+
+
+def test_a_campaign_file_that_is_not_there_is_told_first(metrix, config):
+    """Before all else that may be worth a word; no channel and no template is checked in its place."""
+    result = metrix("--config", config, "preflight", "nope.yaml", "--offline")
+    assert result.status == 3
+    remedies = [line for line in result.out.splitlines() if line.startswith("→")]
+    assert remedies[0].startswith("→ Check the path")
+    ids = [check["id"] for check in metrix("--config", config, "preflight", "nope.yaml", "--json").document["checks"]]
+    assert ids[:2] == ["config.valid", "campaign.valid"]
+    assert not [each for each in ids if each.startswith(("channel.", "template.", "campaign.plan"))]
+
+
+def test_a_template_without_a_sample_is_compiled_and_a_warning_shows_the_sample(metrix, config, templates):
+    """Names of the variables, the file to write, and its content; with that content the template renders."""
+    sample = templates / "otp" / "sample.yaml"
+    sample.unlink()
+    result = metrix("--config", config, "preflight", "--offline", "--json")
+    [check] = [check for check in result.document["checks"] if check["id"] == "template.sample"]
+    assert (result.status, check["status"], check["subject"]) == (0, "warn", "otp")
+    assert "code" in check["message"]
+    assert str(sample) in check["remedy"]
+    sample.write_text(check["remedy"].partition(":\n")[2], encoding="utf-8")
+    again = metrix("--config", config, "preflight", "--offline", "--json")
+    assert by_id(again)["template.renders"]["status"] == "pass"
+    sample.write_text("other: 1\n", encoding="utf-8")
+    lacks = by_id(metrix("--config", config, "preflight", "sms", "--offline", "--json"))["template.renders"]
+    assert lacks["status"] == "fail"
+    assert str(sample) in lacks["remedy"]

@@ -88,6 +88,7 @@ OPENS = {
     "cli/ui/output.py": "the null device",
     "cli/commands/tracking.py": "a file of its own",
     "config/editing.py": "a new file, and the folder to sync",
+    "errors/extras.py": "what pip recorded of the package",
     "ledger/sqlite/liveness.py": "locks of its own",
     "ledger/postgres/schema.py": "files of packages",
     "ledger/sqlite/connection.py": "files of the package, and a new ledger",

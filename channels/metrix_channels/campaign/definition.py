@@ -251,7 +251,9 @@ def load_campaign(path: Path) -> Campaign:
             that `${NAME}` may stand nowhere.
     """
     if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
-        raise ConfigError(f"there is no campaign file {printable(str(path))}", code="file_unreadable")
+        message = f"there is no campaign file {printable(str(path))}"
+        remedy = "Check the path; a relative one starts at the current folder."
+        raise ConfigError(message, code="file_unreadable", remedy=remedy)
     campaign = make_model(read_yaml(path), Campaign, None)
     path = path.absolute()
     audience = campaign.audience

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from ..api import push_body
-from ..config import require_verified
+from ..config import require_verified, require_verified_at
 from ..errors import CampaignError, ConfigError
 from ..ledger import (
     OVER,
@@ -94,7 +94,7 @@ class Campaigns:
         campaign = _named(load_campaign(path), name, canary)
         found = await self.book.find(campaign.name)
         if found is None:
-            ready = self._ready(campaign)
+            ready = self._ready_when_it_begins(campaign)
             require_in_time(campaign.name, campaign.schedule)
             record = await self._plan(ready, watch)
             if confirm is not None and not await asyncio.to_thread(confirm, CampaignStatus.of(record)):
@@ -156,19 +156,25 @@ class Campaigns:
         Raises:
             Those of `run` before its first request.
         """
-        ready = self._ready(_named(load_campaign(path), name, canary))
-        exclusions = await Exclusions.built(ready.campaign, self._lists(ready), self.book)
-        try:
-            batches, facts, counts = await first_batches(
-                ready, exclusions, _SHOWN, _planning(watch), self._resources.stop.is_set
-            )
-        finally:
-            exclusions.close()
+        ready = self._ready_when_it_begins(_named(load_campaign(path), name, canary))
+        batches, facts, counts = await self._first_batches(ready, watch)
         renderer = MessageRenderer(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
         client = self._resources.client()
         bodies = [push_body(recipients, renderer.render_body(values)) for values, recipients in batches]  # type: ignore[arg-type]
         await client.close()
         return CampaignPreview([client.shown_request(body) for body in bodies], counts, dict(facts))
+
+    async def check(self, path: Path) -> CampaignPreview:
+        """Plan a campaign whole, whether or not its channel is verified, and forget the plan.
+
+        Raises:
+            Those of `run` before its first request, but for those of a channel that nobody tested.
+        """
+        ready = self._found(load_campaign(path))
+        _, facts, counts = await self._first_batches(ready, None)
+        require_in_time(ready.campaign.name, ready.campaign.schedule)
+        self._require_verified_when_it_begins(ready)
+        return CampaignPreview([], counts, dict(facts))
 
     async def example(self, path: Path, row: int | None) -> tuple[Campaign, dict[str, Any]]:
         """Return a campaign and the values of one row, to try its message.
@@ -192,11 +198,35 @@ class Campaigns:
     def _ready(self, campaign: Campaign) -> Ready:
         """Pass the gate and find what the campaign needs."""
         config = self._resources.file.current()
-        channel = config.channel(campaign.channel)
-        require_verified(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
+        require_verified(config.channel(campaign.channel), config.metrix.resolve_app_id(), datetime.now(UTC))
         config.metrix.credentials()
+        return self._found(campaign)
+
+    def _found(self, campaign: Campaign) -> Ready:
+        config = self._resources.file.current()
+        channel = config.channel(campaign.channel)
         template = self._resources.templates.find(campaign.template, channel.name, channel.type, campaign.locale)
         return Ready(campaign, config, channel, template)
+
+    def _ready_when_it_begins(self, campaign: Campaign) -> Ready:
+        """Do the same, and look whether the verification still counts when the schedule begins."""
+        ready = self._ready(campaign)
+        self._require_verified_when_it_begins(ready)
+        return ready
+
+    def _require_verified_when_it_begins(self, ready: Ready) -> None:
+        if ready.campaign.schedule is not None:
+            app_id = ready.config.metrix.resolve_app_id()
+            require_verified_at(ready.channel, app_id, ready.campaign.schedule.at)
+
+    async def _first_batches(
+        self, ready: Ready, watch: Watcher | None
+    ) -> tuple[list[tuple[dict[str, object], list[str]]], Mapping[str, Any], Counts]:
+        exclusions = await Exclusions.built(ready.campaign, self._lists(ready), self.book)
+        try:
+            return await first_batches(ready, exclusions, _SHOWN, _planning(watch), self._resources.stop.is_set)
+        finally:
+            exclusions.close()
 
     async def _plan(self, ready: Ready, watch: Watcher | None) -> RunRecord:
         exclusions = await Exclusions.built(ready.campaign, self._lists(ready), self.book)
@@ -220,7 +250,7 @@ class Campaigns:
         detach: bool = False,
     ) -> RunRecord:
         """Send what is left of a run, after a look at what it is pinned to."""
-        ready = self._ready(campaign)
+        ready = self._ready_when_it_begins(campaign)
         if found.live and not self._execution.is_distributed:
             raise CampaignError(f"Another process works on the campaign {found.name!r}.", code="run_busy")
         if found.state is RunState.PLANNING:

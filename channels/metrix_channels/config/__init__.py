@@ -5,7 +5,7 @@ from .live import ConfigFile
 from .loading import find_config, load_config, make_model
 from .models import Channel, Config, KeepAttempts, Metrix, Verification, setting
 from .strict_yaml import Document, parse_yaml, read_yaml
-from .verification import Standing, require_verified, standing
+from .verification import Standing, require_verified, require_verified_at, standing
 
 __all__ = [
     "Channel",
@@ -23,6 +23,7 @@ __all__ = [
     "parse_yaml",
     "read_yaml",
     "require_verified",
+    "require_verified_at",
     "setting",
     "standing",
 ]

@@ -4,17 +4,29 @@ Until a test message from the dashboard arrived through a channel, Metrix accept
 them (Metrix documentation, API Troubleshooting, section 3). Days count in UTC, strictly: a test that is dated
 tomorrow does not count until tomorrow begins in UTC, and an expiry counts from 00:00 UTC of the test's day. So a
 verification can count a few hours too late or too short, never too early or too long.
+
+On the day on which a verification ends, every message of its channel stops. So its end is announced `ANNOUNCED` before:
+by preflight, doctor, `channels list`, the dashboard, and once a day in the log of a process that sends.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, time, timedelta
+from typing import Final
 
 from attrs import frozen
 
 from ..errors import ChannelUnverified
+from ..logs import say
 from .kinds import write_span
 from .models import Channel, Verification
+
+ANNOUNCED: Final = timedelta(days=14)
+"""How long before its end a verification is announced to end."""
+_DAY: Final = timedelta(days=1)
+_logged: Final[dict[tuple[str, datetime], datetime]] = {}
+"""When the end of a channel's verification was logged last."""
 
 
 @frozen
@@ -26,12 +38,18 @@ class Standing:
         message: the same in words.
         age: since 00:00 UTC of the test's day, where it is known.
         cautions: what the verification cannot notice.
+        ends: from when on it does not count, in UTC; None where it has no end.
+        announcement: that it ends soon, in words; None where it does not.
+        remedy: what to do about an announcement.
     """
 
     code: str | None
     message: str
     age: timedelta | None = None
     cautions: tuple[str, ...] = ()
+    ends: datetime | None = None
+    announcement: str | None = None
+    remedy: str | None = None
 
 
 def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
@@ -56,7 +74,7 @@ def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
 
 
 def require_verified(channel: Channel, app_id: str, now: datetime) -> None:
-    """Refuse a channel that is not verified.
+    """Refuse a channel that is not verified; log once a day that its verification ends soon.
 
     Raises:
         ChannelUnverified: `channel_unverified`, `verification_expired`, `verification_foreign`,
@@ -65,6 +83,31 @@ def require_verified(channel: Channel, app_id: str, now: datetime) -> None:
     judged = standing(channel, app_id, now)
     if judged.code is not None:
         raise ChannelUnverified(judged.message, code=judged.code, location=channel.location or None)
+    if judged.ends is not None and judged.announcement is not None:
+        last = _logged.get((channel.name, judged.ends))
+        if last is None or abs(now - last) >= _DAY:
+            _logged[channel.name, judged.ends] = now
+            say(logging.WARNING, f"{judged.announcement}. {judged.remedy}", channel=channel.name)
+
+
+def require_verified_at(channel: Channel, app_id: str, begins: datetime) -> None:
+    """Refuse what is to begin after the channel's verification has ended.
+
+    Args:
+        channel: verified now.
+        app_id: the configured application.
+        begins: an aware time.
+
+    Raises:
+        ChannelUnverified: `verification_expired`.
+    """
+    judged = standing(channel, app_id, begins)
+    if judged.code == "verification_expired" and judged.ends is not None:
+        message = (
+            f"the test of channel {channel.name!r} counts until {_moment(judged.ends)}; the campaign is to begin at"
+            f" {_moment(begins)}"
+        )
+        raise ChannelUnverified(message, code=judged.code, location=channel.location or None)
 
 
 def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> Standing:
@@ -73,14 +116,13 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
     if age < timedelta(0):
         message = f"channel {name!r} is recorded as tested on {record.at}; in UTC it is only {now.date()}"
         return Standing("verification_in_future", message, age)
-    if record.expires is not None and age >= record.expires:
-        message = (
-            f"the test of channel {name!r} on {record.at} counted for {write_span(record.expires)} and has expired"
-        )
-        return Standing("verification_expired", message, age)
+    ends = None if record.expires is None else now - age + record.expires
+    if ends is not None and now >= ends:
+        message = f"the test of channel {name!r} on {record.at} counted until {_moment(ends)} and has expired"
+        return Standing("verification_expired", message, age, ends=ends)
     if record.app_id is not None and record.app_id != app_id:
         message = f"channel {name!r} was tested in application {record.app_id!r}; the configured one is {app_id!r}"
-        return Standing("verification_foreign", message, age)
+        return Standing("verification_foreign", message, age, ends=ends)
     by = f" by {record.by!r}" if record.by else ""
     cautions = (
         ()
@@ -89,4 +131,26 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
             f"the verification of channel {name!r} names no app_id, so it cannot notice that the application changed",
         )
     )
-    return Standing(None, f"channel {name!r} was tested on {record.at}{by}", age, cautions)
+    message = f"channel {name!r} was tested on {record.at}{by}"
+    if ends is None or record.expires is None or ends - now > ANNOUNCED:
+        return Standing(None, message, age, cautions, ends)
+    announcement = (
+        f"the verification of channel {name!r} ends at {_moment(ends)}, {_in(ends - now)}; from then on nothing is sent"
+        " through it"
+    )
+    remedy = (
+        "Send a test message through it from Metrix's dashboard. When it has arrived, run `metrix-channels channels"
+        f" verify {name} --by YOU --expires {write_span(record.expires)}`."
+    )
+    return Standing(None, message, age, cautions, ends, announcement, remedy)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _in(left: timedelta) -> str:
+    number, unit = (left.days, "day") if left >= _DAY else (left // timedelta(hours=1), "hour")
+    if not number:
+        return "in less than an hour"
+    return f"in {number} {unit}{'' if number == 1 else 's'}"

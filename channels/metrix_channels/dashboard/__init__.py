@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from ..errors import ConfigError
+from ..errors.extras import missing_extra
 
 try:
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ConfigError(
-        f"The dashboard needs the package {error.name!r}, which is not installed.",
-        code="extra_missing",
-        remedy="Run `pip install 'metrix-channels[sandbox]'`.",
+    raise missing_extra(
+        f"The dashboard needs the package {error.name!r}, which is not installed.", "sandbox"
     ) from error
 
 from .serving import serve

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from .answers import ANSWERS, DELIVERY, QUESTIONS
+from .campaigns import CAMPAIGNS
 from .machine import MACHINE
 from .situation import TROUBLESHOOTING, Situation
 from .users_and_events import USERS_AND_EVENTS
@@ -32,7 +33,9 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "A file cannot be written.", "Check the folder, its permissions and the space left.", 2
     ),
     "extra_missing": Situation(
-        "A part of the library that is installed on demand is missing.", "Install it as the message says.", 2
+        "A part of the library that is installed on demand is missing.",
+        "In the checkout of metrix-channels, run `pip install '.[all]'`.",
+        2,
     ),
     "port_unavailable": Situation(
         "The address cannot be listened on.", "Choose another port, or 0 for any that is free.", 2
@@ -60,14 +63,20 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "config_key_missing": Situation(
         "A key is missing.", "Add it; channels.example.yaml shows all that channels.yaml may have.", 2
     ),
-    "config_value_invalid": Situation("A value is not what is expected.", "Correct the value as the message says.", 2),
+    "config_value_invalid": Situation(
+        "A value is not what is expected.",
+        "See channels.example.yaml: it shows every key with a value that is taken.",
+        2,
+    ),
     "environment_refused": Situation(
         "${NAME} stands where the environment must not decide.",
         "Write the value itself; only `metrix` and `ledger` are filled in from the environment.",
         2,
     ),
     "environment_missing": Situation(
-        "An environment variable is not set.", "Set the variable that the message names.", 2
+        "An environment variable is not set.",
+        "Run `export NAME=…` with the name of the variable, in the shell or service that runs metrix-channels.",
+        2,
     ),
     "secret_literal": Situation(
         "A key stands in the configuration file itself.",
@@ -114,17 +123,25 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Correct the date under `verified`, or this machine's clock.",
         3,
     ),
-    "preflight_failed": Situation("A check before sending failed.", "Do what each failed check says.", 3),
+    "preflight_failed": Situation(
+        "A check before sending failed.", "Run `metrix-channels preflight`: it lists every check and its remedy.", 3
+    ),
     # -- templates
     "template_missing": Situation(
-        "There is no such template for the channel.", "Create one of the files that the message names.", 2
+        "There is no such template for the channel.",
+        "Create the file, such as templates/otp/sms.txt.j2 for the template otp and channels of the type sms.",
+        2,
     ),
     "template_path_refused": Situation(
         "A template's name leads out of the templates folder.",
         "Name templates by plain words; keep the files, not links to them, inside the folder.",
         2,
     ),
-    "template_syntax": Situation("The template cannot be compiled.", "Correct the line.", 2),
+    "template_syntax": Situation(
+        "The template cannot be compiled.",
+        "Correct the line; https://jinja.palletsprojects.com/en/stable/templates/ shows the syntax.",
+        2,
+    ),
     "template_undefined": Situation(
         "The template uses a name that it was not given.",
         "Add the value to the context, or guard it with `default`.",
@@ -148,7 +165,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "context_too_large": Situation(
         "The values for one message are too large.",
-        "Leave out what the template does not use; shorten the value that the message names.",
+        "Leave out what the template does not use; shorten long values.",
         2,
     ),
     # -- messages
@@ -157,7 +174,11 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Correct the name, or put an undocumented field under `extra`.",
         2,
     ),
-    "field_invalid": Situation("A field's value cannot be sent.", "Correct the template or the value.", 2),
+    "field_invalid": Situation(
+        "A field's value cannot be sent.",
+        "Correct the field in the template's front matter, or the value in the context that fills it in.",
+        2,
+    ),
     "message_empty": Situation(
         "The message has no text.",
         "Metrix demands a body: check the template and its values.",
@@ -176,100 +197,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     # -- users and events
     **USERS_AND_EVENTS,
     # -- campaigns
-    "audience_invalid": Situation(
-        "The audience is not a file that recipients can be read from.",
-        "Correct the file as the message says, then start again.",
-        2,
-    ),
-    "plan_failed": Situation(
-        "Some rows of the audience cannot be sent, so nothing was.", "Correct the template or the rows.", 2
-    ),
-    "audience_empty": Situation(
-        "Nobody of the audience is left to send to.",
-        "Look at the audience, its id column and the lists of `suppress`.",
-        2,
-    ),
-    "outage": Situation(
-        "One attempt after the other failed.",
-        "Wait until Metrix can be reached (`metrix-channels preflight`), then run the campaign again: it goes on where"
-        " it stopped.",
-        4,
-        TROUBLESHOOTING + ", section 4",
-    ),
-    "retries_spent": Situation(
-        "Too many requests had to be repeated.",
-        "Wait until Metrix is well again, or lower the rate; then run the campaign again: it goes on where it stopped.",
-        4,
-        TROUBLESHOOTING + ", section 4",
-    ),
-    "answers_unreadable": Situation(
-        "Answers say success and cannot be believed.",
-        "See what answers in Metrix's place: a proxy, a captive portal, base_url. Then run the campaign again.",
-        4,
-    ),
-    "canary_failed": Situation(
-        "Too many of those who went first were not accepted.",
-        "See `metrix-channels campaign report`. To go on in spite of it, raise limits.max_failures and resume.",
-        4,
-    ),
-    "too_many_failures": Situation(
-        "More recipients were rejected or are unknown than the campaign allows.",
-        "See `metrix-channels campaign report`. To go on in spite of it, raise limits.max_failures and resume.",
-        4,
-    ),
-    "run_pinned": Situation(
-        "What the run would say, or to whom, has changed since it was planned.",
-        "Undo the change and resume. Or cancel the run, and send the rest under a new name with"
-        " `audience: {except: [OLD_NAME]}`.",
-        2,
-    ),
-    "run_finished": Situation(
-        "The campaign is over; it does not run again under its name.",
-        "Give another run a new name. What failed can be sent again: `metrix-channels campaign retry`.",
-        2,
-    ),
-    "run_cancelled": Situation(
-        "The campaign was cancelled.",
-        "To send to the others, give it a new name and `audience: {except: [OLD_NAME]}`.",
-        2,
-    ),
-    "run_paused": Situation("The campaign is paused.", "`metrix-channels campaign resume NAME` goes on with it.", 4),
-    "run_unfinished": Situation(
-        "The campaign is not over, so it is not known whom it reaches.", "Finish or cancel it first.", 2
-    ),
-    "schedule_missed": Situation(
-        "It is too late for the campaign's schedule.",
-        "If it is still to be sent, change schedule.at or raise schedule.max_lateness, and run it again.",
-        3,
-    ),
-    "attempt_missing": Situation(
-        "There is no such failed attempt to show.",
-        "See `metrix-channels support-bundle --list`; attempts are forgotten as `keep_attempts` says.",
-        2,
-    ),
-    "row_missing": Situation(
-        "The audience has no such row.", "Rows count from 1, without the header and blank lines.", 2
-    ),
-    "run_purged": Situation(
-        "The campaign's recipients were forgotten by `ledger purge`; its counts are kept.",
-        "Look at `metrix-channels campaign status`. Rows, retries and `except` need recipients that are not there.",
-        2,
-    ),
-    "run_values_forgotten": Situation(
-        "The campaign is over, and the values that its template calls sensitive were forgotten with its end.",
-        "Run it under another name with `audience: {except: [OLD_NAME]}`: it reaches those whom the old one did not.",
-        2,
-    ),
-    "run_missing": Situation(
-        "The ledger has no campaign of that name.", "See `metrix-channels campaign list`; --config names the ledger.", 2
-    ),
-    "run_exists": Situation("The ledger has a campaign of that name already.", "Give the campaign a new name.", 2),
-    "run_busy": Situation(
-        "Another process works on the campaign.", "Wait for it, or `metrix-channels campaign pause` it.", 4
-    ),
-    "run_lost": Situation(
-        "Another process took the run over, since this one seemed dead.", "See `metrix-channels campaign status`.", 4
-    ),
+    **CAMPAIGNS,
     # -- the ledger and its keys
     "key_reused": Situation(
         "The key was used for another content.",
@@ -324,7 +252,9 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "ledger_denied": Situation(
-        "The role under `ledger` lacks a right in the database.", "Grant it as the message says.", 4
+        "The role under `ledger` lacks a right in the database.",
+        "Let the owner of the database grant that right with GRANT.",
+        4,
     ),
     "ledger_read_only": Situation(
         "The database can be read and not written: a standby, or transactions are read-only by default.",
@@ -333,7 +263,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "ledger_connections": Situation(
         "No further connection to the database is free.",
-        "Raise the limit that the message names, or end what holds the connections.",
+        "Raise max_connections of the server or the limit of the role, or end what holds the connections.",
         4,
     ),
     "ledger_schema_foreign": Situation(

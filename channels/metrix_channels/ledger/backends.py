@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..config import Config
-from ..errors import ConfigError
+from ..errors.extras import missing_extra
 from .database import Database
 from .sqlite.connection import SqliteDatabase
 
@@ -19,9 +19,5 @@ def open_database(config: Config) -> Database:
     try:
         from .postgres.connection import PostgresDatabase  # on demand: most ledgers are files
     except ImportError as error:
-        raise ConfigError(
-            "A ledger in PostgreSQL needs the extra `postgres`.",
-            code="extra_missing",
-            remedy="Install it: pip install 'metrix-channels[postgres]'",
-        ) from error
+        raise missing_extra("A ledger in PostgreSQL needs the extra `postgres`.", "postgres") from error
     return PostgresDatabase(config.ledger)

@@ -257,8 +257,9 @@ class AsyncNotifier:
         """Make every check that can be made before sending.
 
         Args:
-            names: of channels, and paths of campaign files (.yaml, .yml), whose audiences are planned whole and whose
-                channels are checked too; none for all channels of the configuration.
+            names: of channels, which are checked with every template; and paths of campaign files (.yaml, .yml),
+                which are checked with their own template and all rows of their audience. None for all channels of the
+                configuration.
             offline: leave out the connection to Metrix.
             watch: told how many templates have been checked, and how many there are.
 
@@ -271,10 +272,14 @@ class AsyncNotifier:
         from .campaigns.checks import check_plans, loaded
 
         files = [loaded(path) for path in paths]
-        wanted = dict.fromkeys([*channels, *(file.channel for file in files if file.channel)])
-        found = await run_preflight(self._services.file, list(wanted), offline=offline, watch=watch)
-        plans = [] if found.checks[0].status is Status.FAIL else await check_plans(self.campaigns, files)
-        return Preflight((*found.checks, *(file.check for file in files), *plans))
+        of_campaigns = [file.channel for file in files if file.channel]
+        found = await run_preflight(
+            self._services.file, channels, offline=offline, watch=watch, of_campaigns=of_campaigns
+        )
+        config, *others = found.checks
+        can_plan = config.status is not Status.FAIL
+        plans = await check_plans(self._services.current().campaigns, files) if can_plan else []
+        return Preflight((config, *(file.check for file in files), *others, *plans))
 
     @cached_property
     def campaigns(self) -> AsyncCampaigns:

@@ -67,8 +67,9 @@ class Words:
         time = self.digits(f"{at:%H:%M:%S}")
         return time if at.date() == datetime.now(UTC).date() else f"{self.day(at)} {time}"
 
-    def day(self, moment: datetime) -> str:
+    def day(self, moment: datetime | str) -> str:
         """Write a day: in Persian by the Jalali calendar, where jdatetime (the extra `fa`) is installed."""
+        moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
         if self.language == "fa":
             try:
                 import jdatetime  # type: ignore[import-untyped]

@@ -9,41 +9,55 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
-from ..adapters import adapter_for
+from attrs import evolve
+
 from ..api import reach
 from ..checks import Check, Status
 from ..config import Channel, Config, ConfigFile, standing
-from ..errors import MetrixChannelsError
+from ..errors import MetrixChannelsError, sentence
 from ..errors.catalogue import CATALOGUE
 from ..ledger import SendBook, open_database
-from ..templating import Templates, locales
+from ..models import ChannelType
+from ..templating import SAMPLE, Template, Templates, locales
 from .result import Preflight
+from .samples import compose, warn_of_no_sample
 
 WatchPreflight = Callable[[int, int], None]
 """Is told how many templates have been checked, and how many there are."""
 
 
 async def run_preflight(
-    file: ConfigFile, names: Sequence[str], *, offline: bool, watch: WatchPreflight | None = None
+    file: ConfigFile,
+    names: Sequence[str],
+    *,
+    offline: bool,
+    watch: WatchPreflight | None = None,
+    of_campaigns: Sequence[str] | None = None,
 ) -> Preflight:
     """Check whether messages can be sent through some channels.
 
     Args:
         file: the configuration.
-        names: of channels; none for all.
+        names: of channels; none for all, or for those of the campaigns alone.
         offline: leave out the connection to Metrix.
         watch: told how far it has come, after each template.
+        of_campaigns: names of channels whose templates are not looked at, since their campaigns are planned; unknown
+            ones are left out. None where no campaign is checked.
     """
     try:
         config = file.current()
-        channels = [config.channel(name) for name in names] or list(config.channels.values())
+        named = [config.channel(name) for name in names]
+        if not named and of_campaigns is None:
+            named = list(config.channels.values())
     except MetrixChannelsError as error:
         return Preflight((Check.failed("config.valid", str(file.path), error),))
     checks = [Check("config.valid", str(file.path), Status.PASS, f"{len(config.channels)} channels.")]
     checks += check_secrets(config)
-    for channel in channels:
-        checks += check_channel(config, channel)
-    checks += [check async for check in check_templates(config, channels, watch)]
+    others = [config.channels[name] for name in of_campaigns or () if name in config.channels]
+    for channel in dict.fromkeys(channel.name for channel in (*named, *others)):
+        checks += check_channel(config, config.channels[channel])
+    if named:
+        checks += [check async for check in check_templates(config, named, watch)]
     checks += await check_ledger(config)
     checks.append(await check_connection(config, offline=offline))
     return Preflight(tuple(checks))
@@ -94,6 +108,8 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
         yield Check.failed_as("channel.verified", channel.name, found.code, f"{channel.location}: {found.message}")
         return
     yield Check("channel.verified", channel.name, Status.PASS, found.message)
+    if found.announcement is not None:
+        yield Check("channel.verification_ends", channel.name, Status.WARN, sentence(found.announcement), found.remedy)
     for caution in found.cautions:
         yield Check(
             "channel.verification_age", channel.name, Status.WARN, caution, CATALOGUE["verification_expired"].remedy
@@ -125,19 +141,33 @@ def _check_template(templates: Templates, name: str, channels: Iterable[Channel]
     """Check one template in all channels and locales; its folder is listed, and its sample read, once."""
     variants = templates.variants(name)
     sample = cache(partial(templates.sample, name))
+    has_sample = templates.has_sample(name)
+    without: list[tuple[Template, ChannelType]] = []
     for channel in channels:
         for locale in locales(variants, channel.name, channel.type):
             subject = f"{name} for {channel.name}" + (f" in {locale}" if locale else "")
             try:
                 template = templates.find(name, channel.name, channel.type, locale)
-                fields = template.render(sample(), datetime.now(UTC)).fields
-                message = adapter_for(channel.type).compose(fields)
+                if not has_sample and template.variables:
+                    without.append((template, channel.type))
+                    yield Check("template.compiles", subject, Status.PASS, f"{template.path.name} compiles.")
+                    continue
+                message = compose(template, channel.type, sample())
             except MetrixChannelsError as error:
-                yield Check.failed("template.renders", subject, error)
+                yield _failed_with_sample(subject, templates.root / name, error)
                 continue
             yield Check("template.renders", subject, Status.PASS, f"{template.path.name} renders with its sample.")
             for caution in message.cautions:
                 yield Check(f"message.{caution.code}", subject, Status.WARN, caution.message)
+    if without:
+        yield warn_of_no_sample(templates.root / name, without)
+
+
+def _failed_with_sample(subject: str, folder: Path, error: MetrixChannelsError) -> Check:
+    check = Check.failed("template.renders", subject, error)
+    if error.code != "template_undefined":
+        return check
+    return evolve(check, remedy=f"Add the value to {folder / SAMPLE}, or guard it in the template with `default`.")
 
 
 async def check_ledger(config: Config) -> list[Check]:

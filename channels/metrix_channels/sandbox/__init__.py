@@ -10,17 +10,13 @@ It shares no code with the client, so that a mistake in one cannot hide in the o
 
 from __future__ import annotations
 
-from ..errors import ConfigError
+from ..errors.extras import missing_extra
 
 try:
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ConfigError(
-        f"The sandbox needs the package {error.name!r}, which is not installed.",
-        code="extra_missing",
-        remedy="Run `pip install 'metrix-channels[sandbox]'`.",
-    ) from error
+    raise missing_extra(f"The sandbox needs the package {error.name!r}, which is not installed.", "sandbox") from error
 
 from .server import Sandbox, serve
 

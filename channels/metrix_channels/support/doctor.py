@@ -32,8 +32,8 @@ from ..api import (
     request_headers,
 )
 from ..checks import Check, Findings, Status
-from ..config import Config
-from ..errors import MetrixChannelsError
+from ..config import Config, standing
+from ..errors import MetrixChannelsError, sentence
 from ..errors.catalogue import SITUATIONS
 from ..outcomes import iso_utc
 from ..redact import Redactor
@@ -91,7 +91,8 @@ async def diagnose(config: Config) -> Findings:
         config: names Metrix's address, the application and its key. A missing key is a failed check, no error.
 
     Returns:
-        One check for each of `LAYERS`, in that order; behind one that fails, those that build on it are skipped.
+        One check for each of `LAYERS`, in that order; behind one that fails, those that build on it are skipped. Then
+        a warning for each channel whose verification has ended or ends soon.
     """
     checks = [*await _way(config)]
     if all(check.status is not Status.FAIL for check in checks):
@@ -104,7 +105,24 @@ async def diagnose(config: Config) -> Findings:
     ]
     redactor = _redactor(config)
     shown = [evolve(check, message=redactor.clean(check.message, "finding")) for check in checks]
-    return Findings(tuple(sorted(shown, key=lambda check: LAYERS.index(check.id))))
+    shown.sort(key=lambda check: LAYERS.index(check.id))
+    return Findings((*shown, *_endings(config)))
+
+
+def _endings(config: Config) -> Iterator[Check]:
+    """Warn of verifications that have ended or end soon: Metrix answers, and yet nothing is sent."""
+    try:
+        app_id = config.metrix.resolve_app_id()
+    except MetrixChannelsError:
+        return  # said by the credentials
+    for channel in config.channels.values():
+        found = standing(channel, app_id, datetime.now(UTC))
+        if found.code == "verification_expired":
+            remedy = SITUATIONS[found.code].remedy
+            yield Check("channel.verified", channel.name, Status.WARN, sentence(found.message), remedy)
+        elif found.announcement is not None:
+            message = sentence(found.announcement)
+            yield Check("channel.verification_ends", channel.name, Status.WARN, message, found.remedy)
 
 
 def _redactor(config: Config) -> Redactor:

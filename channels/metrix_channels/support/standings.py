@@ -8,6 +8,9 @@ from typing import Any
 from ..adapters import adapter_for
 from ..config import Channel, Config, standing
 from ..errors import MetrixChannelsError
+from ..outcomes import iso_utc
+
+_NOTHING: dict[str, Any] = {"expires_at": None, "announcement": None, "cautions": []}
 
 
 def described(config: Config, channel: Channel) -> dict[str, Any]:
@@ -20,11 +23,13 @@ def described(config: Config, channel: Channel) -> dict[str, Any]:
     try:
         found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
     except MetrixChannelsError as error:
-        return row | {"verified": False, "code": error.code, "message": error.message, "age_days": None, "cautions": []}
+        return row | {"verified": False, "code": error.code, "message": error.message, "age_days": None, **_NOTHING}
     return row | {
         "verified": found.code is None,
         "code": found.code,
         "message": found.message,
         "age_days": found.age.days if found.age is not None else None,
+        "expires_at": iso_utc(found.ends) if found.ends is not None else None,
+        "announcement": found.announcement,
         "cautions": list(found.cautions),
     }

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .filters.persian import fa_digits
-from .library import PlainValue, Rendered, Sources, Template, Templates, Variant, locales
+from .library import SAMPLE, PlainValue, Rendered, Sources, Template, Templates, Variant, locales
 
-__all__ = ["PlainValue", "Rendered", "Sources", "Template", "Templates", "Variant", "fa_digits", "locales"]
+__all__ = ["SAMPLE", "PlainValue", "Rendered", "Sources", "Template", "Templates", "Variant", "fa_digits", "locales"]

@@ -17,6 +17,7 @@ from ..adapters import adapter_for
 from ..config import parse_yaml
 from ..errors import ConfigError, TemplateError
 from ..models import ChannelType, JsonValue
+from ..printable import printable
 from .context import prepare
 from .folder import Folder, Stamp, check_locale, check_word, shown
 from .isolation.parent import Apart
@@ -178,6 +179,10 @@ class Templates:
             if (parts := _VARIANT.fullmatch(path.name)) and self._folder.has(f"{name}/{path.name}")
         ]
 
+    def has_sample(self, name: str) -> bool:
+        """Tell whether a template has a sample context."""
+        return self._folder.has(f"{name}/{SAMPLE}")
+
     def sample(self, name: str) -> dict[str, JsonValue]:
         """Return the sample context of a template; empty when it has none.
 
@@ -225,11 +230,12 @@ class Templates:
     def _missing(self, name: str, wanted: list[str]) -> TemplateError:
         near = get_close_matches(name, self.names(), 1)
         hint = f"Did you mean {shown(near[0])}? " if near and near[0] != name else ""
+        first = next(file for file in wanted if file.count(".") == 2)  # of those that serve every locale
         files = ", ".join(wanted)
         return TemplateError(
             f"there is no template {shown(name)} for the channel; looked in {self.root} for: {files}",
             code="template_missing",
-            remedy=f"{hint}Create one of the files that the message names.",
+            remedy=f"{hint}Create {printable(str(self.root / first))}.",
         )
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from ..errors import ConfigError
+from ..errors.extras import missing_extra
 
 try:
     import procrastinate  # noqa: F401
     import psycopg  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ConfigError(
-        f"A worker needs the package {error.name!r}, which is not installed.",
-        code="extra_missing",
-        remedy="Run `pip install 'metrix-channels[postgres]'`.",
-    ) from error
+    raise missing_extra(f"A worker needs the package {error.name!r}, which is not installed.", "postgres") from error
 
 from .worker import work
 

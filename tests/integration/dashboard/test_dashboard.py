@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -138,6 +139,24 @@ def test_channels_show_what_their_tests_are_worth(client, project):
     page = client.get("/channels").text
     assert "nothing is sent" in page
     assert "channels verify sms" in page
+
+
+def test_channels_say_until_when_their_tests_count(client, project):
+    """From 14 days before the end also that nothing is sent then, in both languages, with what to run."""
+    today = datetime.now(UTC).date()
+    for days, announced in ((60, False), (9, True)):
+        verified = json.dumps({"at": str(today), "expires": f"{days}d"})
+        text = project.config.read_text()
+        project.config.write_text(re.sub(r'"verified": (true|\{[^}]*\})', f'"verified": {verified}', text, count=1))
+        page = client.get("/channels").text
+        day = today + timedelta(days=days)
+        assert f"{day.day} {day:%b %Y}" in page
+        assert ("From then on nothing is sent." in page) is announced
+        assert ("channels verify sms" in page) is announced
+        persian = client.get("/channels?lang=fa").text
+        assert "معتبر تا" in persian
+        assert ("از آن پس چیزی فرستاده نمی‌شود" in persian) is announced
+        client.get("/channels?lang=en")
 
 
 def test_templates_are_previewed(client, project):

@@ -26,6 +26,12 @@ def test_an_entry_says_what_happened_and_what_to_do_in_sentences(code):
     assert set(situation.leads_to) <= set(CATALOGUE)
 
 
+@pytest.mark.parametrize("code", SITUATIONS)
+def test_no_remedy_sends_the_reader_back_to_the_message(code):
+    """Somebody who asks for the remedy has read the message."""
+    assert not re.search(r"as the message says|the message names|as it says", SITUATIONS[code].remedy)
+
+
 @pytest.mark.parametrize("code", [*DELIVERY, *ANSWERS, *QUESTIONS])
 def test_what_comes_from_metrix_has_reasons(code):
     """The likeliest first; and a page that the rule comes from, but where it is our own."""

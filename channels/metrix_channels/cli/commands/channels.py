@@ -35,13 +35,14 @@ def list_channels(context: typer.Context) -> None:
         state.output.document({"channels": rows})
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("channel", "type", "verified", ""):
+    for column in ("channel", "type", "verified", "until", ""):
         table.add_column(column, overflow="fold")
     for row in rows:
         mark = Text("yes", style="green") if row["verified"] else Text("no", style="bold red")
-        table.add_row(row["name"], row["type"], mark, Text(visible(row["message"])))
-        for caution in row["cautions"]:
-            table.add_row("", "", "", Text(f"! {visible(caution)}", style="yellow"))
+        until = (row["expires_at"] or "")[:10]
+        table.add_row(row["name"], row["type"], mark, until, Text(visible(row["message"])))
+        for caution in [*filter(None, [row["announcement"]]), *row["cautions"]]:
+            table.add_row("", "", "", "", Text(f"! {visible(caution)}", style="yellow"))
     state.output.show(table)
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ...campaign import CampaignPreview, load_campaign
+from ...campaign import CampaignPreview, Campaigns, load_campaign
 from ...checks import Check, Status
 from ...errors import MetrixChannelsError
-from .asynchronous import AsyncCampaigns
 
 
 @frozen
@@ -38,14 +37,14 @@ def loaded(path: Path) -> Loaded:
     return Loaded(path, Check("campaign.valid", str(path), Status.PASS, what), campaign.channel)
 
 
-async def check_plans(campaigns: AsyncCampaigns, files: Sequence[Loaded]) -> list[Check]:
+async def check_plans(campaigns: Campaigns, files: Sequence[Loaded]) -> list[Check]:
     """Plan campaigns whole, without sending or keeping anything."""
     checks = []
     for file in files:
         if file.channel is None:
             continue
         try:
-            found = await campaigns.preview(file.path)
+            found = await campaigns.check(file.path)
         except MetrixChannelsError as error:
             checks.append(Check.failed("campaign.plan", str(file.path), error))
         else:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ...errors import ConfigError
+from ...errors.extras import missing_extra
 
 _DIGITS: Final = {
     **{ord("0") + digit: chr(0x06F0 + digit) for digit in range(10)},
@@ -44,11 +44,8 @@ def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran
     try:
         import jdatetime  # type: ignore[import-untyped]
     except ImportError:
-        raise ConfigError(
-            "the filter `jalali` needs jdatetime, which is not installed",
-            code="extra_missing",
-            remedy="pip install 'metrix-channels[fa]'",
-        ) from None
+        message = "the filter `jalali` needs the package 'jdatetime', which is not installed"
+        raise missing_extra(message, "fa") from None
     moment = _moment(value)
     if moment.tzinfo is not None:
         moment = moment.astimezone(_zone(timezone))

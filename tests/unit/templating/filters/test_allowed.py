@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from metrix_channels.errors import ConfigError, TemplateError
+from metrix_channels.errors.extras import extra_remedy
 from metrix_channels.templating import fa_digits
 
 Render = Callable[..., dict[str, Any]]
@@ -63,7 +64,7 @@ def test_jalali_without_jdatetime_names_the_command(render: Render, monkeypatch:
     with pytest.raises(ConfigError) as caught:
         render("{{ '2026-01-01'|jalali }}")
     assert caught.value.code == "extra_missing"
-    assert "pip install 'metrix-channels[fa]'" in caught.value.remedy
+    assert caught.value.remedy == extra_remedy("fa")
     assert ":1:" in (caught.value.location or "")
 
 

@@ -1,0 +1,57 @@
+"""Templates without a sample: what their sample.yaml could be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice, product
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from ..adapters import adapter_for
+from ..checks import Check, Status
+from ..errors import MetrixChannelsError
+from ..models import ChannelType, JsonValue, Message
+from ..templating import SAMPLE, Template
+
+_VALUES: Final[tuple[JsonValue, ...]] = ("example", 12, "2026-03-21", "https://example.com/")
+"""What a template may want in the place of a variable: text, a number, a date, a link."""
+_MOST_TRIED: Final = 64
+
+
+def compose(template: Template, type: ChannelType, values: Mapping[str, JsonValue]) -> Message:  # noqa: A002
+    """Render a template as a message of a channel type.
+
+    Raises:
+        TemplateError, MessageInvalid: it is none.
+    """
+    return adapter_for(type).compose(template.render(values, datetime.now(UTC)).fields)
+
+
+def warn_of_no_sample(folder: Path, templates: Sequence[tuple[Template, ChannelType]]) -> Check:
+    """Warn that templates were compiled and not rendered, and write the sample that would change that.
+
+    Args:
+        folder: of the templates, which is to hold the sample.
+        templates: in their channels and locales, each with the channel's type.
+    """
+    names = sorted({name for template, _ in templates for name in template.variables})
+    text = yaml.safe_dump(_example(names, templates), allow_unicode=True, width=10_000)
+    message = f"It was compiled, and not rendered without {SAMPLE}. Its variables: {', '.join(names)}."
+    remedy = f"Write {folder / SAMPLE}, with values as they really come, such as:\n{text}"
+    return Check("template.sample", folder.name, Status.WARN, message, remedy.rstrip())
+
+
+def _example(names: Sequence[str], templates: Sequence[tuple[Template, ChannelType]]) -> dict[str, JsonValue]:
+    """Return values with which all templates render, where some are found soon; else text for each name."""
+    for values in islice(product(_VALUES, repeat=len(names)), _MOST_TRIED):
+        example = dict(zip(names, values, strict=True))
+        try:
+            for template, type_ in templates:
+                compose(template, type_, example)
+        except MetrixChannelsError:
+            continue
+        return example
+    return dict.fromkeys(names, _VALUES[0])
