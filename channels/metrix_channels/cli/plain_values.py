@@ -37,7 +37,7 @@ class _PlainFirst:
             return value
         if kind is int and isinstance(value, int):  # a default, or how often -v was given
             return value
-        if kind is Path and asked.dir_okay and _is_text(str(value)) and os.access(value, os.R_OK):
+        if kind is Path and asked.dir_okay and _is_path(str(value)) and os.access(value, os.R_OK):
             return Path(value)
         return self.load().coerce(value, param=param, ctx=ctx)
 
@@ -56,6 +56,11 @@ def _plain_first(parameter: Any) -> Any:
         conversion = _PlainFirst(parameter.get_runtime_param)
         parameter.get_runtime_param = lambda: conversion
     return parameter
+
+
+def _is_path(text: str) -> bool:
+    """Tell whether the system can be asked about it: a path holds no NUL."""
+    return _is_text(text) and "\0" not in text
 
 
 def _is_text(value: object) -> bool:

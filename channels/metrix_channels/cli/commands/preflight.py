@@ -37,7 +37,8 @@ def preflight(
 
     Nothing is sent and nobody is reached: configuration, secrets, each channel's verification, every template with
     its sample, the ledger, and a connection to Metrix without a request. Of a campaign: its file, its channel's
-    verification, and its own template with every row of its audience. Exit status 3 when a check fails; with --json every single check is listed.
+    verification, and its own template with every row of its audience. Exit status 3 when a check fails; with --json
+    every single check is listed.
     """
     state = state_of(context)
     with progress_bar(state.output) as move:
