@@ -11,7 +11,7 @@ import pytest
 from helpers.command_line import eventually
 from helpers.fault_server import Answer, FaultServer, Hang
 from helpers.project import API_KEY, post
-from metrix_channels.api import Endpoint, Reply, Stage, open_transport
+from metrix_channels.api import Endpoint, Reply, open_transport
 from metrix_channels.api.transports.httpx_transport import HttpxTransport
 from metrix_channels.redact import Redactor, Secret
 
@@ -79,21 +79,6 @@ def test_many_at_once_share_as_many_connections():
         asyncio.run(run(server.url))
     assert len(server.requests) == 40
     assert len({request.connection for request in server.requests}) <= 8
-
-
-@pytest.mark.parametrize("header", ["X-A: b\r\nX-C", "X-A\nX-C"])
-def test_a_line_break_in_a_header_is_not_sent(header):
-    """It would be another header, or another request."""
-
-    async def run(url):
-        transport = HttptoolsTransport(Endpoint(url), REDACTOR)
-        found = await transport.post("/push", {header: "d"}, b"{}", 1)
-        await transport.close()
-        return found
-
-    with FaultServer() as server:
-        assert asyncio.run(run(server.url)).stage is Stage.NOT_BEGUN
-    assert server.requests == []
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch):

@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+import socket
+import ssl
+import threading
 
 import pytest
 
@@ -63,6 +66,47 @@ def test_a_stalled_handshake_had_not_begun(post, certificates):
         failure = post(server.url, ca_file=certificates.ca, seconds=0.3)
         gc.collect()  # an open connection would be heard of here
     assert failure.stage is Stage.NOT_BEGUN
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_the_two_versions_of_today_are_spoken(post, certificates, version):
+    """And no other."""
+    with tls_server(certificates.good) as server:
+        server._context.minimum_version = server._context.maximum_version = getattr(ssl.TLSVersion, version)
+        assert post(server.url, ca_file=certificates.ca).status == 200
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"\x15\x03\x01\x00\x02\x02\x46", b"HTTP/1.1 400 Bad\r\n\r\n"], ids=["end", "alert", "HTTP"]
+)
+def test_a_handshake_that_fails_had_not_begun(post, said):
+    """It is closed, refused as too old (70 in RFC 8446), or answered in another language."""
+
+    def answer():
+        connection, _ = listener.accept()
+        with connection:
+            heard.append(connection.recv(65_536))
+            connection.sendall(said)
+
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=answer)
+        server.start()
+        failure = post(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        server.join(60)
+    assert failure.stage is Stage.NOT_BEGUN
+    assert API_KEY.encode() not in b"".join(heard)
+
+
+@pytest.mark.parametrize(("version", "stage"), [("TLSv1_2", Stage.NOT_BEGUN), ("TLSv1_3", Stage.BEGUN)])
+def test_a_server_that_wants_a_certificate_from_here_is_no_answer(post, certificates, version, stage):
+    """With TLS 1.3 it says so only after the handshake, when the request is on its way."""
+    with tls_server(certificates.good) as server:
+        server._context.maximum_version = getattr(ssl.TLSVersion, version)
+        server._context.verify_mode = ssl.CERT_REQUIRED
+        server._context.load_verify_locations(str(certificates.ca))
+        assert post(server.url, ca_file=certificates.ca).stage is stage
     assert server.requests == []
 
 

@@ -143,6 +143,41 @@ def test_what_comes_before_the_answer_says_nothing_of_it(post):
         assert post(server.url) == Reply(200, "{}")
 
 
+@pytest.mark.parametrize("name", ["X-A: b\r\nX-C", "X-A\nX-C", "X-\u0633"])
+def test_a_header_that_is_none_is_not_sent(transport_to, name):
+    """It would be another header, or another request."""
+
+    async def run(url):
+        transport = transport_to(url)
+        found = await transport.post("/push", {name: "d"}, b"{}", 5)
+        await transport.close()
+        return found
+
+    with FaultServer() as server:
+        assert asyncio.run(run(server.url)).stage is Stage.NOT_BEGUN
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("then", [Close(), Reset(), Hang()], ids=repr)
+def test_an_answer_that_comes_before_the_body_has_left_counts(transport_to, then):
+    """Such as 413 from a server that reads no more; what was not sent holds nothing up."""
+
+    class AnswersEarly(CloseAfterHeaders):  # the server reads no body before it
+        def play(self, conversation):
+            conversation.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}")
+            conversation.stopping.wait(0.1)
+            return then.play(conversation)
+
+    async def run(url):
+        transport = transport_to(url)
+        found = await transport.post("/push", {}, b"x" * 500_000, 10)
+        await transport.close()
+        return found
+
+    with FaultServer([AnswersEarly()]) as server, takes(0, 5):
+        assert judged(asyncio.run(run(server.url))).too_large
+
+
 # -- one deadline for the whole attempt
 
 
@@ -401,6 +436,35 @@ def test_a_kept_connection_that_the_server_closed_costs_nothing(transport_to):
     with FaultServer([AnswerAndClose()]) as server:
         assert [reply.status for reply in asyncio.run(run(server.url))] == [200, 200, 200]
     assert [request.connection for request in server.requests] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("end", [Close(), Reset(), Hang()], ids=repr)
+def test_408_on_an_idle_connection_is_no_answer_to_the_next_request(transport_to, end):
+    """Servers say so before they close what nobody uses; the next request takes another connection."""
+
+    class Tires:
+        def play(self, conversation):
+            Answer().play(conversation)
+            answered.wait(20)
+            conversation.send(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            sent.set()
+            return end.play(conversation)
+
+    answered, sent = threading.Event(), threading.Event()
+
+    async def run(url):
+        transport = transport_to(url)
+        first = await transport.post("/push", {}, b"{}", 5)
+        answered.set()
+        sent.wait(20)
+        time.sleep(0.05)
+        second = await transport.post("/push", {}, b"{}", 5)
+        await transport.close()
+        return first.status, second.status
+
+    with FaultServer([Tires(), Answer(202)]) as server:
+        assert asyncio.run(run(server.url)) == (200, 202)
+        assert [request.connection for request in server.requests] == [1, 2]
 
 
 def test_a_kept_connection_lost_after_the_request_began_is_ambiguous(transport_to):

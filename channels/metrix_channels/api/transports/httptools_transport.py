@@ -1,8 +1,8 @@
-"""The wire of the extra `fast`: asyncio's own connections, and httptools to parse what comes back.
+"""The transport of the extra `fast`: asyncio's own connections, and httptools to parse what comes back.
 
 A campaign whose texts are all different makes a request a recipient, and then what a client spends on each is most of
 what it costs. So here is no more than one POST needs: a connection that is kept, a head made once, an answer read up to
-a limit. Proxies are left to the core's wire.
+a limit. Requests through a proxy are left to the core's transport.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-import httptools
-
 from ...redact import Redactor
-from ..answer import READ_AT_MOST, reply_of
+from ..answer import reply_of
 from ..exchange import Exchange, Failure, Stage
 from ..tls import tls_context
+from .answer_reader import Answer, AnswerReader
 from .base import Endpoint
+from .connecting import connect
 
 _KEEP_IDLE_SECONDS: Final = 5.0
-_LONGEST_HEAD: Final = 64 * 1024
 
 
 class HttptoolsTransport:
@@ -85,8 +84,9 @@ class HttptoolsTransport:
         return None
 
     async def _connect(self) -> _Connection:
+        stream = await connect(self._host, self._port)
         _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection, self._host, self._port, ssl=self._tls, server_hostname=self._host if self._secure else None
+            _Connection, sock=stream, ssl=self._tls, server_hostname=self._host if self._secure else None
         )
         return connection
 
@@ -105,45 +105,45 @@ class HttptoolsTransport:
             self._idle.append(connection)
         else:
             connection.abort()
-        if not answer.has_head:
+        if not answer.status:
             return self._failure(Stage.BEGUN, answer.trouble or "the connection was closed without an answer")
-        return reply_of(answer.status, answer.headers.get, bytes(answer.body), self._redactor, whole=answer.is_whole)
+        return reply_of(answer.status, answer.fields, bytes(answer.body), self._redactor, whole=answer.is_whole)
 
     def _broken_off(self, connection: _Connection | None, reason: str) -> Exchange:
         if connection is None:
             return self._failure(Stage.NOT_BEGUN, reason)
-        if not connection.answer.has_head:
-            connection.answer.trouble = reason
+        connection.answer.trouble = connection.answer.trouble or reason
         return self._answered(connection)
 
     def _failure(self, stage: Stage, reason: str) -> Failure:
         return Failure(stage, self._redactor.clean(" ".join(reason.split()), "reason"))
 
 
-class _Answer:
-    """What came back so far."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self.body = bytearray()
-        self.has_head = False
-        self.is_whole = False
-        self.trouble: str | None = None
-
-
 class _Connection(asyncio.Protocol):
-    """One connection: asyncio tells it what arrives, and the parser what that means."""
+    """One connection: asyncio tells it what arrives, and the reader what that means."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._done: asyncio.Future[None] | None = None
-        self._parser = httptools.HttpResponseParser(self)
-        self._head_size = 0
+        self._reader = AnswerReader()
         self._is_closed = False
         self._used = 0.0
-        self.answer = _Answer()
-        self.may_be_kept = False
+
+    @property
+    def answer(self) -> Answer:
+        """What arrived of the answer to the last request."""
+        return self._reader.answer
+
+    @property
+    def may_be_kept(self) -> bool:
+        """It may carry another request: the last one left whole, its answer too, and nothing came after that."""
+        return (
+            self._transport is not None
+            and not self._is_closed
+            and self._reader.is_over
+            and self.answer.may_be_followed
+            and not self._transport.get_write_buffer_size()
+        )
 
     @property
     def is_fresh(self) -> bool:
@@ -169,8 +169,7 @@ class _Connection(asyncio.Protocol):
             raise AssertionError("a connection was used before it stood")
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
-        self._parser = httptools.HttpResponseParser(self)
-        self._head_size, self.answer, self.may_be_kept = 0, _Answer(), False
+        self._reader = AnswerReader()
         self._transport.write(b"%b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
         await self._done
         self._used = loop.time()
@@ -188,78 +187,17 @@ class _Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        """Read on, up to the limits."""
-        if self._is_over():
+        """Read on."""
+        if self._done is None or self._done.done():
             self.abort()  # it says something that nobody asked for
             return
-        if not self.answer.has_head:
-            self._head_size += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # What became of the request is not said, and what follows would be no HTTP.
-            status = self._parser.get_status_code()
-            self.answer.trouble = f"the connection was switched to another protocol ({status})"
-            self._end()
-        except httptools.HttpParserError as error:
-            self.answer.trouble = f"the answer is no HTTP ({error})"
-            self._end()
-        if not self.answer.has_head and self._head_size > _LONGEST_HEAD:
-            self.answer.trouble = "the answer's head has no end"
-            self._end()
+        self._reader.feed(data)
+        if self._reader.is_over:
+            self._done.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the answer; one whose length was not told ends so."""
+        """End the answer."""
         self._is_closed = True
-        answer = self.answer
-        if answer.has_head and not {"content-length", "transfer-encoding"} & answer.headers.keys():
-            answer.is_whole = exc is None
-        if exc is not None and answer.trouble is None:
-            answer.trouble = f"{type(exc).__name__}: {exc}"
-        self._end()
-
-    # -- what the parser tells
-
-    def on_message_begin(self) -> None:
-        """An answer begins; a second one belongs to no request."""
-        if self._is_over():
-            self.may_be_kept = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep it; of equal ones the last."""
-        if not self._is_over():
-            self.answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        """Take the status, unless it only says that there is more to come."""
-        status = self._parser.get_status_code()
-        if self._is_over():
-            return
-        if status >= 200:
-            self.answer.status, self.answer.has_head = status, True
-        else:
-            self.answer.headers.clear()
-
-    def on_body(self, body: bytes) -> None:
-        """Keep what fits."""
-        if self._is_over():
-            return
-        answer = self.answer
-        answer.body += body[: READ_AT_MOST - len(answer.body)]
-        if len(answer.body) >= READ_AT_MOST:
-            answer.is_whole = True
-            self._end()
-
-    def on_message_complete(self) -> None:
-        """The answer is whole, and the next may follow on this connection."""
-        if self.answer.has_head and not self._is_over():
-            self.answer.is_whole = True
-            self.may_be_kept = self._parser.should_keep_alive() and not self._is_closed
-            self._end()
-
-    def _is_over(self) -> bool:
-        return self._done is None or self._done.done()
-
-    def _end(self) -> None:
         if self._done is not None and not self._done.done():
+            self._reader.end(exc)
             self._done.set_result(None)

@@ -108,6 +108,9 @@ class _Attempt:
                 await self._exchange()
         except TimeoutError:
             return self._broken_off(f"no {'whole ' if self._response else ''}answer within {seconds:g} s")
+        except httpx.LocalProtocolError as error:
+            # The request was refused here, when its head was made, which comes after the trace of its beginning.
+            return Failure(Stage.NOT_BEGUN, self._redactor.clean(_in_words(error), "reason"))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, RuntimeError) as error:
             return self._broken_off(_in_words(error), certificate=_is_certificate_error(error))
         return self._reply(whole=True)
@@ -150,7 +153,7 @@ class _Attempt:
         response = self._response
         if response is None:
             raise AssertionError("a reply needs a status")
-        return reply_of(response.status_code, response.headers.get, bytes(self._received), self._redactor, whole=whole)
+        return reply_of(response.status_code, response.headers.raw, bytes(self._received), self._redactor, whole=whole)
 
 
 def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:

@@ -1,0 +1,200 @@
+"""Reads the answer to one request from the bytes of a connection.
+
+httptools reads the ordinary answer. It and h11, which reads for httpx, disagree about the others: about two equal
+Content-Length headers, continued lines, bare line feeds. So h11 reads again from the start whatever httptools refuses
+or whatever looks unusual, and an answer means the same through every transport.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import h11
+import httptools
+
+from ..answer import READ_AT_MOST
+
+_LONGEST_PART: Final = 100 * 1024
+"""Bytes of a head, of the line before a chunk, or of trailers; the limit that httpx sets."""
+_STEP: Final = 64 * 1024
+"""Bytes that are read at once, before the limits are looked at."""
+_SWITCHED: Final = 101
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
+
+
+class Answer:
+    """What arrived so far.
+
+    Attributes:
+        status: of its first line; 0 before its head is whole.
+        fields: names and values of its headers.
+        body: READ_AT_MOST bytes at most.
+        is_whole: it arrived to its end, or to READ_AT_MOST.
+        trouble: why it is none, or no whole one.
+        may_be_followed: the connection may carry another request.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.body = bytearray()
+        self.is_whole = False
+        self.trouble: str | None = None
+        self.may_be_followed = False
+
+
+class AnswerReader:
+    """Reads one answer.
+
+    Attributes:
+        answer: what arrived so far.
+        is_over: nothing more is read of it.
+    """
+
+    def __init__(self) -> None:
+        self.answer = Answer()
+        self.is_over = False
+        self._received = bytearray()
+        self._part_size = 0
+        self._parser = httptools.HttpResponseParser(self)
+        self._careful: h11.Connection | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Read on, up to the limits."""
+        for start in range(0, len(data), _STEP):
+            if self.is_over:
+                self.answer.may_be_followed = False  # it says something that nobody asked for
+                return
+            step = data[start : start + _STEP]
+            self._part_size += len(step)
+            if self._careful is None:
+                self._feed_httptools(step)
+            else:
+                self._careful.receive_data(step)
+                self._take_events(self._careful)
+            if self._part_size > _LONGEST_PART and not self.is_over:
+                self._give_up("the answer's head has no end" if not self.answer.status else "a part has no end")
+
+    def end(self, error: Exception | None = None) -> None:
+        """End the answer with its connection; one whose length was not told is whole then, unless that broke."""
+        answer = self.answer
+        if self.is_over:
+            return
+        if error is not None:
+            self._give_up(f"{type(error).__name__}: {error}")
+        elif self._careful is not None:
+            self._careful.receive_data(b"")
+            self._take_events(self._careful)
+        else:
+            answer.is_whole = answer.status > 0 and not any(name.lower() in _FRAMING for name, _ in answer.fields)
+        self.is_over = True
+
+    def _give_up(self, trouble: str) -> None:
+        self.answer.trouble = trouble
+        self.answer.may_be_followed = False
+        self.is_over = True
+
+    def _add_body(self, data: bytes) -> None:
+        answer = self.answer
+        self._part_size = 0
+        answer.body += data[: READ_AT_MOST - len(answer.body)]
+        if len(answer.body) >= READ_AT_MOST:
+            answer.is_whole = self.is_over = True
+
+    # -- what is unusual
+
+    def _read_again(self) -> None:
+        self.answer = Answer()
+        self._careful = careful = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_PART)
+        # It has to hear of a request before it reads an answer; which one makes no difference to that.
+        careful.send(h11.Request(method="POST", target="/", headers=[("Host", "-"), ("Content-Length", "0")]))
+        careful.send(h11.EndOfMessage())
+        careful.receive_data(bytes(self._received))
+        self._received.clear()
+        self._take_events(careful)
+
+    def _take_events(self, careful: h11.Connection) -> None:
+        answer = self.answer
+        try:
+            while not self.is_over:
+                match careful.next_event():
+                    case h11.Response() as response:
+                        answer.status, answer.fields = response.status_code, response.headers.raw_items()
+                        self._part_size = 0
+                    case h11.Data() as data:
+                        self._add_body(bytes(data.data))
+                    case h11.EndOfMessage():
+                        answer.is_whole = self.is_over = True
+                    case h11.InformationalResponse():
+                        self._part_size = 0
+                    case _:
+                        return
+        except h11.RemoteProtocolError as error:
+            self._give_up(f"the answer is no HTTP ({error})")
+
+    # -- httptools, and what it calls
+
+    def _feed_httptools(self, data: bytes) -> None:
+        self._received += data
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self.is_over:
+                self.answer.may_be_followed = False
+            else:
+                self._read_again()
+
+    def on_message_begin(self) -> None:
+        """An answer begins; a second one belongs to no request."""
+        if self.is_over:
+            self.answer.may_be_followed = False
+
+    def on_status(self, reason: bytes) -> None:
+        """Look at the reason, or a part of it.
+
+        Raises:
+            ValueError: the answer is for h11 to read.
+        """
+        if not self.is_over and _CONTROL.search(reason):
+            raise ValueError("an unusual reason")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep it, unless it is a trailer."""
+        if not self.answer.status and not self.is_over:
+            self.answer.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Take the status.
+
+        Raises:
+            ValueError: the answer is for h11 to read.
+        """
+        if self.is_over:
+            return
+        self._part_size = 0
+        status = self._parser.get_status_code()
+        if status == _SWITCHED:
+            # What became of the request is not said, and what follows would be no HTTP.
+            self._give_up(f"the connection was switched to another protocol ({status})")
+        elif status < 200 or self._is_unusual():
+            raise ValueError("an unusual head")
+        else:
+            self.answer.status = status
+
+    def on_body(self, body: bytes) -> None:
+        """Keep what fits."""
+        if not self.is_over:
+            self._add_body(body)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, and the next may follow on this connection."""
+        if self.answer.status and not self.is_over:
+            self.answer.is_whole = self.is_over = True
+            self.answer.may_be_followed = self._parser.should_keep_alive()
+
+    def _is_unusual(self) -> bool:
+        """Tell whether httptools takes what h11 refuses: odd codings, an empty first line."""
+        codings = [value.lower() for name, value in self.answer.fields if name.lower() == b"transfer-encoding"]
+        return codings not in ([], [b"chunked"]) or not self._received.startswith(b"HTTP")
