@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+import unicodedata
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,25 @@ class FileTooLarge(UnreadableFile):
 def remedy_for(error: OSError) -> str | None:
     """Say what to do about a file that cannot be read; None where the error catalogue's own words fit."""
     return _NAME_A_FILE if isinstance(error, NotRegular) else None
+
+
+def stored_path(root: Path, name: str) -> Path:
+    """Return `root / name` with each part spelled as it is stored: letters like آ as one character or as two.
+
+    macOS stores the one form, keyboards write the other. A part that is stored in neither form stays as it is.
+
+    Args:
+        root: a folder.
+        name: relative to it, with `/`; or an absolute path.
+    """
+    if name.isascii():
+        return root / name
+    path = Path(name)
+    found = Path(path.anchor) if path.is_absolute() else root
+    for part in path.relative_to(path.anchor).parts:
+        spellings = (found / unicodedata.normalize(form, part) for form in ("NFC", "NFD"))
+        found = next((each for each in (found / part, *spellings) if os.path.lexists(each)), found / part)
+    return found
 
 
 def open_regular(path: Path) -> io.FileIO:

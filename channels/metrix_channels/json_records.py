@@ -8,7 +8,7 @@ import re
 from typing import Final, NoReturn
 
 from .models import JsonValue
-from .printable import JOINERS, printable
+from .printable import printable
 
 Record = dict[str, JsonValue]
 
@@ -95,5 +95,5 @@ def _encodable(record: Record) -> bool:
 
 
 def _shown(key: str) -> str:
-    shown = printable(key[:_MOST_SHOWN], keep=JOINERS)
+    shown = printable(key[:_MOST_SHOWN])
     return shown if len(key) <= _MOST_SHOWN else f"{shown}…"

@@ -12,7 +12,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Final
 
-from .printable import JOINERS, printable
+from .printable import printable
 
 Field = str | int | float | None
 
@@ -38,7 +38,7 @@ def say(level: int, message: str, **fields: Field) -> None:
         fields: facts; None is left out.
     """
     known = {name: value for name, value in fields.items() if value is not None}
-    line = " ".join([printable(message, keep=JOINERS), *(f"{name}={_shown(value)}" for name, value in known.items())])
+    line = " ".join([printable(message), *(f"{name}={_shown(value)}" for name, value in known.items())])
     _recent.append(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z {logging.getLevelName(level)} {line}")
     if _logger.isEnabledFor(level):
         _logger.log(level, "%s", line, extra=known, stacklevel=_STACK)
@@ -52,5 +52,5 @@ def recent_lines() -> list[str]:
 def _shown(value: str | float) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
-    text = printable(str(value), keep=JOINERS)
+    text = printable(str(value))
     return text if text and " " not in text else repr(text)

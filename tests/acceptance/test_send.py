@@ -414,3 +414,40 @@ def test_a_verification_withdrawn_between_two_attempts_ends_the_send(config, met
             notifier.send("sms", to="user-42", template="otp", context={"code": "4821"})
     assert (caught.value.receipt.outcome, caught.value.receipt.attempts) == ("not_sent", 1)
     assert len(metrix_sandbox.requests()) == 1
+
+
+@pytest.mark.parametrize("opening", ["\n---", "----", "\u200f---"])
+def test_front_matter_that_is_almost_there_is_never_sent(opening, metrix, config, templates, metrix_sandbox):
+    """The place is named; neither the fields nor the code reach anybody, and the ledger knows nothing of them."""
+    path = templates / "otp" / "sms.txt.j2"
+    path.write_text(f"{opening}\ntitle: x\nsensitive: [code]\n---\n{{{{ code }}}}", encoding="utf-8")
+    result = metrix("--config", config, *SEND, "--json")
+    error = result.document["error"]
+    assert (result.status, error["code"]) == (2, "template_front_matter")
+    assert error["location"].startswith(f"{path}:")
+    assert metrix_sandbox.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "body"), [("en", "Your code: 4821"), ("en_US", "Your code: 4821"), ("EN", "Your code: 4821")]
+)
+def test_a_locale_may_be_written_as_systems_do(locale, body, metrix, config, metrix_sandbox):
+    """Case and `_` make no difference."""
+    assert metrix("--config", config, *SEND, "--locale", locale).status == 0
+    assert metrix_sandbox.messages()[0]["message"]["body"] == body
+
+
+@pytest.mark.parametrize("verb", [SEND, ("preview", "otp")])
+def test_the_name_of_a_language_is_no_locale(verb, metrix, config, metrix_sandbox):
+    """Nobody gets the text in another language in silence."""
+    result = metrix("--config", config, *verb, "--locale", "english")
+    assert result.status == 2
+    assert "did you mean en?" in result.out + result.err
+    assert metrix_sandbox.messages() == []
+
+
+def test_a_key_may_be_written_in_persian(metrix, config, metrix_sandbox):
+    """With its joiners; what turns a line around is refused."""
+    assert metrix("--config", config, *SEND, "--key", "سفارش\u200cها-۷").status == 0
+    assert metrix("--config", config, *SEND, "--key", "سفارش\u202eها").status == 2
+    assert len(metrix_sandbox.messages()) == 1

@@ -75,8 +75,7 @@ class Adapter:
                 continue
             if name not in documented:
                 raise self._unknown(name, list(documented))
-            documented[name].check(name, value)
-            fields[name] = value
+            fields[name] = documented[name].check(name, value)
         if not str(fields.get("body", "")).strip():
             raise MessageInvalid("The message's body is empty.", code="message_empty")
         fields.update(check_extra(rendered.get("extra"), documented))

@@ -9,10 +9,11 @@ from attrs import frozen
 
 from ..errors import MessageInvalid
 from ..models import JsonValue
-from .links import HTTP, check_link, check_no_script
+from .links import HTTP, check_no_script, encode_link
 
-Check = Callable[[str, JsonValue], None]
-"""Takes where the value stands (such as `images[0].url`) and the value; raises MessageInvalid."""
+Check = Callable[[str, JsonValue], JsonValue]
+"""Takes where the value stands (such as `images[0].url`) and the value; returns it as it is sent, or raises
+MessageInvalid."""
 
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAK = re.compile(r"[\r\n\x85\u2028\u2029]")
@@ -26,27 +27,28 @@ class Field:
     check: Check
 
 
-def check_text(where: str, value: JsonValue) -> None:
+def check_text(where: str, value: JsonValue) -> str:
     """Refuse what is not text, and characters that no carrier transports."""
     if not isinstance(value, str):
         raise _invalid(where, f"must be text, not {_kind(value)}; put it in quotes")
     if found := _UNSENDABLE.search(value):
         raise _invalid(where, f"holds the control character U+{ord(found[0]):04X} at position {found.start()}")
+    return value
 
 
-def check_line(where: str, value: JsonValue) -> None:
+def check_line(where: str, value: JsonValue) -> str:
     """Refuse what is not one line of text."""
-    check_text(where, value)
-    if _LINE_BREAK.search(str(value)):
+    line = check_text(where, value)
+    if _LINE_BREAK.search(line):
         raise _invalid(where, "must be one line: it holds a line break")
+    return line
 
 
 def link(*schemes: str, any_app: bool = False) -> Check:
-    """Make the check of a link with one of `schemes`, or of any app's own."""
+    """Make the check of a link with one of `schemes`, or of any app's own; it is sent percent-encoded."""
 
-    def check(where: str, value: JsonValue) -> None:
-        check_line(where, value)
-        check_link(where, str(value), schemes, any_app=any_app)
+    def check(where: str, value: JsonValue) -> str:
+        return encode_link(where, check_line(where, value), schemes, any_app=any_app)
 
     return check
 
@@ -54,20 +56,18 @@ def link(*schemes: str, any_app: bool = False) -> Check:
 def items_of(**parts: Check) -> Check:
     """Make the check of a list of objects that hold exactly `parts`."""
 
-    def check(where: str, value: JsonValue) -> None:
+    def check(where: str, value: JsonValue) -> JsonValue:
         if not isinstance(value, list | tuple):
             raise _invalid(where, f"must be a list, not {_kind(value)}")
-        for number, item in enumerate(value):
-            _check_item(f"{where}[{number}]", item, parts)
+        return [_check_item(f"{where}[{number}]", item, parts) for number, item in enumerate(value)]
 
     return check
 
 
-def _check_item(where: str, item: JsonValue, parts: Mapping[str, Check]) -> None:
+def _check_item(where: str, item: JsonValue, parts: Mapping[str, Check]) -> JsonValue:
     if not isinstance(item, Mapping) or set(item) != set(parts):
         raise _invalid(where, f"must hold exactly {' and '.join(parts)}")
-    for name, check in parts.items():
-        check(f"{where}.{name}", item[name])
+    return {name: parts[name](f"{where}.{name}", value) for name, value in item.items()}
 
 
 def check_extra(extra: JsonValue, documented: Container[str]) -> dict[str, JsonValue]:

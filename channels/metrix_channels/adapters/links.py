@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html import unescape
-from urllib.parse import urlsplit
+from ipaddress import IPv6Address
+from typing import Final
+from urllib.parse import quote, unquote
+
+import idna
 
 from ..errors import MessageInvalid
+from ..printable import JOINERS, is_text, quoted
 
 HTTP = ("http", "https")
 MAIL = (*HTTP, "mailto", "tel", "sms")
@@ -16,14 +21,35 @@ _FORBIDDEN = ("javascript", "data", "vbscript", "file", "blob", "about")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 # The WHATWG URL standard drops these before it parses, so `java\tscript:` runs.
 _DROPPED = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+# `quote` never encodes letters, digits and `_.-~`. These are the other ASCII characters that the URL Standard leaves as
+# they are in each part, `%` among them, so that nothing is encoded twice.
+_FRAGMENT: Final = "!#$%&'()*+,/:;=?@[\\]^{|}"
+_QUERY: Final = "!$%&'()*+,/:;=?@[\\]^`{|}"
+_WEB_QUERY: Final = _QUERY.replace("'", "")
+_PATH: Final = "!$%&'()*+,/:;=@[]|"
+_USER: Final = "!$%&'()*+,:"
+_WEB: Final = re.compile(
+    r"(?P<scheme>[A-Za-z]+://)(?P<user>[^/]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/@:\[\]]+)(?P<port>:[0-9]*)?(?P<path>(?:/.*)?)"
+)
+_HOST: Final = re.compile(r"[!$&'()*+,;=~\w.-]+", re.ASCII)
+_HIGHEST_PORT: Final = 65_535
+_LONGEST_LABEL: Final = 63
+_NO_HOST: Final = "names a host that there cannot be"
+_CORRECT: Final = "Correct the link. Let values in it go through `| urlencode`."
 _HTML_LINK = re.compile(
     r"""(?:^|[\s"'/])(?:href|src|action|formaction|background|poster|srcset|xlink:href)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""",
     re.IGNORECASE,
 )
 
 
-def check_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool = False) -> None:
-    """Refuse a link that is not absolute, not well formed, or of a scheme that is not allowed here.
+class _Malformed(ValueError):
+    """A link that no browser follows; the words say why."""
+
+
+def encode_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool = False) -> str:
+    """Return a link as a browser would request it; what needs no encoding, `%` among it, stays as it is.
+
+    By the URL Standard (https://url.spec.whatwg.org): a host in Punycode, the rest percent-encoded as UTF-8.
 
     Args:
         where: the field, for the error.
@@ -32,20 +58,77 @@ def check_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool = 
         any_app: allow an app's own scheme too, such as `myshop://orders/7`.
 
     Raises:
-        MessageInvalid: link_refused.
+        MessageInvalid: link_refused; it is not absolute, not well formed, or of a scheme that is not allowed here.
     """
     scheme = _scheme(url)
-    if _DROPPED.search(url):
-        raise _refused(where, url, "holds white space or an invisible character; encode values with `| urlencode`")
+    if url != url.strip() or not is_text(url):
+        raise _refused(where, url, "begins or ends with a space, or holds a character that cannot be seen", _CORRECT)
     if scheme in _FORBIDDEN or not scheme or not (any_app or scheme in schemes):
         raise _refused(where, url, "must begin with " + (" or ".join(f"{each}:" for each in schemes)))
-    if scheme in HTTP:
-        try:
-            host = urlsplit(url).hostname
-        except ValueError:
-            host = None
-        if not host:
-            raise _refused(where, url, "names no host")
+    try:
+        return _encode_http(url) if scheme in HTTP else _encode_rest(url, _QUERY)
+    except _Malformed as error:
+        raise _refused(where, url, str(error), _CORRECT) from None
+    except ValueError:  # of a host; the words are for developers
+        raise _refused(where, url, _NO_HOST, _CORRECT) from None
+
+
+def _encode_http(url: str) -> str:
+    """Return a link of the web, encoded.
+
+    Raises:
+        ValueError: it cannot be requested.
+    """
+    head, mark, tail = _split_at("?#", url)
+    # A browser reads a backslash as a slash; other readers would take what stands before it for the user's name.
+    found = _WEB.fullmatch(head.replace("\\", "/"))
+    if found is None:
+        raise _Malformed("names no host")
+    user, host, port = found["user"] or "", found["host"], found["port"] or ""
+    if port and int(port[1:] or 0) > _HIGHEST_PORT:
+        raise _Malformed("names a port that there cannot be")
+    place = quote(user[:-1], safe=_USER) + user[-1:] + _encode_host(host) + port + quote(found["path"], safe=_PATH)
+    return found["scheme"] + place + mark + _encode_rest(tail, _WEB_QUERY if mark == "?" else _FRAGMENT)
+
+
+def _encode_rest(url: str, safe: str) -> str:
+    """Return a query, or the whole of an app's link, with the fragment behind it, encoded."""
+    head, mark, fragment = _split_at("#", url)
+    return quote(head, safe=safe) + mark + quote(fragment, safe=_FRAGMENT)
+
+
+def _split_at(marks: str, url: str) -> tuple[str, str, str]:
+    """Split at the first of some characters, as `str.partition` does at one."""
+    at = min((place for mark in marks if (place := url.find(mark)) >= 0), default=len(url))
+    return url[:at], url[at : at + 1], url[at + 1 :]
+
+
+def _encode_host(host: str) -> str:
+    """Return a host in ASCII: names with other letters as Punycode (UTS 46, not transitional, as browsers do).
+
+    Raises:
+        ValueError: no host can be called like this.
+    """
+    if host.startswith("["):
+        IPv6Address(host[1:-1])
+        return host
+    if "%" in host or not host.isascii():
+        mapped = idna.uts46_remap(unquote(host, errors="strict"), std3_rules=False, transitional=False)
+        host = ".".join(label if label.isascii() else _encode_label(label) for label in mapped.split("."))
+    if not _HOST.fullmatch(host):
+        raise _Malformed(_NO_HOST)
+    return host
+
+
+def _encode_label(label: str) -> str:
+    idna.check_initial_combiner(label)
+    idna.check_bidi(label)
+    if not all(idna.valid_contextj(label, place) for place, char in enumerate(label) if char in JOINERS):
+        raise _Malformed(_NO_HOST)
+    encoded = "xn--" + label.encode("punycode").decode("ascii")
+    if len(encoded) > _LONGEST_LABEL:
+        raise _Malformed(_NO_HOST)
+    return encoded
 
 
 def check_no_script(where: str, value: str) -> None:
@@ -74,5 +157,5 @@ def _scheme(url: str) -> str:
     return found[1].lower() if found else ""
 
 
-def _refused(where: str, url: str, why: str) -> MessageInvalid:
-    return MessageInvalid(f"`{where}`: the link {url[:80]!r} {why}.", code="link_refused")
+def _refused(where: str, url: str, why: str, remedy: str | None = None) -> MessageInvalid:
+    return MessageInvalid(f"`{where}`: the link {quoted(url)} {why}.", code="link_refused", remedy=remedy)

@@ -20,8 +20,11 @@ from cattrs.errors import IterableValidationNote
 from ..config import kinds, make_model, read_yaml, setting
 from ..config.kinds import Kind, Refusal, text_kind
 from ..errors import ConfigError, UsageError
+from ..files import stored_path
+from ..localization.jalali import FIRST_GREGORIAN_YEAR
+from ..localization.locales import EXPECTED, locale_fault, standard_locale
 from ..models import JsonValue, OnAmbiguous
-from ..printable import printable
+from ..printable import is_text, printable
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _NAMED: Final = "a name of a-z, 0-9, - and _, that begins with a letter or digit and has at most 100 characters"
@@ -55,10 +58,18 @@ def _name(text: str) -> str | None:
 
 
 def _moment(text: str) -> datetime | None:
+    kinds.refuse_jalali(text)
     try:
-        return datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
+        moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
     except ValueError:
         return None
+    return moment if moment and moment.year >= FIRST_GREGORIAN_YEAR else None
+
+
+def _locale(text: str) -> str:
+    if locale := standard_locale(text):
+        return locale
+    raise Refusal(locale_fault(text), code="locale_unknown", confidential=True)
 
 
 def _cap(text: str) -> Cap | None:
@@ -82,7 +93,7 @@ def _zone(value: JsonValue) -> ZoneInfo:
 
 
 def _audience_file(text: str) -> Path | None:
-    return Path(text) if _FILE.fullmatch(text) and text.isprintable() else None
+    return Path(text) if _FILE.fullmatch(text) and is_text(text) else None
 
 
 def _context(value: JsonValue) -> Mapping[str, JsonValue]:
@@ -102,6 +113,7 @@ def _context(value: JsonValue) -> Mapping[str, JsonValue]:
 
 NAME: Final = text_kind(_NAMED, _name, f"^{_NAME.pattern}$")
 MOMENT: Final = text_kind("a time with its offset, such as 2026-03-20T10:00:00+03:30", _moment, f"^{_MOMENT.pattern}$")
+LOCALE: Final = text_kind(EXPECTED, _locale, "^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
 CAP: Final = text_kind("messages within a time, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
 CLOCK: Final = text_kind('a time such as "22:00", in quotes', _clock, f"^{_CLOCK.pattern}$")
 ZONE: Final = Kind(_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})
@@ -208,7 +220,7 @@ class Campaign:
         name: the run's identity.
         channel: a channel of the configuration.
         template: a template's name.
-        locale: such as `fa`.
+        locale: such as `fa` or `fa-IR`.
         audience: to whom.
         context: values for every recipient; a column of the same name wins.
         suppress: files of recipients who are not sent to.
@@ -224,7 +236,7 @@ class Campaign:
     name: str = field(metadata=setting("The run's identity: a finished campaign does not run again under it.", NAME))
     channel: str = field(metadata=setting("A channel of channels.yaml.", kinds.TEXT))
     template: str = field(metadata=setting("A template's name.", kinds.TEXT))
-    locale: str | None = field(default=None, metadata=setting("Such as fa.", kinds.TEXT))
+    locale: str | None = field(default=None, metadata=setting("Such as fa or fa-IR.", LOCALE))
     audience: AudienceSource = field(metadata=setting("To whom."))
     context: Mapping[str, JsonValue] = field(
         factory=dict, metadata=setting("Values for every recipient; a column of the same name wins.", CONTEXT)
@@ -258,10 +270,9 @@ def load_campaign(path: Path) -> Campaign:
     path = path.absolute()
     audience = campaign.audience
     if audience.file != STDIN:
-        audience = evolve(audience, file=path.parent / audience.file)
-    return evolve(
-        campaign, path=path, audience=audience, suppress=tuple(path.parent / each for each in campaign.suppress)
-    )
+        audience = evolve(audience, file=stored_path(path.parent, str(audience.file)))
+    suppress = tuple(stored_path(path.parent, str(each)) for each in campaign.suppress)
+    return evolve(campaign, path=path, audience=audience, suppress=suppress)
 
 
 def campaign_name(path: Path) -> str:

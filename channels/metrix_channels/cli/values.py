@@ -11,6 +11,7 @@ from typing import Any
 from ..config.kinds import span
 from ..errors import UsageError
 from ..files import FileTooLarge, read_regular, remedy_for
+from ..printable import quoted
 
 _LONGEST = 4_000_000
 _SHORTER = "Give only the values that the template uses."
@@ -74,7 +75,9 @@ def _from_file(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         remedy = _remedy(error)
-        raise UsageError(f"{str(file)!r} cannot be read: {why}.", code="file_unreadable", remedy=remedy) from error
+        raise UsageError(
+            f"{quoted(str(file))} cannot be read: {why}.", code="file_unreadable", remedy=remedy
+        ) from error
     try:
         found = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition)
     except RecursionError as error:

@@ -19,14 +19,13 @@ import attrs
 import yaml
 
 from ..errors import ConfigError
-from ..printable import printable
+from ..printable import is_text, printable
 from .kinds import write_span
 from .loading import make_config
 from .models import Config, Verification
 from .strict_yaml import parse_yaml, read_text
 
 _BOM: Final = "\ufeff"
-_ZWNJ: Final = "\u200c"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*")
 
 
@@ -130,7 +129,7 @@ def _scalar(text: str) -> str:
             if parse_yaml(f"[{text}]", "").data == [text]:
                 return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    shown = (char if char.isprintable() or char == _ZWNJ else f"\\U{ord(char):08X}" for char in escaped)
+    shown = (char if is_text(char) else f"\\U{ord(char):08X}" for char in escaped)
     return '"' + "".join(shown) + '"'
 
 

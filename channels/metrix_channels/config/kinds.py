@@ -15,7 +15,9 @@ from attrs import evolve, field, frozen
 from cattrs import IterableValidationError
 from cattrs.errors import IterableValidationNote
 
+from ..localization.jalali import jalali_hint
 from ..models import JsonValue
+from ..printable import is_text
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -184,7 +186,14 @@ def _size(text: str) -> int | None:
     return int(match[1]) * _BYTES[match[2]] if match and int(match[1]) else None
 
 
+def refuse_jalali(text: str) -> None:
+    """Refuse a date, or a time, of the Jalali calendar."""
+    if hint := jalali_hint(text):
+        raise Refusal(f"expected a date of the Gregorian calendar; {hint}", confidential=True)
+
+
 def _date(text: str) -> date | None:
+    refuse_jalali(text)
     try:
         return date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
@@ -196,7 +205,7 @@ def _text(text: str) -> str | None:
 
 
 def _path(text: str) -> Path | None:
-    return Path(text) if text.strip() and text.isprintable() else None
+    return Path(text) if text.strip() and is_text(text) else None
 
 
 def _version(value: JsonValue) -> int:
@@ -207,9 +216,9 @@ def _version(value: JsonValue) -> int:
 
 def _ledger(text: str) -> str | None:
     if text.startswith(("postgresql://", "postgres://")):
-        return text if text.isprintable() and " " not in text else None
+        return text if is_text(text) and " " not in text else None
     path = text.removeprefix("sqlite:///")
-    whole_url = path != text and path.strip("/") and text.isprintable() and not path.endswith("/")
+    whole_url = path != text and path.strip("/") and is_text(text) and not path.endswith("/")
     return text if whole_url and path != ":memory:" else None
 
 

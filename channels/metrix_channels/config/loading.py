@@ -14,6 +14,7 @@ from cattrs.errors import IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from ..errors import ConfigError
+from ..files import stored_path
 from ..models import JsonValue
 from ..printable import printable
 from .environment import fill
@@ -105,14 +106,14 @@ def _settled(config: Config, document: Document, path: Path, environ: Mapping[st
         config,
         path=path,
         metrix=metrix,
-        templates=folder / config.templates,
-        suppress=tuple(folder / file for file in config.suppress),
+        templates=stored_path(folder, str(config.templates)),
+        suppress=tuple(stored_path(folder, str(file)) for file in config.suppress),
         channels=channels,
     )
 
 
 def _below(folder: Path, path: Path | None) -> Path | None:
-    return None if path is None else folder / path
+    return None if path is None else stored_path(folder, str(path))
 
 
 @cache

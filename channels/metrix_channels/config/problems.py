@@ -13,6 +13,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 
 from ..errors import ConfigError
 from ..models import JsonValue
+from ..printable import printable, quoted
 from .environment import FILLED
 from .kinds import Refusal
 from .models import SETTING, key_of
@@ -88,7 +89,7 @@ def _unknown_key(document: Document, path: KeyPath, cls: type) -> _Problem:
     key = str(path[-1])
     meant = _meant(key, known) or "; known here: " + ", ".join(known)
     place = f" under {_dotted(path[:-1])}" if path[1:] else ""
-    message = f"unknown key {_shorten(repr(key))}{place}{meant}"
+    message = f"unknown key {quoted(key, _LONGEST_SHOWN)}{place}{meant}"
     return _Problem(document.position(path, key=True), path, "config_key_unknown", message)
 
 
@@ -119,10 +120,10 @@ def _shown(value: JsonValue, path: KeyPath) -> str:
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str) and path and path[0] in FILLED and "${" in value:
-        return f"the value of {_shorten(repr(value)[1:-1])}"
+        return f"the value of {_shorten(printable(value))}"
     if value is None or isinstance(value, bool):
         return {None: "nothing", True: "true", False: "false"}[value]
-    return _shorten(repr(value))
+    return quoted(value, _LONGEST_SHOWN) if isinstance(value, str) else _shorten(repr(value))
 
 
 def _shorten(text: str) -> str:
@@ -138,6 +139,6 @@ def _dotted(path: KeyPath) -> str:
     """Write a path as people do: `channels.sms.type`, `suppress[0]`."""
     text = ""
     for step in path:
-        plain = step if isinstance(step, str) and step.isprintable() else ascii(step)
+        plain = printable(str(step))
         text += f"[{step}]" if isinstance(step, int) else f".{plain}"
     return _shorten(text.removeprefix(".")) or "the file"

@@ -19,7 +19,7 @@ from attrs import field, frozen
 from ..errors import ConfigError
 from ..files import FileTooLarge, read_regular, remedy_for
 from ..models import JsonScalar, JsonValue
-from ..printable import printable
+from ..printable import printable, quoted
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 32
@@ -230,7 +230,7 @@ class _Reader:
             here = (*path, key)
             if key in values:
                 first = self._positions[here][0][0]
-                self._refuse(f"the key {key!r} is here twice; first in line {first}", event.start_mark)
+                self._refuse(f"the key {quoted(key)} is here twice; first in line {first}", event.start_mark)
             value = next(self._events)
             self._positions[here] = (self._position(event.start_mark), self._position(value.start_mark))
             values[key] = self._value(value, here)

@@ -132,6 +132,14 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Create the file, such as templates/otp/sms.txt.j2 for the template otp and channels of the type sms.",
         2,
     ),
+    "template_ambiguous": Situation(
+        "Two files of a template are for the same channel and locale.", "Delete or rename one of them.", 2
+    ),
+    "locale_unknown": Situation(
+        "A locale is not known.",
+        "Write the language by its code of ISO 639-1, such as fa or en; after it perhaps a region, as in fa-IR.",
+        2,
+    ),
     "template_path_refused": Situation(
         "A template's name leads out of the templates folder.",
         "Name templates by plain words; keep the files, not links to them, inside the folder.",
@@ -155,7 +163,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "template_front_matter": Situation(
         "The front matter cannot be used.",
-        "Between two lines of `---`, write the message's fields as YAML.",
+        "Begin the file with a line `---`; write the message's fields as YAML, and a second line `---` below them. A"
+        ' text that really begins like front matter begins with `{{ "---" }}` instead of `---`.',
         2,
     ),
     "context_invalid": Situation(

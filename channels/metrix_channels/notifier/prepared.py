@@ -16,6 +16,7 @@ from ..config import Channel, require_verified
 from ..errors import MetrixChannelsError, UsageError
 from ..ledger import Entry
 from ..models import JsonValue, Message
+from ..printable import is_text
 from ..recipients import checked_recipients
 from ..redact import MASK, Redactor, Secret, sensitive_values
 from ..templating import Template, Templates
@@ -105,7 +106,7 @@ def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
     Raises:
         UsageError: the key is not one line of text.
     """
-    if call.key is not None and not (isinstance(call.key, str) and call.key.strip() and call.key.isprintable()):
+    if call.key is not None and not (isinstance(call.key, str) and call.key.strip() and is_text(call.key)):
         raise UsageError(f"The key {call.key!r:.80} is not one line of text.", code="usage")
     content = [call.channel, prepared.recipients, call.template, call.locale, call.context]
     return Entry(

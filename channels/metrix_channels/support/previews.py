@@ -13,6 +13,7 @@ from attrs import frozen
 from ..adapters import adapter_for
 from ..config import Channel
 from ..errors import MetrixChannelsError
+from ..localization.locales import standard_locale
 from ..models import Caution
 from ..pages import Renderer, Words
 from ..sms_text import SmsLength
@@ -122,4 +123,5 @@ def _preview(
         message = adapter_for(channel.type).compose(fields)
     except MetrixChannelsError as error:
         return Preview(channel, locale, path, {}, (), error)
+    locale = locale and standard_locale(locale)
     return Preview(channel, locale, path, message.fields, message.cautions)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
 from ..errors import TemplateError
-from ..files import read_regular, remedy_for
+from ..files import read_regular, remedy_for, stored_path
+from ..printable import JOINERS, is_text, printable
 
 MAX_BYTES: Final = 1_000_000
 
-_WORD: Final = re.compile(r"\w[\w-]{0,99}")
-_LOCALE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
+_LONGEST_WORD: Final = 100
+_IN_WORDS: Final = "_-" + JOINERS
 
 Stamp = tuple[int, int, int] | None
 """Tells one state of a file from another; None when there is none."""
@@ -34,19 +36,19 @@ class Folder:
             TemplateError: `template_path_refused` when the name, or a link behind it, leads out of the root.
         """
         parts = name.split("/")
-        if any(part in ("", ".", "..") for part in parts) or not name.isprintable() or "\\" in name:
+        if any(part in ("", ".", "..") for part in parts) or not is_text(name) or "\\" in name:
             raise _refused(f"{shown(name)} is not a plain relative path")
         if re.match(r"[A-Za-z]:", name):
             raise _refused(f"{shown(name)} names a drive")
-        path = self.root / name
-        if self._has_link(parts) and not self._is_inside(path):
+        path = stored_path(self.root, name)
+        if self._has_link(path) and not self._is_inside(path):
             raise _refused(f"{shown(name)} is a link that leads out of the templates folder")
         return path
 
-    def _has_link(self, parts: list[str]) -> bool:
+    def _has_link(self, path: Path) -> bool:
         """Tell whether a link stands below the root on the way to a file: without one, no name leads out of it."""
         place = os.fspath(self.root)
-        for part in parts:
+        for part in path.parts[len(self.root.parts) :]:
             place = f"{place}/{part}"
             if os.path.islink(place):  # noqa: PTH114 - for each template of each message
                 return True
@@ -60,19 +62,19 @@ class Folder:
 
     def has(self, name: str) -> bool:
         """Tell whether a regular file stands at `name`; refuses what `path` refuses."""
-        path = self.root / name
+        path = stored_path(self.root, name)
         # A broken link is asked about too: where it leads is refused, not overlooked.
         return (path.is_symlink() or path.is_file()) and self.path(name).is_file()
 
-    def entries(self, name: str) -> list[Path]:
-        """Return what stands in the folder at `name`, or in the root for an empty name, in order; nothing of no folder.
+    def entries(self, name: str) -> list[str]:
+        """Return the names of what stands in the folder at `name`, in order; nothing of no folder.
 
         Raises:
             TemplateError: `template_path_refused`; `file_unreadable` when the system does not list it.
         """
-        folder = self.path(name) if name else self.root
+        folder = self.path(name)
         try:
-            return sorted(folder.iterdir())
+            return sorted(os.listdir(folder))  # noqa: PTH208 - for each template of each message
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -91,7 +93,7 @@ class Folder:
     def stamp(self, name: str) -> Stamp:
         """Return what changes when the file at `name` changes."""
         try:
-            found = (self.root / name).stat()
+            found = stored_path(self.root, name).stat()
         except (OSError, ValueError):
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
@@ -119,22 +121,25 @@ class Folder:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def is_word(name: str) -> bool:
+    """Say whether a name is one plain word in any writing: letters, digits, `-`, `_`, marks and joiners."""
+    return (
+        0 < len(name) <= _LONGEST_WORD
+        and (name[0].isalnum() or name[0] == "_")
+        and all(char.isalnum() or char in _IN_WORDS or unicodedata.category(char) in ("Mn", "Mc") for char in name)
+    )
+
+
 def check_word(what: str, name: str) -> None:
     """Refuse a name of a template or channel that is not one plain word."""
-    if not _WORD.fullmatch(name):
+    if not is_word(name):
         raise _refused(f"{shown(name)} cannot be the name of a {what}: letters, digits, `-` and `_` only")
-
-
-def check_locale(locale: str) -> None:
-    """Refuse a locale that is not written like `fa` or `fa-IR`."""
-    if not _LOCALE.fullmatch(locale):
-        raise _refused(f"{shown(locale)} is not a locale; write it like `fa` or `fa-IR`")
 
 
 def shown(text: str) -> str:
     """Write text from outside into a message: quoted, what does not print escaped, not too much of it."""
     text = text if len(text) <= 80 else text[:79] + "…"
-    return "`" + "".join(c if c.isprintable() or c == "\u200c" else ascii(c)[1:-1] for c in text) + "`"
+    return f"`{printable(text)}`"
 
 
 def _refused(message: str) -> TemplateError:

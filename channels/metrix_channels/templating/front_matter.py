@@ -9,9 +9,10 @@ from typing import Final
 from attrs import frozen
 
 from ..config import parse_yaml
-from ..errors import ConfigError, TemplateError
+from ..errors import ConfigError, MetrixChannelsError, TemplateError
 from ..models import JsonValue
 from .folder import shown
+from .near_front_matter import escaped, is_fence
 
 _FENCE: Final = re.compile(r"---[ \t]*")
 _BARE_EXPRESSION: Final = re.compile(r"(?:^|[:\-\[,])[ \t]*\{[{%]")
@@ -55,8 +56,20 @@ def split(text: str, source: str) -> tuple[FrontMatter, str, int]:
         return _NONE, text, 1
     end = next((number for number, line in enumerate(lines[1:], 1) if _FENCE.fullmatch(line)), None)
     if end is None:
-        raise _wrong("the front matter that begins here has no end", f"{source}:1:1")
-    return _read(lines[: end + 1], source), "\n".join(lines[end + 1 :]), end + 2
+        _refuse_near_end(lines[1:], source)
+        raise _wrong("the front matter that begins here has no end: a second line `---`", f"{source}:1:1")
+    try:
+        return _read(lines[: end + 1], source), "\n".join(lines[end + 1 :]), end + 2
+    except TemplateError as error:
+        _refuse_near_end(lines[1 : _line_of(error)], source)
+        raise
+
+
+def _refuse_near_end(lines: list[str], source: str) -> None:
+    """Refuse the first line that was probably meant to end the front matter."""
+    near = next((number for number, line in enumerate(lines, 2) if is_fence(line)), None)
+    if near is not None:
+        raise _wrong(f"front matter ends with a line `---`, not {escaped(lines[near - 2])}", f"{source}:{near}:1")
 
 
 def _read(lines: list[str], source: str) -> FrontMatter:
@@ -97,11 +110,15 @@ def _texts(value: JsonValue, path: FieldPath) -> list[FieldPath]:
 
 
 def _in_template(error: ConfigError, lines: list[str]) -> TemplateError:
-    line = int((error.location or "::").split(":")[-2] or 1)
+    line = _line_of(error)
     remedy = error.remedy
     if line <= len(lines) and _BARE_EXPRESSION.search(lines[line - 1]):
         remedy = 'Put a value that begins with {{ or {% in quotes: "{{ name }}".'
     return TemplateError(error.message, code=error.code, remedy=remedy, location=error.location)
+
+
+def _line_of(error: MetrixChannelsError) -> int:
+    return int((error.location or "::").split(":")[-2] or 1)
 
 
 def _wrong(message: str, location: str) -> TemplateError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 from typing import Final, Literal
@@ -16,10 +18,12 @@ from attrs import frozen
 from ..adapters import adapter_for
 from ..config import parse_yaml
 from ..errors import ConfigError, TemplateError
+from ..files import stored_path
+from ..localization.locales import locale_fault, meant_locale, standard_locale
 from ..models import ChannelType, JsonValue
 from ..printable import printable
 from .context import prepare
-from .folder import Folder, Stamp, check_locale, check_word, shown
+from .folder import Folder, Stamp, check_word, is_word, shown
 from .isolation.parent import Apart
 from .program import Program
 
@@ -30,7 +34,9 @@ SAMPLE: Final = "sample.yaml"
 MAX_COMPILED: Final = 1_000
 """Templates that are kept compiled; each takes some 10 KB."""
 
-_VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>[A-Za-z0-9-]+))?\.(?P<format>txt|html)\.j2")
+_VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>.+))?\.(?P<format>txt|html)\.j2")
+
+_RENAME: Final = "Rename it for its locale, such as {}. Files that templates include belong in the folder `layouts`."
 
 PlainValue = JsonValue | date | datetime | Decimal
 
@@ -48,7 +54,7 @@ class Variant:
 
     Attributes:
         channel: a channel's name, its type, or `push`.
-        locale: None for the file that serves every locale.
+        locale: in its usual spelling, or as it is written where it is none; None for the file that serves every locale.
         path: of the file.
         format: `txt` or `html`.
     """
@@ -137,20 +143,26 @@ class Templates:
             name: of the template's folder.
             channel: the channel's name in the configuration.
             type: of the channel.
-            locale: such as `fa` or `fa-IR`; what has none serves every locale.
+            locale: such as `fa` or `fa-IR`, which may be written `fa_ir`; what has none serves every locale.
 
         Raises:
-            TemplateError: `template_missing`, `template_path_refused`, or why it cannot be read or compiled.
+            TemplateError: `template_missing`, `template_ambiguous`, `template_path_refused`, `locale_unknown`, or why
+                it cannot be read or compiled.
         """
         check_word("template", name)
         check_word("channel", channel)
-        if locale is not None:
-            check_locale(locale)
-        wanted = list(_candidates(name, channel, type, locale))
-        found = next((file for file in wanted if self._folder.has(file)), None)
-        if found is None:
-            raise self._missing(name, wanted)
-        return self._current(found, email=adapter_for(type).subject_is_title)
+        tag = None if locale is None else self._standard(name, str(locale))
+        stored: dict[str, list[str]] = {}
+        for file in self._folder.entries(name):
+            stored.setdefault(_standard_name(file), []).append(file)
+        wanted = list(_candidates(channel, type, tag))
+        for candidate in wanted:
+            served = [each for each in stored.get(candidate, ()) if self._folder.has(f"{name}/{each}")]
+            if len(served) > 1:
+                raise _ambiguous(self.root / name, served)
+            if served:
+                return self._current(f"{name}/{served[0]}", email=adapter_for(type).subject_is_title)
+        raise self._missing(name, [f"{name}/{candidate}" for candidate in wanted])
 
     def pinned(self, sources: Sources) -> Template:
         """Compile a template from its texts alone, whatever became of its files.
@@ -168,15 +180,16 @@ class Templates:
 
     def names(self) -> list[str]:
         """Return the names of all templates, in order."""
-        return [name for name in self._folder.folders() if re.fullmatch(r"\w[\w-]*", name) and name != LAYOUTS]
+        return [name for name in self._folder.folders() if is_word(name) and name != LAYOUTS]
 
     def variants(self, name: str) -> list[Variant]:
         """Return the files of a template, in order; none when there is no such template."""
         check_word("template", name)
+        folder = stored_path(self.root, name)
         return [
-            Variant(parts["channel"], parts["locale"], path, "html" if parts["format"] == "html" else "txt")
-            for path in self._folder.entries(name)
-            if (parts := _VARIANT.fullmatch(path.name)) and self._folder.has(f"{name}/{path.name}")
+            Variant(parts["channel"], parts["locale"], folder / file, "html" if parts["format"] == "html" else "txt")
+            for file in self._folder.entries(name)
+            if (parts := _VARIANT.fullmatch(_standard_name(file))) and self._folder.has(f"{name}/{file}")
         ]
 
     def has_sample(self, name: str) -> bool:
@@ -227,6 +240,19 @@ class Templates:
             self._compiled[file, email] = template, stamps
             return template
 
+    def _standard(self, name: str, locale: str) -> str:
+        """Return a locale in its usual spelling."""
+        if tag := standard_locale(locale):
+            return tag
+        meant = meant_locale(locale)
+        misnamed = next((each.path for each in self.variants(name) if each.locale == locale), None)
+        raise TemplateError(
+            locale_fault(locale) + (f": the file {shown(misnamed.name)} is never used" if misnamed else ""),
+            code="locale_unknown",
+            remedy=_RENAME.format(meant or "fa, en or fa-IR") if misnamed else None,
+            location=str(misnamed) if misnamed else None,
+        )
+
     def _missing(self, name: str, wanted: list[str]) -> TemplateError:
         near = get_close_matches(name, self.names(), 1)
         hint = f"Did you mean {shown(near[0])}? " if near and near[0] != name else ""
@@ -252,12 +278,29 @@ def locales(variants: Iterable[Variant], channel: str, type: ChannelType) -> lis
     return sorted(found, key=lambda locale: locale or "")
 
 
-def _candidates(name: str, channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002
-    """Give the files that may serve, the most special first."""
+@lru_cache(maxsize=10_000)  # each message asks for the names of its template's files
+def _standard_name(file: str) -> str:
+    """Return a file's name as `_candidates` writes it: in small letters, but for a locale in its usual spelling."""
+    name = unicodedata.normalize("NFC", file).lower()
+    parts = _VARIANT.fullmatch(name)
+    if parts is None or parts["locale"] is None:
+        return name
+    return f"{parts['channel']}.{standard_locale(parts['locale']) or parts['locale']}.{parts['format']}.j2"
+
+
+def _ambiguous(folder: Path, files: list[str]) -> TemplateError:
+    names = " and ".join(map(shown, files))
+    return TemplateError(
+        f"{names} are for the same channel and locale", code="template_ambiguous", location=str(folder / files[0])
+    )
+
+
+def _candidates(channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002
+    """Give the names of the files that may serve, the most special first."""
     for tag in (*_locales(locale), None):
         for stem in _stems(channel, type):
             for kind in adapter_for(type).formats:
-                yield f"{name}/{stem}{'.' + tag if tag else ''}.{kind}.j2"
+                yield f"{stem}{'.' + tag if tag else ''}.{kind}.j2"
 
 
 def _stems(channel: str, type: ChannelType) -> list[str]:  # noqa: A002

@@ -19,6 +19,7 @@ from .environment import Loader, Sandbox, run
 from .folder import shown
 from .front_matter import FieldPath, FrontMatter, split, title_of_subject
 from .lines import Lines
+from .near_front_matter import refuse_near_front_matter
 from .syntax import (
     Reference,
     TokenBudget,
@@ -119,6 +120,7 @@ class Program:
     def _load(self, name: str, text: str, lines: Lines, chain: tuple[str, ...]) -> None:
         """Parse a file and all that it refers to; what is referred to comes first in `_trees`."""
         tree = parse(self._sandbox, text, lines, self._budget)
+        refuse_near_front_matter(text, lines, own=name == self.main)
         found = references(tree, lines)
         for reference in found:
             place = lines.of_file(reference.line)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,6 +28,7 @@ from metrix_channels.campaign.definition import (
 from metrix_channels.config import make_model, parse_yaml
 from metrix_channels.errors import ConfigError, UsageError
 from metrix_channels.models import OnAmbiguous
+from metrix_channels.printable import is_text
 
 MINIMAL = "version: 1\nname: nowruz\nchannel: sms\ntemplate: sale\naudience: {file: a.csv}\n"
 """Whatever is added begins in line 6."""
@@ -116,11 +119,45 @@ def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "file", ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.tsv.gz", "a.jsonl.gz", "A.CSV", "/srv/مخاطبان.csv", "-"]
+    "file",
+    [
+        "a.csv",
+        "a.tsv",
+        "a.jsonl",
+        "a.csv.gz",
+        "a.tsv.gz",
+        "a.jsonl.gz",
+        "A.CSV",
+        "/srv/مخاطبان.csv",
+        "می\u200cخواهم.csv",
+        "-",
+    ],
 )
 def test_audiences(file: str) -> None:
     """Each form, in capitals too, as some programs write them."""
     assert load(MINIMAL.replace("a.csv", f'"{file}"')).audience.file == Path(file)
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_files_are_found_however_their_names_are_stored(
+    stored: Literal["NFC", "NFD"], written: Literal["NFC", "NFD"], tmp_path: Path
+) -> None:
+    """MacOS writes آ as two characters, a keyboard as one."""
+    names = [unicodedata.normalize(stored, name) for name in ("آمار.csv", "آخر.csv")]
+    for name in names:
+        (tmp_path / name).touch()
+    path = tmp_path / "a.yaml"
+    text = MINIMAL.replace("a.csv", "آمار.csv") + "suppress: [آخر.csv]\n"
+    path.write_text(unicodedata.normalize(written, text), encoding="utf-8")
+    campaign = load_campaign(path)
+    assert [campaign.audience.file.name, campaign.suppress[0].name] == names
+
+
+@pytest.mark.parametrize("locale", ["fa-IR", "fa_IR", "fa-ir"])
+def test_a_locale_has_one_spelling(locale: str) -> None:
+    """So that a run that was planned with one goes on with the other."""
+    assert load(MINIMAL + f"locale: {locale}").locale == "fa-IR"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +226,18 @@ def test_names_that_are_refused(name: str) -> None:
         ("channels: sms", "6:1", "config_key_unknown", "did you mean 'channel'?"),
         ("cannary: 5", "6:1", "config_key_unknown", "did you mean 'canary'?"),
         ("path: /etc", "6:1", "config_key_unknown", "known here: version, name, channel"),
-        ("locale: 5", "6:9", "config_value_invalid", "expected text"),
+        ("locale: 5", "6:9", "config_value_invalid", "expected a locale"),
+        ("locale: english", "6:9", "locale_unknown", "did you mean en?"),
+        ("locale: xx", "6:9", "locale_unknown", "is not a locale such as fa"),
+        (
+            "schedule: {at: 1405-01-01T10:00:00+03:30}",
+            "6:16",
+            "config_value_invalid",
+            "write 2026-03-21T10:00:00+03:30",
+        ),
+        ("schedule: {at: 1405-02-31T10:00Z}", "6:16", "config_value_invalid", "write 2026-05-21T10:00Z"),
+        ("schedule: {at: 0999-01-01T10:00Z}", "6:16", "config_value_invalid", "a time with its offset"),
+        ('suppress: ["a\\u202eb.csv"]', "6:12", "config_value_invalid", "suppress[0]: expected a path"),
     ],
 )
 def test_errors_say_what_and_where(text: str, place: str, code: str, words: str) -> None:
@@ -311,4 +359,4 @@ def test_no_data_breaks_the_loader(key: str, value: object) -> None:
     except ConfigError as caught:
         error = caught
     assert error is None or re.fullmatch(r"f:\d+:\d+", error.location or "")
-    assert error is None or error.message.replace("\n", "").isprintable()
+    assert error is None or is_text(error.message.replace("\n", ""))

@@ -16,6 +16,7 @@ from metrix_channels.config.loading import make_config
 from metrix_channels.config.strict_yaml import Document, parse_yaml
 from metrix_channels.errors import ConfigError
 from metrix_channels.models import ChannelType, OnAmbiguous
+from metrix_channels.printable import is_text
 
 MINIMAL = "version: 1\nmetrix: {app_id: app-1, api_key: '${KEY}'}\n"
 ROOT = Path(__file__).parents[3]
@@ -257,6 +258,12 @@ def test_ledgers_that_are_refused(ledger: str) -> None:
         (MINIMAL + "channels:\n  a:", "4:5", "expected a mapping of keys to values, not nothing"),
         (MINIMAL + "channels: [sms]", "3:11", "expected channels by name"),
         (MINIMAL + "suppress: optout.csv", "3:11", "expected a list, not 'optout.csv'"),
+        (
+            MINIMAL + "channels:\n  a: {type: sms, verified: {at: 1405-01-01}}",
+            "4:33",
+            "Gregorian calendar; did you mean a Jalali year? 1405-01-01 is 2026-03-21",
+        ),
+        (MINIMAL + 'suppress: ["a\\u202eb.csv"]', "3:12", "expected a path, as text, not 'a\\u202eb.csv'"),
         (MINIMAL + "suppress: [a, 3]", "3:15", "suppress[1]: expected a path, as text, not 3"),
         (MINIMAL + "keep_attempts: {size: 200}", "3:23", "expected a size such as"),
         (MINIMAL.replace("version: 1", "version: 2"), "1:10", "expected 1, the only version"),
@@ -437,4 +444,4 @@ def test_no_data_breaks_the_loader(path: tuple[str | int, ...], value: object) -
     except ConfigError as caught:
         error = caught
     assert error is None or re.fullmatch(r"f:\d+:\d+", error.location or "")
-    assert error is None or error.message.replace("\n", "").isprintable()
+    assert error is None or is_text(error.message.replace("\n", ""))

@@ -66,6 +66,26 @@ def checked(path, *names):
     return asyncio.run(run_preflight(ConfigFile(path), names, offline=True))
 
 
+def test_a_file_whose_locale_is_none_is_named(metrix_config, tmp_path):
+    """Nobody can ask for it, so that its readers would get another language."""
+    folder = tmp_path / "templates" / "hello"
+    folder.mkdir(parents=True)
+    for name in ("sms.txt.j2", "sms.fa_ir.txt.j2", "sms.english.txt.j2"):
+        (folder / name).write_text("سلام")
+    checks = [
+        check
+        for check in checked(metrix_config(templates=folder.parent), "sms").checks
+        if check.id == "template.renders"
+    ]
+    assert [(check.subject, check.status) for check in checks] == [
+        ("hello for sms", Status.PASS),
+        ("hello for sms in english", Status.FAIL),
+        ("hello for sms in fa-IR", Status.PASS),
+    ]
+    assert "`sms.english.txt.j2` is never used" in checks[1].message
+    assert "such as en" in checks[1].remedy
+
+
 def test_every_template_of_every_channel_is_rendered_with_its_sample(metrix_config, tmp_path):
     """In each locale; a template that a channel has no file for is no failure."""
     folder = tmp_path / "templates" / "hello"

@@ -25,6 +25,11 @@ def test_without_front_matter_all_is_body() -> None:
     assert fields("سلام {{ n }}\n---\n\n", {"n": "سارا"}) == {"body": "سلام سارا\n---\n"}
 
 
+def test_spaces_behind_a_line_of_front_matter_count_for_nothing() -> None:
+    """Editors leave them, and nobody sees them."""
+    assert fields("---  \ntitle: x\n---\t\nb", {}) == {"title": "x", "body": "b"}
+
+
 def test_byte_order_mark_and_windows_lines(render: Callable[..., Any]) -> None:
     """Neither a byte order mark nor CRLF comes into a message."""
     assert render("\ufeff---\r\ntitle: T\r\n---\r\na\r\nb\r\n") == {"title": "T", "body": "a\nb"}

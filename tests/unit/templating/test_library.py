@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -74,14 +76,80 @@ def test_a_missing_template_names_files_and_near_names(write: Callable[..., Path
 @pytest.mark.parametrize(
     "name", ["../x", "/etc", "a/b", "..", ".", "", "a\0b", "a\\b", "C:x", "a\u202eb", "a\nb", "x" * 101]
 )
-@pytest.mark.parametrize("which", ["template", "channel", "locale"])
-def test_names_that_lead_elsewhere_are_refused(name: str, which: str, templates: Templates) -> None:
+@pytest.mark.parametrize(
+    ("which", "code"),
+    [("template", "template_path_refused"), ("channel", "template_path_refused"), ("locale", "locale_unknown")],
+)
+def test_names_that_lead_elsewhere_are_refused(name: str, which: str, code: str, templates: Templates) -> None:
     """No name of a template, channel or locale is more than a plain word, and the error stays printable."""
     names = {"template": "t", "channel": "sms", "locale": "fa", which: name}
     with pytest.raises(TemplateError) as caught:
         templates.find(names["template"], names["channel"], ChannelType.SMS, names["locale"])
-    assert caught.value.code == "template_path_refused"
+    assert caught.value.code == code
     assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize("file", ["sms.fa-IR.txt.j2", "sms.fa_IR.txt.j2", "sms.fa-ir.txt.j2", "SMS.FA-IR.TXT.J2"])
+@pytest.mark.parametrize("locale", ["fa-IR", "fa_IR", "fa-ir", "FA_ir"])
+def test_a_locale_finds_its_file_however_both_are_written(
+    file: str, locale: str, write: Callable[..., Path], templates: Templates
+) -> None:
+    """Also where the file system tells large letters from small ones."""
+    write("t/sms.txt.j2")
+    write(f"t/{file}")
+    assert templates.find("t", "sms", ChannelType.SMS, locale).path.name == file
+    assert [variant.locale for variant in templates.variants("t")].count("fa-IR") == 1
+
+
+def test_two_files_for_one_locale_are_refused(write: Callable[..., Path], templates: Templates) -> None:
+    """One of them would never be sent, and nobody could tell which."""
+    write("t/sms.fa-IR.txt.j2")
+    write("t/sms.fa_ir.txt.j2")
+    with pytest.raises(TemplateError, match="fa_ir") as caught:
+        templates.find("t", "sms", ChannelType.SMS, "fa-IR")
+    assert caught.value.code == "template_ambiguous"
+
+
+def test_a_name_of_a_language_is_no_locale(write: Callable[..., Path], templates: Templates) -> None:
+    """It is never answered with the file that has no locale, and the error says what was meant."""
+    write("t/sms.txt.j2")
+    write("t/sms.en.txt.j2")
+    with pytest.raises(TemplateError, match=r"did you mean en\?") as caught:
+        templates.find("t", "sms", ChannelType.SMS, "english")
+    assert (caught.value.code, caught.value.location) == ("locale_unknown", None)
+
+
+@pytest.mark.parametrize(("tag", "meant"), [("english", "en"), ("fa.ir", "fa"), ("xx", "fa-IR")])
+def test_a_file_that_no_locale_asks_for_is_named(
+    tag: str, meant: str, write: Callable[..., Path], templates: Templates
+) -> None:
+    """Whoever lists the locales of a template comes upon it."""
+    write("t/sms.txt.j2")
+    path = write(f"t/sms.{tag}.txt.j2")
+    assert library.locales(templates.variants("t"), "sms", ChannelType.SMS) == [None, tag]
+    with pytest.raises(TemplateError, match=f"{path.name}. is never used") as caught:
+        templates.find("t", "sms", ChannelType.SMS, tag)
+    assert caught.value.location == str(path)
+    assert meant in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["سفارش\u200cها", "آمار", "سَلام", "日本"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+def test_names_in_any_writing(
+    name: str,
+    stored: Literal["NFC", "NFD"],
+    asked: Literal["NFC", "NFD"],
+    write: Callable[..., Path],
+    templates: Templates,
+) -> None:
+    """With joiners and marks, and found in whichever form macOS or a keyboard wrote them; includes too."""
+    include = f"layouts/{unicodedata.normalize(asked, name)}.txt"
+    write(f"{unicodedata.normalize(stored, name)}/sms.txt.j2", f'{{% include "{include}" %}}')
+    write(f"layouts/{unicodedata.normalize(stored, name)}.txt", "سلام")
+    found = templates.find(unicodedata.normalize(asked, name), "sms", ChannelType.SMS)
+    assert found.render({}, datetime.now(UTC)).fields == {"body": "سلام"}
+    assert templates.names() == [unicodedata.normalize(stored, name)]
 
 
 @pytest.mark.parametrize("broken", [False, True], ids=["to a file", "broken"])

@@ -8,7 +8,7 @@ from typing import Final, Protocol, cast
 from attrs import frozen
 
 from ...models import JsonValue
-from ...printable import JOINERS, printable
+from ...printable import printable
 
 CHUNK_ROWS: Final = 1_000
 CHUNK_CHARACTERS: Final = 1 << 20
@@ -82,5 +82,5 @@ class Rows(Protocol):
 
 def shortened(text: str) -> str:
     """Return a text from outside so that it can be shown: what does not print escaped, not too much of it."""
-    shown = printable(text[: _MOST_SHOWN + 1], keep=JOINERS)
+    shown = printable(text[: _MOST_SHOWN + 1])
     return shown if len(shown) <= _MOST_SHOWN else shown[: _MOST_SHOWN - 1] + "…"

@@ -10,6 +10,7 @@ import typer
 
 from ... import sample_files
 from ...errors import UsageError
+from ...printable import quoted
 from ..context import app, example, state_of
 
 CONFIG = "channels.yaml"
@@ -31,7 +32,9 @@ def init(
     if os.path.lexists(directory / IGNORED):
         del files[IGNORED]
     if there := [name for name in files if os.path.lexists(directory / name)]:
-        raise UsageError(f"{str(directory / there[0])!r} is there already; nothing was written.", code="file_exists")
+        raise UsageError(
+            f"{quoted(str(directory / there[0]))} is there already; nothing was written.", code="file_exists"
+        )
     for name, content in files.items():
         _write(directory / name, content)
     if state.output.as_json:
@@ -82,4 +85,4 @@ def _write(path: Path, content: str) -> None:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(content)
     except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be written: {error.strerror}.", code="file_unwritable") from error
+        raise UsageError(f"{quoted(str(path))} cannot be written: {error.strerror}.", code="file_unwritable") from error

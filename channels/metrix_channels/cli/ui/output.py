@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define
 
 from ...errors import MetrixChannelsError
-from ...printable import JOINERS, printable
+from ...printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -101,7 +101,7 @@ class Output:
 
 def visible(text: str) -> str:
     """Escape control and bidi characters, so that what was read from outside cannot draw on the terminal."""
-    return printable(text, keep="\n" + JOINERS)
+    return printable(text, keep="\n")
 
 
 def nearby(text: str) -> str:

@@ -13,6 +13,7 @@ from ...errors import EventInvalid, UsageError
 from ...events import Event, Reader
 from ...files import open_regular, remedy_for
 from ...json_records import read_record
+from ...printable import quoted
 
 Record = Mapping[str, Any]
 Source = str | os.PathLike[str] | Sequence[Record]
@@ -57,9 +58,9 @@ def _lines(path: Path) -> Iterator[tuple[int, Record]]:
                 if line.strip():
                     yield number, _record(line, f"{path}:{number}")
     except UnicodeError:
-        raise UsageError(f"{str(path)!r} cannot be read: it is not UTF-8.", code="file_unreadable") from None
+        raise UsageError(f"{quoted(str(path))} cannot be read: it is not UTF-8.", code="file_unreadable") from None
     except OSError as error:
-        message = f"{str(path)!r} cannot be read: {error.strerror}."
+        message = f"{quoted(str(path))} cannot be read: {error.strerror}."
         raise UsageError(message, code="file_unreadable", remedy=remedy_for(error)) from error
 
 

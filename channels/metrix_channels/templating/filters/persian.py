@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ...errors.extras import missing_extra
+from ...localization.jalali import FIRST_GREGORIAN_YEAR, jalali_hint
 
 _DIGITS: Final = {
     **{ord("0") + digit: chr(0x06F0 + digit) for digit in range(10)},
     # The Arabic digits of many keyboards; 4, 5 and 6 look different in Persian.
     **{0x0660 + digit: chr(0x06F0 + digit) for digit in range(10)},
 }
+
+
+DIRECTIVES: Final = (
+    *("%a", "%A", "%b", "%B", "%c", "%d", "%-d", "%f", "%H", "%-H", "%I", "%-I", "%j", "%m", "%-m", "%M", "%-M"),
+    *("%p", "%S", "%-S", "%w", "%W", "%x", "%X", "%y", "%Y", "%%"),
+)
+"""What jdatetime writes in place of itself; any other would stand in the message as it is. Dates have no zone left."""
+_DIRECTIVE: Final = re.compile(r"%-?[A-Za-z%]?")
 
 
 class DateRefused(Exception):
@@ -34,11 +44,12 @@ def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran
     Args:
         value: ISO 8601 text, a date or a datetime. A time with an offset is moved to `timezone`; one without is
             taken to be there already.
-        format: as for strftime; the names of months (`%B`) and days (`%A`) are Persian.
+        format: as for strftime, of the directives in `DIRECTIVES`; the names of months (`%B`) and days (`%A`) are
+            Persian.
         timezone: of the IANA database.
 
     Raises:
-        DateRefused: `value` is no date, or lies outside of the calendar.
+        DateRefused: `value` is no date, lies before 1700 or outside of the calendar; `format` has another directive.
         ConfigError: `extra_missing`, when jdatetime is not installed.
     """
     try:
@@ -46,7 +57,11 @@ def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran
     except ImportError:
         message = "the filter `jalali` needs the package 'jdatetime', which is not installed"
         raise missing_extra(message, "fa") from None
+    if unknown := next((each for each in _DIRECTIVE.findall(str(format)) if each not in DIRECTIVES), None):
+        raise DateRefused(f"`jalali` does not know {unknown}; it knows {' '.join(DIRECTIVES)}")
     moment = _moment(value)
+    if moment.year < FIRST_GREGORIAN_YEAR:
+        raise DateRefused("`jalali` takes a Gregorian date; this one is before the year 1700, perhaps a Jalali date")
     if moment.tzinfo is not None:
         moment = moment.astimezone(_zone(timezone))
     try:
@@ -58,6 +73,8 @@ def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran
 
 def _moment(value: object) -> datetime:
     if isinstance(value, str):
+        if jalali_hint(value):
+            raise DateRefused("`jalali` takes a Gregorian date; this one looks like a Jalali date already")
         try:
             return datetime.fromisoformat(value)
         except ValueError:

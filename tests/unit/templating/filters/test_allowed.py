@@ -13,6 +13,7 @@ import pytest
 from metrix_channels.errors import ConfigError, TemplateError
 from metrix_channels.errors.extras import extra_remedy
 from metrix_channels.templating import fa_digits
+from metrix_channels.templating.filters.persian import DIRECTIVES
 
 Render = Callable[..., dict[str, Any]]
 
@@ -56,6 +57,30 @@ def test_jalali_refuses_what_is_no_date(text: str, render: Render) -> None:
         render(text)
     assert caught.value.code == "template_value_refused"
     assert ":1:" in (caught.value.location or "")
+
+
+@pytest.mark.parametrize("format", ["%e %B", "%-e", "%Ey", "%Q", "%", "100%", "%-", "%5d", "% d", "%Z", "%٪", "%%%"])
+def test_jalali_refuses_a_directive_that_it_does_not_know(format: str, render: Render) -> None:  # noqa: A002
+    """It would stand in the message as it is; the error lists what can be written."""
+    with pytest.raises(TemplateError, match="it knows %a") as caught:
+        render("{{ now|jalali(f) }}", {"f": format})
+    assert caught.value.code == "template_value_refused"
+
+
+@pytest.mark.parametrize("directive", DIRECTIVES)
+def test_jalali_knows_each_directive_that_it_lists(directive: str, render: Render) -> None:
+    """None of them comes out as itself."""
+    assert render("{{ now|jalali(f) }}", {"f": directive})["body"] not in ("", directive)
+
+
+@pytest.mark.parametrize(
+    "value", ["1405-01-01", "1405-02-31", "1405-01-01T10:00:00+03:30", date(1405, 1, 1), "1699-12-31"]
+)
+def test_jalali_refuses_a_jalali_date(value: object, render: Render) -> None:
+    """It would be moved by 621 years once more."""
+    with pytest.raises(TemplateError, match="Gregorian") as caught:
+        render("{{ v|jalali }}", {"v": value})
+    assert caught.value.code == "template_value_refused"
 
 
 def test_jalali_without_jdatetime_names_the_command(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:

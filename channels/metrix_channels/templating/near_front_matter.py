@@ -1,0 +1,160 @@
+"""Front matter that is not quite there: found, so that no fields of a message are ever sent as its text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from difflib import get_close_matches
+from itertools import dropwhile, takewhile
+from typing import Final
+
+from ..adapters import adapter_for
+from ..errors import TemplateError
+from ..models import ChannelType
+from ..printable import JOINERS, is_text, printable
+from .lines import Lines
+
+_FIELDS: Final = frozenset({"sensitive", "subject", "extra"}).union(
+    field.name for each in ChannelType for field in adapter_for(each).fields
+)
+_ALIKE: Final = 0.8
+"""How much, of 1, a misspelled field is like its name."""
+_MOST_LINES: Final = 200
+
+_DASHES: Final = "\u2212\u2500\u2501\u2043\u0640"
+"""Beside those that Unicode calls dashes: minus, lines of boxes, a bullet, and the Persian tatweel."""
+_OTHER_FENCE: Final = re.compile(r"[*+=_~;.…\s]{2,}|[`~]{3,}\s*\w*|\{")
+_AFTER_DASHES: Final = re.compile(r"\s*(?:#.*|[A-Za-z]{1,8})?")
+_ASIDE: Final = re.compile(
+    r"\{#.*?#\}|\{%.*?%\}|<!--.*?-->|<(?:\?|!(?!--))[^>]*>|(?:#\s|//|%(?:YAML|TAG)\b)[^\n]*", re.DOTALL
+)
+_COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
+_NOT_NEWLINE: Final = re.compile(r"[^\n]")
+_LINE_END: Final = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_KEY: Final = re.compile(r"[^\w{}]*(?:\{\s*[\"'])?([A-Za-z][\w-]*)[\"'`]?\s*[:：=](?!//)")
+_OPENED: Final = re.compile(r"\{\s*[\"']|[-\u2010-\u2015\u2212]{2}")
+_SENSITIVE: Final = re.compile(
+    r"(?<!\w)[Ss]ensitive[\"']?\s*[:：=]\s*\[|^[^\w\n]*sensitive:[ \t]*\n\s*-\s", re.MULTILINE
+)
+
+_MEND: Final = (
+    "Begin the template's own file with a line `---`, then the fields, then a second line `---`. If this is the text"
+    ' of the message, write `{{ "---" }}` in place of `---`, or `{{ "title" }}` in place of `title`.'
+)
+
+
+def refuse_near_front_matter(text: str, lines: Lines, *, own: bool) -> None:
+    """Refuse a text whose first lines look like front matter, or that names sensitive values where they hide nothing.
+
+    Args:
+        text: of a file, without the front matter that there is.
+        lines: where the text stands in its file.
+        own: whether it is the template's own file, not one that it extends or includes.
+
+    Raises:
+        TemplateError: template_front_matter.
+    """
+    start = _start(text)
+    found = [(start, _explain(text, start, lines, own=own))] if _looks_like_fields(text[start:]) else []
+    if not found and (sensitive := _SENSITIVE.search(_COMMENT.sub(_blanked, text))):
+        where = sensitive.start() + len(sensitive[0]) - len(sensitive[0].lstrip())
+        found = [(where, "`sensitive` stands in the text, where it hides nothing and is sent")]
+    for place, why in found:
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        location = f"{lines.source}:{lines.number(line)}:{column}"
+        raise TemplateError(why, code="template_front_matter", remedy=_MEND, location=location)
+
+
+def is_fence(line: str) -> bool:
+    """Say whether a line was probably meant to begin or end front matter."""
+    line = _visible(line)
+    if line in ("", "-"):
+        return False
+    dashes = sum(1 for _ in takewhile(lambda char: _is_dash(char) or char.isspace(), line))
+    if dashes == len(line) or (dashes > 1 and _AFTER_DASHES.fullmatch(line, dashes)):
+        return True
+    return _OTHER_FENCE.fullmatch(line) is not None
+
+
+def _start(text: str) -> int:
+    """Return where the first text stands that is seen: behind blank lines, comments and tags."""
+    place = 0
+    while True:
+        while place < len(text) and (text[place] in JOINERS or text[place].isspace() or not is_text(text[place])):
+            place += 1
+        if (aside := _ASIDE.match(text, place)) is None:
+            return place
+        place = aside.end()
+
+
+def _looks_like_fields(text: str) -> bool:
+    """Say whether a text begins with front matter, or with what would be some between its two lines."""
+    lines = _LINE_END.split(text, _MOST_LINES)[:_MOST_LINES]
+    fences = next((number for number, line in enumerate(lines) if _visible(line) and not is_fence(line)), len(lines))
+    block = [*dropwhile(lambda line: _visible(line)[:1] in ("", "#"), lines[fences:])]
+    keys = [key[1] for line in takewhile(lambda line: not is_fence(line), block) if (key := _key(line))]
+    if not keys or not _key(block[0]):
+        return False
+    within = [*takewhile(_is_field_line, block)]
+    end = next((number for number, line in enumerate(block) if is_fence(line)), None)
+    is_closed = end is not None and all(_is_field_line(line) or not _visible(line) for line in block[:end])
+    small = [key for key in keys if key.islower()]
+    if any(map(_visible, lines[:fences])) or _OPENED.match(_visible(block[0])):
+        return _is_field(keys[0].lower()) or any(map(_is_field, small)) or (is_closed and small == keys)
+    known = {key[1] for line in within if (key := _key(line)) and key[1].islower() and _is_field(key[1])}
+    return keys[0] in known and (is_closed or len(known) > 1)
+
+
+def _is_field_line(line: str) -> bool:
+    """Say whether a line may stand in front matter: a field, or what continues one."""
+    shown = _visible(line)
+    return bool(shown) and bool(_key(line) or line[0] in " \t" or shown.startswith(("- ", "#", "]", "}")))
+
+
+def _key(line: str) -> re.Match[str] | None:
+    return _KEY.match(_visible(line))
+
+
+def _is_field(key: str) -> bool:
+    return key in _FIELDS or bool(get_close_matches(key[:50], _FIELDS, 1, _ALIKE))
+
+
+def _is_dash(char: str) -> bool:
+    return unicodedata.category(char) == "Pd" or char in _DASHES
+
+
+def _visible(line: str) -> str:
+    """Return a line without what is not seen at either end."""
+    start = _start_of_line(line)
+    return line[start : len(line) - _start_of_line(line[:start:-1]) if start < len(line) else start]
+
+
+def _start_of_line(line: str) -> int:
+    return next(
+        (n for n, char in enumerate(line) if not (char in JOINERS or char.isspace() or not is_text(char))), len(line)
+    )
+
+
+def _blanked(found: re.Match[str]) -> str:
+    return _NOT_NEWLINE.sub(" ", found[0])
+
+
+def _explain(text: str, start: int, lines: Lines, *, own: bool) -> str:
+    """Say why what begins at `start` is no front matter."""
+    begin = text.rfind("\n", 0, start) + 1
+    line = text[begin:].split("\n", 1)[0]
+    if not own:
+        return "front matter counts only in a template's own file, not in one that it extends or includes"
+    if lines.first > 1:
+        return "a second front matter begins here; a template has one"
+    if not is_fence(line):
+        return "these lines look like front matter, but no line `---` stands above them"
+    if line.rstrip(" \t") != "---":
+        return f"front matter begins with a line `---`, not {escaped(line)}"
+    return "front matter begins in the first line of a file, not here"
+
+
+def escaped(line: str) -> str:
+    """Return a line with all that is not seen in it as escapes."""
+    shown = printable(line if len(line) <= 40 else line[:39] + "…")
+    return "`" + "".join(ascii(char)[1:-1] if char in JOINERS else char for char in shown) + "`"
