@@ -33,7 +33,8 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(char if is_text(char) or char in keep else ascii(char)[1:-1] for char in text)
 
 
-def quoted(text: str, most: int = 80) -> str:
+def quoted(text: str, most: int | None = None) -> str:
     """Return `text` in quotes, fit to be shown, and not more than `most` characters of it."""
-    text = text if len(text) <= most else text[: most - 1] + "…"
+    if most is not None and len(text) > most:
+        text = text[: most - 1] + "…"
     return f"'{printable(text)}'"

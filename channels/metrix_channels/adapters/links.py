@@ -158,4 +158,4 @@ def _scheme(url: str) -> str:
 
 
 def _refused(where: str, url: str, why: str, remedy: str | None = None) -> MessageInvalid:
-    return MessageInvalid(f"`{where}`: the link {quoted(url)} {why}.", code="link_refused", remedy=remedy)
+    return MessageInvalid(f"`{where}`: the link {quoted(url, 80)} {why}.", code="link_refused", remedy=remedy)

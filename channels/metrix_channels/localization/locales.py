@@ -99,4 +99,4 @@ def meant_locale(text: str) -> str | None:
 def locale_fault(text: str) -> str:
     """Say that `text` is no locale, and what was probably meant."""
     meant = meant_locale(text)
-    return f"{quoted(text)} is not {EXPECTED}" + (f"; did you mean {meant}?" if meant else "")
+    return f"{quoted(text, 40)} is not {EXPECTED}" + (f"; did you mean {meant}?" if meant else "")
