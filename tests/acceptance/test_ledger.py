@@ -208,3 +208,27 @@ def test_a_copy_is_adopted(metrix, old):
     assert "Adopted" in metrix("ledger", "adopt").out
     assert metrix(*send, "recipient-5").status == 0
     assert len(server.requests) == requests + 1
+
+
+def test_where_there_is_no_ledger_yet_check_and_adopt_say_so(metrix, config):
+    """Exit 0, and looking makes no file."""
+    for verb, word in (("check", "exists"), ("adopt", "adopted")):
+        assert "There is no ledger yet" in metrix("--config", config, "ledger", verb).out
+        result = metrix("--config", config, "ledger", verb, "--json")
+        assert (result.status, result.document[word]) == (0, False)
+    assert not config.with_name("metrix-channels.db").exists()
+
+
+def test_a_ledger_without_campaigns_is_not_counted(metrix, config):
+    """Nobody has to understand what 0 of 0 are."""
+    metrix("--config", config, "send", "sms", "--to", "u1", "--template", "otp", "--set", "code=1")
+    assert (
+        "The ledger has no campaign, and nothing in it is damaged" in metrix("--config", config, "ledger", "check").out
+    )
+
+
+def test_adopt_says_why_there_is_nothing_to_adopt_in_postgresql(metrix, metrix_config):
+    """The question is one of files; no server has to answer."""
+    config = metrix_config(ledger="postgresql://me@127.0.0.1:9/db")
+    document = metrix("--config", config, "ledger", "adopt", "--json").document
+    assert (document["adopted"], "only a file is adopted" in document["reason"]) == (False, True)

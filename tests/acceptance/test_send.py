@@ -451,3 +451,13 @@ def test_a_key_may_be_written_in_persian(metrix, config, metrix_sandbox):
     assert metrix("--config", config, *SEND, "--key", "سفارش\u200cها-۷").status == 0
     assert metrix("--config", config, *SEND, "--key", "سفارش\u202eها").status == 2
     assert len(metrix_sandbox.messages()) == 1
+
+
+def test_the_remedy_of_an_unreachable_server_fits_any_address(metrix, metrix_config, templates):
+    """Nobody who sends to another base_url is told to look up Metrix's own."""
+    with refusing_address() as url:
+        config = metrix_config(templates=templates, metrix={"base_url": url, "max_attempts": 1})
+        error = metrix("--config", config, *SEND, "--json").document["error"]
+    assert error["code"] == "unreachable"
+    assert "metrix-channels doctor" in error["remedy"]
+    assert "entry.metrix.ir" not in error["remedy"]

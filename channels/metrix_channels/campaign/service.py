@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from attrs import evolve
@@ -103,7 +104,8 @@ class Campaigns:
             return await self._execution.begin(record, campaign, self._lists(ready), watch, detach=detach)
         _require_resumable(found)
         if found.state is RunState.PAUSED:
-            raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused")
+            remedy = f"`metrix-channels campaign resume {quote(campaign.name)}` goes on with it."
+            raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused", remedy=remedy)
         return await self._go_on(found, campaign, watch, confirm=confirm, detach=detach)
 
     async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> RunRecord:
@@ -252,7 +254,9 @@ class Campaigns:
         """Send what is left of a run, after a look at what it is pinned to."""
         ready = self._ready_when_it_begins(campaign)
         if found.live and not self._execution.is_distributed:
-            raise CampaignError(f"Another process works on the campaign {found.name!r}.", code="run_busy")
+            remedy = f"Wait for it, or stop it with `metrix-channels campaign pause {quote(found.name)}`."
+            message = f"Another process works on the campaign {found.name!r}."
+            raise CampaignError(message, code="run_busy", remedy=remedy)
         if found.state is RunState.PLANNING:
             raise CampaignError(f"Another process plans the campaign {found.name!r}.", code="run_busy")
         file = campaign.audience.file

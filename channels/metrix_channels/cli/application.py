@@ -65,7 +65,7 @@ def _run(shared_ones: Sequence[str], others: Sequence[str], state: State) -> int
         )
         return 1
     if result == _INTERRUPTED:
-        state.output.error(UsageError("Interrupted.", code="interrupted"))
+        state.output.error(UsageError("Interrupted.", code="interrupted", remedy="Run the same command again."))
         return 4
     return result if isinstance(result, int) and result else state.status
 

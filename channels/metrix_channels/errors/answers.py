@@ -53,7 +53,7 @@ DELIVERY: Final[dict[str, Situation]] = {
     ),
     "endpoint_refused": Situation(
         "Metrix's address has no such function.",
-        "Check base_url; it is https://entry.metrix.ir.",
+        "Check base_url: Metrix's own is https://entry.metrix.ir, without a path.",
         4,
         _RFC,
         ("base_url has a path, or names another host.", "A proxy answers in Metrix's place."),
@@ -78,13 +78,13 @@ DELIVERY: Final[dict[str, Situation]] = {
     ),
     "unreachable": Situation(
         "No connection to Metrix; nothing was sent.",
-        "Check DNS (`dig entry.metrix.ir`), the firewall for port 443 (`telnet entry.metrix.ir 443`) and"
-        f" `curl -v https://entry.metrix.ir/`. {_DOCTOR}",
+        "Run `metrix-channels doctor`: it finds the layer that fails on the way to base_url (DNS, TCP, TLS), and says"
+        " what to do about it.",
         4,
         _CONNECTION,
         (
-            "The name entry.metrix.ir cannot be resolved here.",
-            "A firewall between here and Metrix blocks port 443.",
+            "The host of base_url cannot be resolved here.",
+            "A firewall between here and Metrix blocks the port, 443 for https.",
             "The network, or Metrix, is down for a moment.",
         ),
     ),
@@ -213,7 +213,8 @@ ANSWERS: Final[dict[str, Situation]] = {
     ),
     "connection": Situation(
         "The connection was refused, or lost on the way.",
-        DELIVERY["unreachable"].remedy,
+        "Check DNS (`dig entry.metrix.ir`), the firewall for port 443 (`telnet entry.metrix.ir 443`) and"
+        f" `curl -v https://entry.metrix.ir/`. {_DOCTOR}",
         source=_CONNECTION,
         reasons=DELIVERY["unreachable"].reasons,
         leads_to=("unreachable", "outcome_unknown", "outage"),

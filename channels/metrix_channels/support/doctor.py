@@ -277,7 +277,9 @@ def judge_credentials(without: Exchange, with_them: Exchange, app_id: str, url: 
         url: of the API.
     """
     if isinstance(with_them, Failure):
-        return Check("credentials", app_id, Status.FAIL, with_them.reason, SITUATIONS["connection"].remedy)
+        return Check(
+            "credentials", app_id, Status.FAIL, with_them.reason, f"Try again. If it lasts, try `curl -v {url}/`."
+        )
     status = with_them.status
     if status in (401, 403):
         remedy = SITUATIONS["credentials_refused"].remedy

@@ -293,6 +293,8 @@ def test_a_signal_lets_requests_in_flight_end(slow, number):
         process.send_signal(number)
         status, found = document(process)
     assert (status, found["state"], found["error"]["code"]) == (4, "interrupted", "interrupted")
+    again = "`metrix-channels campaign run offer.yaml` or `metrix-channels campaign resume offer`"
+    assert found["error"]["remedy"] == f"{again} goes on where it stopped."
     assert found["accepted"] == len(server.requests)
     server.seconds = 0
     assert run(project)["possible_duplicates"] == 0
@@ -308,7 +310,10 @@ def test_pause_resume_and_cancel_from_outside(slow):
         assert project.run("pause", "offer").status == 0
         status, found = document(process)
     assert (status, found["state"]) == (4, "paused")
-    assert refusal(project).code == "run_paused"
+    assert found["error"]["remedy"].startswith("`metrix-channels campaign resume offer` goes on")
+    refused = refusal(project)
+    assert refused.code == "run_paused"
+    assert "metrix-channels campaign resume offer" in refused.remedy
     with started(project, "resume", "offer") as process:
         under_way(server, len(server.requests) + 4)
         assert project.run("cancel", "offer").status == 0

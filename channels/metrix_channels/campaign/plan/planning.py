@@ -210,7 +210,8 @@ async def _in_thread(work: Callable[[], T], cancelled: threading.Event) -> T:
 
 def _require_going(is_stopped: bool) -> None:
     if is_stopped:
-        raise CampaignError("The plan was interrupted; nothing was sent.", code="interrupted")
+        remedy = "Run the same command again: it plans the campaign anew."
+        raise CampaignError("The plan was interrupted; nothing was sent.", code="interrupted", remedy=remedy)
 
 
 def row_values(ready: Ready, row: int | None, stopped: Stopped) -> dict[str, Any] | None:

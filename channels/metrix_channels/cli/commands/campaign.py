@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
-from attrs import asdict
+from attrs import asdict, evolve
 
 from ...campaign import CampaignPreview, CampaignStatus, load_campaign, report_page
 from ...errors import MetrixChannelsError, UsageError, problem
@@ -38,12 +39,17 @@ Detach = Annotated[
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A campaign's name.")]
 _EXITS = {"finished": 0, "finished_with_errors": 1, "cancelled": 1}
 _GOING_ON = ("waiting", "running")
-_WITHOUT = "The workers go on without this command. `campaign status` shows how far, `campaign pause` stops them."
+_RESUME = "`metrix-channels campaign resume {name}` goes on where it stopped."
+_WATCH = (
+    "`metrix-channels campaign status {name}` shows how far it is, `metrix-channels campaign pause {name}` stops it."
+)
+_WITHOUT = ("interrupted", "The workers go on without this command.", _WATCH)
 _RESTING = {
-    "interrupted": ("interrupted", "The campaign was interrupted; it goes on where it stopped."),
-    "paused": ("run_paused", "The campaign was paused."),
-    **dict.fromkeys(_GOING_ON, ("interrupted", _WITHOUT)),
+    "interrupted": ("interrupted", "The campaign was interrupted.", "{again}" + _RESUME),
+    "paused": ("run_paused", "The campaign was paused.", _RESUME),
+    **dict.fromkeys(_GOING_ON, _WITHOUT),
 }
+"""By the state in which a run is left: code, message and remedy."""
 
 
 @campaign.command(
@@ -82,6 +88,7 @@ def run(
         if not yes:
             load_campaign(file)  # what is wrong with the file is said first
             _require_terminal(state)
+        renamed = "" if name is None else f" --name {quote(name)}"
         _dispatch(
             state,
             notifier,
@@ -94,6 +101,7 @@ def run(
                 detach=detach,
             ),
             detach=detach,
+            again=f"`metrix-channels campaign run {quote(str(file))}{renamed}` or ",
         )
 
 
@@ -235,14 +243,15 @@ def report(
 
 
 def _dispatch(
-    state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus], *, detach: bool = False
+    state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus], *, detach: bool = False, again: str = ""
 ) -> None:
+    """Send, show how far it is, and then how it ended; `again` names another command that goes on with it."""
     with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
         found = work(shown)
     why = found.halted_by
     if why is None and found.state in _RESTING and not detach:
-        code, message = _RESTING[found.state]
-        why = problem(code, message)
+        code, message, remedy = _RESTING[found.state]
+        why = evolve(problem(code, message), remedy=remedy.format(again=again, name=quote(found.campaign)))
     state.status = 0 if detach and found.state in _GOING_ON else _EXITS.get(found.state, 4)
     if why is not None:
         state.output.error(_as_error(why), found.as_dict())

@@ -18,6 +18,8 @@ from ..values import read_duration
 _SHOWN: Final = {"rows": "audience"}
 """What counts are called in `campaign status`, where that differs."""
 
+_NO_LEDGER: Final = "There is no ledger yet; the first message or campaign makes it"
+
 group = typer.Typer(no_args_is_help=True, help="Look after the ledger.")
 app.add_typer(group, name="ledger")
 
@@ -62,9 +64,14 @@ def check(context: typer.Context) -> None:
     """
     state = state_of(context)
     database = open_database(state.config_file().current())
-    found = run_interruptibly(_check(database))
+    exists = _exists(database)
+    found = run_interruptibly(_check(database)) if exists else LedgerCheck([], [])
     if state.output.as_json:
-        state.output.document(_as_dict(found, database.label))
+        state.output.document({**_as_dict(found, database.label), "exists": exists})
+    elif not exists:
+        state.output.say(f"{_NO_LEDGER}: {database.label}")
+    elif found.is_ok and not found.runs:
+        state.output.say(f"The ledger has no campaign, and nothing in it is damaged; {database.label}")
     else:
         for run in found.runs:
             for line in _lines(run):
@@ -87,11 +94,23 @@ def adopt(context: typer.Context) -> None:
     """
     state = state_of(context)
     database = open_database(state.config_file().current())
-    was_copy = run_interruptibly(_adopt(database))
+    was_copy = _exists(database) and run_interruptibly(_adopt(database))
+    reason = None if was_copy else _not_adopted(database)
     if state.output.as_json:
-        state.output.document({"ledger": database.label, "adopted": was_copy})
+        state.output.document({"ledger": database.label, "adopted": was_copy, "reason": reason})
     else:
-        state.output.say("Adopted: messages are sent from it now." if was_copy else "It is no copy; nothing to do.")
+        state.output.say(reason or "Adopted: messages are sent from it now.")
+
+
+def _exists(database: Database) -> bool:
+    """Tell whether there is a ledger: a file is made by the first send; a database may be there or not to be asked."""
+    return database.file is None or database.file.exists()
+
+
+def _not_adopted(database: Database) -> str:
+    if database.file is None:
+        return "A ledger in PostgreSQL is sent from wherever it is restored; only a file is adopted. Nothing to do."
+    return "It is no copy; nothing to do." if _exists(database) else f"{_NO_LEDGER}; nothing to do."
 
 
 def _as_dict(found: LedgerCheck, ledger: str) -> dict[str, Any]:
