@@ -40,7 +40,7 @@ class Standing:
         cautions: what the verification cannot notice.
         ends: from when on it does not count, in UTC; None where it has no end.
         announcement: that it ends soon, in words; None where it does not.
-        remedy: what to do about an announcement.
+        remedy: what to do about an announcement; None where there is none.
     """
 
     code: str | None
@@ -139,8 +139,8 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
         " through it"
     )
     remedy = (
-        "Send a test message through it from Metrix's dashboard. When it has arrived, run `metrix-channels channels"
-        f" verify {name} --by YOU --expires {write_span(record.expires)}`."
+        f"Send a test message through channel {name!r} from Metrix's dashboard. When it has arrived, run"
+        f" `metrix-channels channels verify {name} --by YOU --expires {write_span(record.expires)}`."
     )
     return Standing(None, message, age, cautions, ends, announcement, remedy)
 

@@ -51,7 +51,7 @@ async def run_preflight(
             named = list(config.channels.values())
     except MetrixChannelsError as error:
         return Preflight((Check.failed("config.valid", str(file.path), error),))
-    checks = [Check("config.valid", str(file.path), Status.PASS, f"{len(config.channels)} channels.")]
+    checks = [Check("config.valid", str(file.path), Status.PASS, _number_of_channels(config))]
     checks += check_secrets(config)
     others = [config.channels[name] for name in of_campaigns or () if name in config.channels]
     for channel in dict.fromkeys(channel.name for channel in (*named, *others)):
@@ -61,6 +61,11 @@ async def run_preflight(
     checks += await check_ledger(config)
     checks.append(await check_connection(config, offline=offline))
     return Preflight(tuple(checks))
+
+
+def _number_of_channels(config: Config) -> str:
+    count = len(config.channels)
+    return "1 channel." if count == 1 else f"{count} channels."
 
 
 def check_secrets(config: Config) -> Iterator[Check]:

@@ -339,3 +339,16 @@ def test_health_and_metrics(project, cluster, tmp_path):
         with urllib.request.urlopen(url.replace("/health", "/metrics"), timeout=60) as answer:
             counts = Counter(dict(re.findall(r"^(metrix_channels_\w+) (\d+)$", answer.read().decode(), re.MULTILINE)))
         assert (counts["metrix_channels_accepted_total"], counts["metrix_channels_lease_held"]) == ("30", "1")
+
+
+def test_a_worker_that_waits_for_work_logs_that_a_verification_ends(project, cluster):
+    """Nobody looks at the channels of a process that runs for months: one line in its log."""
+    with AccountingServer() as server, cluster(server) as workers:
+        config = json.loads(project.config.read_text())
+        config["channels"]["sms"]["verified"] = {"at": str(datetime.now(UTC).date()), "expires": "3d"}
+        project.config.write_text(json.dumps(config))
+        workers.start()
+        wait_until(lambda: workers.log.exists() and "ends at" in workers.log.read_text())
+        workers.terminate(0)
+    assert workers.log.read_text().count("ends at") == 1
+    assert "WARNING" in workers.log.read_text()

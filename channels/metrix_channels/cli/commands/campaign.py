@@ -192,7 +192,8 @@ def retry(
 ) -> None:
     """Send again to those who were rejected, or whose outcome is unknown; the ledger keeps that you decided it."""
     if rejected == unknown:
-        raise UsageError("Choose --rejected or --unknown.", code="usage")
+        remedy = f"Run `metrix-channels campaign retry {quote(name)} --rejected`, or the same with --unknown."
+        raise UsageError("Choose --rejected or --unknown.", code="usage", remedy=remedy)
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         which: Failed = "rejected" if rejected else "unknown"

@@ -58,7 +58,8 @@ def support_bundle(
         _show(state.output, run_interruptibly(_from_book(config, EvidenceBook.recent)))
         return
     if output is None:
-        raise UsageError("-o FILE.zip is missing: where should it be written?", code="usage")
+        remedy = "Run `metrix-channels support-bundle -o bundle.zip`."
+        raise UsageError("-o FILE.zip is missing.", code="usage", remedy=remedy)
     evidence = run_interruptibly(_from_book(config, lambda book: book.find(attempt)))
     write_bundle(output, discreet(evidence) if discreetly else evidence, Application.of(config))
     if state.output.as_json:

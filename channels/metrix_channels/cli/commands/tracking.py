@@ -179,11 +179,13 @@ def _tell(
     given = {name: value for name, value in told.fields.items() if value is not None}
     if told.file is not None:
         if told.user is not None or given:
-            raise UsageError("--file holds the users and all that is told of them.", code="usage")
+            remedy = "Leave out USER and the other options, or --file."
+            raise UsageError("--file holds the users and all that is told of them.", code="usage", remedy=remedy)
         _many(state, told.file, many)
         return
     if told.user is None:
-        raise UsageError("Whom? USER is missing, or --file.", code="usage")
+        remedy = "Name the user's customUserId, or a file of users with --file FILE."
+        raise UsageError("USER or --file is missing.", code="usage", remedy=remedy)
     whom = MetrixUser(told.user) if told.is_metrix_user else told.user
     _one(state, lambda notifier: one(notifier, whom, given))
 
