@@ -51,7 +51,7 @@ MOST_MEMORY: Final = 150
 MOST_LEDGER: Final = 15
 MOST_CPU_OVER_TLS: Final = 1.5
 # A core installation, made of a full one: what is not there cannot be imported.
-_CORE_ONLY: Final = "import sys; sys.modules.update(dict.fromkeys(('httptools', 'orjson'))); "
+_CORE_ONLY: Final = "import sys; sys.modules['orjson'] = None; "
 _RUN: Final = "from metrix_channels.cli import main; main()"
 
 Figures = dict[str, float]

@@ -40,7 +40,7 @@ class Clients:
         Raises:
             ConfigError: secret_missing, secret_invalid, file_unreadable.
         """
-        return self._open(self._settings().credentials().api_key, fast=True)
+        return self._open(self._settings().credentials().api_key)
 
     def without_key(self) -> MetrixClient:
         """Return a client that shows requests and makes none."""
@@ -65,7 +65,7 @@ class Clients:
         for client in [*self._retired, *([self._kept] if self._kept else [])]:
             await client.close()
 
-    def _open(self, api_key: Secret, *, fast: bool = False) -> MetrixClient:
+    def _open(self, api_key: Secret) -> MetrixClient:
         settings = self._settings()
         endpoint = Endpoint(settings.base_url, settings.proxy, settings.ca_file)
         redactor = Redactor(api_key, *endpoint.secrets)
@@ -73,7 +73,7 @@ class Clients:
             base_url=settings.base_url,
             app_id=settings.resolve_app_id(),
             api_key=api_key,
-            transport=open_transport(endpoint, redactor, fast=fast),
+            transport=open_transport(endpoint, redactor),
             user_agent=f"metrix-channels/{__version__}",
             redactor=redactor,
         )

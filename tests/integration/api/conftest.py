@@ -1,4 +1,4 @@
-"""Both wires: each test of this folder that takes `wire` or `post` runs over the core's and over the fast one."""
+"""Both transports: each test of this folder that takes `wire` or `post` runs over each; a proxy leaves it to httpx."""
 
 from functools import partial
 
@@ -9,12 +9,7 @@ from metrix_channels.api import open_transport
 from metrix_channels.api.transports.httpx_transport import HttpxTransport
 
 
-def _fast(endpoint, redactor):
-    pytest.importorskip("httptools")
-    return open_transport(endpoint, redactor, fast=True)
-
-
-@pytest.fixture(params=[HttpxTransport, _fast], ids=["core", "fast"])
+@pytest.fixture(params=[HttpxTransport, open_transport], ids=["httpx", "httptools"])
 def wire(request):
     """What opens a transport."""
     return request.param

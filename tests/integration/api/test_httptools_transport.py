@@ -1,4 +1,4 @@
-"""What is particular to the fast wire: where it is used, and what it does with connections."""
+"""What is particular to the transport over httptools: where it is used, and what it does with connections."""
 
 import asyncio
 import contextlib
@@ -12,23 +12,19 @@ from helpers.command_line import eventually
 from helpers.fault_server import Answer, FaultServer, Hang
 from helpers.project import API_KEY, post
 from metrix_channels.api import Endpoint, Reply, open_transport
-from metrix_channels.api.transports.httpx_transport import HttpxTransport
-from metrix_channels.redact import Redactor, Secret
-
-pytest.importorskip("httptools")
-
 from metrix_channels.api.transports import httptools_transport
 from metrix_channels.api.transports.httptools_transport import HttptoolsTransport
+from metrix_channels.api.transports.httpx_transport import HttpxTransport
+from metrix_channels.redact import Redactor, Secret
 
 REDACTOR = Redactor(Secret(API_KEY))
 
 
 @pytest.mark.parametrize("url", ["https://metrix.invalid", "http://127.0.0.1:9", "http://[::1]:9"])
-def test_it_is_used_for_many_requests_and_where_no_proxy_stands_between(url):
-    """Single sends, and what goes through a proxy, take the core's."""
-    assert isinstance(open_transport(Endpoint(url), REDACTOR, fast=True), HttptoolsTransport)
-    assert isinstance(open_transport(Endpoint(url), REDACTOR), HttpxTransport)
-    assert isinstance(open_transport(Endpoint(url, "http://proxy:3128"), REDACTOR, fast=True), HttpxTransport)
+def test_it_is_used_where_no_proxy_stands_between(url):
+    """What goes through a proxy takes httpx."""
+    assert isinstance(open_transport(Endpoint(url), REDACTOR), HttptoolsTransport)
+    assert isinstance(open_transport(Endpoint(url, "http://proxy:3128"), REDACTOR), HttpxTransport)
 
 
 def test_it_works_in_a_forked_child():
@@ -40,7 +36,7 @@ def test_it_works_in_a_forked_child():
         return reply.status
 
     with FaultServer() as server:
-        transport = open_transport(Endpoint(server.url), REDACTOR, fast=True)
+        transport = open_transport(Endpoint(server.url), REDACTOR)
         assert asyncio.run(attempt(transport)) == 200
         child = os.fork()
         if child == 0:

@@ -13,16 +13,17 @@ from helpers.campaigns import KEY
 from helpers.encodings import encodings, shown
 from helpers.fault_server import FaultServer, Raw
 from metrix_channels import CampaignError
-from metrix_channels.api import transports as transport
+from metrix_channels.api.transports.httpx_transport import HttpxTransport
+from metrix_channels.notifier import clients
 
 CODE = "کد-۴۰۸۱"
 
 
 @pytest.fixture(params=["httptools", "httpx"])
 def _wire(request, monkeypatch):
-    """With the extra `fast`, and as if it were not installed."""
+    """Over each transport, though no proxy stands between."""
     if request.param == "httpx":
-        monkeypatch.setattr(transport, "find_spec", lambda name: None)
+        monkeypatch.setattr(clients, "open_transport", HttpxTransport)
 
 
 @pytest.fixture

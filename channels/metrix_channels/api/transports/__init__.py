@@ -1,8 +1,6 @@
-"""How a request travels: one small interface, over httpx or, with the extra `fast`, over httptools."""
+"""How a request travels: one small interface, over httptools or, through a proxy, over httpx."""
 
 from __future__ import annotations
-
-from importlib.util import find_spec
 
 from ...redact import Redactor
 from .base import Endpoint, Transport
@@ -10,16 +8,15 @@ from .base import Endpoint, Transport
 __all__ = ["Endpoint", "Transport", "open_transport"]
 
 
-def open_transport(endpoint: Endpoint, redactor: Redactor, *, fast: bool = False) -> Transport:
+def open_transport(endpoint: Endpoint, redactor: Redactor) -> Transport:
     """Return the transport to an endpoint.
 
     Args:
         endpoint: where to send, and through what.
         redactor: cleans what answers and errors say.
-        fast: for many requests: the wire of the extra `fast`, where it is installed and no proxy stands between.
     """
     # When it is needed, not before: an HTTP client is a third of what importing this library costs.
-    if fast and endpoint.proxy is None and find_spec("httptools") is not None:
+    if endpoint.proxy is None:
         from .httptools_transport import HttptoolsTransport
 
         return HttptoolsTransport(endpoint, redactor)

@@ -1,8 +1,8 @@
-"""The transport of the extra `fast`: asyncio's own connections, and httptools to parse what comes back.
+"""The transport over asyncio's own connections, with httptools to parse what comes back.
 
-A campaign whose texts are all different makes a request a recipient, and then what a client spends on each is most of
-what it costs. So here is no more than one POST needs: a connection that is kept, a head made once, an answer read up to
-a limit. Requests through a proxy are left to the core's transport.
+A POST over httpx costs four times as much (docs/performance.md), and that is most of what a message of its own costs.
+So here is no more than one POST needs: a connection that is kept, a head made once, an answer read up to a limit.
+Proxies are left to httpx.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEEP_IDLE_SECONDS: Final = 5.0
 
 
 class HttptoolsTransport:
-    """The transport of the extra `fast`."""
+    """The transport without a proxy."""
 
     def __init__(self, endpoint: Endpoint, redactor: Redactor) -> None:
         parts = urlsplit(endpoint.base_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -26,6 +27,9 @@ SCHEMA_VERSION = 3
 APPLICATION_ID = 0x4D545258  # "MTRX"
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
+
+_LOOK_AGAIN_SECONDS = 0.000_5, 0.004
+"""How long to sleep while another process writes: so little, and a random time, that each of them gets its turn."""
 
 _CODES = {
     sqlite3.SQLITE_BUSY: "ledger_locked",
@@ -286,9 +290,31 @@ def _require_regular(path: Path) -> None:
         raise LedgerError(message, code="ledger_unavailable", remedy=remedy_for(error)) from error
 
 
+def _begin(connection: SqliteConnection) -> None:
+    """Begin a transaction, when no other process writes.
+
+    SQLite itself looks ten times a second. A process that has something to write all the time would leave the others no
+    moment to begin in.
+    """
+    ends = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                # A read that turns into a write fails at once when another process wrote meanwhile: begin as a writer.
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                    raise
+            else:
+                return
+            time.sleep(random.uniform(*_LOOK_AGAIN_SECONDS))
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+
 def _in_transaction(connection: SqliteConnection, work: Work[T]) -> T:
-    # A read that turns into a write fails at once when another process wrote in between: begin as a writer.
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     try:
         result = work(connection)
         connection.execute("COMMIT")
