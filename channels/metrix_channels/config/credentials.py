@@ -15,6 +15,8 @@ from ..redact import Secret
 from .environment import VariableMissing, substitute
 from .kinds import HEADER_TEXT
 
+SANDBOX_APP_ID: Final = "sandbox-app"
+"""The application of `metrix-channels sandbox`, the only one that is spoken to in plain http on another machine."""
 _API_KEY: Final = "the API key"
 _LONGEST_KEY: Final = 8192  # bytes; servers take no longer header
 

@@ -239,8 +239,13 @@ def _base_url(text: str) -> str | None:
     url = _split(text)
     if url is None or "@" in url.netloc or "?" in text or "#" in text:
         return None
-    allowed = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname or ""))
-    return text.rstrip("/") if allowed else None
+    return text.rstrip("/") if url.scheme in ("http", "https") else None
+
+
+def is_plain_http_elsewhere(base_url: str) -> bool:
+    """Tell whether others could read what is sent there: over plain http, and not to this machine."""
+    url = urlsplit(base_url)
+    return url.scheme == "http" and not _is_loopback(url.hostname or "")
 
 
 def _proxy(text: str) -> str | None:
@@ -296,14 +301,13 @@ APP_ID: Final = evolve(
 )
 API_KEY: Final = Kind(_api_key, {"type": "string", "pattern": f"^{REFERENCE.pattern}$"}, holds_references=True)
 BASE_URL: Final = _text_kind(
-    "an https:// address without user, query and fragment (http:// only to this machine: 127.0.0.1, ::1, localhost)",
+    "an https:// address without user, query and fragment",
     _base_url,
-    {
-        "pattern": r"^([Hh][Tt][Tt][Pp][Ss]://[^@?#\s]+"
-        r"|[Hh][Tt][Tt][Pp]://(127\.[0-9.]+|\[::1\]|[Ll]ocalhost)([:/][^@?#\s]*)?)$"
-    },
+    {"pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^@?#\s]+$"},
     confidential=True,
 )
+PLAIN_HTTP_ELSEWHERE: Final = r"^[Hh][Tt][Tt][Pp]://(?!(127\.[0-9.]+|\[::1\]|[Ll]ocalhost)([:/]|$))"
+"""What `is_plain_http_elsewhere` tells, for editors."""
 PROXY: Final = _text_kind(
     "http:// or https://, a host and a port", _proxy, {"pattern": r"^https?://\S+$"}, confidential=True
 )

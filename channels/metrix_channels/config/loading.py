@@ -18,7 +18,7 @@ from ..files import stored_path
 from ..models import JsonValue
 from ..printable import printable
 from .environment import fill
-from .kinds import CHANNEL_NAME, Refusal
+from .kinds import CHANNEL_NAME, REFERENCE, Refusal
 from .models import SETTING, Channel, Config, Setting, Verification, key_of, optional_model
 from .problems import raise_problems
 from .strict_yaml import Document, read_yaml
@@ -94,10 +94,14 @@ def _settled(config: Config, document: Document, path: Path, environ: Mapping[st
     metrix = attrs.evolve(
         config.metrix,
         environ=environ,
-        locations={name: document.location(("metrix", name)) for name in ("app_id", "api_key", "api_key_file")},
+        locations={
+            name: document.location(("metrix", name)) for name in ("app_id", "api_key", "api_key_file", "base_url")
+        },
         api_key_file=_below(folder, config.metrix.api_key_file),
         ca_file=_below(folder, config.metrix.ca_file),
     )
+    if not REFERENCE.search(metrix.app_id):
+        metrix.resolve_app_id()  # else when it is needed
     channels = {
         name: attrs.evolve(channel, name=name, location=document.location(("channels", name, "verified"), key=True))
         for name, channel in config.channels.items()

@@ -20,8 +20,8 @@ from ..errors import ConfigError
 from ..models import ChannelType, JsonValue, OnAmbiguous
 from ..redact import Secret
 from . import kinds
-from .credentials import Credentials, read_api_key, resolve_api_key, resolve_app_id
-from .kinds import Kind, Refusal
+from .credentials import SANDBOX_APP_ID, Credentials, read_api_key, resolve_api_key, resolve_app_id
+from .kinds import PLAIN_HTTP_ELSEWHERE, Kind, Refusal, is_plain_http_elsewhere
 
 SETTING: Final = "metrix_channels.setting"
 """Where a field's metadata holds its `Setting`."""
@@ -145,7 +145,11 @@ class Metrix:
         ca_file: certificates to trust instead of the usual ones.
     """
 
-    SCHEMA: ClassVar[Mapping[str, Any]] = {"oneOf": [{"required": ["api_key"]}, {"required": ["api_key_file"]}]}
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "oneOf": [{"required": ["api_key"]}, {"required": ["api_key_file"]}],
+        "if": {"properties": {"base_url": {"pattern": PLAIN_HTTP_ELSEWHERE}}, "required": ["base_url"]},
+        "then": {"properties": {"app_id": {"pattern": rf"^{SANDBOX_APP_ID}$|\$\{{"}}},
+    }
 
     app_id: str = field(metadata=setting("APP_ID from Metrix's dashboard, Application Settings.", kinds.APP_ID))
     api_key: str | None = field(
@@ -164,7 +168,9 @@ class Metrix:
     base_url: str = field(
         default="https://entry.metrix.ir",
         metadata=setting(
-            "Where Metrix is. Plain http only towards this machine.", kinds.BASE_URL, "https://entry.metrix.ir"
+            "Where Metrix is. Plain http only towards this machine and, with app_id: sandbox-app, towards a sandbox.",
+            kinds.BASE_URL,
+            "https://entry.metrix.ir",
         ),
     )
     timeout: float = field(
@@ -218,9 +224,18 @@ class Metrix:
         """Return APP_ID with its variables filled in.
 
         Raises:
-            ConfigError: `secret_missing`, `secret_invalid`.
+            ConfigError: `secret_missing`, `secret_invalid`; `config_value_invalid`, when base_url is plain http to
+                another machine, and this is not the sandbox's application.
         """
-        return resolve_app_id(self.app_id, self._environ, self._locations.get("app_id"))
+        app_id = resolve_app_id(self.app_id, self._environ, self._locations.get("app_id"))
+        if app_id != SANDBOX_APP_ID and is_plain_http_elsewhere(self.base_url):
+            raise ConfigError(
+                "metrix.base_url: expected an https:// address (http:// only to this machine: 127.0.0.1, ::1,"
+                f" localhost; or to a sandbox elsewhere, with app_id: {SANDBOX_APP_ID})",
+                code="config_value_invalid",
+                location=self._locations.get("base_url"),
+            )
+        return app_id
 
     def resolve_api_key(self) -> Secret:
         """Return the key, read now from the environment or from its file.

@@ -72,6 +72,7 @@ class Engine:
         self._stop = asyncio.Event()
         self._places = asyncio.Semaphore(self._config.metrix.concurrency)
         self._rng = random.Random()
+        self.requests = 0
 
     def stop(self) -> None:
         """Begin no further attempt."""
@@ -217,6 +218,7 @@ class Engine:
 
         async def post(recipients: tuple[str, ...], seconds: float) -> tuple[Exchange, Verdict]:
             body = push_body(recipients, message)
+            self.requests += 1
             request = Request(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
             return await attempts.make(request, seconds, prepared.hidden)
 

@@ -39,7 +39,7 @@ class Outbox:
 
     Attributes:
         sends: the messages in the ledger.
-        counts: recipients by outcome, since this process began.
+        counts: recipients by outcome, and `possible_duplicates` among them, since this process began.
         refusal: what keeps this process from sending anything, as its last messages were told; another process may do
             better. None when nothing does.
 
@@ -52,9 +52,14 @@ class Outbox:
             raise ConfigError("Messages that workers send need a ledger in PostgreSQL.", code="ledger_not_shared")
         self._engine = engine
         self.sends = OutboxBook(engine.book_file)
-        self.counts: Counter[Outcome] = Counter()
+        self.counts: Counter[str] = Counter()
         self.refusal: Problem | None = None
         self._salt: bytes | None = None
+
+    @property
+    def requests(self) -> int:
+        """Requests to Metrix that were made for messages since this process began."""
+        return self._engine.requests
 
     async def steps(self, call: Call) -> Steps:
         """Prepare a message, and return the statements that put it into the ledger.
@@ -151,7 +156,8 @@ class Outbox:
 
     def _count(self, results: Iterable[Result]) -> None:
         for result in results:
-            self.counts[result.outcome] += len(result.recipients)
+            self.counts[result.outcome.value] += len(result.recipients)
+            self.counts["possible_duplicates"] += len(result.recipients) * result.possible_duplicate
 
 
 def after(code: str, age: timedelta, tries: int) -> tuple[float, int] | None:

@@ -17,23 +17,24 @@ class App:
     Args:
         application: whom to let in.
         state: what is remembered.
-        host: the name or address that the server was told to listen on.
+        names: the names and addresses that it is asked for by, beside those of this machine.
         cut: ends a request's connection.
     """
 
-    def __init__(self, application: Application, state: State, host: str, cut: Cut) -> None:
+    def __init__(self, application: Application, state: State, names: frozenset[str], cut: Cut) -> None:
         self._endpoint = Endpoint(application, state)
         self._control: ASGIApp = Control(state, application.app_id).routes()
-        self._host = host.lower()
+        self._names = names
         self._cut = cut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        ours = frozenset((self._host, (scope["server"] or ("",))[0]))
+        ours = self._names | {(scope["server"] or ("",))[0]}
         refusal = why_refused(headers.get("host"), headers.get("origin"), ours)
         if refusal is not None:
-            await refuse(refusal, send)
+            is_named_otherwise = why_refused(headers.get("host"), None, ours) is not None
+            await refuse(refusal + " The sandbox takes another name by --allowed-host NAME." * is_named_otherwise, send)
             return
         path, method = scope["path"], scope["method"]
         try:

@@ -36,6 +36,7 @@ class Sandbox:
         port: 0 takes a free one.
         allowed_ips: addresses and networks of the IP white list, such as `10.0.0.0/8`; None: no list.
         host: the name or address to listen on.
+        allowed_hosts: further names that it is asked for by, such as a service's in a compose file.
         taxonomy: the names of events that the application knows; None: all.
 
     Raises:
@@ -50,12 +51,14 @@ class Sandbox:
         port: int = 0,
         allowed_ips: Sequence[str] | None = None,
         host: str = "127.0.0.1",
+        allowed_hosts: Sequence[str] = (),
         taxonomy: Sequence[str] | None = None,
     ) -> None:
         self.app_id = app_id
         self.api_key = api_key
         self.host = host
         self.port = port
+        self._names = frozenset(name.lower() for name in (host, *allowed_hosts))
         self._application = Application(app_id, api_key, _networks(allowed_ips), taxonomy)
         self._state = State()
         self._server: _Server | None = None
@@ -76,7 +79,7 @@ class Sandbox:
             return
         listener = listen(self.host, self.port, "sandbox")
         self.port = listener.getsockname()[1]
-        server = _Server(self._application, self._state, self.host)
+        server = _Server(self._application, self._state, self._names)
         self._server = server
         self._thread = threading.Thread(target=server.run, args=([listener],), name="metrix-sandbox", daemon=True)
         self._thread.start()
@@ -152,13 +155,14 @@ class Sandbox:
         self._state.clear()
 
 
-def serve(port: int, host: str, on_ready: Callable[[Sandbox], None]) -> None:
+def serve(port: int, host: str, on_ready: Callable[[Sandbox], None], allowed_hosts: Sequence[str] = ()) -> None:
     """Run a sandbox until SIGINT or SIGTERM. Call it from the main thread.
 
     Args:
         port: 0 takes a free one.
         host: the name or address to listen on.
         on_ready: called once, when requests are answered.
+        allowed_hosts: further names that it is asked for by.
 
     Raises:
         UsageError: `port_unavailable`, the address cannot be listened on.
@@ -170,7 +174,7 @@ def serve(port: int, host: str, on_ready: Callable[[Sandbox], None]) -> None:
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Sandbox(port=port, host=host) as sandbox:
+        with Sandbox(port=port, host=host, allowed_hosts=allowed_hosts) as sandbox:
             on_ready(sandbox)
             asked.wait()
     finally:
@@ -181,8 +185,8 @@ def serve(port: int, host: str, on_ready: Callable[[Sandbox], None]) -> None:
 class _Server(uvicorn.Server):
     """uvicorn, which tells when it is ready, and which ends connections on demand."""
 
-    def __init__(self, application: Application, state: State, host: str) -> None:
-        super().__init__(server_config(App(application, state, host, self._cut)))
+    def __init__(self, application: Application, state: State, names: frozenset[str]) -> None:
+        super().__init__(server_config(App(application, state, names, self._cut)))
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

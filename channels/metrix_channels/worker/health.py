@@ -23,7 +23,7 @@ from .readiness import Readiness
 
 _HELP = {
     "shards": "Shards of campaigns that were sent.",
-    "requests": "Requests of campaigns to Metrix.",
+    "requests": "Requests to Metrix for messages of campaigns and of the outbox.",
     "accepted": "Recipients for whom Metrix answered 2xx.",
     "rejected": "Recipients whom Metrix refused for good.",
     "unknown": "Recipients who may have been reached.",
@@ -79,13 +79,18 @@ async def serve_health(listener: socket.socket, worker: Worker) -> None:
 def exposition(worker: Worker) -> str:
     """Return the counts in the text format of Prometheus."""
     runner = worker.runner
+    counts = runner.counts + worker.outbox.counts
+    counts["requests"] += worker.outbox.requests
     lines = []
     for name, words in _HELP.items():
         metric = f"metrix_channels_{name}_total"
-        lines += [f"# HELP {metric} {words}", f"# TYPE {metric} counter", f"{metric} {runner.counts[name]}"]
+        lines += [f"# HELP {metric} {words}", f"# TYPE {metric} counter", f"{metric} {counts[name]}"]
     metric = "metrix_channels_outbox_recipients_total"
-    lines += [f"# HELP {metric} Recipients of single messages, by outcome.", f"# TYPE {metric} counter"]
-    lines += [f'{metric}{{outcome="{each.value}"}} {worker.outbox.counts[each]}' for each in Outcome]
+    lines += [
+        f"# HELP {metric} Those of the outbox among them, and those not sent to, by outcome.",
+        f"# TYPE {metric} counter",
+    ]
+    lines += [f'{metric}{{outcome="{each.value}"}} {worker.outbox.counts[each.value]}' for each in Outcome]
     gauges = {
         "shards_under_way": runner.busy,
         "lease_held": int(worker.database.lease_holds),

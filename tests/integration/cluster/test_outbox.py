@@ -1,5 +1,6 @@
 """What becomes of a message in the outbox when its worker dies, freezes, or cannot send it."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -12,9 +13,9 @@ import psycopg
 import pytest
 
 from helpers.accounting_server import AccountingServer, Taken, always
-from helpers.campaigns import Project
+from helpers.campaigns import Project, people
 from helpers.cluster import Workers, on_postgres
-from helpers.command_line import environment, wait_until
+from helpers.command_line import environment, run_command, wait_until
 from helpers.postgres import execute
 from metrix_channels import Outcome
 from metrix_channels.errors import LedgerError
@@ -319,3 +320,61 @@ def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(resources
         receipt = resources.settled(message)
     assert (receipt.id, receipt.outcome, receipt.possible_duplicate) == (message, Outcome.ACCEPTED, True)
     assert resources.server.account == {"u1": 2}
+
+
+def counters(url):
+    """Return the counters that a worker shows to Prometheus."""
+    with urllib.request.urlopen(url.replace("/health", "/metrics"), timeout=20) as answer:
+        text = answer.read().decode()
+    found = dict(re.findall(r"^(\w+_total(?:\{.*\})?) (\d+)$", text, re.MULTILINE))
+    return {name.removeprefix("metrix_channels_"): int(value) for name, value in found.items()}
+
+
+def test_counters_count_campaigns_and_outbox_and_never_go_back(resources):
+    """Whatever happens to a run: what was counted stays counted until the process ends, and the next begins at 0."""
+    project, server = resources.project, resources.server
+    refused, doubtful = {"u2", "u3"}, {"doubtful"}
+
+    def decide(recipients, _message, _body):
+        if doubtful & set(recipients):
+            doubtful.clear()
+            return Taken(500)
+        return Taken(400, taken=False) if refused & set(recipients) else Taken()
+
+    server.script = decide
+    with Workers(project) as workers:
+        url = started_with_health(workers)
+        readings = [counters(url)]
+        resources.settled(resources.enqueue("doubtful"))
+        resources.settled(resources.enqueue("u2"))
+        wait_until(lambda: counters(url)["rejected_total"] == 1, PATIENCE_SECONDS)
+        readings.append(counters(url))
+        assert readings[-1] == {
+            **readings[0],
+            "requests_total": 3,
+            "accepted_total": 1,
+            "rejected_total": 1,
+            "possible_duplicates_total": 1,
+            'outbox_recipients_total{outcome="accepted"}': 1,
+            'outbox_recipients_total{outcome="rejected"}': 1,
+        }
+        project.audience(people(5))
+        project.campaign()
+        project.run("run", "offer.yaml", "--yes")
+        wait_until(lambda: counters(url)["accepted_total"] == 4, PATIENCE_SECONDS)
+        readings.append(counters(url))
+        assert readings[-1]["rejected_total"] == 3
+        refused.clear()
+        assert project.run("retry", "offer", "--rejected").document["accepted"] == 5
+        wait_until(lambda: counters(url)["accepted_total"] == 6, PATIENCE_SECONDS)
+        readings.append(counters(url))
+        assert readings[-1]["rejected_total"] == 3
+        assert run_command("ledger", "purge", "--older-than", "1s", "--json", cwd=project.folder).status == 0
+        readings.append(counters(url))
+        assert readings[-1]["requests_total"] == len(server.requests)
+        for before, after in itertools.pairwise(readings):
+            assert all(after[name] >= before[name] for name in before)
+        workers.terminate(0)
+    workers.log.unlink()
+    with Workers(project) as workers:
+        assert set(counters(started_with_health(workers)).values()) == {0}

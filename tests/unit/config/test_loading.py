@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrix_channels.config import Channel, Config, KeepAttempts, Verification, find_config, load_config
+from metrix_channels.config.credentials import SANDBOX_APP_ID
 from metrix_channels.config.loading import make_config
 from metrix_channels.config.strict_yaml import Document, parse_yaml
 from metrix_channels.errors import ConfigError
 from metrix_channels.models import ChannelType, OnAmbiguous
 from metrix_channels.printable import is_text
+from metrix_channels.sandbox import Sandbox
 
 MINIMAL = "version: 1\nmetrix: {app_id: app-1, api_key: '${KEY}'}\n"
 ROOT = Path(__file__).parents[3]
@@ -203,6 +205,38 @@ def test_base_urls_that_are_refused(url: str) -> None:
     error = refusal(metrix(f'base_url: "{url}"'))
     assert (error.code, error.location) == ("config_value_invalid", "channels.yaml:7:13")
     assert len(url) < 9 or url not in str(error)
+
+
+SANDBOX_URLS = ["http://metrix:8025", "http://192.0.2.7:8025", "HTTP://sandbox.example", "http://[2001:db8::1]:8025"]
+
+
+def sandbox_elsewhere(url: str, app_id: str) -> str:
+    return metrix(f'base_url: "{url}"').replace("app_id: app-1", f"app_id: {app_id}")
+
+
+@pytest.mark.parametrize("url", SANDBOX_URLS)
+def test_a_sandbox_on_another_machine_is_spoken_to_in_clear(url: str) -> None:
+    """Such as a service of a compose file: neither its key nor its messages are anybody's."""
+    for app_id in ("sandbox-app", "${APP}", "sandbox-${PART}"):
+        config = load(sandbox_elsewhere(url, app_id), {"APP": "sandbox-app", "PART": "app", "KEY": "k"})
+        assert config.metrix.credentials().app_id == "sandbox-app"
+
+
+@pytest.mark.parametrize("url", SANDBOX_URLS)
+@pytest.mark.parametrize("app_id", ["sandbox-app2", "SANDBOX-APP", "xsandbox-app", "prod-7f3a"])
+def test_no_other_application_is(url: str, app_id: str) -> None:
+    """A literal one is refused at once, one from the environment before anything is made of it."""
+    assert refusal(sandbox_elsewhere(url, app_id)).location == "channels.yaml:7:13"
+    config = load(sandbox_elsewhere(url, "${APP}"), {"APP": app_id, "KEY": "k"})
+    for use in (config.metrix.resolve_app_id, config.metrix.credentials):
+        with pytest.raises(ConfigError, match=r"app_id: sandbox-app") as caught:
+            use()
+        assert (caught.value.code, caught.value.location) == ("config_value_invalid", "channels.yaml:7:13")
+
+
+def test_the_sandbox_is_the_application_that_the_configuration_means() -> None:
+    """They share no code, so that one constant is written twice."""
+    assert Sandbox().app_id == SANDBOX_APP_ID
 
 
 @pytest.mark.parametrize("url", ["socks5://h:1", "h:1", "http://", "http://h/path", "http://a b", "https://[x"])

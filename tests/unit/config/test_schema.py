@@ -65,6 +65,8 @@ def test_defaults_are_the_models(cls: type[Any]) -> None:
     [
         BASE,
         BASE.replace("'${KEY}'", "'${KEY}', timeout: '${T}', rate_limit: 50/s, base_url: 'http://127.0.0.1:1'"),
+        BASE.replace("app_id: a", "app_id: sandbox-app, base_url: 'http://metrix:8025'"),
+        BASE.replace("app_id: a", "app_id: '${APP}', base_url: 'http://metrix:8025'"),
         BASE.replace("api_key: '${KEY}'", "api_key_file: '${DIR}/key', concurrency: '${N}'"),
         BASE + "ledger: ${LEDGER}",
         BASE + "ledger: sqlite:////a/b.db",

@@ -6,8 +6,6 @@ import random
 
 import pytest
 
-pytest.importorskip("httptools")
-
 from metrix_channels.api.transports.answer_reader import AnswerReader
 
 LINES = (b"HTTP/1.1 200 OK", b"HTTP/1.1 400 Bad", b"HTTP/1.0 200 OK", b"HTTP/1.1 204 No", b"HTTP/1.1 304 Not",
