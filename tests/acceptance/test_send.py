@@ -426,6 +426,7 @@ def test_front_matter_that_is_almost_there_is_never_sent(opening, metrix, config
     assert (result.status, error["code"]) == (2, "template_front_matter")
     assert error["location"].startswith(f"{path}:")
     assert metrix_sandbox.messages() == []
+    assert not any(b"4821" in file.read_bytes() for file in config.parent.glob("*.db*"))
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,7 @@ def load_campaign(path: Path) -> Campaign:
         ConfigError: `file_unreadable` where there is none; else as of `load_config`, with file, line and column, but
             that `${NAME}` may stand nowhere.
     """
+    path = stored_path(Path(), str(path))
     if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
         message = f"there is no campaign file {printable(str(path))}"
         remedy = "Check the path; a relative one starts at the current folder."

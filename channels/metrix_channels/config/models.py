@@ -17,6 +17,7 @@ import attrs
 from attrs import field, frozen
 
 from ..errors import ConfigError
+from ..files import stored_path
 from ..models import ChannelType, JsonValue, OnAmbiguous
 from ..redact import Secret
 from . import kinds
@@ -318,7 +319,7 @@ class Config:
         """The file of a ledger in SQLite; None for one in PostgreSQL."""
         if not self.ledger.startswith("sqlite:///"):
             return None
-        return self.path.parent / self.ledger.removeprefix("sqlite:///")
+        return stored_path(self.path.parent, self.ledger.removeprefix("sqlite:///"))
 
     def channel(self, name: str) -> Channel:
         """Return the channel of that name.

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ..errors import EventInvalid
+from ..localization.jalali import jalali_hint
 from ..models import JsonValue
 from ..recipients import recipient_fault
 
@@ -46,6 +47,8 @@ def event_time(time: object, now_ms: int) -> int | None:
     """
     if time is None:
         return None
+    if hint := _jalali(time):
+        raise _time_refused(f"takes a date of the Gregorian calendar; {hint}")
     if isinstance(time, datetime):
         if time.tzinfo is None:
             raise _time_refused(f"{time.isoformat()} has no time zone")
@@ -73,6 +76,8 @@ def birthday_ms(birthday: object, now_ms: int) -> int:
     Raises:
         EventInvalid: birthday_invalid.
     """
+    if hint := _jalali(birthday):
+        raise _birthday_refused(f"takes a date of the Gregorian calendar; {hint}")
     if isinstance(birthday, datetime):
         if birthday.tzinfo is None:
             raise _birthday_refused(f"{birthday.isoformat()} has no time zone; a date needs none")
@@ -230,6 +235,12 @@ def _kind(value: object) -> str:
 
 def _shown(value: object) -> str:
     return f"{value!r:.80}"
+
+
+def _jalali(value: object) -> str | None:
+    """Ask whether a date, or a text, means a Jalali one."""
+    text = value.isoformat() if isinstance(value, date) else value
+    return jalali_hint(text) if isinstance(text, str) else None
 
 
 def _time_refused(why: str) -> EventInvalid:

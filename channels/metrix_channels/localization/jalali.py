@@ -22,6 +22,7 @@ def jalali_hint(text: str) -> str | None:
     Returns:
         The question, for the end of a message; None when the date is none of a Jalali year.
     """
+    text = re.sub(r"\d", lambda digit: str(int(digit[0])), text)
     found = _DATE.match(text)
     if found is None:
         return None

@@ -247,7 +247,7 @@ class Templates:
         meant = meant_locale(locale)
         misnamed = next((each.path for each in self.variants(name) if each.locale == locale), None)
         raise TemplateError(
-            locale_fault(locale) + (f": the file {shown(misnamed.name)} is never used" if misnamed else ""),
+            (f"the file {shown(misnamed.name)} is never used: " if misnamed else "") + locale_fault(locale),
             code="locale_unknown",
             remedy=_RENAME.format(meant or "fa, en or fa-IR") if misnamed else None,
             location=str(misnamed) if misnamed else None,

@@ -44,7 +44,7 @@ def test_http_links_pass(url):
     ],
 )
 def test_links_are_sent_as_a_browser_requests_them(written, sent):
-    """Hosts in Punycode, the rest percent-encoded part by part, nothing twice: as Chromium's `new URL` writes them."""
+    """Hosts in Punycode, the rest percent-encoded part by part, nothing twice."""
     assert encode_link("url", written, HTTP) == sent
     assert encode_link("url", sent, HTTP) == sent
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -479,3 +481,17 @@ def test_no_data_breaks_the_loader(path: tuple[str | int, ...], value: object) -
         error = caught
     assert error is None or re.fullmatch(r"f:\d+:\d+", error.location or "")
     assert error is None or is_text(error.message.replace("\n", ""))
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_files_are_found_however_their_names_are_stored(stored: Literal["NFC", "NFD"], tmp_path: Path) -> None:
+    """MacOS writes آ as two characters, a keyboard as one; a second ledger beside the first would know of no send."""
+    names = [unicodedata.normalize(stored, name) for name in ("آ\u200cقالب", "آمار.db", "آخر.csv")]
+    for name in names:
+        (tmp_path / name).touch()
+    path = tmp_path / "channels.yaml"
+    lines = "templates: ./آ\u200cقالب\nledger: sqlite:///./آمار.db\nsuppress: [آخر.csv]\n"
+    path.write_text(MINIMAL + lines, encoding="utf-8")
+    config = load_config(path)
+    assert config.ledger_path is not None
+    assert [config.templates.name, config.ledger_path.name, config.suppress[0].name] == names

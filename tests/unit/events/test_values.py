@@ -52,6 +52,7 @@ def test_a_time_is_a_long_in_milliseconds(given, taken):
         (-5, "before the year 2000"),
         (NOW + 60_001, "60 s in the future"),
         (datetime.fromisoformat("2026-11-20T10:00"), "no time zone"),
+        (datetime(1405, 1, 1, tzinfo=UTC), "write 2026-03-21T00:00:00+00:00"),
     ],
 )
 def test_another_time_is_refused(given, why):
@@ -86,6 +87,8 @@ def test_a_birthday_is_a_long_in_milliseconds(given, taken):
         ("1990-05-01", "is text"),
         (641_520_000_000.0, "not a date or a Long"),
         (date(1812, 1, 1), "before the year 1900"),
+        (date(1370, 5, 1), "did you mean a Jalali year? 1370-05-01 is 1991-07-23"),
+        ("1370-02-31", "write 1991-05-21"),
         (datetime.fromisoformat("1990-05-01T00:00"), "no time zone"),
     ],
 )

@@ -15,6 +15,7 @@ from metrix_channels.localization.jalali import jalali_hint
         ("1405-02-31T10:00Z", "2026-05-21T10:00Z"),
         ("1403/12/30", "2025-03-20"),
         ("1370-5-1", "1991-07-23"),
+        ("۱۴۰۵-۰۱-۰۱T۱۰:۰۰Z", "2026-03-21T10:00Z"),
     ],
 )
 def test_a_jalali_date_is_worked_out(text, written):

@@ -127,7 +127,7 @@ def test_a_file_that_no_locale_asks_for_is_named(
     write("t/sms.txt.j2")
     path = write(f"t/sms.{tag}.txt.j2")
     assert library.locales(templates.variants("t"), "sms", ChannelType.SMS) == [None, tag]
-    with pytest.raises(TemplateError, match=f"{path.name}. is never used") as caught:
+    with pytest.raises(TemplateError, match=f"{path.name}. is never used: .{tag}. is not a locale") as caught:
         templates.find("t", "sms", ChannelType.SMS, tag)
     assert caught.value.location == str(path)
     assert meant in caught.value.remedy
