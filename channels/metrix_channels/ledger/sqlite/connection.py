@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
+from ...printable import quoted
 from ..database import Connection, Database, Work
 from ..threads import Threads
 from .group_commit import Asked, GroupCommit, NotApart, run_all
@@ -111,7 +112,7 @@ class SqliteDatabase(Database):
         """
         if self._is_copy:
             raise LedgerError(
-                f"The ledger {str(self.path)!r} is a copy of another file: both could send the same messages.",
+                f"The ledger {quoted(str(self.path))} is a copy of another file: both could send the same messages.",
                 code="ledger_copied",
             )
         return self._registered.name
@@ -252,7 +253,7 @@ class SqliteDatabase(Database):
 
     def _replaced(self) -> LedgerError:
         return LedgerError(
-            f"The ledger {str(self.path)!r} was deleted or replaced while it was in use.",
+            f"The ledger {quoted(str(self.path))} was deleted or replaced while it was in use.",
             code="ledger_unavailable",
             remedy="Put the file back, then start the process again.",
         )
@@ -263,7 +264,7 @@ class SqliteDatabase(Database):
             return error
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
         why = error.strerror if isinstance(error, OSError) else error
-        explained = LedgerError(f"The ledger {str(self.path)!r} cannot be used: {why}.", code=code)
+        explained = LedgerError(f"The ledger {quoted(str(self.path))} cannot be used: {why}.", code=code)
         explained.__cause__ = error
         return explained
 
@@ -286,7 +287,7 @@ def _require_regular(path: Path) -> None:
     except FileNotFoundError:
         return
     except NotRegular as error:
-        message = f"The ledger's file {str(path)!r} cannot be used: {error.strerror}."
+        message = f"The ledger's file {quoted(str(path))} cannot be used: {error.strerror}."
         raise LedgerError(message, code="ledger_unavailable", remedy=remedy_for(error)) from error
 
 
@@ -342,10 +343,10 @@ def _prepare(connection: SqliteConnection, path: Path, identity: str) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if application != APPLICATION_ID and not empty:
-        raise LedgerError(f"{str(path)!r} is a database of something else, not a ledger.", code="ledger_corrupt")
+        raise LedgerError(f"{quoted(str(path))} is a database of something else, not a ledger.", code="ledger_corrupt")
     if not empty and version != SCHEMA_VERSION:
         raise LedgerError(
-            f"The ledger {str(path)!r} has schema {version}; this version knows {SCHEMA_VERSION}.",
+            f"The ledger {quoted(str(path))} has schema {version}; this version knows {SCHEMA_VERSION}.",
             code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
         )
     if empty:

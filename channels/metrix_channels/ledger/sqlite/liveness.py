@@ -22,6 +22,7 @@ from typing import Final
 from attrs import define, field
 
 from ...errors import LedgerError
+from ...printable import quoted
 
 if sys.platform == "darwin":  # Python does not name these there
     _SETLK, _GETLK = 90, 92
@@ -91,7 +92,7 @@ class Owner:
             _lock(file.descriptor, fcntl.F_WRLCK, name)
         except OSError as error:
             raise LedgerError(
-                f"The ledger {str(ledger)!r} cannot be locked: {error.strerror}.", code="ledger_unavailable"
+                f"The ledger {quoted(str(ledger))} cannot be locked: {error.strerror}.", code="ledger_unavailable"
             ) from error
         file.names.add(name)
         return cls(file, name)
