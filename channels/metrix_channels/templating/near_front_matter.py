@@ -21,12 +21,16 @@ _ALIKE: Final = 0.8
 """How much, of 1, a misspelled field is like its name."""
 _MOST_LINES: Final = 200
 
-_DASHES: Final = "\u2212\u2500\u2501\u2043\u0640"
+_DASHES: Final = "\u2212\u2500\u2501\u2796\u2043\u0640"
 """Beside those that Unicode calls dashes: minus, lines of boxes, a bullet, and the Persian tatweel."""
-_OTHER_FENCE: Final = re.compile(r"[*+=_~;.…\s]{2,}|[`~]{3,}\s*\w*|\{")
+_OTHER_FENCE: Final = re.compile(r"[*+=_~;.…\s]{2,}|…|[`~]{3,}\s*\w*|\{")
+_RULED: Final = re.compile(r"([!-/:-@\[-`{-~])\1\1")
+_TAG: Final = re.compile(r"<[^<>]*>")
+_WORD: Final = re.compile(r"[^\W_]")
 _AFTER_DASHES: Final = re.compile(r"\s*(?:#.*|[A-Za-z]{1,8})?")
 _ASIDE: Final = re.compile(
-    r"\{#.*?#\}|\{%.*?%\}|<!--.*?-->|<(?:\?|!(?!--))[^>]*>|(?:#\s|//|%(?:YAML|TAG)\b)[^\n]*", re.DOTALL
+    r"\{#.*?#\}|\{%.*?%\}|<!--.*?-->|/\*.*?\*/|<(?:\?|!(?!--)|(?:html|head|body)\b)[^>]*>|(?:#\s|//|%(?:YAML|TAG)\b)[^\n]*",
+    re.DOTALL,
 )
 _COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
 _NOT_NEWLINE: Final = re.compile(r"[^\n]")
@@ -73,7 +77,10 @@ def is_fence(line: str) -> bool:
     dashes = sum(1 for _ in takewhile(lambda char: _is_dash(char) or char.isspace(), line))
     if dashes == len(line) or (dashes > 1 and _AFTER_DASHES.fullmatch(line, dashes)):
         return True
-    return _OTHER_FENCE.fullmatch(line) is not None
+    if "{{" in line:  # the documented way to begin a text like this
+        return False
+    is_ruled = sum(map(_is_dash, line)) > 1 or _RULED.search(line) is not None
+    return _OTHER_FENCE.fullmatch(line) is not None or (is_ruled and not _WORD.search(_TAG.sub("", line)))
 
 
 def _start(text: str) -> int:
@@ -102,7 +109,7 @@ def _looks_like_fields(text: str) -> bool:
     if any(map(_visible, lines[:fences])) or _OPENED.match(_visible(block[0])):
         return _is_field(keys[0].lower()) or any(map(_is_field, small)) or (is_closed and small == keys)
     known = {key[1] for line in within if (key := _key(line)) and key[1].islower() and _is_field(key[1])}
-    return keys[0] in known and (is_closed or len(known) > 1)
+    return "sensitive" in known or (keys[0] in known and (is_closed or len(known) > 1))
 
 
 def _is_field_line(line: str) -> bool:
