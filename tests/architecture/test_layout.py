@@ -89,6 +89,7 @@ OPENS = {
     "cli/commands/tracking.py": "a file of its own",
     "config/editing.py": "a new file, and the folder to sync",
     "errors/extras.py": "what pip recorded of the package",
+    "ledger/descriptors.py": "the null device",
     "ledger/sqlite/liveness.py": "locks of its own",
     "ledger/postgres/schema.py": "files of packages",
     "ledger/sqlite/connection.py": "files of the package, and a new ledger",

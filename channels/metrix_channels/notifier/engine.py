@@ -31,6 +31,7 @@ from ..delivery import (
 )
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, RateLimits, SendBook, SendJournal, open_database
+from ..ledger.descriptors import fitting_connections
 from ..outcomes import Outcome, Problem, Receipt
 from ..templating import Templates
 from .clients import Clients
@@ -70,7 +71,7 @@ class Engine:
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
-        self._places = asyncio.Semaphore(self._config.metrix.concurrency)
+        self._places = self._new_places()
         self._rng = random.Random()
         self.requests = 0
 
@@ -199,13 +200,17 @@ class Engine:
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL_SECONDS)
 
+    def _new_places(self) -> asyncio.Semaphore:
+        """Return as many places as requests may be in flight: each of them has a connection."""
+        return asyncio.Semaphore(fitting_connections(self._config.metrix.concurrency))
+
     def _follow_loop(self) -> None:
         """Recreate what belongs to another event loop."""
         loop = asyncio.get_running_loop()
         if loop is self._loop:
             return
         self._loop = loop
-        self._places = asyncio.Semaphore(self._config.metrix.concurrency)
+        self._places = self._new_places()
         self._stop = asyncio.Event()
         if self._stopped:
             self._stop.set()

@@ -18,6 +18,7 @@ from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ...printable import quoted
 from ..database import Connection, Database, Work
+from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage, none_is_left
 from ..threads import Threads
 from .group_commit import Asked, GroupCommit, NotApart, run_all
 from .liveness import Owner, is_same_file
@@ -97,6 +98,7 @@ class SqliteDatabase(Database):
         self._is_copy = False
         self._changes = 0
         self._deferred: deque[Work[object]] = deque()
+        self._spares = Spares()
 
     @property
     def label(self) -> str:
@@ -170,17 +172,15 @@ class SqliteDatabase(Database):
             self._look_at_content(connection)
             for earlier in deferred:
                 earlier(connection)
+            for asked in group:
+                asked.error = None  # of a try that failed
             run_all(connection, group)
 
         try:
             with _TRANSACTION:
-                connection = self._open()
-                self._require_same_file()
-                _in_transaction(connection, whole)
-                self._require_same_file()  # before anything is sent on the strength of it
+                self._with_spares(whole)
         except NotApart:
             for asked in group:
-                asked.error = None
                 self._commit([asked])
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             for asked in group:
@@ -188,6 +188,23 @@ class SqliteDatabase(Database):
         else:
             for _ in deferred:
                 self._deferred.popleft()
+
+    def _with_spares(self, work: Work[None]) -> None:
+        """Make a transaction; where no descriptor is left for the journal, with one that was kept for it."""
+        try:
+            self._transact(work)
+        except (sqlite3.Error, OSError) as error:
+            if not _is_shortage(error) or not self._spares.release():
+                raise
+            self._transact(work)
+        finally:
+            self._spares.take()
+
+    def _transact(self, work: Work[None]) -> None:
+        connection = self._open()
+        self._require_same_file()
+        _in_transaction(connection, work)
+        self._require_same_file()  # before anything is sent on the strength of it
 
     def _open(self) -> SqliteConnection:
         if self._connection is not None:
@@ -263,8 +280,10 @@ class SqliteDatabase(Database):
         if not isinstance(error, (sqlite3.Error, OSError)):
             return error
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
-        why = error.strerror if isinstance(error, OSError) else error
-        explained = LedgerError(f"The ledger {quoted(str(self.path))} cannot be used: {why}.", code=code)
+        why, remedy = error.strerror if isinstance(error, OSError) else error, None
+        if _is_shortage(error):
+            why, remedy = "this process has no file descriptor left", MORE_DESCRIPTORS
+        explained = LedgerError(f"The ledger {quoted(str(self.path))} cannot be used: {why}.", code=code, remedy=remedy)
         explained.__cause__ = error
         return explained
 
@@ -273,12 +292,20 @@ class SqliteDatabase(Database):
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+            self._spares.release()
             self._leave()
 
     def _leave(self) -> None:
         if self._owner is not None:
             self._owner.leave()
             self._owner = None
+
+
+def _is_shortage(error: sqlite3.Error | OSError) -> bool:
+    """Tell whether no descriptor was left; SQLite only says that it could not open a file."""
+    if isinstance(error, OSError):
+        return is_shortage(error)
+    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF == sqlite3.SQLITE_CANTOPEN and none_is_left()
 
 
 def _require_regular(path: Path) -> None:

@@ -1,0 +1,82 @@
+"""File descriptors: how many connections fit into what is left of them, and some kept for the ledger's own writing.
+
+A ledger that cannot open its journal for want of one could not write down what Metrix has just taken.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+from contextlib import suppress
+from typing import Final
+
+from ..logs import say
+
+RESERVED: Final = 16
+"""Left free by connections: for the ledger, its journal and its spares, the audience, look-ups of names, and a child
+process that renders."""
+MORE_DESCRIPTORS: Final = "Raise the limit of open files (`ulimit -n`), or close what the process does not need."
+"""The remedy where none is left."""
+_SPARES: Final = 4
+
+
+def fitting_connections(wanted: int) -> int:
+    """Return how many connections may be open at one time, at least 1; a warning tells of fewer than wanted."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return wanted
+    fitting = max(1, limit - _open_descriptors(limit) - RESERVED)
+    if fitting >= wanted:
+        return wanted
+    say(
+        logging.WARNING,
+        f"Only {fitting} of {wanted} connections fit into the limit of {limit} open files (`ulimit -n`).",
+    )
+    return fitting
+
+
+def none_is_left() -> bool:
+    """Tell whether this process can open no further file."""
+    try:
+        os.close(_opened())
+    except OSError as error:
+        return is_shortage(error)
+    return False
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Tell whether the system refused a descriptor because of its limits."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+class Spares:
+    """Descriptors that are held so that they can be let go of when one is needed. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._held: list[int] = []
+
+    def take(self) -> None:
+        """Hold as many as are wanted, or fewer when there are no more."""
+        with suppress(OSError):
+            while len(self._held) < _SPARES:
+                self._held.append(_opened())
+
+    def release(self) -> bool:
+        """Let go of all; False when none was held."""
+        held, self._held = self._held, []
+        for descriptor in held:
+            os.close(descriptor)
+        return bool(held)
+
+
+def _opened() -> int:
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _open_descriptors(limit: int) -> int:
+    try:
+        return len(os.listdir("/dev/fd")) - 1  # noqa: PTH208 - names are enough; the list is a descriptor itself
+    except OSError as error:  # some containers have no /dev/fd
+        return limit if is_shortage(error) else 3
