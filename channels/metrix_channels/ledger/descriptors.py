@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import resource
+import sqlite3
 from contextlib import suppress
 from typing import Final
 
@@ -47,7 +48,10 @@ def none_is_left() -> bool:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Tell whether the system refused a descriptor because of its limits."""
+    """Tell whether no descriptor was left; SQLite only says that it could not open a file."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None) or 0
+        return code & 0xFF == sqlite3.SQLITE_CANTOPEN and none_is_left()
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
 
 

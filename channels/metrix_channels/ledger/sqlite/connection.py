@@ -18,7 +18,7 @@ from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ...printable import quoted
 from ..database import Connection, Database, Work
-from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage, none_is_left
+from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
 from ..threads import Threads
 from .group_commit import Asked, GroupCommit, NotApart, run_all
 from .liveness import Owner, is_same_file
@@ -194,7 +194,7 @@ class SqliteDatabase(Database):
         try:
             self._transact(work)
         except (sqlite3.Error, OSError) as error:
-            if not _is_shortage(error) or not self._spares.release():
+            if not is_shortage(error) or not self._spares.release():
                 raise
             self._transact(work)
         finally:
@@ -281,7 +281,7 @@ class SqliteDatabase(Database):
             return error
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
         why, remedy = error.strerror if isinstance(error, OSError) else error, None
-        if _is_shortage(error):
+        if is_shortage(error):
             why, remedy = "this process has no file descriptor left", MORE_DESCRIPTORS
         explained = LedgerError(f"The ledger {quoted(str(self.path))} cannot be used: {why}.", code=code, remedy=remedy)
         explained.__cause__ = error
@@ -299,13 +299,6 @@ class SqliteDatabase(Database):
         if self._owner is not None:
             self._owner.leave()
             self._owner = None
-
-
-def _is_shortage(error: sqlite3.Error | OSError) -> bool:
-    """Tell whether no descriptor was left; SQLite only says that it could not open a file."""
-    if isinstance(error, OSError):
-        return is_shortage(error)
-    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF == sqlite3.SQLITE_CANTOPEN and none_is_left()
 
 
 def _require_regular(path: Path) -> None:
