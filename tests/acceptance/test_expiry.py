@@ -91,7 +91,7 @@ def test_a_campaign_that_begins_after_the_end_is_refused_when_it_is_planned(
         f"version: 1\nname: eid\nchannel: sms\ntemplate: otp\naudience: {{file: audience.csv}}\n{begins}\n",
         encoding="utf-8",
     )
-    for arguments in (("run", "eid.yaml", "--yes"), ("run", "eid.yaml", "--dry-run")):
+    for arguments in (("run", "eid.yaml", "--dry-run"), ("run", "eid.yaml", "--yes")):
         result = metrix("campaign", *arguments, "--json")
         assert (result.status, result.document["error"]["code"]) == (3, "verification_expired")
         assert f"counts until {day} 00:00 UTC" in result.document["error"]["message"]
