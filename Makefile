@@ -38,6 +38,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/campaign.py --check
 	$(BIN)/python benchmarks/cluster.py --check
 	$(BIN)/python benchmarks/responses.py --check
+	$(BIN)/python benchmarks/startup.py --check
 
 # Each benchmark once in each of its ways, on so few rows that nothing but its working is seen.
 bench-smoke: $(VENV)/.bench
@@ -46,6 +47,7 @@ bench-smoke: $(VENV)/.bench
 	$(BIN)/python benchmarks/cluster.py --rows 300 --workers 1
 	$(BIN)/python benchmarks/cluster.py --plan 300 --job shared
 	$(BIN)/python benchmarks/responses.py --rows 300 --times 1
+	$(BIN)/python benchmarks/startup.py --rounds 1
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/write_situations.py

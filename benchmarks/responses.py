@@ -1,15 +1,14 @@
-"""What a person waits for: a command's start, and the pages of the inbox and the dashboard when there is much to show.
+"""What a person waits for: the pages of the inbox and the dashboard when there is much to show.
 
     python benchmarks/responses.py [--rows 100000] [--times 5] [--check] [--out FILE.md]
 
-Each figure is a ratio of two that were measured in the same run: CPU of a start to CPU of importing httpx, and a page
-over many rows to the same page over a hundredth of them. `--check` fails when one is worse than it was.
+Each figure is a ratio of two that were measured in the same run: a page over many rows to the same page over a
+hundredth of them. `--check` fails when one is worse than it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -27,20 +26,10 @@ from data import write_audience
 
 from metrix_channels.sandbox import Sandbox
 
-HERE: Final = Path(__file__).parent
-STARTS: Final = {
-    "importing the package": "from metrix_channels import AsyncNotifier, Notifier",
-    "a notifier": "from metrix_channels import Notifier; Notifier.from_config('channels.yaml').close()",
-    "--version": "--version",
-    "send --dry-run": "send sms --to u1 --template offer --set code=1 --dry-run",
-}
-"""Python code, or the arguments of a command."""
 PAGES: Final = {
     "the inbox": ("/", "/?q=nothing+like+it", "/?show=2&before=3", "/?view=requests&q=none"),
     "the dashboard": ("/", "/campaigns/offer", "/channels", "/templates"),
 }
-REACHED: Final = {"importing the package": 1.7, "a notifier": 1.7, "--version": 2.8, "send --dry-run": 3.6}
-"""CPU of a start, times that of `import httpx`."""
 REACHED_BY_PAGES: Final = 3.0
 """Seconds of a page over many rows, times those of the same page over a hundredth of them."""
 REACHED_BY_SEARCHES: Final = 15.0
@@ -51,28 +40,6 @@ RECIPIENTS: Final = 500
 _MAIN: Final = "import sys; from metrix_channels.cli import main; sys.argv[1:] = {}; main()"
 
 Ratios = dict[str, float]
-
-
-def starts(home: Path, times: int) -> Ratios:
-    """Return the CPU of each start, times that of `import httpx`."""
-    least = cpu("import httpx", home, times)
-    found = {}
-    for name, code in STARTS.items():
-        command = code if code.startswith("from") else _MAIN.format(code.split())
-        found[name] = cpu(command, home, times) / least
-    return found
-
-
-def cpu(code: str, home: Path, times: int) -> float:
-    """Return the CPU seconds of a new process, the least of several."""
-    command = [sys.executable, str(HERE / "peak.py"), sys.executable, "-c", code]
-    seconds = []
-    for _ in range(times):
-        done = subprocess.run(command, cwd=home, env=_environment(), capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            raise SystemExit(f"{code} failed: {done.stdout}{done.stderr}")
-        seconds.append(float(json.loads(done.stderr.splitlines()[-1])["cpu"]))
-    return min(seconds)
 
 
 def ratios(name: str, little: httpx.Client, much: httpx.Client, times: int) -> Ratios:
@@ -138,9 +105,8 @@ def measured(rows: int, times: int) -> Ratios:
         folder = Path(temporary)
         server = stack.enter_context(served(folder, tls=False, verify=False))
         little, much = sent(folder / "little", few, server), sent(folder / "much", rows, server)
-        found = starts(little, times)
         with inbox(few) as one, inbox(rows) as other:
-            found |= ratios("the inbox", one, other, times)
+            found = ratios("the inbox", one, other, times)
         with dashboard(little) as one, dashboard(much) as other:
             found |= ratios("the dashboard", one, other, times)
     return found
@@ -148,7 +114,7 @@ def measured(rows: int, times: int) -> Ratios:
 
 def failures(found: Ratios) -> list[str]:
     """Return what is worse than it was, a sentence each."""
-    most = {name: REACHED_BY_SEARCHES if "q=" in name else REACHED_BY_PAGES for name in found} | REACHED
+    most = {name: REACHED_BY_SEARCHES if "q=" in name else REACHED_BY_PAGES for name in found}
     return [
         f"{name}: {ratio:.2f} times; it was {most[name]} times."
         for name, ratio in found.items()
@@ -158,10 +124,8 @@ def failures(found: Ratios) -> list[str]:
 
 def table(found: Ratios, rows: int) -> str:
     """Return the results as Markdown."""
-    lines = ["| CPU, times `import httpx` | |", "| --- | --- |"]
-    lines += [f"| {name} | {found[name]:.2f} |" for name in STARTS]
-    lines += ["", f"| seconds with {rows:,} rows, times those with {max(rows // SHARE, 1):,} | |", "| --- | --- |"]
-    lines += [f"| {name} | {ratio:.2f} |" for name, ratio in found.items() if name not in STARTS]
+    lines = [f"| seconds with {rows:,} rows, times those with {max(rows // SHARE, 1):,} | |", "| --- | --- |"]
+    lines += [f"| {name} | {ratio:.2f} |" for name, ratio in found.items()]
     return "\n".join(lines) + "\n"
 
 

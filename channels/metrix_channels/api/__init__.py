@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .client import EVENTS, PUSH, MetrixClient, encode, message_json, push_body, request_headers
-from .connectivity import Layer, ReachFault, reach
+from .client import EVENTS, PUSH, MetrixClient, encode, message_json, push_body, request_headers, shown_request
 from .exchange import Exchange, Failure, Reply, Stage
 from .transports import Endpoint, Transport, open_transport
 
@@ -13,9 +12,7 @@ __all__ = [
     "Endpoint",
     "Exchange",
     "Failure",
-    "Layer",
     "MetrixClient",
-    "ReachFault",
     "Reply",
     "Stage",
     "Transport",
@@ -23,6 +20,6 @@ __all__ = [
     "message_json",
     "open_transport",
     "push_body",
-    "reach",
     "request_headers",
+    "shown_request",
 ]

@@ -42,15 +42,11 @@ class MetrixClient:
         self._transport = transport
         self._user_agent = user_agent
         self.redactor = redactor
-        self._headers = self.headers(api_key.reveal())
-
-    def headers(self, api_key: str = MASK) -> dict[str, str]:
-        """Return the headers of a request, with the key masked unless it is given."""
-        return request_headers(self._app_id, self._user_agent, api_key)
+        self._headers = request_headers(app_id, user_agent, api_key.reveal())
 
     def shown_request(self, body: bytes) -> dict[str, object]:
-        """Return a push request as it would go, for people and scripts to look at; `body` is from `push_body`."""
-        return {"method": "POST", "url": self._base_url + PUSH, "headers": self.headers(), "body": json.loads(body)}
+        """See `shown_request`."""
+        return shown_request(self._base_url, request_headers(self._app_id, self._user_agent), body)
 
     async def post(self, path: str, body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109 - the transport's deadline
         """Make one attempt.
@@ -77,6 +73,17 @@ def request_headers(app_id: str, user_agent: str, api_key: str = MASK) -> dict[s
         "X-Application-Id": app_id,
         "X-API-Key": api_key,
     }
+
+
+def shown_request(base_url: str, headers: Mapping[str, str], body: bytes) -> dict[str, object]:
+    """Return a push request as it would go, for people and scripts to look at.
+
+    Args:
+        base_url: of the API, without a path.
+        headers: from `request_headers`, the key masked.
+        body: from `push_body`.
+    """
+    return {"method": "POST", "url": base_url + PUSH, "headers": dict(headers), "body": json.loads(body)}
 
 
 def encode(body: Mapping[str, JsonValue]) -> bytes:

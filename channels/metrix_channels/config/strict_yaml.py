@@ -43,7 +43,7 @@ _WORDS: Final[Mapping[str, JsonScalar]] = {"": None, "~": None, "null": None, "t
 _INT64: Final = range(-(2**63), 2**63)
 
 # What YAML 1.1 forbids; and line breaks of YAML 1.1 (a lone CR, NEL, LS, PS) that editors do not count as such.
-_FORBIDDEN: Final = re.compile(r"[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\r(?!\n)")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]|\r(?!\n)")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 # PyYAML raises these too on some inputs: an escape beyond Unicode, a version of 5,000 digits, and the like.

@@ -10,8 +10,7 @@ import json
 import shlex
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from . import ConfigError
 
@@ -46,5 +45,5 @@ def _source() -> Path | None:
     except (PackageNotFoundError, ValueError, OSError):
         return None
     url = urlsplit(recorded.get("url", ""))
-    path = Path(url2pathname(url.path))
+    path = Path(unquote(url.path))
     return path if url.scheme == "file" and path.exists() else None

@@ -2,51 +2,102 @@
 
 from __future__ import annotations
 
-from .backends import open_database
-from .database import Connection, Database
-from .event_times import EventTimes, Wanted
-from .evidence import Evidence, EvidenceBook
-from .observer import Observer
-from .purge import Purged, purge
-from .rate_limits import RateLimits
-from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
-from .runs.book import RunBook
-from .runs.local import LocalRunBook
-from .runs.records import (
-    OVER,
-    SENSITIVE,
-    Changes,
-    Committed,
-    ControlRequest,
-    Counts,
-    Draft,
-    FailedAttempt,
-    FailureCount,
-    RunRecord,
-    RunState,
-    Skip,
-    SkipReason,
-)
-from .runs.recount import LedgerCheck, RunCheck, check_ledger
-from .runs.run_claim import RunClaim
-from .runs.shards import every_shard, interrupted_shards, open_shards
-from .runs.transitions import (
-    RetryRequest,
-    Transition,
-    approved,
-    begin,
-    cancelled,
-    doubt,
-    exclude,
-    interrupted,
-    settle,
-    split,
-    withdraw,
-)
-from .sends.book import SendBook
-from .sends.journal import SendJournal
-from .sends.records import Busy, Claim, Claimed, Entry, Finished
-from .sqlite.connection import SqliteDatabase
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .backends import open_database
+    from .database import Connection, Database
+    from .event_times import EventTimes, Wanted
+    from .evidence import Evidence, EvidenceBook
+    from .observer import Observer
+    from .rate_limits import RateLimits
+    from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
+    from .runs.book import RunBook
+    from .runs.local import LocalRunBook
+    from .runs.records import (
+        OVER,
+        SENSITIVE,
+        Changes,
+        Committed,
+        ControlRequest,
+        Counts,
+        Draft,
+        FailedAttempt,
+        FailureCount,
+        RunRecord,
+        RunState,
+        Skip,
+        SkipReason,
+    )
+    from .runs.recount import LedgerCheck, RunCheck, check_ledger
+    from .runs.run_claim import RunClaim
+    from .runs.shards import every_shard, interrupted_shards, open_shards
+    from .runs.transitions import (
+        RetryRequest,
+        Transition,
+        approved,
+        begin,
+        cancelled,
+        doubt,
+        exclude,
+        interrupted,
+        settle,
+        split,
+        withdraw,
+    )
+    from .sends.book import SendBook
+    from .sends.journal import SendJournal
+    from .sends.records import Busy, Claim, Claimed, Entry, Finished
+    from .sqlite.connection import SqliteDatabase
+
+_HOMES = {
+    "backends": ("open_database",),
+    "database": ("Connection", "Database"),
+    "event_times": ("EventTimes", "Wanted"),
+    "evidence": ("Evidence", "EvidenceBook"),
+    "observer": ("Observer",),
+    "rate_limits": ("RateLimits",),
+    "runs.batches": ("APPROVED", "DOUBT", "REPEATED", "Batch", "BatchState", "Shard"),
+    "runs.book": ("RunBook",),
+    "runs.local": ("LocalRunBook",),
+    "runs.records": (
+        "OVER",
+        "SENSITIVE",
+        "Changes",
+        "Committed",
+        "ControlRequest",
+        "Counts",
+        "Draft",
+        "FailedAttempt",
+        "FailureCount",
+        "RunRecord",
+        "RunState",
+        "Skip",
+        "SkipReason",
+    ),
+    "runs.recount": ("LedgerCheck", "RunCheck", "check_ledger"),
+    "runs.run_claim": ("RunClaim",),
+    "runs.shards": ("every_shard", "interrupted_shards", "open_shards"),
+    "runs.transitions": (
+        "RetryRequest",
+        "Transition",
+        "approved",
+        "begin",
+        "cancelled",
+        "doubt",
+        "exclude",
+        "interrupted",
+        "settle",
+        "split",
+        "withdraw",
+    ),
+    "sends.book": ("SendBook",),
+    "sends.journal": ("SendJournal",),
+    "sends.records": ("Busy", "Claim", "Claimed", "Entry", "Finished"),
+    "sqlite.connection": ("SqliteDatabase",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "APPROVED",
@@ -76,7 +127,6 @@ __all__ = [
     "LedgerCheck",
     "LocalRunBook",
     "Observer",
-    "Purged",
     "RateLimits",
     "RetryRequest",
     "RunBook",
@@ -103,8 +153,16 @@ __all__ = [
     "interrupted_shards",
     "open_database",
     "open_shards",
-    "purge",
     "settle",
     "split",
     "withdraw",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        # On demand: one send needs a third of these modules.
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)

@@ -6,23 +6,21 @@ import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from time import time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
-from ..checks import Status
-from ..events import EventFields, MetrixUser, ProfileFields, occurrence, occurrence_reader, profile, profile_of
-from ..outcomes import EventReceipt, Receipt
-from ..preflight import Preflight, WatchPreflight, run_preflight
+from .call import Call, Context, Several
 from .conclusion import raise_unless_accepted
-from .events.report import EventsReport, WatchEvents
-from .events.sources import Source, events_of
-from .prepared import Call, Context, Several
 from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
+    from ..events import EventFields, MetrixUser, ProfileFields
+    from ..outcomes import EventReceipt, Receipt
+    from ..preflight import Preflight, WatchPreflight
     from .campaigns.asynchronous import AsyncCampaigns, Pathlike
+    from .events.report import EventsReport, WatchEvents
+    from .events.sources import Source
 
 
 class AsyncNotifier:
@@ -196,7 +194,7 @@ class AsyncNotifier:
             The same as `send` before its first request, an unverified channel included.
         """
         call = Call(channel, _several(to), template, context or {}, locale)
-        return self._services.current().engine.shown_requests(call)
+        return self._services.current().shown_requests(call)
 
     async def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
         """Tell Metrix who a user is.
@@ -210,7 +208,7 @@ class AsyncNotifier:
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
-        return await self._services.current().tracker.send(profile(user, fields, _now_ms()))
+        return await self._services.current().tracker.identify(user, fields)
 
     async def track(self, user: str | MetrixUser, **fields: Unpack[EventFields]) -> EventReceipt:
         """Tell Metrix of something that a user did.
@@ -226,12 +224,11 @@ class AsyncNotifier:
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
-        services = self._services.current()
-        return await services.tracker.send(occurrence(user, fields, _now_ms(), services.engine.config.taxonomy))
+        return await self._services.current().tracker.track(user, fields)
 
     async def identify_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
         """Tell Metrix who many users are; see `track_many`, whose records hold the arguments of `identify` here."""
-        return await self._services.current().tracker.send_all(*events_of(source, profile_of), watch)
+        return await self._services.current().tracker.identify_many(source, watch)
 
     async def track_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
         """Tell Metrix of many events, a request for up to 100 of one user, many requests at a time.
@@ -249,9 +246,7 @@ class AsyncNotifier:
             UsageError: file_unreadable; nothing was sent.
             LedgerError: the ledger cannot be used.
         """
-        services = self._services.current()
-        reader = occurrence_reader(services.engine.config.taxonomy)
-        return await services.tracker.send_all(*events_of(source, reader), watch)
+        return await self._services.current().tracker.track_many(source, watch)
 
     async def preflight(self, *names: str, offline: bool = False, watch: WatchPreflight | None = None) -> Preflight:
         """Make every check that can be made before sending.
@@ -266,6 +261,9 @@ class AsyncNotifier:
         Returns:
             The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
         """
+        from ..checks import Status
+        from ..preflight import Preflight, run_preflight  # on demand, as all that one send does not need
+
         channels, paths = _divided(names)
         if not paths:
             return await run_preflight(self._services.file, channels, offline=offline, watch=watch)
@@ -318,7 +316,3 @@ def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:
     """Part names of channels from campaign files, which end in .yaml or .yml."""
     files = {name: name.endswith((".yaml", ".yml")) for name in names}
     return [name for name in files if not files[name]], [Path(name) for name in files if files[name]]
-
-
-def _now_ms() -> int:
-    return time_ns() // 1_000_000

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from ..api import Endpoint, MetrixClient, open_transport
 from ..config import Metrix
 from ..redact import Redactor, Secret
 from ..version import __version__
+
+USER_AGENT: Final = f"metrix-channels/{__version__}"
 
 
 class Clients:
@@ -42,10 +45,6 @@ class Clients:
         """
         return self._open(self._settings().credentials().api_key)
 
-    def without_key(self) -> MetrixClient:
-        """Return a client that shows requests and makes none."""
-        return self._open(Secret(""))
-
     def renew(self) -> None:
         """Replace the kept client when the settings, the credentials or `ca_file` have changed.
 
@@ -74,7 +73,7 @@ class Clients:
             app_id=settings.resolve_app_id(),
             api_key=api_key,
             transport=open_transport(endpoint, redactor),
-            user_agent=f"metrix-channels/{__version__}",
+            user_agent=USER_AGENT,
             redactor=redactor,
         )
 

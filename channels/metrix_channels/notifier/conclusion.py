@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from ..delivery import Result
 from ..errors import (
     ChannelUnverified,
     ConfigError,
@@ -18,6 +18,9 @@ from ..errors import (
 )
 from ..errors.catalogue import CATALOGUE, INPUT_AT_FAULT
 from ..outcomes import EventReceipt, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from ..delivery import Result
 
 _HALTS: dict[str, type[MetrixChannelsError]] = {
     "credentials_refused": CredentialsRefused,

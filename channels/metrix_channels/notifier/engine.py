@@ -34,9 +34,10 @@ from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, RateLimits
 from ..ledger.descriptors import fitting_connections
 from ..outcomes import Outcome, Problem, Receipt
 from ..templating import Templates
+from .call import Call
 from .clients import Clients
 from .conclusion import receipts_of
-from .prepared import Call, Prepared, checked_deadline, entry, prepare
+from .prepared import Prepared, checked_deadline, entry, prepare
 
 if TYPE_CHECKING:
     from ..campaign import SendingResources
@@ -55,12 +56,14 @@ class Engine:
 
     Args:
         file: the configuration.
+        config: as it was at the first look.
+        templates: of its folder; the caller closes them.
     """
 
-    def __init__(self, file: ConfigFile) -> None:
+    def __init__(self, file: ConfigFile, config: Config, templates: Templates) -> None:
         self._file = file
-        self._config: Config = file.current()
-        self.templates = Templates(self._config.templates)
+        self._config = config
+        self.templates = templates
         self.book_file = open_database(self._config)
         self.book = SendBook(self.book_file)
         self.rate_limits = RateLimits(self.book_file)
@@ -86,9 +89,8 @@ class Engine:
         return self._stopped
 
     async def aclose(self) -> None:
-        """Let go of connections, the ledger and the templates' child processes."""
+        """Let go of connections and the ledger."""
         await self.clients.close()
-        self.templates.close()
         await self.book_file.close()
 
     @property
@@ -128,13 +130,6 @@ class Engine:
         """Pass the gate, render and check; no network, no ledger."""
         channel = self._file.current().channel(call.channel)
         return prepare(call, channel, self.app_id, self.templates)
-
-    def shown_requests(self, call: Call) -> list[dict[str, object]]:
-        """Return the requests that a call would make, the key masked."""
-        prepared = self.prepare(call)
-        client = self.clients.without_key()
-        message = message_json(prepared.message.metrix_channel, prepared.message.fields)
-        return [client.shown_request(push_body(part.recipients, message)) for part in self._parts(prepared)]
 
     async def send(self, call: Call) -> tuple[Receipt, ...]:
         """Send, or find what an earlier call with the same key came to.
@@ -282,9 +277,6 @@ class Engine:
         except MetrixChannelsError as error:
             return problem(error.code, error.message)
         return None
-
-    def _parts(self, prepared: Prepared) -> list[Part]:
-        return _divided(Part(prepared.recipients), self._config.metrix.batch_size)
 
 
 def _unrecorded(why: str, receipts: tuple[Receipt, ...]) -> LedgerError:

@@ -19,9 +19,10 @@ from ..logs import say
 from ..models import Message, OnAmbiguous
 from ..outcomes import Outcome, Problem, Receipt
 from ..redact import sensitive_values
+from .call import Call
 from .conclusion import receipts_of
 from .engine import Engine
-from .prepared import Call, Prepared, entry
+from .prepared import Prepared, entry
 
 _FIRST_AGAIN_SECONDS, _LONGEST_AGAIN_SECONDS = 15.0, 900.0
 _SOON_SECONDS: Final = 1.0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Final
 
 from attrs import frozen
@@ -15,40 +13,15 @@ from ..adapters import adapter_for
 from ..config import Channel, require_verified
 from ..errors import MetrixChannelsError, UsageError
 from ..ledger import Entry
-from ..models import JsonValue, Message
+from ..models import Message
 from ..printable import is_text
 from ..recipients import checked_recipients
 from ..redact import MASK, Redactor, Secret, sensitive_values
 from ..templating import Template, Templates
+from .call import Call, Context
 
-Context = Mapping[str, JsonValue | date | datetime | Decimal]
-Several = list[str] | tuple[str, ...]
-"""Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
 LONGEST_DEADLINE: Final = 86_400
 """Seconds: as long as `deadline` in the configuration may be."""
-
-
-@frozen
-class Call:
-    """The arguments of one `send`.
-
-    Attributes:
-        channel: the channel's name.
-        to: one customUserId or several.
-        template: the template's name.
-        context: plain values for the template.
-        locale: such as `fa` or `fa-IR`; None for the templates without one.
-        key: makes the call repeatable without sending twice.
-        deadline: seconds for all of it; None for the configuration's.
-    """
-
-    channel: str
-    to: str | Several
-    template: str
-    context: Context
-    locale: str | None = None
-    key: str | None = None
-    deadline: float | None = None
 
 
 @frozen

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import ConfigFile, find_config
-from .engine import Engine
-from .events.tracker import Tracker
 
 if TYPE_CHECKING:
     from ..campaign import Campaigns
+    from .call import Call
+    from .engine import Engine
+    from .events.tracker import Tracker
     from .outbox import Outbox
 
 _INHERITED: list[Services] = []
@@ -26,10 +27,39 @@ class Services:
     """
 
     def __init__(self, file: ConfigFile) -> None:
-        self.engine = Engine(file)
-        self.tracker = Tracker(self.engine)
+        from ..templating import Templates  # at the first call: who only makes a notifier waits for none of it
+
+        self._file = file
+        self._config = file.current()
+        self._templates = Templates(self._config.templates)
+        self._engine: Engine | None = None
+        self._tracker: Tracker | None = None
         self._outbox: Outbox | None = None
         self._campaigns: tuple[asyncio.AbstractEventLoop, Campaigns] | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """What sends messages, and holds open what that needs."""
+        from .engine import Engine  # a dry run makes no request
+
+        if self._engine is None:
+            self._engine = Engine(self._file, self._config, self._templates)
+        return self._engine
+
+    def shown_requests(self, call: Call) -> list[dict[str, object]]:
+        """Return the requests that a call would make; see `AsyncNotifier.dry_run`."""
+        from .dry_run import shown_requests
+
+        return shown_requests(call, self._file.current().channel(call.channel), self._config.metrix, self._templates)
+
+    @property
+    def tracker(self) -> Tracker:
+        """What tells Metrix of users and events."""
+        from .events.tracker import Tracker  # most programs send messages alone
+
+        if self._tracker is None:
+            self._tracker = Tracker(self.engine)
+        return self._tracker
 
     @property
     def outbox(self) -> Outbox:
@@ -54,6 +84,12 @@ class Services:
             resources = self.engine.resources()
             self._campaigns = loop, Campaigns(resources, execution_on(self.engine.book_file, resources))
         return self._campaigns[1]
+
+    async def aclose(self) -> None:
+        """Let go of connections, the ledger and the templates' child processes."""
+        if self._engine is not None:
+            await self._engine.aclose()
+        self._templates.close()
 
 
 class ServicesOfProcess:
@@ -93,4 +129,4 @@ class ServicesOfProcess:
         """Let go of what this process has opened; it may be used again."""
         services, self._services = self._services, None
         if services is not None and self._process == os.getpid():
-            await services.engine.aclose()
+            await services.aclose()

@@ -8,21 +8,21 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
-from ..events import EventFields, MetrixUser, ProfileFields
-from ..outcomes import EventReceipt, Receipt
-from ..preflight import Preflight, WatchPreflight
 from .asynchronous import AsyncNotifier
-from .events.report import EventsReport, WatchEvents
-from .events.sources import Source
+from .call import Call, Context, Several
 from .portal import Portal
-from .prepared import Call, Context, Several
 from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
+    from ..events import EventFields, MetrixUser, ProfileFields
     from ..ledger.sends.outbox import Steps
+    from ..outcomes import EventReceipt, Receipt
+    from ..preflight import Preflight, WatchPreflight
     from .campaigns.asynchronous import Pathlike
     from .campaigns.synchronous import Campaigns
+    from .events.report import EventsReport, WatchEvents
+    from .events.sources import Source
 
 
 class Notifier:

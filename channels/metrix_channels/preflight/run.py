@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ..api import reach
+from ..api.connectivity import reach
 from ..checks import Check, Status
 from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError, sentence

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from .redactor import Redactor, sensitive_values
+from typing import TYPE_CHECKING
+
 from .secret import MASK, Secret
+
+if TYPE_CHECKING:
+    from .redactor import Redactor, sensitive_values
+else:
+
+    def __getattr__(name):
+        # On demand: the configuration keeps secrets, and only what speaks to Metrix searches for them.
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import redactor
+
+        return getattr(redactor, name)
+
 
 __all__ = ["MASK", "Redactor", "Secret", "sensitive_values"]

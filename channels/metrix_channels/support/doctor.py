@@ -23,14 +23,12 @@ from ..api import (
     Endpoint,
     Exchange,
     Failure,
-    Layer,
-    ReachFault,
     Reply,
     Stage,
     open_transport,
-    reach,
     request_headers,
 )
+from ..api.connectivity import Layer, ReachFault, reach
 from ..checks import Check, Findings, Status
 from ..config import Config, standing
 from ..errors import MetrixChannelsError, sentence

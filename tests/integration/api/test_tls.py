@@ -11,7 +11,8 @@ import pytest
 from helpers.certificates import make_certificates
 from helpers.fault_server import Answer, FaultServer, OnConnect
 from helpers.project import API_KEY, make_project, takes
-from metrix_channels.api import Stage, reach
+from metrix_channels.api import Stage
+from metrix_channels.api.connectivity import reach
 from metrix_channels.errors import ConfigError, DeliveryError
 
 

@@ -25,7 +25,7 @@ from helpers.outbox import OutboxWorker
 from helpers.postgres import execute
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import MetrixChannelsError
-from metrix_channels.ledger import purge
+from metrix_channels.ledger.purge import purge
 from metrix_channels.notifier import outbox as outbox
 
 ANSWERS = {

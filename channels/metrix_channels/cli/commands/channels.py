@@ -6,15 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from ...config import Verification
 from ...config.editing import record_verification
 from ...errors import UsageError
 from ...support.standings import described
 from ..context import app, example, state_of
-from ..ui.output import visible
 from ..values import read_duration
 
 group = typer.Typer(
@@ -34,16 +31,9 @@ def list_channels(context: typer.Context) -> None:
     if state.output.as_json:
         state.output.document({"channels": rows})
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("channel", "type", "verified", "until", ""):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        mark = Text("yes", style="green") if row["verified"] else Text("no", style="bold red")
-        until = (row["expires_at"] or "")[:10]
-        table.add_row(row["name"], row["type"], mark, until, Text(visible(row["message"])))
-        for caution in [*filter(None, [row["announcement"]]), *row["cautions"]]:
-            table.add_row("", "", "", "", Text(f"! {visible(caution)}", style="yellow"))
-    state.output.show(table)
+    from ..ui.tables import channel_table  # on demand: what is not drawn needs no rich
+
+    state.output.show(channel_table(rows))
 
 
 @group.command(

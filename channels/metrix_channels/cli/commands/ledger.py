@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 import typer
 from attrs import asdict
 
-from ...ledger import Counts, Database, LedgerCheck, Purged, RunCheck, check_ledger, open_database, purge
+from ...ledger import Counts, Database, LedgerCheck, RunCheck, check_ledger, open_database
+from ...ledger.purge import Purged, purge
 from ...ledger.runs.recount import COUNTS
 from ...outcomes import iso_utc
 from ..context import app, example, state_of

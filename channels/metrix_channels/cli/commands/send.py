@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from ...errors import MetrixChannelsError
-from ...notifier import Notifier
+from ...notifier.call import Call
 from ...outcomes import Outcome, Receipt
 from ..context import State, app, example, state_of
-from ..signals import stopped_by_signals
-from ..ui.output import Output, visible
+from ..ui.output import Output
 from ..values import read_context, read_duration
-
-_STYLES = {Outcome.ACCEPTED: "green", Outcome.NOT_SENT: "yellow", Outcome.REJECTED: "red", Outcome.UNKNOWN: "magenta"}
 
 
 @app.command(
@@ -61,14 +56,38 @@ def send(
     state = state_of(context)
     given = read_context(file, values or [])
     seconds = read_duration("--deadline", deadline).total_seconds() if deadline is not None else None
-    path = state.config_file().path
-    with Notifier.from_config(path) as notifier:
-        if dry_run:
-            show_requests(state.output, notifier.dry_run(channel, to, template, given, locale=locale))
-            return
+    call = Call(channel, tuple(to), template, given, locale, key, seconds)
+    if dry_run:
+        _show_dry_run(state, call)
+    else:
+        _send(state, call)
+
+
+# Each way imports on demand what it alone needs: a dry run neither an event loop nor a ledger.
+
+
+def _show_dry_run(state: State, call: Call) -> None:
+    from ...notifier.dry_run import requests_of
+
+    show_requests(state.output, requests_of(state.config_file(), call))
+
+
+def _send(state: State, call: Call) -> None:
+    from ...notifier import Notifier
+    from ..signals import stopped_by_signals
+
+    with Notifier.from_config(state.config_file().path) as notifier:
         with stopped_by_signals(notifier) as interrupted:
             try:
-                receipts = notifier.send(channel, to, template, given, locale=locale, key=key, deadline=seconds)
+                receipts = notifier.send(
+                    call.channel,
+                    tuple(call.to),
+                    call.template,
+                    call.context,
+                    locale=call.locale,
+                    key=call.key,
+                    deadline=call.deadline,
+                )
             except MetrixChannelsError as error:
                 if not error.receipts:
                     raise
@@ -94,18 +113,9 @@ def _document(receipts: Sequence[Receipt]) -> dict[str, Any]:
 
 def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
     """Print receipts as a table."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("outcome", "recipients", "attempts", "status", "send"):
-        table.add_column(column, overflow="fold")
-    for receipt in receipts:
-        outcome = Text(receipt.outcome.value, style=_STYLES[receipt.outcome])
-        if receipt.possible_duplicate:
-            outcome.append(" (possible duplicate)", style="yellow")
-        shown = ", ".join(receipt.recipients[:5]) + (
-            f" … {len(receipt.recipients):,}" if len(receipt.recipients) > 5 else ""
-        )
-        table.add_row(outcome, Text(visible(shown)), str(receipt.attempts), str(receipt.status_code or "–"), receipt.id)
-    output.show(table)
+    from ..ui.tables import receipt_table  # on demand: what is not drawn needs no rich
+
+    output.show(receipt_table(receipts))
 
 
 def show_requests(output: Output, requests: list[dict[str, Any]]) -> None:

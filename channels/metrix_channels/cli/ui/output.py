@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from attrs import define
 
@@ -40,7 +40,7 @@ class Output:
     @cached_property
     def terminal(self) -> Terminal:
         """What text is drawn with."""
-        from .terminal import Terminal  # on demand: a JSON document needs no rich
+        from .terminal import Terminal  # on demand: a JSON document and plain text need no rich
 
         return Terminal()
 
@@ -61,7 +61,10 @@ class Output:
             ResultLost: stdout cannot be written to.
         """
         with _reporting_loss():
-            self.terminal.say(visible(text) if isinstance(text, str) else text, style, indent=indent)
+            if isinstance(text, str) and _is_plain(sys.stdout):
+                _write(sys.stdout, " " * indent + visible(text))
+            else:
+                self.terminal.say(visible(text) if isinstance(text, str) else text, style, indent=indent)
 
     def show(self, what: RenderableType) -> None:
         """Print a part of the result.
@@ -90,13 +93,21 @@ class Output:
             self.document({**(document or {}), "error": error.problem.as_dict()})
             return
         place = visible(nearby(error.location)) if error.location else ""
+        message, remedy = visible(error.message), visible(error.remedy)
         with _suppressing_loss():
-            self.terminal.tell_error(place, visible(error.message), error.code, visible(error.remedy))
+            if _is_plain(sys.stderr):
+                where = f"{place}: " if place else ""
+                _write(sys.stderr, f"{where}{message} [{error.code}]\n{remedy}")
+            else:
+                self.terminal.tell_error(place, message, error.code, remedy)
 
     def hint(self, text: str | Text) -> None:
         """Print to stderr; when nobody can read it there is nobody to tell."""
         with _suppressing_loss():
-            self.terminal.hint(visible(text) if isinstance(text, str) else text)
+            if isinstance(text, str) and _is_plain(sys.stderr):
+                _write(sys.stderr, visible(text))
+            else:
+                self.terminal.hint(visible(text) if isinstance(text, str) else text)
 
 
 def visible(text: str) -> str:
@@ -132,6 +143,16 @@ def discard(name: str) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, getattr(sys, name).fileno())
     os.close(nowhere)
+
+
+def _is_plain(stream: TextIO) -> bool:
+    """Tell whether rich would write text there as it is: then there is no need to load it."""
+    return not stream.isatty() and not any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 @contextmanager

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from ...delivery import PastAttempt
 from ...outcomes import Outcome, Problem, Receipt
+
+if TYPE_CHECKING:
+    from ...delivery import PastAttempt
 
 
 @frozen

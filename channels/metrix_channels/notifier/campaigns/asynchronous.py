@@ -24,7 +24,7 @@ from ...campaign import (
 )
 from ...ledger import BatchState
 from ...outcomes import Receipt
-from ..prepared import Call, Several
+from ..call import Call, Several
 
 if TYPE_CHECKING:
     from ..services import Services

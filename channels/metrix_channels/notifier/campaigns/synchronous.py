@@ -18,8 +18,8 @@ from ...campaign import (
     campaign_name,
 )
 from ...outcomes import Receipt
+from ..call import Several
 from ..portal import Portal
-from ..prepared import Several
 from .asynchronous import AsyncCampaigns, Failed, Pathlike
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
 
-from ...delivery import Result
 from ...errors import problem
 from ...events import Event
 from ...outcomes import EventReceipt, Outcome, Problem
+
+if TYPE_CHECKING:
+    from ...delivery import Result
 
 _LISTED: Final = 100
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from time import time_ns
 from typing import Final
 
 from attrs import frozen
@@ -16,12 +17,24 @@ from attrs import frozen
 from ...api import EVENTS, Exchange, MetrixClient, encode
 from ...delivery import Attempts, Part, Request, Result, Verdict
 from ...errors import EventInvalid, LedgerError, problem
-from ...events import AHEAD_MS, Event, body_of
+from ...events import (
+    AHEAD_MS,
+    Event,
+    EventFields,
+    MetrixUser,
+    ProfileFields,
+    body_of,
+    occurrence,
+    occurrence_reader,
+    profile,
+    profile_of,
+)
 from ...ledger import EventTimes, Wanted
 from ...outcomes import EventReceipt, Outcome
 from ..conclusion import raise_unless_event_accepted
 from ..engine import Engine
 from .report import Counts, EventsReport, WatchEvents
+from .sources import Source, events_of
 
 _A_REQUEST: Final = 100
 """Messages of one user that share a request; Metrix documents no limit."""
@@ -79,6 +92,22 @@ class Tracker:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._times = EventTimes(engine.book_file, AHEAD_MS)
+
+    async def identify(self, user: str | MetrixUser, fields: ProfileFields) -> EventReceipt:
+        """Send one profile; see `AsyncNotifier.identify`."""
+        return await self.send(profile(user, fields, _now_ms()))
+
+    async def track(self, user: str | MetrixUser, fields: EventFields) -> EventReceipt:
+        """Send one event; see `AsyncNotifier.track`."""
+        return await self.send(occurrence(user, fields, _now_ms(), self._engine.config.taxonomy))
+
+    async def identify_many(self, source: Source, watch: WatchEvents | None) -> EventsReport:
+        """Send many profiles; see `AsyncNotifier.identify_many`."""
+        return await self.send_all(*events_of(source, profile_of), watch)
+
+    async def track_many(self, source: Source, watch: WatchEvents | None) -> EventsReport:
+        """Send many events; see `AsyncNotifier.track_many`."""
+        return await self.send_all(*events_of(source, occurrence_reader(self._engine.config.taxonomy)), watch)
 
     async def send(self, event: Event) -> EventReceipt:
         """Send one event, or one profile.
@@ -242,3 +271,7 @@ def _receipts(batch: _Batch, results: Iterable[Result]) -> list[EventReceipt]:
         for result in results
         for name in result.recipients
     ]
+
+
+def _now_ms() -> int:
+    return time_ns() // 1_000_000

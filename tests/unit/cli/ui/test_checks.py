@@ -1,9 +1,6 @@
 """Checks as a table: what passed together in a line, and of what fails no more than can be read."""
 
-from io import StringIO
-
 import pytest
-from rich.console import Console
 
 from metrix_channels.checks import Check, Findings, Status
 from metrix_channels.cli.ui.checks import show_checks
@@ -20,12 +17,15 @@ class Walked(tuple[Check, ...]):
         return super().__iter__()
 
 
-def shown(checks):
-    out = StringIO()
-    output = Output()
-    output.terminal.out = Console(file=out, width=200)
-    show_checks(output, Findings(checks))
-    return out.getvalue()
+@pytest.fixture
+def shown(capsys):
+    """Shows checks, and returns the text."""
+
+    def show(checks):
+        show_checks(Output(), Findings(checks))
+        return capsys.readouterr().out
+
+    return show
 
 
 def checks_of(count, status):
@@ -34,14 +34,14 @@ def checks_of(count, status):
     )
 
 
-def test_many_that_passed_are_one_line():
+def test_many_that_passed_are_one_line(shown):
     """Their names where they fit, else their number."""
     assert shown(checks_of(3, Status.PASS)).split("renders")[1].strip() == "t0, t1, t2"
     assert "1,000 checks passed." in shown(checks_of(1_000, Status.PASS))
 
 
 @pytest.mark.parametrize("status", [Status.FAIL, Status.WARN])
-def test_of_many_that_failed_or_warn_the_first_are_shown(status):
+def test_of_many_that_failed_or_warn_the_first_are_shown(status, shown):
     """With their remedies, and how many there are besides."""
     text = shown(checks_of(1_000, status))
     assert (text.count("So it is."), text.count("→ Do")) == (50, 50)
@@ -49,7 +49,7 @@ def test_of_many_that_failed_or_warn_the_first_are_shown(status):
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_the_work_grows_with_the_number_of_checks_alone(status):
+def test_the_work_grows_with_the_number_of_checks_alone(status, shown):
     """50,000 templates make as many checks: none of them is compared with all the others."""
     checks = checks_of(200, status)
     shown(checks)

@@ -1,0 +1,48 @@
+"""Receipts and channels as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ...outcomes import Outcome, Receipt
+from .output import visible
+
+_STYLES = {Outcome.ACCEPTED: "green", Outcome.NOT_SENT: "yellow", Outcome.REJECTED: "red", Outcome.UNKNOWN: "magenta"}
+
+
+def receipt_table(receipts: Sequence[Receipt]) -> Table:
+    """Return receipts as a table."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("outcome", "recipients", "attempts", "status", "send"):
+        table.add_column(column, overflow="fold")
+    for receipt in receipts:
+        outcome = Text(receipt.outcome.value, style=_STYLES[receipt.outcome])
+        if receipt.possible_duplicate:
+            outcome.append(" (possible duplicate)", style="yellow")
+        shown = ", ".join(receipt.recipients[:5]) + (
+            f" … {len(receipt.recipients):,}" if len(receipt.recipients) > 5 else ""
+        )
+        table.add_row(outcome, Text(visible(shown)), str(receipt.attempts), str(receipt.status_code or "–"), receipt.id)
+    return table
+
+
+def channel_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return channels as a table.
+
+    Args:
+        rows: as `described` makes them.
+    """
+    table = Table(box=None, pad_edge=False)
+    for column in ("channel", "type", "verified", "until", ""):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        mark = Text("yes", style="green") if row["verified"] else Text("no", style="bold red")
+        until = (row["expires_at"] or "")[:10]
+        table.add_row(row["name"], row["type"], mark, until, Text(visible(row["message"])))
+        for caution in [*filter(None, [row["announcement"]]), *row["cautions"]]:
+            table.add_row("", "", "", "", Text(f"! {visible(caution)}", style="yellow"))
+    return table
