@@ -45,14 +45,16 @@ def counted(sends: int) -> Iterator[None]:
     print(json.dumps({"seconds": seconds, "cpu": cpu, "sends": sends, "memory": after.ru_maxrss / 1024}))
 
 
-def project(url: str, database: str | None = None) -> None:
-    """Write a project into this folder, unless another process did."""
+def project(url: str, database: str | None = None, home: Path = Path()) -> None:
+    """Write a project, unless it is there already."""
     os.environ["KEY"] = "key-of-the-benchmark"
-    Path("templates/otp").mkdir(parents=True, exist_ok=True)
-    Path("templates/otp/sms.txt.j2").write_text(TEXT, encoding="utf-8")
+    if (home / "channels.yaml").exists():
+        return
+    (home / "templates" / "otp").mkdir(parents=True)
+    (home / "templates" / "otp" / "sms.txt.j2").write_text(TEXT, encoding="utf-8")
     ledger = f"ledger: '{database}'\n" if database else ""
     metrix = f"{{app_id: app, api_key: '${{KEY}}', base_url: '{url}', concurrency: 64}}"
-    Path("channels.yaml").write_text(
+    (home / "channels.yaml").write_text(
         f"version: 1\nmetrix: {metrix}\n{ledger}channels: {{sms: {{type: sms, verified: true}}}}\n"
     )
 

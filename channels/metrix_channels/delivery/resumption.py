@@ -57,6 +57,8 @@ def resume_recipients(recipients: Sequence[str], past: Sequence[PastAttempt], on
 
     An attempt without an end is ambiguous: the process died, or gave up, while its request was under way.
     """
+    if not past:
+        return Resumption((), (Part(tuple(recipients)),))
     settled: dict[Result, list[str]] = {}
     parts: dict[Part, list[str]] = {}
     for recipient in recipients:

@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -36,6 +36,8 @@ _DEPTH: Final = 3
 """So many times base64 and the like may be nested."""
 _MOST: Final = 4_000_000
 """So many characters are looked at, of all readings of one text."""
+_SHORT_TEXT: Final = 1_000
+"""So many characters has a text at most whose readings are remembered."""
 _DIGITS: Final = {str(digit): f"[{digit}{chr(0x660 + digit)}{chr(0x6F0 + digit)}]" for digit in range(10)}
 """Each digit in ASCII, Arabic and Persian."""
 
@@ -149,13 +151,13 @@ class Redactor:
             what: it is, in one word, for the sentence that stands in its place when it is withheld.
             is_cut: its end is missing; what may be the beginning of a secret goes from there, too.
         """
-        if not self.secrets or not text:
+        if not self.secrets or not text or (not is_cut and self._is_clean(text)):
             return text
         masked = self._plain.sub(HOLE, text.replace(HOLE, "\ufffd"))
         if is_cut:
             masked = self._without_beginning_at_end(masked)
         try:
-            found = _Search(self._needles, is_cut=is_cut).find(masked)
+            found = _find(self._needles, map(_Folded, _every_reading(masked, self._least(is_cut), is_cut)), is_cut)
         except TooDeepError:
             return f"[{what} withheld: it is encoded too often to be searched for secrets]"
         if found:
@@ -209,6 +211,27 @@ class Redactor:
     def _needles(self) -> tuple[_Needle, ...]:
         return tuple(_Needle.of(secret) for secret in self.secrets if compact(secret.reveal()))
 
+    @cached_property
+    def _are_all_long(self) -> bool:
+        """Whether the search for needles finds whatever `_plain` matches in ASCII."""
+        folds_alone = {"ı", "İ"}  # `re` takes them for an i, and folding does not
+        return all(needle.skeletons for needle in self._needles) and not any(
+            folds_alone & set(secret.reveal()) for secret in self.secrets
+        )
+
+    def _is_clean(self, text: str) -> bool:
+        """Tell quickly that a short text, such as most answers, has no secret in it; in doubt, that it may have."""
+        if len(text) > _SHORT_TEXT or not text.isascii() or not self._are_all_long:
+            return False
+        try:
+            return _find(self._needles, _short_readings(text, self._least(False)), is_cut=False) is None
+        except TooDeepError:
+            return False
+
+    def _least(self, is_cut: bool) -> int:
+        """Return how many characters are worth decoding."""
+        return _TELLING if is_cut else min((needle.least for needle in self._needles), default=1)
+
     def _without_beginning_at_end(self, text: str) -> str:
         tail = with_ascii_digits(text).lower()
         for secret in self.secrets:
@@ -217,53 +240,59 @@ class Redactor:
         return text
 
 
-class _Search:
-    """One search through all readings of a text.
+def _find(needles: tuple[_Needle, ...], text: Iterable[_Folded], is_cut: bool) -> str | None:
+    """Return the name of a secret that is in one of the readings of a text, or None.
+
+    Raises:
+        TooDeepError: nobody can tell.
+    """
+    for reading in text:
+        end = _Folded(without_cut_escape(reading.text)) if is_cut else None
+        for needle in needles:
+            if needle.is_in(reading) or (end and needle.begins_at_end_of(end)):
+                return needle.name
+    return None
+
+
+@lru_cache(maxsize=256)
+def _short_readings(text: str, least: int) -> tuple[_Folded, ...]:
+    """Return all readings of a text; most answers are alike."""
+    return tuple(map(_Folded, _every_reading(text, least, is_cut=False)))
+
+
+def _every_reading(text: str, least: int, is_cut: bool) -> Iterator[str]:
+    """Yield what a text becomes while it is decoded, in every order, and what is encoded within it.
 
     Args:
-        needles: what is looked for.
-        is_cut: the text's end is missing.
+        text: as it came.
+        least: so many characters are worth decoding.
+        is_cut: its end is missing.
+
+    Raises:
+        TooDeepError: there are too many.
     """
-
-    def __init__(self, needles: tuple[_Needle, ...], *, is_cut: bool) -> None:
-        self._needles = needles
-        self._is_cut = is_cut
-        self._least = _TELLING if is_cut else min((needle.least for needle in needles), default=1)
-        self._seen: set[str] = set()
-        self._looked_at = 0
-
-    def find(self, text: str, depth: int = 0) -> str | None:
-        """Return the name of a secret that is in the text, or None.
-
-        Raises:
-            TooDeepError: nobody can tell.
-        """
-        starts = {text, without_cut_escape(text)} if self._is_cut else {text}
+    seen: set[str] = set()
+    looked_at = 0
+    waiting = [(text, 0)]
+    while waiting:
+        current, depth = waiting.pop()
+        if depth and current in seen:
+            continue
+        starts = {current, without_cut_escape(current)} if is_cut else {current}
         for reading in (*starts, *chain.from_iterable(map(readings, starts))):
-            if found := self._look_at(reading):
-                return found
+            seen.add(reading)
+            looked_at += len(reading)
+            if looked_at > _MOST:
+                raise TooDeepError
+            yield reading
         if depth < _DEPTH:
-            for inner in self._encoded_in(text):
-                if inner and inner not in self._seen and (found := self.find(inner, depth + 1)):
-                    return found
-        return None
+            waiting += [(inner, depth + 1) for inner in _encoded_in(current, least) if inner and inner not in seen]
 
-    def _look_at(self, reading: str) -> str | None:
-        self._seen.add(reading)
-        self._looked_at += len(reading)
-        if self._looked_at > _MOST:
-            raise TooDeepError
-        folded = _Folded(reading)
-        end = _Folded(without_cut_escape(reading)) if self._is_cut else None
-        for needle in self._needles:
-            if needle.is_in(folded) or (end and needle.begins_at_end_of(end)):
-                return needle.name
-        return None
 
-    def _encoded_in(self, text: str) -> Iterator[str]:
-        for decoded in {text, *fully_decoded(text)}:
-            for plain in {decoded, "".join(decoded.split())}:
-                yield from decoded_bytes(plain, self._least)
+def _encoded_in(text: str, least: int) -> Iterator[str]:
+    for decoded in {text, *fully_decoded(text)}:
+        for plain in {decoded, "".join(decoded.split())}:
+            yield from decoded_bytes(plain, least)
 
 
 def _long(forms: Iterable[str]) -> frozenset[str]:
