@@ -47,6 +47,15 @@ def test_a_request_arrives_as_it_was_given(post):
     assert (reply.status, reply.body, reply.whole) == (200, '{"ok": true}', True)
 
 
+@pytest.mark.parametrize("path", ["", "/v1", "/gateway/metrix;v=1/%D8%A8"])
+def test_a_path_of_the_base_url_stands_before_that_of_the_request(post, path):
+    """Where a gateway stands before Metrix; the host's name is written as in any browser."""
+    with FaultServer() as server:
+        assert post(server.url.replace("127.0.0.1", "LocalHost") + path).status == 200
+    [request] = server.requests
+    assert (request.path, request.headers["host"]) == (f"{path}/push", f"localhost:{server.port}")
+
+
 def test_the_http_library_logs_nothing(post, caplog):
     """Below WARNING it would print every header of the answer, and what a server says in them."""
     caplog.set_level(logging.DEBUG)

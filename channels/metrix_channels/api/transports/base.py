@@ -40,7 +40,7 @@ class Endpoint:
     """Where to send, and through what.
 
     Attributes:
-        base_url: scheme, host and port.
+        base_url: scheme, host, port, and what stands before every path, without a slash at its end.
         proxy: the proxy's URL; the environment's are never used.
         ca_file: certificates to trust instead of the common ones.
     """

@@ -33,7 +33,7 @@ class HttptoolsTransport:
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
-        self._authority = parts.netloc
+        self._authority, self._base_path = parts.netloc.lower(), parts.path
         self._tls = tls_context(endpoint.ca_file) if self._secure else None
         self._redactor = redactor
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,7 +93,8 @@ class HttptoolsTransport:
     def _head_of(self, path: str, headers: Mapping[str, str]) -> bytes:
         """Return all of the request's head but its length; the same for the next request like this."""
         if self._head is None or self._head[0] != path or self._head[1] is not headers:
-            lines = [f"POST {path} HTTP/1.1", f"Host: {self._authority}", *map(": ".join, headers.items())]
+            first = f"POST {self._base_path}{path} HTTP/1.1"
+            lines = [first, f"Host: {self._authority}", *map(": ".join, headers.items())]
             if any("\r" in line or "\n" in line for line in lines):
                 raise ValueError("a line break in a header")
             self._head = path, headers, "\r\n".join(lines).encode("ascii")
