@@ -17,7 +17,9 @@ def folder(config, monkeypatch):
     return config.parent
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name
+)
 def test_the_dashboard_prints_its_link_and_ends_by_a_signal(folder, number):
     """The link alone opens it; also while a page waits for changes."""
     with started_command("dashboard", "--port", "0", cwd=folder) as process:

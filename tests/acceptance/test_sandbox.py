@@ -14,7 +14,9 @@ from helpers.command_line import COMMAND, started_command
 VERIFY = "metrix-channels channels verify sms --by YOUR-NAME"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name
+)
 def test_its_url_is_its_first_line_and_a_signal_ends_it_with_0(tmp_path, number):
     """The inbox answers under the URL; nothing but the URL is on stdout."""
     with started_command("sandbox", "--port", "0", cwd=tmp_path) as process:

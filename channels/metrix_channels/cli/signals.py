@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM mean to a verb, and that none of them is lost."""
+"""What SIGINT, SIGTERM, SIGHUP and SIGQUIT mean to a verb, and that none of them is lost."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from ..notifier import Notifier
+from ..process.signals import ending_signals
 
 T = TypeVar("T")
 
@@ -21,17 +22,19 @@ T = TypeVar("T")
 def stopped_by_signals(notifier: Notifier) -> Iterator[threading.Event]:
     """Let the first signal end the work after the attempts in flight, the second one the process.
 
+    A terminal that closes sends SIGHUP more than once: another one ends nothing.
+
     Yields:
         What is set by the first.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = ending_signals()
     interrupted = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         interrupted.set()
         notifier.stop()
         for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
 
     before = {number: signal.signal(number, stop) for number in numbers}
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Callable, Iterator
 
@@ -14,12 +13,13 @@ from ..config import ConfigFile
 from ..notifier import AsyncNotifier
 from ..notifier.services import ServicesOfProcess
 from ..pages.serving import listen, server_config, url_of
+from ..process.signals import ending_signals
 from .access import Access, Token
 from .pages import Pages
 
 
 def serve(file: ConfigFile, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. Call it from the main thread.
+    """Serve until SIGINT, SIGTERM, SIGHUP or SIGQUIT. Call it from the main thread.
 
     Args:
         file: the configuration.
@@ -42,7 +42,7 @@ async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready:
         token = Token()
         pages = Pages(file, notifier, token)
         server = _Server(server_config(Access(token, pages.routes(), host, port)))
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             asyncio.get_running_loop().add_signal_handler(number, server.end)
         on_ready(f"{url_of(host, port)}/?token={token.value}")
         try:

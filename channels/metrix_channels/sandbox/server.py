@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from ..errors import MetrixChannelsError, UsageError
 from ..pages.serving import listen, server_config, url_of
+from ..process.signals import ending_signals
 from .app import App
 from .bodies import CHANNELS
 from .endpoint import Application
@@ -156,7 +157,7 @@ class Sandbox:
 
 
 def serve(port: int, host: str, on_ready: Callable[[Sandbox], None], allowed_hosts: Sequence[str] = ()) -> None:
-    """Run a sandbox until SIGINT or SIGTERM. Call it from the main thread.
+    """Run a sandbox until SIGINT, SIGTERM, SIGHUP or SIGQUIT. Call it from the main thread.
 
     Args:
         port: 0 takes a free one.
@@ -172,7 +173,7 @@ def serve(port: int, host: str, on_ready: Callable[[Sandbox], None], allowed_hos
     def ask(_number: int, _frame: FrameType | None) -> None:
         asked.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in ending_signals()}
     try:
         with Sandbox(port=port, host=host, allowed_hosts=allowed_hosts) as sandbox:
             on_ready(sandbox)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import traceback
 from collections.abc import Awaitable, Callable
@@ -24,6 +23,7 @@ from ..ledger.runs.distributed import DistributedRunBook
 from ..ledger.sends.outbox import OutboxBook
 from ..logs import say
 from ..notifier.services import Services
+from ..process.signals import ending_signals
 from .health import Worker, serve_health
 from .jobs import JobQueue
 from .readiness import OnProblem, Readiness
@@ -49,7 +49,7 @@ def work(
     on_ready: Told,
     on_problem: OnProblem,
 ) -> bool:
-    """Take work until SIGINT or SIGTERM. Call it from the main thread.
+    """Take work until SIGINT, SIGTERM, SIGHUP or SIGQUIT. Call it from the main thread.
 
     Args:
         file: the configuration, whose ledger is in PostgreSQL.
@@ -81,7 +81,7 @@ class _Worker:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_say_untold)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             loop.add_signal_handler(number, stop.set)
         async with contextlib.aclosing(self._services.engine) as engine:
             outbox = self._services.outbox

@@ -72,28 +72,39 @@ def test_a_result_that_cannot_be_printed_leaves_the_books_right(slow, where):
     assert (status["state"], status["accepted"], balance(status)) == ("finished", 400, 0)
 
 
-@pytest.fixture
-def hangups():
-    """Let a hangup end the processes begun here, though the tests themselves run under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("hangups")
-def test_a_hangup_in_the_middle_leaves_doubt_and_nothing_worse(slow):
-    """A closed terminal kills the process without a word."""
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_a_closed_terminal_and_a_quit_let_requests_end(slow, number):
+    """As SIGTERM does; a terminal that closes sends its signal twice, and the second one ends nothing."""
     project, server = slow
-    project.campaign(on_ambiguous="hold")
     with started(project, "run", "offer.yaml", "--yes") as process:
         under_way(server)
-        process.send_signal(signal.SIGHUP)
-        process.wait(60)
+        process.send_signal(number)
+        if number == signal.SIGHUP:
+            wait_until(lambda: not catches(process, number))
+            process.send_signal(number)
+        assert process.wait(60) == 4
     server.seconds = 0
-    found = finished(project)
-    assert found["accepted"] + found["unknown"] == 400
-    assert found["unknown"] <= 4
+    with project.notifier() as notifier:
+        status = notifier.campaigns.status("offer").as_dict()
+    assert (status["state"], status["unknown"], balance(status)) == ("interrupted", 0, 0)
+    assert status["accepted"] == len(server.account)
+    assert finished(project)["possible_duplicates"] == 0
     assert server.twice == set()
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(slow):
+    """A process that was started to ignore the signal goes on to its end."""
+    project, server = slow
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with started(project, "run", "offer.yaml", "--yes") as process:
+            under_way(server)
+            process.send_signal(signal.SIGHUP)
+            server.seconds = 0
+            assert process.wait(60) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (len(server.account), server.twice) == (400, set())
 
 
 def test_standard_input_is_an_audience_that_resumes_without_it(slow):
