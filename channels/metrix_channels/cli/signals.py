@@ -41,7 +41,10 @@ def stopped_by_signals(notifier: Notifier) -> Iterator[threading.Event]:
         yield interrupted
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if not (
+                interrupted.is_set() and number == signal.SIGHUP
+            ):  # which may come again until the process has ended
+                signal.signal(number, handler)
 
 
 def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
