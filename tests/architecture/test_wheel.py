@@ -51,6 +51,7 @@ def test_the_wheel_carries_everything_that_is_read_at_run_time(wheel):
         "py.typed",
         "ledger/sqlite/schema.sql",
         "ledger/postgres/002.sql",
+        "ledger/postgres/003.sql",
         "config/channels.schema.json",
         "campaign/campaign.schema.json",
         "sandbox/templates/inbox.html.j2",

@@ -1,15 +1,23 @@
-"""When a campaign may send: quiet hours and schedules, as pure functions of the time."""
+"""When a campaign may send: quiet hours and schedules."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from ..delivery import wall_clock
+from ..errors import CampaignError
 from .definition import QuietHours, Schedule
 
 
 def quiet_until(now: datetime, quiet: QuietHours) -> datetime | None:
-    """Return when the quiet hours that `now` lies in end; None outside of them.
+    """Return when the quiet hours that `now` lies in end, in UTC; None outside of them; see `next_quiet_hours`."""
+    begins, ends = next_quiet_hours(now, quiet)
+    return ends if begins <= now else None
+
+
+def next_quiet_hours(now: datetime, quiet: QuietHours) -> tuple[datetime, datetime]:
+    """Return when the quiet hours begin and end that `now` lies in, or the next ones.
 
     Args:
         now: aware.
@@ -19,15 +27,14 @@ def quiet_until(now: datetime, quiet: QuietHours) -> datetime | None:
     Returns:
         In UTC.
     """
-    today = now.astimezone(quiet.timezone).date()
+    day = now.astimezone(quiet.timezone).date() - timedelta(days=1)
     nights = timedelta(days=int(quiet.to < quiet.from_))
-    for days in (-1, 0, 1):  # tomorrow's, too: where the clocks skip midnight, its longer reading begins today
-        day = today + timedelta(days=days)
+    while True:
         begins = min(_readings(day, quiet.from_, quiet.timezone))
         ends = max(_readings(day + nights, quiet.to, quiet.timezone))
-        if begins <= now < ends:
-            return ends
-    return None
+        if now < ends:
+            return begins, ends
+        day += timedelta(days=1)
 
 
 def _readings(day: date, clock: time, zone: ZoneInfo) -> list[datetime]:
@@ -39,3 +46,17 @@ def _readings(day: date, clock: time, zone: ZoneInfo) -> list[datetime]:
 def too_late(now: datetime, schedule: Schedule) -> bool:
     """Tell whether a run may no longer begin."""
     return now - schedule.at > schedule.max_lateness
+
+
+def require_in_time(name: str, schedule: Schedule | None) -> None:
+    """Refuse a first request that comes too late: an old schedule must not fire from a restored backup.
+
+    Args:
+        name: the campaign's.
+        schedule: of a run that has made no request yet.
+
+    Raises:
+        CampaignError: schedule_missed.
+    """
+    if schedule is not None and too_late(wall_clock.now(), schedule):
+        raise CampaignError(f"The campaign {name!r} was to begin at {schedule.at.isoformat()}.", code="schedule_missed")

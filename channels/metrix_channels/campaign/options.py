@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
 from ..config import Config
+from ..delivery import wall_clock
 from ..models import OnAmbiguous
 from .calendar import quiet_until
 from .definition import Campaign, Cap, QuietHours, Schedule
@@ -49,12 +50,7 @@ class SendOptions:
 
     def quiet_until(self) -> datetime | None:
         """Return when the quiet hours end; None outside of them."""
-        return quiet_until(datetime.now(UTC), self.quiet_hours) if self.quiet_hours else None
-
-    def quiet_seconds(self) -> float:
-        """Return how long the quiet hours last from now; 0 outside of them."""
-        until = self.quiet_until()
-        return (until - datetime.now(UTC)).total_seconds() if until else 0.0
+        return quiet_until(wall_clock.now(), self.quiet_hours) if self.quiet_hours else None
 
     def dump(self) -> str:
         """Return the JSON form."""

@@ -26,10 +26,11 @@ from ..ledger import (
 )
 from ..logs import say
 from .audience.reader import audience_digest
+from .calendar import require_in_time
 from .definition import STDIN, Campaign, checked_name, load_campaign
 from .dispatch.sender import SendingResources
 from .exclusions.exclusions import Exclusions
-from .execution.base import Execution, require_in_time
+from .execution.base import Execution
 from .plan.pins import pins_of, require_unchanged
 from .plan.planning import Progress, Ready, first_batches, plan, row_values
 from .renderer import MessageRenderer

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from . import wall_clock
 from .attempt import Attempt, AttemptObserver, Attempts, Request
 from .backoff import backoff_seconds, retry_after
 from .circuit_breaker import CircuitBreaker
 from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
 from .holdback import Holdback
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
+from .rate_limiter import Booking, Bookings, Limit, Place, ProcessLimit, RateLimiter
 from .resumption import PastAttempt, Resumption, resume_recipients
 from .single import Delivery, Journal, Post
 from .verdict import Disposition, Verdict, judge
@@ -18,15 +20,21 @@ __all__ = [
     "Attempt",
     "AttemptObserver",
     "Attempts",
+    "Booking",
+    "Bookings",
     "CircuitBreaker",
     "Delivery",
     "Disposition",
     "Holdback",
     "Journal",
+    "Limit",
     "Part",
     "PastAttempt",
+    "Place",
     "Policy",
     "Post",
+    "ProcessLimit",
+    "RateLimiter",
     "Request",
     "Result",
     "Resumption",
@@ -41,4 +49,5 @@ __all__ = [
     "retry_after",
     "seconds_until",
     "wait_at_most",
+    "wall_clock",
 ]

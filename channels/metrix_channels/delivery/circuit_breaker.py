@@ -31,6 +31,11 @@ class CircuitBreaker:
         self._refusals = 0
         self._refused: dict[bytes, int] = {}
 
+    @property
+    def has_begun(self) -> bool:
+        """An attempt was made."""
+        return self._first + self._again > 0
+
     def began(self, *, again: bool) -> Problem | None:
         """Count an attempt that is about to be made, or forbid it.
 

@@ -43,9 +43,13 @@ class Holdback:
         self._not_before = max(self._not_before, now + seconds)
         return own
 
-    def seconds(self) -> float:
-        """Return the seconds in which nothing may be taken; 0 when something may be."""
-        if self._probe is not None:
+    def seconds(self, batch: object | None = None) -> float:
+        """Return the seconds in which a batch may not be sent; 0 when it may be.
+
+        Args:
+            batch: None for any that is not known yet.
+        """
+        if self._probe is not None and self._probe is not batch:
             return _WHILE_PROBING_SECONDS
         return max(self._not_before - self._clock(), 0.0)
 
@@ -54,7 +58,8 @@ class Holdback:
         if self._must_probe:
             self._probe, self._must_probe = batch, False
 
-    def done(self, batch: object) -> None:
-        """Learn that the request for a batch has ended."""
+    def done(self, batch: object, *, was_sent: bool) -> None:
+        """Learn that a batch has been dealt with; one that was not sent has told nothing, and another one tries."""
         if self._probe is batch:
             self._probe = None
+            self._must_probe = self._must_probe or not was_sent

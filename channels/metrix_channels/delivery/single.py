@@ -19,6 +19,7 @@ from ..outcomes import Outcome, Problem
 from .backoff import backoff_seconds
 from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
+from .rate_limiter import Place, RateLimiter
 from .verdict import Verdict
 
 _LEAST_SECONDS: Final = 0.05
@@ -37,6 +38,10 @@ class Journal(Protocol):
         """Write down what the attempt came to."""
         ...
 
+    def withdraw(self, attempt: int) -> None:
+        """Take an intent back of which nothing has left; it is gone from the disk with the next thing written down."""
+        ...
+
 
 Post = Callable[[tuple[str, ...], float], Awaitable[tuple[Exchange, Verdict]]]
 """Makes one attempt for some recipients, within some seconds; returns what came back, and what it means."""
@@ -52,8 +57,8 @@ class Delivery:
         policy: limits.
         places: as many as requests may be in flight; each attempt holds one from before its intent to its outcome, so
             that a crash leaves no more in doubt than these.
-        admit: called before each attempt with the seconds that are left; waits for the rate limit, and returns a
-            problem that forbids the attempt.
+        rate_limiter: gives each attempt its place.
+        refusal: says why no attempt may be made now, such as a withdrawn verification; None when it may.
         stop: when set, no further attempt is made.
         rng: the source of jitter.
     """
@@ -62,7 +67,8 @@ class Delivery:
     journal: Journal
     policy: Policy
     places: asyncio.Semaphore
-    admit: Callable[[float], Awaitable[Problem | None]]
+    rate_limiter: RateLimiter
+    refusal: Callable[[], Problem | None]
     stop: asyncio.Event
     rng: random.Random
 
@@ -115,22 +121,39 @@ class Delivery:
             await self._sleep(wait)
 
     async def _in_turn(self, part: Part, ends: float) -> Verdict | Problem:
-        """Make one attempt when there is a free place and it is admitted, or say why there is none."""
+        """Make one attempt when its turn has come, or say why there is none."""
         try:
             async with asyncio.timeout_at(ends) as turn, self.places:
-                if refusal := await self.admit(seconds_until(ends)):
-                    return refusal
-                if self.stop.is_set():
-                    return problem("interrupted", "It was interrupted before it was accepted.")
-                if seconds_until(ends) < _LEAST_SECONDS:
-                    return problem("deadline_passed", _TOO_LATE)
-                number = await self.journal.intend(part.recipients)
+                left = seconds_until(ends)
+                place = await self.rate_limiter.wait(left, lambda: self._forbidden(ends) is None, self._sleep)
+                if place is None:
+                    why = f"The rate limit leaves no place for a request within {left:.3g} s."
+                    return self._forbidden(ends) or problem("unavailable", why)
+                number = await self._declare(part, ends, place)
+                if isinstance(number, Problem):
+                    return number
                 turn.reschedule(None)  # a request keeps its own time
                 return await self._attempt(number, part, ends)
         except TimeoutError:
             if not turn.expired():
                 raise
             return problem("deadline_passed", _TOO_LATE)
+
+    async def _declare(self, part: Part, ends: float, place: Place) -> int | Problem:
+        """Write down that a request is about to leave, unless something forbids it before or after that."""
+        number, why = 0, self._forbidden(ends)
+        try:
+            if why is None:
+                number = await self.journal.intend(part.recipients)
+                if why := self._forbidden(ends):
+                    self.journal.withdraw(number)
+        except BaseException:
+            await self.rate_limiter.give_back(place)
+            raise
+        if why is None:
+            return number
+        await self.rate_limiter.give_back(place)
+        return why
 
     async def _attempt(self, number: int, part: Part, ends: float) -> Verdict:
         seconds = min(self.policy.timeout, max(seconds_until(ends), _LEAST_SECONDS))
@@ -143,6 +166,14 @@ class Delivery:
             )
             raise LedgerError(message, code="outcome_unrecorded") from None
         return verdict
+
+    def _forbidden(self, ends: float) -> Problem | None:
+        """Say why no request may leave now. Asked after each wait before a request."""
+        if self.stop.is_set():
+            return problem("interrupted", "It was interrupted before it was accepted.")
+        if seconds_until(ends) < _LEAST_SECONDS:
+            return problem("deadline_passed", _TOO_LATE)
+        return self.refusal()
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -2,7 +2,72 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+
+from ..delivery import Booking, Bookings
+from ..errors import LedgerError
 from .database import Connection, Database
+
+
+class SharedLimit:
+    """One rate limit that all processes of a ledger share.
+
+    Args:
+        database: the ledger's.
+        rate: requests a second.
+        run: whose limit it is; 0 for that of the configuration.
+    """
+
+    def __init__(self, database: Database, rate: float, run: int = 0) -> None:
+        self._database = database
+        self.rate = rate
+        self._row = 1 + run
+
+    async def book(self, patience: float) -> Booking | None:
+        """Book the next place.
+
+        Args:
+            patience: seconds; a place later than that is not booked.
+
+        Returns:
+            None when there is no place.
+
+        Raises:
+            LedgerError: the ledger cannot be used.
+        """
+
+        def work(connection: Connection) -> Booking | None:
+            before = self._read(connection)
+            now = connection.clock()
+            place, after = before.book(now, self.rate, patience)
+            if after != before:
+                self._write(connection, after)
+            return None if place is None else Booking(place, place - now)
+
+        return await self._database.transact(work)
+
+    async def give_back(self, booking: Booking) -> None:
+        """Let any process book the place; when the ledger cannot be used, the place is lost."""
+
+        def work(connection: Connection) -> None:
+            self._write(connection, self._read(connection).give_back(booking.place))
+
+        with suppress(LedgerError):
+            await self._database.transact(work)
+
+    def _read(self, connection: Connection) -> Bookings:
+        connection.need_not_last()
+        connection.lock(f"rate limit {self._row}")
+        found = connection.execute("SELECT next, free FROM rate_limits WHERE id = ?", (self._row,)).fetchone()
+        return Bookings(found[0], tuple(json.loads(found[1]))) if found else Bookings(0.0)
+
+    def _write(self, connection: Connection, bookings: Bookings) -> None:
+        connection.execute(
+            "INSERT INTO rate_limits (id, next, free) VALUES (?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET next = excluded.next, free = excluded.free",
+            (self._row, bookings.next, json.dumps(bookings.free)),
+        )
 
 
 class RateLimits:
@@ -15,32 +80,11 @@ class RateLimits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def book(self, rate: float, patience: float, run: int = 0) -> float | None:
-        """Book the next place under a rate limit that all processes of this ledger share.
+    def limit(self, rate: float, run: int = 0) -> SharedLimit:
+        """Return the limit of a run; that of the configuration without one.
 
         Args:
             rate: requests a second.
-            patience: seconds; a place later than that is not booked.
-            run: whose limit it is; 0 for that of the configuration.
-
-        Returns:
-            Seconds to wait before the request; None when there is no place.
+            run: its id; 0 for the configuration.
         """
-        limit = 1 + run
-
-        def work(connection: Connection) -> float | None:
-            connection.need_not_last()
-            connection.lock(f"rate limit {limit}")
-            now = connection.clock()
-            found = connection.execute("SELECT next FROM rate_limits WHERE id = ?", (limit,)).fetchone()
-            if found is None:
-                connection.execute("INSERT INTO rate_limits (id, next) VALUES (?, ?)", (limit, now))
-            booked: float = found[0] if found else now
-            # Nobody books further ahead than this: the clock began anew when the machine did.
-            place = booked if now < booked <= now + patience + 1 / rate else now
-            if place > now + patience:
-                return None
-            connection.execute("UPDATE rate_limits SET next = ? WHERE id = ?", (place + 1 / rate, limit))
-            return place - now
-
-        return await self._database.transact(work)
+        return SharedLimit(self._database, rate, run)

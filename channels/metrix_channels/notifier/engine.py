@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from ..delivery import (
     Part,
     Policy,
     Post,
+    RateLimiter,
     Request,
     Result,
     Verdict,
@@ -28,6 +28,7 @@ from ..delivery import (
     resume_recipients,
     seconds_until,
     wait_at_most,
+    wall_clock,
 )
 from ..errors import LedgerError, MetrixChannelsError, problem
 from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, RateLimits, SendBook, SendJournal, open_database
@@ -241,7 +242,8 @@ class Engine:
             journal=journal,
             policy=Policy(settings.max_attempts, settings.timeout, self._config.on_ambiguous, settings.split_refused),
             places=self._places,
-            admit=self._admission(channel),
+            rate_limiter=RateLimiter([self.rate_limits.limit(settings.rate_limit)] if settings.rate_limit else []),
+            refusal=lambda: None if channel is None else self.refusal(channel),
             stop=self._stop,
             rng=self._rng,
         )
@@ -257,23 +259,10 @@ class Engine:
         except LedgerError as error:
             raise _unrecorded(error.message, receipts) from error
 
-    def _admission(self, channel: str | None) -> Callable[[float], Awaitable[Problem | None]]:
-        async def admit(seconds: float) -> Problem | None:
-            rate = self._config.metrix.rate_limit
-            if rate is not None:
-                wait = await self.rate_limits.book(rate, seconds)
-                if wait is None:
-                    why = f"The rate limit leaves no place for a request within {seconds:.3g} s."
-                    return problem("unavailable", why)
-                await asyncio.sleep(wait)
-            return None if channel is None else self.refusal(channel)
-
-        return admit
-
     def refusal(self, channel: str) -> Problem | None:
         """Return why this process may not send through a channel now; None when it may."""
         try:
-            require_verified(self._file.current().channel(channel), self.app_id, datetime.now(UTC))
+            require_verified(self._file.current().channel(channel), self.app_id, wall_clock.now())
         except MetrixChannelsError as error:
             return problem(error.code, error.message)
         return None

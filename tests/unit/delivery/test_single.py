@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 
 import pytest
 from attrs import define, field
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from helpers.verdicts import judged
 from metrix_channels.api import Failure, Reply, Stage
-from metrix_channels.delivery import Delivery, Part, Policy
+from metrix_channels.delivery import Delivery, Part, Policy, RateLimiter
 from metrix_channels.delivery import single as delivery
 from metrix_channels.errors import problem
 from metrix_channels.models import OnAmbiguous
@@ -43,17 +44,20 @@ class Metrix:
     async def settle(self, attempt, exchange, verdict):
         self.log.append("settle")
 
+    def withdraw(self, attempt):
+        self.log.append("withdraw")
 
-async def admitted(seconds):
+
+def admitted():
     return None
 
 
-def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, admit=admitted, deadline=60, **limits):
+def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, refusal=admitted, deadline=60, **limits):
     async def run():
         policy = Policy(**{"max_attempts": 5, "timeout": 1, **limits}, on_ambiguous=on_ambiguous)
         stop = asyncio.Event()
         places = asyncio.Semaphore(1)
-        delivery = Delivery(metrix.post, metrix, policy, places, admit, stop, random.Random(1))
+        delivery = Delivery(metrix.post, metrix, policy, places, RateLimiter(), refusal, stop, random.Random(1))
         return await delivery.run([Part(tuple(recipients))], asyncio.get_running_loop().time() + deadline)
 
     return asyncio.run(run())
@@ -182,37 +186,30 @@ def test_403_in_the_middle_of_halving_ends_everything():
 
 def test_a_verification_withdrawn_between_attempts_stops_the_next_one():
     """It is looked at again before each attempt."""
-    refusals = [None, problem("channel_unverified", "Withdrawn.")]
-
-    async def admit(seconds):
-        return refusals.pop(0)
-
     metrix = Metrix([BUSY, OK])
-    [result] = deliver(metrix, admit=admit)
+    withdrawn = problem("channel_unverified", "Withdrawn.")
+    [result] = deliver(metrix, refusal=lambda: withdrawn if metrix.requests else None)
     assert (result.outcome, result.problem.code, len(metrix.requests)) == ("not_sent", "channel_unverified", 1)
 
 
 @pytest.mark.parametrize("ends", ["refused", "stopped", "too late"])
 def test_doubt_outlives_the_attempt_that_is_never_made(ends, monkeypatch):
     """What may have been taken is unknown, never `not_sent`, which would free its key: whatever ends the retries."""
-    admissions = 0
-
-    async def admit(seconds):
-        nonlocal admissions
-        admissions += 1
-        if admissions == 1:
-            return None
-        if ends == "too late":
-            await asyncio.sleep(60)
-        if ends == "stopped":
-            deliveries[0].stop.set()
-        return problem("channel_unverified", "Withdrawn.") if ends == "refused" else None
-
     deliveries = []
     run = Delivery.run
     monkeypatch.setattr(Delivery, "run", lambda self, *given: (deliveries.append(self), run(self, *given))[1])
     metrix = Metrix([LOST, OK])
-    [result] = deliver(metrix, admit=admit, deadline=0.5)
+
+    def refusal():
+        if not metrix.requests:
+            return None
+        if ends == "too late":
+            time.sleep(0.6)
+        if ends == "stopped":
+            deliveries[0].stop.set()
+        return problem("channel_unverified", "Withdrawn.") if ends == "refused" else None
+
+    [result] = deliver(metrix, refusal=refusal, deadline=0.5)
     assert (result.outcome, len(metrix.requests)) == ("unknown", 1)
     assert "An earlier attempt may have been taken" in result.problem.message
 
@@ -250,7 +247,8 @@ def test_a_stop_ends_the_wait_for_the_next_attempt(monkeypatch):
         stop, waits = asyncio.Event(), asyncio.Event()
         monkeypatch.setattr(delivery, "backoff_seconds", lambda failures, rng: waits.set() or 3_000.0)
         policy = Policy(max_attempts=5, timeout=1, on_ambiguous=RETRY)
-        stopped = Delivery(metrix.post, metrix, policy, asyncio.Semaphore(1), admitted, stop, random.Random(1))
+        places, rng = asyncio.Semaphore(1), random.Random(1)
+        stopped = Delivery(metrix.post, metrix, policy, places, RateLimiter(), admitted, stop, rng)
         under_way = asyncio.create_task(stopped.run([Part(("u1",))], asyncio.get_running_loop().time() + 3_600))
         await waits.wait()
         stop.set()

@@ -15,8 +15,9 @@ def paced(ledger, rate, times, patience=60.0):
     async def run():
         database = database_at(ledger.place)
         try:
-            limits = RateLimits(database)
-            return [await limits.book(rate, patience) for _ in range(times)]
+            limit = RateLimits(database).limit(rate)
+            booked = [await limit.book(patience) for _ in range(times)]
+            return [booking and booking.seconds for booking in booked]
         finally:
             await database.close()
 
@@ -30,8 +31,8 @@ def test_a_rate_is_shared_by_all_processes(ledger):
         "from metrix_channels.ledger import RateLimits\n"
         "from helpers.ledgers import database_at\n"
         "async def main():\n"
-        "    limits = RateLimits(database_at(sys.argv[1]))\n"
-        "    print([await limits.book(0.01, 3600.0) for _ in range(4)][-1])\n"
+        "    limit = RateLimits(database_at(sys.argv[1])).limit(0.01)\n"
+        "    print([await limit.book(3600.0) for _ in range(4)][-1].seconds)\n"
         "asyncio.run(main())\n"
     )
     theirs = subprocess.run(
@@ -81,8 +82,9 @@ def test_no_two_that_ask_at_once_get_one_place(ledger):
         try:
             await SendBook(mine).check_writable()
             await SendBook(theirs).check_writable()
-            limits = (RateLimits(mine), RateLimits(theirs)) * 8
-            return await asyncio.gather(*(each.book(1 / 10, 1_000.0) for each in limits))
+            limits = (RateLimits(mine).limit(1 / 10), RateLimits(theirs).limit(1 / 10)) * 8
+            booked = await asyncio.gather(*(each.book(1_000.0) for each in limits))
+            return [booking.seconds for booking in booked]
         finally:
             await mine.close()
             await theirs.close()

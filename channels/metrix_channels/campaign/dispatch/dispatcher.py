@@ -7,18 +7,20 @@ pure functions as for a single send (`delivery.policy`); what stops the run as a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
 
-from ...delivery import CircuitBreaker, Holdback, Policy
+from ...delivery import CircuitBreaker, Holdback, Policy, RateLimiter
 from ...errors import LedgerError
 from ...ledger import Committed, RunClaim, RunRecord, RunState
 from ...outcomes import Problem
+from ..definition import QuietHours
 from ..renderer import MessageRenderer
 from .ending import Ending, EndingSignal
 from .feeder import Feeder
+from .gate import Gate
 from .group_commit import GroupCommit
 from .intents import Intents
 from .lane import Exclude, Lane, LaneParts, Post
@@ -50,9 +52,9 @@ class DispatchDeps:
 
     Attributes:
         post: makes one attempt.
-        admit: says why no request may be made now, such as a withdrawn verification; None when it may.
-        turn: books the next place under the rate limits and returns the seconds until then; None without any limit.
-        quiet: seconds until requests may be made again; 0 for now.
+        admit: says why no request may be made any more, such as a withdrawn verification; None when it may.
+        rate_limiter: gives each request its place.
+        quiet: hours in which no request is made.
         screen: says which recipients are to be sent nothing after all; None when nothing changed since the plan.
         observe: told after each commit.
         stop: when set, no further attempt is begun.
@@ -63,8 +65,8 @@ class DispatchDeps:
 
     post: Post
     admit: Callable[[], Problem | None]
-    turn: Callable[[], Awaitable[float]] | None
-    quiet: Callable[[], float]
+    rate_limiter: RateLimiter
+    quiet: QuietHours | None
     screen: Exclude | None
     observe: Callable[[], None]
     stop: asyncio.Event
@@ -94,10 +96,11 @@ class Dispatch:
         signal = self._signal = EndingSignal()
         counts, breaker, holdback = record.counts, deps.breaker, deps.holdback
         self._group_commit = group_commit = GroupCommit(claim, record, self._committed, signal.fail, limits.concurrency)
-        self._feeder = Feeder(record, claim, limits.concurrency, limits.canary_failures, deps.quiet, holdback, signal)
+        gate = self._gate = Gate(deps.stop, deps.admit, deps.quiet, holdback, signal)
+        self._feeder = Feeder(record, claim, limits.concurrency, limits.canary_failures, gate, holdback, signal)
         self._parts = LaneParts(
             feeder=self._feeder,
-            intents=Intents(counts, claim, group_commit, breaker, deps.admit, deps.turn, signal),
+            intents=Intents(counts, claim, group_commit, breaker, gate, deps.rate_limiter, signal),
             settlement=Settlement(
                 counts, limits.policy, limits.max_failures, group_commit, self._feeder, breaker, holdback, signal
             ),
@@ -147,7 +150,7 @@ class Dispatch:
             except TimeoutError:
                 pass
             try:
-                state = RunState.WAITING if self._deps.quiet() > 0 else RunState.RUNNING
+                state = RunState.WAITING if self._gate.is_quiet else RunState.RUNNING
                 if state is not shown:
                     await self._claim.become(state)
                     shown = state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ...delivery import Holdback
@@ -11,10 +11,10 @@ from ...errors import LedgerError, problem
 from ...ledger import Batch, BatchState, RunClaim, RunRecord, Shard
 from .batch_queue import BatchQueue
 from .ending import EndingSignal
+from .gate import Gate
 
 _SHARDS_AT_ONCE: Final = 16
 _LOOK_AGAIN_SECONDS: Final = 0.5
-_CLOCK_SECONDS: Final = 2.0
 
 
 class Feeder:
@@ -25,7 +25,7 @@ class Feeder:
         claim: what of it this process sends.
         lanes: how many take batches.
         canary_failures: so many recipients of the canary may be rejected or unknown.
-        quiet: seconds until requests may be made again; 0 for now.
+        gate: says how long no request may leave.
         holdback: holds everything back when Metrix asks to wait.
         signal: ends the dispatch.
     """
@@ -36,7 +36,7 @@ class Feeder:
         claim: RunClaim,
         lanes: int,
         canary_failures: int,
-        quiet: Callable[[], float],
+        gate: Gate,
         holdback: Holdback,
         signal: EndingSignal,
     ) -> None:
@@ -44,7 +44,7 @@ class Feeder:
         self._claim = claim
         self._lanes = lanes
         self._canary_failures = canary_failures
-        self._quiet = quiet
+        self._gate = gate
         self._holdback = holdback
         self._signal = signal
         self._queue = BatchQueue(asyncio.get_running_loop().time, holdback)
@@ -55,8 +55,7 @@ class Feeder:
     async def next(self) -> Batch | None:
         """Return the next batch, once it may be sent; None when there is none left, or the dispatch ends."""
         while not self._signal.is_set():
-            # Quiet hours end by the clock on the wall, which may be set meanwhile: look again every few seconds.
-            wait = max(self._holdback.seconds(), min(self._quiet(), _CLOCK_SECONDS))
+            wait = self._gate.closed_seconds()
             if wait <= 0:
                 if self._queue.ready < self._lanes and self._shards.may_fetch:
                     await self._fetch()
@@ -70,15 +69,19 @@ class Feeder:
             await self._wait_for_news(wait)
         return None
 
-    def done(self, batch: Batch) -> None:
-        """Learn that a lane is done with a batch."""
+    def done(self, batch: Batch, *, was_sent: bool) -> None:
+        """Learn that a lane is done with a batch, and whether a request was made for it."""
         self._under_way -= 1
-        self._holdback.done(batch)
+        self._holdback.done(batch, was_sent=was_sent)
         self._signal.news.set()
 
     def repeat(self, batch: Batch, seconds: float) -> None:
         """Give a batch out again, after so many seconds."""
         self._queue.add_later(batch, seconds)
+
+    def put_back(self, batch: Batch) -> None:
+        """Give a batch out again, before all others: its request could not leave yet."""
+        self._queue.add_first([batch])
 
     def expect_parts(self) -> None:
         """Learn that a batch was replaced by others, which come with the next commit."""

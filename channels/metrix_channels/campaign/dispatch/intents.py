@@ -1,21 +1,38 @@
-"""The intent of a request: on disk before its first byte leaves, and everything that may forbid it looked at before."""
+"""The intent of a request: on disk before its first byte leaves, and taken back when the request may not leave."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
-from ...delivery import CircuitBreaker
+from attrs import evolve, frozen
+
+from ...delivery import CircuitBreaker, Place, RateLimiter
 from ...errors import LedgerError
 from ...ledger import APPROVED, Batch, Counts, RunClaim, begin, withdraw
-from ...outcomes import Problem
 from .ending import EndingSignal
+from .gate import Gate
 from .group_commit import GroupCommit
 
-_LATE_SECONDS: Final = 0.03
-"""A place under the rate limit that is older than this has passed: others have begun to use its moment."""
+_LONGEST_BOOKING_SECONDS: Final = 2.0
+_POLL_SECONDS: Final = 0.5
+
+
+@frozen
+class Intent:
+    """A request that is about to leave.
+
+    Attributes:
+        batch: SENDING.
+        place: under the rate limits.
+        flags: of the batch before.
+    """
+
+    batch: Batch
+    place: Place
+    flags: int
 
 
 class Intents:
@@ -26,8 +43,8 @@ class Intents:
         claim: what of the run this process sends.
         group_commit: puts intents on disk.
         breaker: follows all attempts of this process on the run.
-        admit: says why no request may be made now, such as a withdrawn verification; None when it may.
-        turn: books the next place under the rate limits and returns the seconds until then; None without any limit.
+        gate: says whether a request may leave now.
+        rate_limiter: gives each request its place.
         signal: ends the dispatch.
     """
 
@@ -37,62 +54,82 @@ class Intents:
         claim: RunClaim,
         group_commit: GroupCommit,
         breaker: CircuitBreaker,
-        admit: Callable[[], Problem | None],
-        turn: Callable[[], Awaitable[float]] | None,
+        gate: Gate,
+        rate_limiter: RateLimiter,
         signal: EndingSignal,
     ) -> None:
         self._counts = counts
         self._claim = claim
         self._group_commit = group_commit
         self._breaker = breaker
-        self._admit = admit
-        self._turn = turn
+        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._signal = signal
-        self._clock = asyncio.get_running_loop().time
-        self._looked_before = -1
+        self._polling = asyncio.Lock()
 
-    async def declare(self, batch: Batch) -> bool:
-        """Write down that a request is about to leave; tells whether it may.
+    async def declare(self, batch: Batch) -> Intent | None:
+        """Write down that a request is about to leave; None when it may not leave now.
 
         Raises:
-            LedgerError: it cannot be written down, or others took this process for dead.
+            LedgerError: it cannot be written down.
         """
-        place = await self._wait_for_place()
-        refusal = self._refusal()
-        if refusal is None and not self._signal.is_set():
-            refusal = self._breaker.began(again=batch.tries > 0)
-        if refusal is not None:
-            self._signal.halt(refusal)
-        if self._signal.is_set():
-            return False
+        place = await self._wait_for_place(batch)
+        if place is None:
+            return None
+        if not self._gate.is_open(batch):  # the rate limiter may have waited for the ledger last
+            await self._rate_limiter.give_back(place)
+            return None
+        intent = Intent(batch, place, batch.flags)
         begin(batch, self._counts, int(time.time()))
         self._group_commit.write_status(batch)
         await self._group_commit.on_disk()
-        while self._turn and self._clock() - place > _LATE_SECONDS and not self._signal.is_set():
-            place = await self._wait_for_place()
-        if self._signal.is_set():  # while the disk was waited for, something else ended the run
-            self.withdraw(batch)
+        return intent
+
+    async def confirm(self, intent: Intent) -> bool:
+        """Look again, after the last wait: tells whether the request leaves. If it does not, the intent is taken back.
+
+        Raises:
+            LedgerError: others took this process for dead.
+        """
+        batch, place = intent.batch, intent.place
+        while place.is_late:
+            found = await self._wait_for_place(batch)
+            if found is None:
+                self._take_back(intent)
+                return False
+            place = found
+        if not self._may_leave(batch):
+            await self.withdraw(evolve(intent, place=place))
             return False
         if not self._claim.is_held:  # a machine that slept meanwhile: others may be sending this by now
             raise LedgerError("Others took this process for dead while it slept.", code="run_lost")
         batch.flags &= ~APPROVED
         return True
 
-    def withdraw(self, batch: Batch) -> None:
-        """Take back an intent of which nothing has left."""
-        withdraw(batch, self._counts, int(time.time()))
-        self._group_commit.write_status(batch)
+    async def withdraw(self, intent: Intent) -> None:
+        """Take back an intent of which nothing has left, and give its place back."""
+        self._take_back(intent)
+        await self._rate_limiter.give_back(intent.place)
 
-    async def _wait_for_place(self) -> float:
-        """Wait for the next place under the rate limits and return its moment."""
-        wait = await self._turn() if self._turn else 0.0
-        place = self._clock() + wait
-        await self._signal.sleep(wait)
-        return place
+    def _take_back(self, intent: Intent) -> None:
+        withdraw(intent.batch, self._counts, intent.flags, int(time.time()))
+        self._group_commit.write_status(intent.batch)
 
-    def _refusal(self) -> Problem | None:
-        """Look whether requests may still be made: once for all intents that become one commit."""
-        if self._looked_before == self._group_commit.commits:
-            return None
-        self._looked_before = self._group_commit.commits
-        return self._admit()
+    async def _wait_for_place(self, batch: Batch) -> Place | None:
+        """Wait for the next place under the rate limits; None when the request may not leave now."""
+        is_open = partial(self._gate.is_open, batch)
+        while is_open():
+            place = await self._rate_limiter.wait(_LONGEST_BOOKING_SECONDS, is_open, self._signal.sleep)
+            if place is not None:
+                return place
+            async with self._polling:  # one lane after the other, so that all of them ask no more often than one
+                await self._signal.sleep(_POLL_SECONDS)
+        return None
+
+    def _may_leave(self, batch: Batch) -> bool:
+        if not self._gate.is_open(batch):
+            return False
+        if (refusal := self._breaker.began(again=batch.tries > 0)) is not None:
+            self._signal.halt(refusal)
+            return False
+        return True

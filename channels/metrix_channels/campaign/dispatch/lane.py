@@ -69,34 +69,41 @@ class Lane:
         while (batch := await parts.feeder.next()) is not None:
             try:
                 async with parts.places:
-                    await self._send(batch)
+                    was_sent = await self._send(batch)
             except Exception as error:  # noqa: BLE001 - what the other lanes have under way ends first
+                was_sent = True
                 parts.signal.fail(error)
-            finally:
-                parts.feeder.done(batch)
+            parts.feeder.done(batch, was_sent=was_sent)
 
-    async def _send(self, batch: Batch) -> None:
+    async def _send(self, batch: Batch) -> bool:
+        """Take the next step with a batch; tells whether that was a request."""
         parts, settlement = self._parts, self._parts.settlement
         if parts.policy.on_ambiguous is OnAmbiguous.HOLD and batch.flags & DOUBT and not batch.flags & APPROVED:
             settlement.move(batch, BatchState.UNKNOWN)
-            return
+            return False
         message = self._render(batch)
         if message is None:
-            return
+            return False
         body = push_body(batch.recipients, message)
         if settlement.is_too_large(batch, len(body)):
             settlement.halve(batch)
-            return
-        if not await parts.intents.declare(batch):
-            return
+            return False
+        intent = await parts.intents.declare(batch)
+        if intent is None:
+            parts.feeder.put_back(batch)
+            return False
         # With the intent on disk other runs see this one, so that of two at least one holds to a cap.
         if parts.screen and (excluded := await parts.screen(batch.recipients)):
-            parts.intents.withdraw(batch)
+            await parts.intents.withdraw(intent)
             settlement.exclude(batch, excluded)
-            return
+            return False
+        if not await parts.intents.confirm(intent):
+            parts.feeder.put_back(batch)
+            return False
         began = self._clock()
         exchange, verdict = await parts.post(batch, body, parts.policy.timeout)
         settlement.settle(batch, exchange, verdict, message, len(body), began)
+        return True
 
     def _render(self, batch: Batch) -> bytes | None:
         """Return the message of a batch; None, and the run halts, when it can no longer be rendered."""

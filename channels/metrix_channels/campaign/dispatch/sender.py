@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import frozen
 
 from ...api import PUSH, Exchange, MetrixClient
 from ...config import ConfigFile, require_verified
-from ...delivery import AttemptObserver, Attempts, CircuitBreaker, Holdback, Policy, Request, Verdict
+from ...delivery import (
+    AttemptObserver,
+    Attempts,
+    CircuitBreaker,
+    Holdback,
+    Limit,
+    Policy,
+    ProcessLimit,
+    RateLimiter,
+    Request,
+    Verdict,
+    wall_clock,
+)
 from ...errors import MetrixChannelsError, problem
 from ...ledger import Batch, Counts, RateLimits, RunClaim, RunRecord, SkipReason
 from ...models import ChannelType
 from ...outcomes import Problem
 from ...templating import Templates
+from ..calendar import require_in_time
 from ..exclusions.exclusions import Exclusions
 from ..options import SendOptions
 from ..plan.pins import sources_of
@@ -26,10 +38,7 @@ from ..report.status import CampaignProgress, Watcher
 from .dispatcher import Dispatch, DispatchDeps, DispatchLimits
 from .ending import Ending
 from .lane import Post
-from .rate_limiter import RateLimiter
 
-_LONGEST_BOOKING_SECONDS: Final = 2.0
-_POLL_SECONDS: Final = 0.5
 _TELL_SECONDS: Final = 0.1
 
 
@@ -91,7 +100,6 @@ class Sender:
         self._rate_limiter = self._limited(record, settings.rate_limit)
         self._attempts = Attempts(resources.client(), resources.observer)
         self._post = _posting(self._attempts, record, self._renderer)
-        self._admit = self._gate(record)
 
     async def send(
         self, record: RunRecord, claim: RunClaim, lanes: int | None = None, watch: Watcher | None = None
@@ -116,9 +124,9 @@ class Sender:
 
         deps = DispatchDeps(
             post=self._post,
-            admit=self._admit,
-            turn=self._rate_limiter.turn if self._rate_limiter.is_limited else None,
-            quiet=self._options.quiet_seconds,
+            admit=self._admission(record, has_begun=record.counts.requests > 0),
+            rate_limiter=self._rate_limiter,
+            quiet=self._options.quiet_hours,
             screen=screen if self._exclusions.exclude_anybody else None,
             observe=_sending(watch, record.counts),
             stop=self._resources.stop,
@@ -133,12 +141,16 @@ class Sender:
         self._exclusions.close()
         await self._attempts.close()
 
-    def _gate(self, record: RunRecord) -> Callable[[], Problem | None]:
+    def _admission(self, record: RunRecord, *, has_begun: bool) -> Callable[[], Problem | None]:
+        """Return what says why no request of a run may be made; `has_begun`: some were made before."""
         name, app_id, file = record.pins["channel"]["name"], record.pins["app_id"], self._resources.file
+        schedule = self._options.schedule
 
         def admit() -> Problem | None:
             try:
-                require_verified(file.current().channel(name), app_id, datetime.now(UTC))
+                require_verified(file.current().channel(name), app_id, wall_clock.now())
+                if not (has_begun or self._breaker.has_begun):
+                    require_in_time(record.name, schedule)
             except MetrixChannelsError as error:
                 return problem(error.code, error.message)
             return None
@@ -147,20 +159,12 @@ class Sender:
 
     def _limited(self, record: RunRecord, limit: float | None) -> RateLimiter:
         """Return the places under the limits: those that processes share are the ledger's to give."""
-        shared = [] if limit is None else [self._booking(limit, 0)]
-        rate = self._options.rate
-        if rate is not None and self._shared:
-            shared.append(self._booking(rate, record.id))
-            rate = None
-        return RateLimiter(rate, shared)
-
-    def _booking(self, rate: float, run: int) -> Callable[[], Awaitable[float]]:
-        async def turn() -> float:
-            while (wait := await self._resources.rate_limits.book(rate, _LONGEST_BOOKING_SECONDS, run)) is None:  # noqa: ASYNC110 - of all processes
-                await asyncio.sleep(_POLL_SECONDS)
-            return wait
-
-        return turn
+        shared, limits = self._resources.rate_limits, list[Limit]()
+        if limit is not None:
+            limits.append(shared.limit(limit))
+        if (rate := self._options.rate) is not None:
+            limits.append(shared.limit(rate, record.id) if self._shared else ProcessLimit(rate))
+        return RateLimiter(limits)
 
 
 def _sending(watch: Watcher | None, counts: Counts) -> Callable[[], None]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-from ...errors import CampaignError
 from ...ledger import RetryRequest, RunBook, RunRecord
-from ..calendar import too_late
-from ..definition import Campaign, Schedule
+from ..definition import Campaign
 from ..report.status import Watcher
 
 
@@ -71,17 +68,3 @@ class Execution(ABC):
     @abstractmethod
     async def cancel(self, found: RunRecord) -> None:
         """End a run for good; those who send it end their requests in flight first."""
-
-
-def require_in_time(name: str, schedule: Schedule | None) -> None:
-    """Refuse a first dispatch that comes too late: an old schedule must not fire from a restored backup.
-
-    Args:
-        name: the campaign's.
-        schedule: of a run that has made no request yet.
-
-    Raises:
-        CampaignError: schedule_missed.
-    """
-    if schedule is not None and too_late(datetime.now(UTC), schedule):
-        raise CampaignError(f"The campaign {name!r} was to begin at {schedule.at.isoformat()}.", code="schedule_missed")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from ...delivery import wall_clock
 from ...ledger import ControlRequest, RetryRequest, RunRecord
 from ...ledger.runs.distributed import DistributedRunBook
 from ...logs import say
+from ..calendar import require_in_time
 from ..definition import Campaign
 from ..dispatch.sender import SendingResources
 from ..exclusions.exclusions import Exclusions
 from ..options import SendOptions
 from ..report.status import CampaignProgress, Watcher
-from .base import Execution, require_in_time
+from .base import Execution
 
 _POLL_SECONDS: Final = 0.3
 _LOOK_SECONDS: Final = 5.0
@@ -110,6 +112,6 @@ class DistributedExecution(Execution):
 
 def _begins(options: SendOptions) -> datetime | None:
     """Return when a run begins; None for now."""
-    if options.schedule is not None and options.schedule.at > datetime.now(UTC):
+    if options.schedule is not None and options.schedule.at > wall_clock.now():
         return options.schedule.at
     return None

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from attrs import evolve
 
+from ...delivery import wall_clock
 from ...errors import CampaignError, LedgerError
 from ...ledger import (
     ControlRequest,
@@ -27,15 +26,14 @@ from ...ledger import (
 )
 from ...logs import say
 from ...models import OnAmbiguous
+from ..calendar import require_in_time
 from ..definition import Campaign
 from ..dispatch.ending import Ending
 from ..dispatch.sender import Sender, SendingResources
 from ..exclusions.exclusions import Exclusions
 from ..options import SendOptions
 from ..report.status import Watcher
-from .base import Execution, require_in_time
-
-_POLL_SECONDS: Final = 0.5
+from .base import Execution
 
 
 class LocalExecution(Execution):
@@ -132,14 +130,14 @@ class LocalExecution(Execution):
             return None
         require_in_time(record.name, options.schedule)
         shown = False
-        while (left := (options.schedule.at - datetime.now(UTC)).total_seconds()) > 0:
+        while (step := wall_clock.step_towards(options.schedule.at)) > 0:
             if not shown:
                 await self.book.become(record.id, RunState.WAITING)
                 shown = True
             if (control := await self.book.requested_control(record.id)) is not None:
                 return Ending(control=control)
             try:
-                async with asyncio.timeout(min(left, _POLL_SECONDS)):
+                async with asyncio.timeout(step):
                     await self._resources.stop.wait()
                     return Ending(interrupted=True)
             except TimeoutError:

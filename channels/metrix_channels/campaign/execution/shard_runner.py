@@ -90,11 +90,18 @@ class ShardRunner:
         until = options.quiet_until()
         if until is None:
             ending = await self._dispatched(claim, options)
-            halted_by = ending.problem
+            halted_by = await self._halting(claim, ending.problem)
             until = options.quiet_until() if claim.is_quiet else None
         await self._book.hand_back(claim, halted_by, until)
         if halted_by is not None:
             say(logging.WARNING, "campaign halted", campaign=claim.record.name, code=halted_by.code)
+
+    async def _halting(self, claim: ShardClaim, why: Problem | None) -> Problem | None:
+        """Return what halts the run of a shard: a run that another worker began in time is not too late."""
+        if why is not None and why.code == "schedule_missed":
+            record = await self._book.get(claim.record.name)
+            return None if record.counts.requests else why
+        return why
 
     async def _dispatched(self, claim: ShardClaim, options: SendOptions) -> Ending:
         try:

@@ -254,6 +254,8 @@ def _dispatch(
         code, message, remedy = _RESTING[found.state]
         why = evolve(problem(code, message), remedy=remedy.format(again=again, name=quote(found.campaign)))
     state.status = 0 if detach and found.state in _GOING_ON else _EXITS.get(found.state, 4)
+    if found.halted_by is not None and found.halted_by.code == "schedule_missed":
+        state.status = _as_error(found.halted_by).exit_status  # nothing was sent
     if why is not None:
         state.output.error(_as_error(why), found.as_dict())
     elif state.output.as_json:

@@ -20,6 +20,7 @@ from ..threads import start_thread
 
 LEASE_SECONDS: Final = 30.0
 _SHARE: Final = 0.2
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _LEASES: WeakSet[Lease] = WeakSet()
 
 
@@ -38,7 +39,7 @@ class Lease:
         self._process = os.getpid()
         self._gone = False
         self._left = threading.Event()
-        self._renewed = time.monotonic()
+        self._renewed = _clock()
         run(
             "INSERT INTO owners (name, host, process, lease, lease_until)"
             " SELECT %s, %s, %s, lease, clock_timestamp() + lease FROM make_interval(secs => %s) lease",
@@ -56,7 +57,7 @@ class Lease:
     @property
     def holds(self) -> bool:
         """The lease has not expired: no other process may have taken this one for dead."""
-        return not self.is_lost and time.monotonic() - self._renewed < self._seconds
+        return not self.is_lost and _clock() - self._renewed < self._seconds
 
     def leave(self) -> None:
         """Give the name up."""
@@ -74,7 +75,7 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._left.wait(self._seconds * _SHARE):
-            began = time.monotonic()
+            began = _clock()
             try:
                 renewed = self._run(
                     "UPDATE owners SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE name = %s",
@@ -86,6 +87,11 @@ class Lease:
                 self._gone = True
                 return
             self._renewed = began
+
+
+def _clock() -> float:
+    """Return seconds of a clock that goes on while the machine sleeps, where there is one: the lease runs out too."""
+    return time.clock_gettime(_CLOCK)
 
 
 def _leave_all() -> None:

@@ -13,7 +13,7 @@ from .connecting import SCHEMA
 from .errors import filled
 from .url import label_of
 
-VERSION: Final = 2
+VERSION: Final = 3
 _OLDEST: Final = 2
 """Older schemas are of versions that were never released."""
 

@@ -66,9 +66,19 @@ def begin(batch: Batch, counts: Counts, at: int) -> None:
     _move(batch, BatchState.SENDING, counts, at)
 
 
-def withdraw(batch: Batch, counts: Counts, at: int) -> None:
-    """Take back the declaration of a request of which nothing left; see `begin`."""
+def withdraw(batch: Batch, counts: Counts, flags: int, at: int) -> None:
+    """Take back the declaration of a request of which nothing left; see `begin`.
+
+    Args:
+        batch: SENDING.
+        counts: the counts of its run.
+        flags: of the batch before the declaration.
+        at: seconds since 1970.
+    """
     _require(batch, BatchState.SENDING)
+    if batch.flags & REPEATED and not flags & REPEATED:
+        batch.flags &= ~REPEATED
+        counts.possible_duplicates -= len(batch.recipients)
     batch.attempts -= 1
     counts.requests -= 1
     _move(batch, BatchState.PENDING, counts, at)

@@ -83,6 +83,10 @@ class SendBook:
             raise _taken_up()
         return number
 
+    def withdraw(self, attempt: int) -> None:
+        """Take back an attempt of which nothing has left; what is written down next does it."""
+        self._database.defer(lambda connection: connection.execute("DELETE FROM attempts WHERE id = ?", (attempt,)))
+
     async def settle(
         self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
     ) -> None:

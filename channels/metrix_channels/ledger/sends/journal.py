@@ -24,6 +24,10 @@ class SendJournal:
         """Make the intent durable and return its number."""
         return await self._book.intend(self._send, recipients)
 
+    def withdraw(self, attempt: int) -> None:
+        """Take an intent back of which nothing has left."""
+        self._book.withdraw(attempt)
+
     async def settle(self, attempt: int, exchange: Exchange, verdict: Verdict) -> None:
         """Write down what the attempt came to.
 

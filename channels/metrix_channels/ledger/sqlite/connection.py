@@ -25,7 +25,7 @@ from .liveness import Owner, is_same_file
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x4D545258  # "MTRX"
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""

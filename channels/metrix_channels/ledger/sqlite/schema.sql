@@ -40,13 +40,15 @@ CREATE TABLE attempts (
 
 CREATE INDEX attempts_by_send ON attempts (send);
 
--- The next moment, in seconds of the machine's monotonic clock, at which the rate limit admits a request of any process.
+-- The next moment, in seconds of the machine's monotonic clock, at which the rate limit admits a request of any process;
+-- and, as JSON, earlier moments that were booked and given back.
 CREATE TABLE rate_limits (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
-    next REAL NOT NULL
+    next REAL NOT NULL,
+    free TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
-INSERT INTO rate_limits VALUES (1, 0);
+INSERT INTO rate_limits (id, next) VALUES (1, 0);
 
 -- Salts the fingerprints of contents, so that they mean nothing outside this ledger.
 CREATE TABLE salt (

@@ -81,6 +81,9 @@ class _NoJournal:
     async def settle(self, attempt: int, exchange: object, verdict: object) -> None:
         return
 
+    def withdraw(self, attempt: int) -> None:
+        return
+
 
 class Tracker:
     """Tells Metrix of users and events.

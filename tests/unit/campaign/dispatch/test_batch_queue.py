@@ -66,7 +66,7 @@ def test_a_pause_holds_everything_back_and_then_one_goes_alone(queue, holdback, 
     clock.now += 5.0
     assert queue.take() is one
     assert queue.take() is None
-    holdback.done(one)
+    holdback.done(one, was_sent=True)
     assert queue.take() is two
 
 

@@ -57,7 +57,7 @@ def test_the_counts_add_up_at_every_step(ledger):
             await commit()
             begin(second, counts, NOW)
             await commit()
-            withdraw(second, counts, NOW)
+            withdraw(second, counts, second.flags, NOW)
             await commit()
             begin(second, counts, NOW)
             halves = split(second, counts, [second.recipients[:1], second.recipients[1:]], NOW)

@@ -109,7 +109,7 @@ def test_only_what_is_pending_can_still_be_skipped():
 AT = 1_800_000_000
 STEPS = {
     "begin": lambda batch, counts, half: begin(batch, counts, AT),
-    "withdraw": lambda batch, counts, half: withdraw(batch, counts, AT),
+    "withdraw": lambda batch, counts, half: withdraw(batch, counts, batch.flags, AT),
     "accept": lambda batch, counts, half: settle(batch, counts, BatchState.ACCEPTED, AT),
     "reject": lambda batch, counts, half: settle(batch, counts, BatchState.REJECTED, AT),
     "lose": lambda batch, counts, half: settle(batch, counts, UNKNOWN, AT),

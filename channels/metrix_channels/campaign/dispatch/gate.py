@@ -1,0 +1,102 @@
+"""Whether a request of a run may leave now: everything that may forbid it, asked after the last wait before it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from ...delivery import Holdback, wall_clock
+from ...ledger import Batch
+from ...outcomes import Problem
+from ..calendar import next_quiet_hours
+from ..definition import QuietHours
+from .ending import Ending, EndingSignal
+
+_SAME_MOMENT_SECONDS: Final = 0.01
+"""Requests so close to each other share one look at the configuration's file."""
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+class Gate:
+    """Looks at everything that may forbid the requests of a run. A look costs a few comparisons.
+
+    Args:
+        stop: when set, no further request is made.
+        admit: says why no request may be made any more, such as a withdrawn verification; None when it may.
+        quiet: hours in which no request is made.
+        holdback: holds requests back when Metrix asks to wait.
+        signal: ends the dispatch.
+    """
+
+    def __init__(
+        self,
+        stop: asyncio.Event,
+        admit: Callable[[], Problem | None],
+        quiet: QuietHours | None,
+        holdback: Holdback,
+        signal: EndingSignal,
+    ) -> None:
+        self._stop = stop
+        self._admit = admit
+        self._quiet = _QuietWatch(quiet) if quiet is not None else None
+        self._holdback = holdback
+        self._signal = signal
+        self._clock = asyncio.get_running_loop().time
+        self._admitted_at = -1.0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Quiet hours forbid requests now."""
+        return self._quiet is not None and self._quiet.seconds() > 0
+
+    def closed_seconds(self, batch: Batch | None = None) -> float:
+        """Return the seconds until the next look, when a request has to wait; 0 when it need not.
+
+        Args:
+            batch: which the request would be for; None for any that is not known yet.
+        """
+        quiet = self._quiet.seconds() if self._quiet is not None else 0.0
+        return max(self._holdback.seconds(batch), quiet)
+
+    def is_open(self, batch: Batch) -> bool:
+        """Tell whether the request for a batch may leave now; end the dispatch when none may any more."""
+        if self._stop.is_set():
+            self._signal.end(Ending(interrupted=True))
+        if self._signal.is_set() or self.closed_seconds(batch) > 0:
+            return False
+        if (refusal := self._refusal()) is not None:
+            self._signal.halt(refusal)
+            return False
+        self._holdback.taken(batch)
+        return True
+
+    def _refusal(self) -> Problem | None:
+        now = self._clock()
+        if now - self._admitted_at < _SAME_MOMENT_SECONDS:
+            return None
+        refusal = self._admit()
+        if refusal is None:
+            self._admitted_at = now
+        return refusal
+
+
+class _QuietWatch:
+    """Remembers when the next quiet hours begin and end, so that a look compares two times.
+
+    Args:
+        quiet: the hours.
+    """
+
+    def __init__(self, quiet: QuietHours) -> None:
+        self._quiet = quiet
+        self._looked = self._begins = self._ends = _EPOCH
+
+    def seconds(self) -> float:
+        """Return the seconds until the next look at the clock, while it is quiet; 0 while it is not."""
+        now = wall_clock.now()
+        if not self._looked <= now < self._ends:  # the hours are over, or the clock was set back
+            self._looked = now
+            self._begins, self._ends = next_quiet_hours(now, self._quiet)
+        return wall_clock.step_towards(self._ends) if self._begins <= now else 0.0
