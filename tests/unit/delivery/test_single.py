@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from helpers.verdicts import judged
 from metrix_channels.api import Failure, Reply, Stage
-from metrix_channels.delivery import Delivery, Part, Policy, RateLimiter
+from metrix_channels.delivery import Delivery, Part, Policy, ProcessLimit, RateLimiter
 from metrix_channels.delivery import single as delivery
 from metrix_channels.errors import problem
 from metrix_channels.models import OnAmbiguous
@@ -294,3 +294,32 @@ def test_the_books_add_up_whatever_happens(script, size, mode):
                 assert count == 0
             if mode is HOLD:
                 assert count <= 1
+
+
+@pytest.mark.parametrize("ends", ["refused", "stopped"])
+def test_what_forbids_a_request_while_its_intent_is_written_leaves_no_doubt(ends):
+    """The intent is withdrawn, nothing leaves, and the place under the rate limit goes to somebody else."""
+    metrix = Metrix([OK])
+    stop, limit, refusals = asyncio.Event(), ProcessLimit(0.1), []
+
+    async def intend(recipients):
+        metrix.log.append("intend")
+        if ends == "stopped":
+            stop.set()
+        else:
+            refusals.append(problem("channel_unverified", "Withdrawn."))
+        return 1
+
+    async def run():
+        policy, limiter = Policy(max_attempts=5, timeout=1, on_ambiguous=RETRY), RateLimiter([limit])
+        places, rng = asyncio.Semaphore(1), random.Random(1)
+        refusal = lambda: refusals[0] if refusals else None  # noqa: E731
+        sending = Delivery(metrix.post, metrix, policy, places, limiter, refusal, stop, rng)
+        [result] = await sending.run([Part(("u1",))], asyncio.get_running_loop().time() + 60)
+        return result, await limit.book(0.0)
+
+    metrix.intend = intend
+    result, booked = asyncio.run(run())
+    assert (result.outcome, result.attempts, metrix.requests) == (Outcome.NOT_SENT, 0, [])
+    assert metrix.log == ["intend", "withdraw"]
+    assert booked is not None

@@ -91,3 +91,23 @@ def test_no_two_that_ask_at_once_get_one_place(ledger):
 
     places = [round(wait / 10) for wait in asyncio.run(run())]
     assert sorted(places) == list(range(16))
+
+
+def test_a_place_that_is_given_back_goes_to_the_next_of_any_process(ledger):
+    """The first of them that is free, and each once."""
+
+    async def run():
+        mine, theirs = database_at(ledger.place), database_at(ledger.place)
+        try:
+            limit, other = RateLimits(mine).limit(1 / 100), RateLimits(theirs).limit(1 / 100)
+            booked = [await limit.book(3_600.0) for _ in range(4)]
+            await limit.give_back(booked[2])
+            await limit.give_back(booked[1])
+            again = [await other.book(3_600.0) for _ in range(3)]
+            return [each.place for each in booked], [each.place for each in again]
+        finally:
+            await mine.close()
+            await theirs.close()
+
+    booked, again = asyncio.run(run())
+    assert again == [booked[1], booked[2], pytest.approx(booked[3] + 100)]
