@@ -117,6 +117,10 @@ def __getattr__(name: str) -> Any:
     # On demand: pytest loads the plugin of this package in every run of its users, with or without a test of ours.
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOME_OF[name] not in ("errors", "outcomes"):
+        from .process.platform import require_posix
+
+        require_posix()
     return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
 
 

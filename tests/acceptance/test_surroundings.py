@@ -1,8 +1,14 @@
 """Verbs where the machine lacks something, or the process that they run in is unlike a shell's."""
 
+import json
+import logging
+import subprocess
 import sys
 
 import pytest
+
+from helpers.command_line import COMMAND, environment
+from metrix_channels import Notifier
 
 
 @pytest.fixture
@@ -45,10 +51,71 @@ def test_without_an_interpreter_every_verb_names_the_cause(
     result = metrix(*arguments, "--json")
     assert result.status == status
     if arguments[0] == "preflight":
-        [found, *_] = [check for check in result.document["checks"] if "costly" in check["subject"]]
+        [found, *_] = [check for check in result.document["checks"] if "sys.executable" in check["message"]]
     else:
         found = result.document["error"]
         assert found["code"] == "renderer_unavailable"
     assert "sys.executable is '/usr/bin/uwsgi'" in found["message"]
     assert "sys.executable = '/usr/bin/python3'" in found["remedy"]
     assert metrix_sandbox.requests() == []
+
+
+# -- no folder for temporary files
+
+
+NO_FOLDER = """
+import sys, tempfile
+tempfile.tempdir = "/nowhere"
+from metrix_channels.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("campaign", "run", "eid.yaml", "--yes"),
+        ("campaign", "run", "eid.yaml", "--dry-run"),
+        ("track", "--file", "-"),
+        ("demo",),
+    ],
+    ids=" ".join,
+)
+def test_without_a_folder_for_temporary_files_nothing_is_sent(project, metrix_sandbox, arguments):
+    """The error says which variable names one."""
+    command = [sys.executable, "-c", NO_FOLDER, *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment(), input="")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (2, "temporary_unwritable")
+    assert "TMPDIR" in error["remedy"]
+    assert metrix_sandbox.requests() == []
+
+
+# -- standard streams that are closed
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_keep_nothing_from_being_sent(project, metrix_sandbox, closed):
+    """Also with a child process that renders, whose own streams take their numbers."""
+    command = f"{COMMAND} campaign run eid.yaml --yes --json {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, env=environment())
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert len(metrix_sandbox.messages()) == 30
+
+
+# -- log levels of an application
+
+
+def test_log_levels_of_the_http_client_stay_as_they_are(config, metrix_sandbox):
+    """Those of the application: its own requests are logged as it wants them."""
+    metrix_sandbox.test_channel("SMS")
+    names = ("httpx", "httpcore", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    try:
+        with Notifier.from_config(config) as notifier:
+            notifier.send("sms", "u1", "otp", {"code": "1"})
+        assert [logging.getLogger(name).level for name in names] == [logging.DEBUG] * len(names)
+    finally:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.NOTSET)

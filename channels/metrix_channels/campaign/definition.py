@@ -25,6 +25,7 @@ from ..localization.jalali import FIRST_GREGORIAN_YEAR
 from ..localization.locales import EXPECTED, locale_fault, standard_locale
 from ..models import JsonValue, OnAmbiguous
 from ..printable import is_text, printable
+from ..process.time_zones import zone
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _NAMED: Final = "a name of a-z, 0-9, - and _, that begins with a letter or digit and has at most 100 characters"
@@ -84,10 +85,10 @@ def _clock(text: str) -> time | None:
 
 def _zone(value: JsonValue) -> ZoneInfo:
     try:
-        if isinstance(value, str):
-            return ZoneInfo(value)
-    except (OSError, ValueError, KeyError):  # a folder, what cannot be a zone's name, and a name that is not there
-        pass
+        if isinstance(value, str) and (found := zone(value)):
+            return found
+    except ConfigError as error:
+        raise Refusal(f"{error.message[:1].lower()}{error.message[1:-1]} (`pip install tzdata`)") from error
     message = "expected a time zone that this machine knows, such as Asia/Tehran (the package tzdata brings them all)"
     raise Refusal(message, choices=tuple(available_timezones()))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import frozen
 
 from ..config import Config
 from ..delivery import wall_clock
 from ..models import OnAmbiguous
+from ..process.time_zones import zone
 from .calendar import quiet_until
 from .definition import Campaign, Cap, QuietHours, Schedule
 
@@ -77,7 +78,7 @@ class SendOptions:
             cap=Cap(cap[0], timedelta(seconds=cap[1])) if cap else None,
             max_failures=found["max_failures"],
             quiet_hours=QuietHours(
-                from_=time.fromisoformat(quiet[0]), to=time.fromisoformat(quiet[1]), timezone=ZoneInfo(quiet[2])
+                from_=time.fromisoformat(quiet[0]), to=time.fromisoformat(quiet[1]), timezone=_zone(quiet[2])
             )
             if quiet
             else None,
@@ -85,3 +86,10 @@ class SendOptions:
             if schedule
             else None,
         )
+
+
+def _zone(name: str) -> ZoneInfo:
+    found = zone(name)
+    if found is None:
+        raise ZoneInfoNotFoundError(name)
+    return found

@@ -13,11 +13,19 @@ def main() -> None:
     """Run the command line with the process's arguments, and end the process with its exit status."""
     if sys.argv[1:] == ["--version"] and _print_version():
         return
+    from ..errors import MetrixChannelsError
+    from ..process.platform import require_posix
+
     if missing := [package for package in ("typer", "rich") if find_spec(package) is None]:
         from ..errors.extras import extra_remedy
 
         message = f"The command line needs the package {missing[0]!r}, which is not installed."
         sys.stderr.write(f"{message} [extra_missing]\n{extra_remedy('cli')}\n")
+        sys.exit(2)
+    try:
+        require_posix()
+    except MetrixChannelsError as error:
+        sys.stderr.write(f"{error.message} [{error.code}]\n{error.remedy}\n")
         sys.exit(2)
     try:
         from .application import run  # on demand: the version needs none of it

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from ..config.editing import record_verification
 from ..errors import MetrixChannelsError
 from ..notifier import Notifier
 from ..outcomes import Receipt
+from ..process.temporary import temporary_files
 from ..templating import Templates
 from .commands.preflight import show as show_preflight
 from .context import app, example, state_of
@@ -71,7 +72,10 @@ def demo(context: typer.Context) -> None:
     from ..sandbox import Sandbox
 
     state = state_of(context)
-    with TemporaryDirectory(prefix="metrix-channels-demo-") as folder, Sandbox() as sandbox:
+    with ExitStack() as until_told:
+        with temporary_files():
+            folder = until_told.enter_context(TemporaryDirectory(prefix="metrix-channels-demo-"))
+        sandbox = until_told.enter_context(Sandbox())
         story = _Story(state.output, sandbox, _configure(Path(folder), sandbox))
         started = time.monotonic()
         for chapter in _CHAPTERS:

@@ -16,6 +16,21 @@ MACHINE: Final[dict[str, Situation]] = {
             "The system's limit of threads is reached: see `ulimit -u`, or the limit of the container.",
         ),
     ),
+    "platform_unsupported": Situation(
+        "The system is one that metrix-channels does not run on.",
+        "Run it on Linux or macOS; on Windows, within WSL (`wsl --install`).",
+        2,
+    ),
+    "time_zones_missing": Situation(
+        "The machine has no time zone database.",
+        "Run `pip install tzdata`, or install the system's own package `tzdata`.",
+        2,
+    ),
+    "temporary_unwritable": Situation(
+        "A temporary file cannot be written.",
+        "Set TMPDIR to a folder that can be written and has room.",
+        2,
+    ),
     "renderer_unavailable": Situation(
         "The child process that renders templates of unknown cost cannot be started.",
         "Set `sys.executable` to the path of the Python interpreter before the first message, for example"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from ...process.temporary import temporary_files
+
 
 class ExclusionStore:
     """On disk, in a file of its own that the system removes with the process: lists may be long.
@@ -46,6 +48,7 @@ class ExclusionStore:
         """Remove the file."""
         self._database.close()
 
+    @temporary_files()
     def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
         self._database.execute("BEGIN")
         self._database.executemany(statement, rows)

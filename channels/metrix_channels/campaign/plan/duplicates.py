@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 from typing import Final
 
+from ...process.temporary import temporary_files
+
 _PLACES: Final = 1 << 25
 _MASK: Final = _PLACES - 1
 _PROBES: Final = 8
@@ -22,7 +24,8 @@ class DuplicateFinder:
 
     def __init__(self) -> None:
         self._marks = bytearray(_PLACES)
-        self._firsts = TemporaryFile()  # noqa: SIM115 - closed in `close`
+        with temporary_files():
+            self._firsts = TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._aside = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._aside.execute("PRAGMA cache_size = -4000")
         self._aside.execute("CREATE TABLE aside (recipient TEXT, row INTEGER, vals TEXT)")
@@ -39,11 +42,13 @@ class DuplicateFinder:
                 found.append(position)
         return found
 
+    @temporary_files()
     def first(self, recipients: Sequence[str]) -> None:
         """Remember recipients who are certainly new."""
         if recipients:
             self._firsts.write("\n".join(recipients).encode() + b"\n")
 
+    @temporary_files()
     def put_aside(self, rows: Iterable[tuple[str, int, str]]) -> None:
         """Keep doubtful rows for the end: recipient, row number, values."""
         self._aside.execute("BEGIN")
@@ -52,7 +57,9 @@ class DuplicateFinder:
 
     def resolved(self) -> Iterator[tuple[str, int, str, bool]]:
         """Give what was put aside, and whether it is a repetition; of equal recipients the first row is none."""
-        self._aside.execute("CREATE INDEX by_recipient ON aside (recipient, row)")
+        with temporary_files():
+            self._aside.execute("CREATE INDEX by_recipient ON aside (recipient, row)")
+            self._firsts.flush()
         last = ""
         while bound := self._aside.execute(
             "SELECT max(recipient) FROM (SELECT recipient FROM aside WHERE recipient > ? ORDER BY recipient LIMIT ?)",

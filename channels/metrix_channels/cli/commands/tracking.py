@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from ...events import EventFields, MetrixUser, ProfileFields, parsed_birthday, p
 from ...notifier import Notifier
 from ...notifier.events.report import EventsReport, WatchEvents
 from ...outcomes import EventReceipt, Outcome, iso_utc
+from ...process.temporary import temporary_files
 from ..context import State, app, example, state_of
 from ..signals import stopped_by_signals
 from ..ui.output import visible
@@ -243,10 +244,11 @@ def _regular(file: Path) -> Iterator[Path]:
     if str(file) != "-":
         yield file
         return
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder) / "stdin"
-        with kept.open("wb") as written:
-            shutil.copyfileobj(sys.stdin.buffer, written)
+    with ExitStack() as until_read:
+        with temporary_files():
+            kept = Path(until_read.enter_context(tempfile.TemporaryDirectory())) / "stdin"
+            with kept.open("wb") as written:
+                shutil.copyfileobj(sys.stdin.buffer, written)
         yield kept
 
 

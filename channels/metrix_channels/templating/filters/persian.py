@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from ...errors.extras import missing_extra
 from ...localization.jalali import FIRST_GREGORIAN_YEAR, jalali_hint
+from ...process.time_zones import zone
 
 _DIGITS: Final = {
     **{ord("0") + digit: chr(0x06F0 + digit) for digit in range(10)},
@@ -87,7 +88,7 @@ def _moment(value: object) -> datetime:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise DateRefused("`jalali` was given an unknown time zone; write it like Asia/Tehran") from None
+    found = zone(name)
+    if found is None:
+        raise DateRefused("`jalali` was given an unknown time zone; write it like Asia/Tehran")
+    return found
