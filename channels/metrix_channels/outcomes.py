@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypedDict
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class Outcome(StrEnum):
@@ -68,6 +68,7 @@ class ReceiptDict(TypedDict):
     status_code: int | None
     possible_duplicate: bool
     at: str
+    repeated: bool
     error: ProblemDict | None
 
 
@@ -85,6 +86,8 @@ class Receipt:
         possible_duplicate: an earlier attempt may have been taken too, so a recipient may have it twice.
         at: when the outcome was settled, in UTC.
         error: why it is not `accepted`; None when it is.
+        repeated: an earlier call under the same key has this receipt; this call sent nothing to these recipients.
+            Otherwise both receipts are equal.
     """
 
     id: str
@@ -96,6 +99,7 @@ class Receipt:
     possible_duplicate: bool
     at: datetime
     error: Problem | None = None
+    repeated: bool = field(default=False, eq=False)
 
     def as_dict(self) -> ReceiptDict:
         """Return the JSON form."""
@@ -108,6 +112,7 @@ class Receipt:
             "status_code": self.status_code,
             "possible_duplicate": self.possible_duplicate,
             "at": iso_utc(self.at),
+            "repeated": self.repeated,
             "error": self.error.as_dict() if self.error else None,
         }
 

@@ -91,8 +91,12 @@ def test_the_locale_chooses_the_text(metrix, config, metrix_sandbox):
 
 def test_one_key_one_message(metrix, config, metrix_sandbox):
     """The second command gets the first receipt; other content under the key is an error, and nothing is sent."""
-    first, second = (metrix("--config", config, *SEND, "--key", "login-42", "--json") for _ in range(2))
-    assert first.document == second.document
+    calls = [metrix("--config", config, *SEND, "--key", "login-42", "--json").document for _ in range(2)]
+    assert [each["receipts"][0].pop("repeated") for each in calls] == [False, True]
+    assert calls[0] == calls[1]
+    text = metrix("--config", config, *SEND, "--key", "login-42").out
+    assert "accepted (repeated)" in text
+    assert "Nothing was sent now." in text
     other = metrix("--config", config, *SEND, "--set", "code=1", "--key", "login-42", "--json")
     assert (other.status, other.document["error"]["code"]) == (2, "key_reused")
     assert len(metrix_sandbox.requests()) == 1

@@ -11,7 +11,7 @@ from attrs import frozen
 from ..models import JsonValue
 
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
-Several = list[str] | tuple[str, ...]
+Several = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 """Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
 
 

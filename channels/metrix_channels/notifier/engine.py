@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -144,15 +145,15 @@ class Engine:
         client, app_id = self.clients.kept(), self.app_id
         claim = await self._claim(call, prepared, app_id, ends)
         if isinstance(claim, Finished):
-            return claim.receipts
+            return _repeated(claim.receipts)
         results = await self._delivered(call.channel, prepared, claim, client, ends)
-        receipts = (*claim.settled, *receipts_of(results, claim.id, call.channel, datetime.now(UTC)))
+        receipts = receipts_of(results, claim.id, call.channel, datetime.now(UTC))
         try:
-            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.finish(claim.id, receipts))
+            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.finish(claim.id, (*claim.settled, *receipts)))
         except TimeoutError:
             if any(receipt.outcome is not Outcome.NOT_SENT for receipt in receipts):
                 raise _unrecorded("The ledger did not answer within the deadline.", receipts) from None
-        return receipts
+        return (*_repeated(claim.settled), *receipts)
 
     def _ends(self, seconds: float | None) -> float:
         """Return the deadline of what begins now, by the loop's clock."""
@@ -266,6 +267,10 @@ class Engine:
         except MetrixChannelsError as error:
             return problem(error.code, error.message)
         return None
+
+
+def _repeated(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
+    return tuple(evolve(receipt, repeated=True) for receipt in receipts)
 
 
 def _unrecorded(why: str, receipts: tuple[Receipt, ...]) -> LedgerError:

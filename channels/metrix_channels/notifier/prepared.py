@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..adapters import adapter_for
 from ..config import Channel, require_verified
@@ -33,12 +34,16 @@ class Prepared:
         message: checked for the channel.
         shown_message: the message as the ledger may keep it, its sensitive values masked; None when masking fails.
         hidden: the values that nothing may show.
+        at: the `now` of the template, to the millisecond, as the ledger keeps it.
+        message_at: returns the message of another `now`; None when there is none.
     """
 
     recipients: tuple[str, ...]
     message: Message
     shown_message: str | None
     hidden: tuple[Secret, ...] = ()
+    at: datetime = field(factory=lambda: datetime.now(UTC), eq=False)
+    message_at: Callable[[datetime], Message | None] = field(default=lambda at: None, eq=False)
 
 
 def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> Prepared:
@@ -49,6 +54,7 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
         TemplateError, MessageInvalid: the template, its values, the message or a recipient.
     """
     now = datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     require_verified(channel, app_id, now)
     recipients = checked_recipients(call.to)
     template = templates.find(call.template, channel.name, channel.type, call.locale)
@@ -56,7 +62,14 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
     hidden = tuple(sensitive_values(sensitive.values()))
     message = Redactor(*hidden).guard(lambda: _compose(template, channel, call.context, now))
     shown = _shown(template, channel, call.context, now, message, sensitive)
-    return Prepared(recipients, message, shown, hidden)
+
+    def message_at(at: datetime) -> Message | None:
+        try:
+            return _compose(template, channel, call.context, at)
+        except MetrixChannelsError:
+            return None
+
+    return Prepared(recipients, message, shown, hidden, now, message_at)
 
 
 def checked_deadline(seconds: float | None) -> float | None:
@@ -81,17 +94,36 @@ def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
     """
     if call.key is not None and not (isinstance(call.key, str) and call.key.strip() and is_text(call.key)):
         raise UsageError(f"The key {call.key!r:.80} is not one line of text.", code="usage")
-    content = [call.channel, prepared.recipients, call.template, call.locale, call.context]
+
+    def contents_at(at: datetime) -> Iterator[bytes]:
+        if (message := prepared.message_at(at)) is not None:
+            yield _content(message, prepared.recipients)
+        yield _former_content(call, prepared.recipients)
+
     return Entry(
         id=uuid.uuid4().hex,
         app_id=app_id,
         key=call.key,
-        content=json.dumps(content, sort_keys=True, default=repr).encode("utf-8", "backslashreplace"),
+        content=_content(prepared.message, prepared.recipients),
         channel=call.channel,
         template=call.template,
         recipients=prepared.recipients,
         message=prepared.shown_message,
+        at=prepared.at,
+        contents_at=contents_at,
     )
+
+
+def _content(message: Message, recipients: tuple[str, ...]) -> bytes:
+    """Return what a key stands for: the message as it goes, and the set of recipients."""
+    content = {"channel": message.metrix_channel, "message": message.fields, "recipients": sorted(recipients)}
+    return json.dumps(content, sort_keys=True).encode()
+
+
+def _former_content(call: Call, recipients: tuple[str, ...]) -> bytes:
+    """Return what a key stood for in the ledgers of earlier versions: the arguments of the call."""
+    content = [call.channel, recipients, call.template, call.locale, call.context]
+    return json.dumps(content, sort_keys=True, default=repr).encode("utf-8", "backslashreplace")
 
 
 def _compose(template: Template, channel: Channel, context: Context, now: datetime) -> Message:

@@ -1,5 +1,6 @@
 """`key=`: one send of one content, across calls, processes and crashes, and the books that are kept of it."""
 
+import hashlib
 import json
 import os
 import random
@@ -7,6 +8,8 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from helpers.fault_server import Answer, FaultServer, Hang, refusing_address
 from helpers.sending import call, sender
 from metrix_channels import Notifier
 from metrix_channels.errors import CATALOGUE
+from metrix_channels.ledger.checksums import checksum
+from metrix_channels.ledger.sends.book import COLUMNS
 
 SEED = os.environ.get("METRIX_CHANNELS_TEST_SEED") or str(random.SystemRandom().randrange(10**9))
 
@@ -74,6 +79,97 @@ def test_other_content_under_the_key_is_an_error(changed, configure, metrix_sand
     assert (ended.code, ended.receipts) == ("key_reused", ())
     assert CATALOGUE["key_reused"].exit_status == 2
     assert len(metrix_sandbox.requests()) == 1
+
+
+ALIKE = {
+    "another order of the recipients": ({"to": ["u2", "u1"]}, {}),
+    "a set of recipients": ({"to": {"u1", "u2"}}, {}),
+    "recipients named twice": ({"to": ["u1", "u2", "u1"]}, {}),
+    "text in place of a number": ({}, {"total": "10"}),
+    "another kind of number": ({}, {"total": 10}),
+    "the same instant in another zone": ({}, {"at": datetime(2026, 3, 20, 6, 30, tzinfo=UTC)}),
+    "the same instant as text": ({}, {"at": "2026-03-20T06:30:00Z"}),
+    "a value that the text does not show": ({}, {"unused": 1}),
+    "a locale without a text of its own": ({"locale": "en"}, {}),
+    "another template with the same text": ({"template": "twin"}, {}),
+    "another channel of the same type": ({"channel": "sms-2"}, {}),
+}
+FIRST = {"channel": "sms", "to": ("u1", "u2"), "template": "order"}
+VALUES = {"total": Decimal(10), "at": datetime(2026, 3, 20, 10, 0, tzinfo=timezone(timedelta(hours=3.5)))}
+ORDER = "{{ total }} at {{ at | jalali('%Y/%m/%d %H:%M') }}{# {{ unused }} #}"
+
+
+@pytest.mark.parametrize(("call_changed", "values_changed"), ALIKE.values(), ids=list(ALIKE))
+def test_a_key_means_what_is_sent_and_not_how_it_was_written(
+    call_changed, values_changed, configure, metrix_sandbox, tmp_path
+):
+    """Equal messages to equal recipients are one content: the second call gets the first receipt."""
+    for name in ("order", "twin"):
+        (tmp_path / "templates" / name).mkdir()
+        (tmp_path / "templates" / name / "sms.txt.j2").write_text(ORDER)
+    config = configure()
+    written = json.loads(config.read_text())
+    written["channels"]["sms-2"] = written["channels"]["sms"]
+    config.write_text(json.dumps(written))
+    with Notifier.from_config(config) as notifier:
+        [first] = notifier.send(**FIRST, context=VALUES, key="k")
+        [second] = notifier.send(**(FIRST | call_changed), context=VALUES | values_changed, key="k")
+    assert (second, first.repeated, second.repeated) == (first, False, True)
+    assert len(metrix_sandbox.messages(recipient="u1")) == len(metrix_sandbox.messages(recipient="u2")) == 1
+
+
+def test_the_time_in_a_text_is_that_of_the_first_call(configure, metrix_sandbox, tmp_path):
+    """A template that shows `now` renders otherwise each time; the key stands for what the first call would send."""
+    file = tmp_path / "templates/note/sms.txt.j2"
+    file.write_text("{{ text }} {{ now | jalali('%S.%f') }}")
+    with Notifier.from_config(configure()) as notifier:
+        first = call(notifier, "u1", "k")
+        time.sleep(0.005)
+        assert call(notifier, "u1", "k") == first
+        assert call(notifier, "u1", "k", text="other").code == "key_reused"
+    assert len(metrix_sandbox.messages()) == 1
+
+
+def test_an_edited_template_is_another_content(configure, metrix_sandbox, tmp_path):
+    """What the key stands for is not what would be sent now."""
+    with Notifier.from_config(configure()) as notifier:
+        call(notifier, "u1", "k")
+        (tmp_path / "templates/note/sms.txt.j2").write_text("{{ text }}, edited")
+        assert call(notifier, "u1", "k").code == "key_reused"
+    assert len(metrix_sandbox.requests()) == 1
+
+
+def test_a_key_of_an_earlier_version_still_answers(configure, metrix_sandbox, tmp_path):
+    """Its fingerprint was taken of the call's arguments."""
+    config = configure()
+    with Notifier.from_config(config) as notifier:
+        first = call(notifier, "u1", "k")
+    content = json.dumps(["sms", ["u1"], "note", None, {"text": "hello"}], sort_keys=True).encode()
+    with closing(sqlite3.connect(config.parent / "metrix-channels.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        [(salt,)] = connection.execute("SELECT value FROM salt")
+        row = dict(connection.execute("SELECT * FROM sends").fetchone())
+        row["fingerprint"] = hashlib.blake2b(content, key=salt, digest_size=32).digest()
+        connection.execute(
+            "UPDATE sends SET fingerprint = ?, checksum = ?",
+            (row["fingerprint"], checksum([row[column] for column in COLUMNS])),
+        )
+        connection.commit()
+    with Notifier.from_config(config) as notifier:
+        assert call(notifier, "u1", "k") == first
+        assert call(notifier, "u2", "k").code == "key_reused"
+    assert len(metrix_sandbox.messages()) == 1
+
+
+def test_of_a_call_that_goes_on_with_another_the_old_receipts_are_repeated(configure):
+    """What this call sent itself is not."""
+    answers = iter([Answer(), Answer(503), Answer()])
+    with FaultServer(lambda request: next(answers)) as server:
+        with Notifier.from_config(configure(server.url, batch_size=1, max_attempts=1)) as notifier:
+            assert outcomes(call(notifier, ["u1", "u2"], "k")) == {"u1": "accepted", "u2": "not_sent"}
+            found = {each.recipients: each.repeated for each in call(notifier, ["u1", "u2"], "k").receipts}
+        assert len(server.requests) == 3
+    assert found == {("u1",): True, ("u2",): False}
 
 
 @pytest.mark.parametrize("key", ["", " ", "a\nb", "a\r", "a\u202eb", "a\x00"])

@@ -116,6 +116,8 @@ def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
     from ..ui.tables import receipt_table  # on demand: what is not drawn needs no rich
 
     output.show(receipt_table(receipts))
+    if receipts and all(receipt.repeated for receipt in receipts):
+        output.say("This is what an earlier call under this key came to. Nothing was sent now.")
 
 
 def show_requests(output: Output, requests: list[dict[str, Any]]) -> None:

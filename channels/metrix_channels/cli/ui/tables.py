@@ -23,6 +23,8 @@ def receipt_table(receipts: Sequence[Receipt]) -> Table:
         outcome = Text(receipt.outcome.value, style=_STYLES[receipt.outcome])
         if receipt.possible_duplicate:
             outcome.append(" (possible duplicate)", style="yellow")
+        if receipt.repeated:
+            outcome.append(" (repeated)", style="cyan")
         shown = ", ".join(receipt.recipients[:5]) + (
             f" … {len(receipt.recipients):,}" if len(receipt.recipients) > 5 else ""
         )

@@ -14,7 +14,7 @@ from ...delivery import Disposition
 from ...delivery.resumption import PastAttempt
 from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
-from ..checksums import checksum, fingerprint, require_checksum
+from ..checksums import checksum, digest, require_checksum, salt_of
 from ..database import PASSING, Connection, Database
 from .records import Busy, Claim, Claimed, Entry, Finished, dump_receipts, load_receipts
 
@@ -189,10 +189,9 @@ class SendBook:
         if found is None:
             self._insert(connection, entry)
             return Claimed(entry.id)
-        if found["fingerprint"] != fingerprint(connection, entry.content):
-            raise LedgerError(
-                f"The key {entry.key!r} was used on {found['created_at']!s} for another content.", code="key_reused"
-            )
+        expected, created_at = found["fingerprint"], str(found["created_at"])
+        if not isinstance(expected, bytes) or not entry.has_fingerprint(expected, created_at, salt_of(connection)):
+            raise reused(entry, created_at)
         if found["state"] == "settled":
             return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
         if self._is_outgoing(connection, str(found["id"])):
@@ -207,7 +206,7 @@ class SendBook:
         return bool(rows.fetchall())
 
     def _insert(self, connection: Connection, entry: Entry) -> Row:
-        row = row_of(entry, fingerprint(connection, entry.content), self._database.owner)
+        row = row_of(entry, salt_of(connection), self._database.owner)
         store(connection, row)
         return row
 
@@ -226,18 +225,23 @@ _REPLACE = (
 )
 
 
-def row_of(entry: Entry, digest: bytes, owner: str | None) -> Row:
-    """Return the row of a send that has just been asked for."""
+def reused(entry: Entry, created_at: str) -> LedgerError:
+    """Return the error for a key that stands for another content since that time."""
+    return LedgerError(f"The key {entry.key!r} was used on {created_at} for another content.", code="key_reused")
+
+
+def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
+    """Return the row of a send that has just been asked for, in the ledger with that salt."""
     return {
         "id": entry.id,
         "app_id": entry.app_id,
         "key": entry.key,
-        "fingerprint": digest,
+        "fingerprint": digest(salt, entry.content),
         "channel": entry.channel,
         "template": entry.template,
         "recipients": json.dumps(entry.recipients),
         "message": entry.message,
-        "created_at": _now(),
+        "created_at": iso_utc(entry.at),
         "state": "open",
         "owner": owner,
         "receipts": None,
@@ -265,7 +269,9 @@ def claim_row(database: Database, connection: Connection, row: Row) -> Claimed |
 
 def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Receipt, ...]:
     """Name the recipients again where a purge forgot them: the caller has just given them."""
-    return (evolve(receipts[0], recipients=entry.recipients),) if len(receipts) == 1 else receipts
+    if len(receipts) == 1 and set(receipts[0].recipients) != set(entry.recipients):
+        return (evolve(receipts[0], recipients=entry.recipients),)
+    return receipts
 
 
 def row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> Row | None:

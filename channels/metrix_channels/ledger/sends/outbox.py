@@ -12,10 +12,10 @@ from attrs import frozen
 
 from ...errors import LedgerError
 from ...outcomes import Receipt
-from ..checksums import checksum, digest, salt_of
+from ..checksums import checksum, salt_of
 from ..database import Connection
 from ..postgres.jobs import JOBS_AT_ONCE, defer_missing_posts, defer_post, queues_of
-from .book import COLUMNS, SendBook, claim_row, concluded, row_of, row_or_none, store
+from .book import COLUMNS, SendBook, claim_row, concluded, reused, row_of, row_or_none, store
 from .records import Claimed, Entry, dump_receipts, load_receipts
 
 _SCHEMA: Final = "metrix_channels"
@@ -227,7 +227,7 @@ def enqueue_steps(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
     Raises:
         LedgerError: key_reused; ledger_foreign, when the connection leads to another database.
     """
-    row = row_of(entry, digest(salt, entry.content), None)
+    row = row_of(entry, salt, None)
     columns = [row[name] for name in COLUMNS]
     names, statuses = ", ".join([*COLUMNS, "checksum", "outgoing"]), ", ".join(["%s"] * (len(COLUMNS) + 2))
     insert = (
@@ -235,30 +235,28 @@ def enqueue_steps(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
         f" WHERE EXISTS (SELECT 1 FROM {_SCHEMA}.salt WHERE value = %s)"
         " ON CONFLICT (app_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING id"
     )
+    find = (
+        "SELECT id, fingerprint, created_at, state = 'open' AND outgoing IS NULL"  # noqa: S608 - constants
+        f" FROM {_SCHEMA}.sends WHERE app_id = %s AND key = %s"
+    )
     resume_recipients = (
-        f"UPDATE {_SCHEMA}.sends SET outgoing = %s WHERE app_id = %s AND key = %s AND fingerprint = %s"  # noqa: S608
-        " AND state = 'open' AND outgoing IS NULL RETURNING id"
+        f"UPDATE {_SCHEMA}.sends SET outgoing = %s"  # noqa: S608
+        " WHERE id = %s AND key IS NOT NULL AND state = 'open' AND outgoing IS NULL RETURNING id"
     )
     for _ in range(2):  # a key that is used and freed in between is there for neither statement
         added = yield insert, (*columns, checksum(columns), json.dumps(outgoing), salt)
         if added:
             yield f"SELECT {_SCHEMA}.post(%s)", (entry.id,)
             return entry.id
-        # What a `send` with this key left open is the workers' from now on: nobody else might ever ask for it again.
-        taken_up = yield (
-            resume_recipients,
-            (json.dumps(outgoing), entry.app_id, entry.key, digest(salt, entry.content)),
-        )
-        if taken_up:
-            yield f"SELECT {_SCHEMA}.post(%s)", (taken_up[0][0],)
-            return str(taken_up[0][0])
-        found = yield (
-            f"SELECT id, fingerprint, created_at FROM {_SCHEMA}.sends WHERE app_id = %s AND key = %s",  # noqa: S608
-            (entry.app_id, entry.key),
-        )
+        found = yield find, (entry.app_id, entry.key)
         if found:
-            earlier, fingerprint, at = found[0]
-            if bytes(fingerprint) != digest(salt, entry.content):
-                raise LedgerError(f"The key {entry.key!r} was used on {at} for another content.", code="key_reused")
-            return str(earlier)
+            earlier, fingerprint, created_at, is_left_open = found[0]
+            if not entry.has_fingerprint(bytes(fingerprint), created_at, salt):
+                raise reused(entry, created_at)
+            if not is_left_open:
+                return str(earlier)
+            # What a `send` left open is the workers' from now on: nobody else might ever ask for it again.
+            if (yield resume_recipients, (json.dumps(outgoing), earlier)):
+                yield f"SELECT {_SCHEMA}.post(%s)", (earlier,)
+                return str(earlier)
     raise LedgerError("The connection leads to another database than the ledger's.", code="ledger_foreign")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ...outcomes import Outcome, Problem, Receipt
+from ..checksums import digest
 
 if TYPE_CHECKING:
     from ...delivery import PastAttempt
@@ -23,11 +25,14 @@ class Entry:
         id: unique.
         app_id: the application that it is sent for.
         key: the caller's own; None when there is none.
-        content: what the key stands for, in a form that equal contents share.
+        content: what the key stands for: what would be sent, and to whom, in a form that equal contents share.
         channel: the channel's name.
         template: the template's name.
         recipients: customUserIds.
         message: the request's message as JSON, with sensitive values masked.
+        at: when it was asked for, to the millisecond.
+        contents_at: returns other forms of the same content: as a call at that time would have written it down, when
+            its template shows the time; and as earlier versions did.
     """
 
     id: str
@@ -38,6 +43,19 @@ class Entry:
     template: str
     recipients: tuple[str, ...]
     message: str | None
+    at: datetime = field(factory=lambda: datetime.now(UTC))
+    contents_at: Callable[[datetime], Iterable[bytes]] = lambda at: ()
+
+    def has_fingerprint(self, expected: bytes, created_at: str, salt: bytes) -> bool:
+        """Tell whether a send of the ledger, which was asked for at some time, has the same content.
+
+        Args:
+            expected: the fingerprint of that send.
+            created_at: when it was asked for, as the ledger keeps it.
+            salt: the ledger's.
+        """
+        contents = chain([self.content], self.contents_at(datetime.fromisoformat(created_at)))
+        return any(digest(salt, content) == expected for content in contents)
 
 
 @frozen
