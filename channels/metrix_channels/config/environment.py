@@ -6,6 +6,7 @@ environment would verify itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -14,11 +15,14 @@ from attrs import frozen
 from ..models import JsonValue
 from .kinds import REFERENCE, Refusal
 from .strict_yaml import KeyPath, integer
+from .urls import encode_for_place
 
 FILLED: Final = frozenset({"metrix", "ledger"})
 """Keys under which `${NAME}` is filled in."""
 LAZY: Final = frozenset({("metrix", "app_id"), ("metrix", "api_key")})
 """Filled in when they are needed, so that what needs no credentials works without them."""
+URLS: Final = frozenset({("ledger",), ("metrix", "base_url"), ("metrix", "proxy")})
+"""Where a variable fills in a part of a URL, its value is encoded for its place; the whole URL is taken as it is."""
 
 
 class VariableMissing(Exception):
@@ -37,15 +41,26 @@ class Filling:
     problems: Mapping[KeyPath, Refusal]
 
 
-def substitute(text: str, environ: Mapping[str, str]) -> str:
-    """Fill in each `${NAME}` of `text`, or raise `VariableMissing`."""
+def substitute(text: str, environ: Mapping[str, str], *, is_url: bool = False) -> str:
+    """Fill in each `${NAME}` of `text`, or raise `VariableMissing`.
 
-    def value(name: str) -> str:
-        if found := environ.get(name):
+    Args:
+        text: with references.
+        environ: what they stand for.
+        is_url: encode each value for its place. The path of a SQLite file is none.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if not (found := environ.get(match[1])):
+            raise VariableMissing(match[1])
+        if not is_url:
             return found
-        raise VariableMissing(name)
+        before, after = (REFERENCE.sub("x", part) for part in (text[: match.start()], text[match.end() :]))
+        return encode_for_place(found, before, after)
 
-    return REFERENCE.sub(lambda match: value(match[1]), text)
+    if is_url and substitute(text, environ).startswith("sqlite:"):
+        is_url = False
+    return REFERENCE.sub(value, text)
 
 
 def fill(data: JsonValue, environ: Mapping[str, str] | None) -> Filling:
@@ -76,7 +91,7 @@ def _fill_text(value: str, path: KeyPath, environ: Mapping[str, str] | None) -> 
     if "${" in REFERENCE.sub("", value):
         raise Refusal("expected ${NAME}, a name of letters, digits and _", confidential=True)
     try:
-        filled = substitute(value, environ)
+        filled = substitute(value, environ, is_url=path in URLS)
     except VariableMissing as missing:
         message = f"the environment variable {missing.name} is not set, or is empty"
         raise Refusal(message, code="environment_missing", confidential=True) from None

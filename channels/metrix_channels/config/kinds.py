@@ -18,6 +18,7 @@ from cattrs.errors import IterableValidationNote
 from ..localization.jalali import jalali_hint
 from ..models import JsonValue
 from ..printable import is_text
+from .urls import is_readable
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -27,6 +28,11 @@ REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """`${NAME}`, filled in from the environment."""
 HEADER_TEXT: Final = re.compile(r"[\x21-\x7e]+")
 """What an HTTP header can carry without quoting or loss."""
+
+UNREADABLE: Final = (
+    "its URL cannot be read; in user, password, database and parameters, the characters @ / : % # ? are written %40 %2F"
+    " %3A %25 %23 %3F, or the password alone comes from the environment: postgresql://ROLE:${LEDGER_PASSWORD}@HOST/NAME"
+)
 
 CHANNEL_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -216,7 +222,11 @@ def _version(value: JsonValue) -> int:
 
 def _ledger(text: str) -> str | None:
     if text.startswith(("postgresql://", "postgres://")):
-        return text if is_text(text) and " " not in text else None
+        if not is_text(text) or " " in text:
+            return None
+        if not is_readable(text):
+            raise Refusal(UNREADABLE, confidential=True)
+        return text
     path = text.removeprefix("sqlite:///")
     whole_url = path != text and path.strip("/") and is_text(text) and not path.endswith("/")
     return text if whole_url and path != ":memory:" else None
@@ -237,7 +247,7 @@ def _api_key(value: JsonValue) -> str:
 
 def _base_url(text: str) -> str | None:
     url = _split(text)
-    if url is None or "@" in url.netloc or "?" in text or "#" in text:
+    if url is None or "@" in text or "?" in text or "#" in text:
         return None
     return text.rstrip("/") if url.scheme in ("http", "https") else None
 
@@ -250,7 +260,10 @@ def is_plain_http_elsewhere(base_url: str) -> bool:
 
 def _proxy(text: str) -> str | None:
     url = _split(text)
-    return text if url and url.scheme in ("http", "https") and url.path in ("", "/") else None
+    if url is None or url.scheme not in ("http", "https") or url.path not in ("", "/"):
+        return None
+    # A password that is not encoded would otherwise be taken for a host.
+    return None if url.netloc.count("@") > 1 or "?" in text or "#" in text else text
 
 
 def _split(text: str) -> SplitResult | None:

@@ -199,6 +199,7 @@ def test_base_urls(url: str) -> None:
         "http://[::ffff:127.0.0.1]",
         "http://localhost@evil.com",
         "https://h\\n.evil",
+        "https://user:123/secret@entry.metrix.ir",
         "https://-h",
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from ...config.urls import is_readable
 from ...redact import Secret
 
 
@@ -27,10 +28,10 @@ def secrets_of(url: str) -> list[Secret]:
 def is_ambiguous(url: str) -> bool:
     """Tell whether libpq may take a piece of the password for a host or a name.
 
-    It does where `@` or `/` stands in the password as it is: then nothing that it says can be shown.
+    Then nothing that it says can be shown.
     """
     try:
-        known = conninfo_to_dict(url)
-    except psycopg.Error:
+        conninfo_to_dict(url)
+    except (psycopg.Error, UnicodeError):
         return True
-    return any("@" in str(known.get(name, "")) for name in ("host", "port", "dbname"))
+    return not is_readable(url)

@@ -1,0 +1,64 @@
+"""URLs whose parts come from the environment: values encoded for their place, and what cannot be read for certain."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+from urllib.parse import quote, unquote
+
+_POSTGRESQL: Final = re.compile(r"postgres(?:ql)?://(?P<authority>[^/]*)(?P<rest>.*)", re.DOTALL)
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def encode_for_place(value: str, before: str, after: str) -> str:
+    """Percent-encode a value that stands in a URL (RFC 3986), so that it stays within its part.
+
+    Args:
+        value: as it is meant, not encoded.
+        before: the URL as far as the value; empty when it begins the URL: then it is taken as it is.
+        after: the URL from there on. Other values in it are stood for by letters.
+    """
+    if not before:
+        return value
+    scheme, separator, rest = before.partition("://")
+    if not separator:
+        rest = scheme
+    if "?" in rest:
+        is_value = "=" in re.split(r"[?&]", rest)[-1]
+        return _quoted(value) if is_value else value  # `?${OPTIONS}` holds names and values
+    if "/" in rest:
+        return _quoted(value, "/")
+    if "@" in re.split(r"[/?#]", after)[0]:
+        return _quoted(value)
+    return _host(value, is_bracketed=rest.endswith("["))
+
+
+def is_readable(url: str) -> bool:
+    """Tell whether the parts of a PostgreSQL URL are certain.
+
+    They are not where `@`, `/` or `?` may stand in the password as they are: libpq then takes a piece of it for a
+    host, a port or a name, which would be looked up and shown.
+    """
+    match = _POSTGRESQL.fullmatch(url)
+    if match is None:
+        return True
+    user_and_password, at, host = match["authority"].partition("@")
+    if "@" in host + match["rest"] or (at and "?" in user_and_password) or _BROKEN_ESCAPE.search(url):
+        return False
+    try:
+        return "\0" not in unquote(url, errors="strict")
+    except UnicodeDecodeError:
+        return False
+
+
+def _host(value: str, *, is_bracketed: bool) -> str:
+    try:
+        ipaddress.IPv6Address(value)
+    except ValueError:
+        return _quoted(value, ":,[]")  # with a port, or several hosts
+    return value if is_bracketed else f"[{value}]"
+
+
+def _quoted(value: str, safe: str = "") -> str:
+    return quote(value, safe, errors="surrogateescape")
