@@ -25,7 +25,7 @@ async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T], *, cancel: 
     Args:
         seconds: to wait.
         work: begins in any case.
-        cancel: cancel the work instead, and do not wait for it to clean up.
+        cancel: cancel the work instead. Only a caller who is cancelled waits until it has cleaned up.
 
     Raises:
         TimeoutError: it takes longer.
@@ -38,6 +38,7 @@ async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T], *, cancel: 
     except asyncio.CancelledError:
         if cancel:
             task.cancel()
+            await asyncio.wait({task})
         raise
     if done:
         return task.result()

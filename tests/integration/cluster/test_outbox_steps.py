@@ -219,6 +219,19 @@ def test_of_one_that_was_sent_in_part_the_rest_is_tried_again(outbox, monkeypatc
     assert outbox.server.account == {"u1": 1, "u2": 1}
 
 
+def test_the_key_of_a_message_means_what_is_sent(outbox, project):
+    """Recipients in another order, and the time that a text shows, make no other content; an edited text does."""
+    project.template("{{ first_name }} {{ now | jalali('%S.%f') }}")
+    message = outbox.enqueue(["u1", "u2"], key="k")
+    assert outbox.enqueue(["u2", "u1"], key="k") == message
+    assert outbox.enqueue({"u1", "u2"}, key="k") == message
+    project.template("Dear {{ first_name }}")
+    with pytest.raises(LedgerError) as caught:
+        outbox.enqueue(["u1", "u2"], key="k")
+    assert caught.value.code == "key_reused"
+    assert execute(outbox.url, TODO) == [(message,)]
+
+
 def test_a_send_that_fails_does_not_end_a_message_that_waits_under_its_key(outbox):
     """The transaction with the message was committed: workers go on with it."""
     entry = Entry("s1", "app", "k", b"", "sms", "offer", ("u1",), None)
