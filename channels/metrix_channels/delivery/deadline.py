@@ -19,13 +19,12 @@ def seconds_until(ends: float) -> float:
     return max(ends - asyncio.get_running_loop().time(), 0.0)
 
 
-async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T], *, cancel: bool = False) -> T:
+async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """Wait for `work`; when that takes too long, or the caller is cancelled, it goes on by itself.
 
     Args:
         seconds: to wait.
         work: begins in any case.
-        cancel: cancel the work instead. Only a caller who is cancelled waits until it has cleaned up.
 
     Raises:
         TimeoutError: it takes longer.
@@ -33,18 +32,10 @@ async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T], *, cancel: 
     task = asyncio.create_task(work)
     _GOING_ON.add(task)
     task.add_done_callback(_let_go)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-    except asyncio.CancelledError:
-        if cancel:
-            task.cancel()
-            await asyncio.wait({task})
-        raise
-    if done:
-        return task.result()
-    if cancel:
-        task.cancel()
-    raise TimeoutError
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        raise TimeoutError
+    return task.result()
 
 
 def _let_go(task: asyncio.Task[Any]) -> None:

@@ -184,7 +184,8 @@ class Engine:
         poll = _FIRST_POLL_SECONDS
         while True:
             try:
-                claim = await wait_at_most(seconds_until(ends), self.book.claim(asked), cancel=True)
+                async with asyncio.timeout_at(ends):
+                    claim = await self.book.claim(asked)
             except TimeoutError:
                 why = "The ledger did not answer within the deadline, and nothing was sent."
                 results = [give_up(Part(prepared.recipients), "deadline_passed", why)]

@@ -52,13 +52,18 @@ class HttpxTransport:
         lane = self._idle.pop() if self._idle else self._new_lane()
         attempt = _Attempt(lane, self._endpoint.base_url + path, headers, body, self._redactor)
         token = _UNDER_WAY.set(True)
+        is_fit = False
         try:
-            return await attempt.run(timeout)
+            exchange = await attempt.run(timeout)
+            # A request that was broken off may hold the one place of its lane for ever.
+            is_fit = isinstance(exchange, Reply) and not _has_more(lane)
+            return exchange
         finally:
-            if _has_more(lane):
+            if is_fit:
+                self._idle.append(lane)
+            else:
                 await lane.aclose()
             _UNDER_WAY.reset(token)
-            self._idle.append(lane)
 
     async def close(self) -> None:
         """Close every connection."""

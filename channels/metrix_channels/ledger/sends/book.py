@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
 from attrs import evolve
 
-from ...delivery import Disposition
+from ...delivery import GRACE_SECONDS, Disposition, wait_at_most
 from ...delivery.resumption import PastAttempt
 from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
@@ -48,10 +49,14 @@ class SendBook:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
             # The transaction goes on, and nobody would ever give up what it claims.
-            claim = await asked
-            if isinstance(claim, Claimed):
-                await self.abandon(claim.id)
+            with suppress(TimeoutError, LedgerError):
+                await wait_at_most(GRACE_SECONDS, self._give_back(asked))
             raise
+
+    async def _give_back(self, asked: Awaitable[Claim]) -> None:
+        claim = await asked
+        if isinstance(claim, Claimed):
+            await self.abandon(claim.id)
 
     async def intend(self, send: str, recipients: Sequence[str]) -> int:
         """Write down that a request is about to leave; return the attempt's number once that is on disk.
