@@ -43,6 +43,7 @@ def test_the_document_of_an_accepted_message(metrix, config, metrix_sandbox):
         "attempts": 1,
         "status_code": 200,
         "possible_duplicate": False,
+        "repeated": False,
         "error": None,
     }
     assert metrix_sandbox.messages()[0]["message"] == {"body": "کد ورود شما: 4821"}

@@ -116,7 +116,7 @@ class Delivery:
                 case Step.FINISH:
                     return conclude(part, attempted)
             wait = max(backoff_seconds(part.tries, self.rng), attempted.retry_after_seconds or 0.0)
-            if clock() + wait >= ends:
+            if clock() + wait + _LEAST_SECONDS >= ends:
                 return conclude(part, attempted)
             await self._sleep(wait)
 

@@ -147,7 +147,8 @@ def test_the_deadline_holds_over_all_attempts(tmp_path):
     """Connecting never ends, and neither does trying again."""
     with unanswering_address() as url, takes(0.8, 15):
         error = make_project(tmp_path, url, timeout="300ms", deadline="1s", max_attempts=100).error()
-    assert error.code == "unreachable"
+    # On a slow machine, the deadline may pass just before one more attempt.
+    assert (error.receipt.outcome, error.code in ("unreachable", "deadline_passed")) == ("not_sent", True)
 
 
 # -- Retry-After
