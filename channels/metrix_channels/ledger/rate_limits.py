@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from ..delivery import Booking, Bookings
+from ..delivery import GRACE_SECONDS, Booking, Bookings, wait_at_most
 from ..errors import LedgerError
 from .database import Connection, Database
 
@@ -53,8 +53,8 @@ class SharedLimit:
         def work(connection: Connection) -> None:
             self._write(connection, self._read(connection).give_back(booking.place))
 
-        with suppress(LedgerError):
-            await self._database.transact(work)
+        with suppress(LedgerError, TimeoutError):  # whoever gives it back may be at its deadline
+            await wait_at_most(GRACE_SECONDS, self._database.transact(work))
 
     def _read(self, connection: Connection) -> Bookings:
         connection.need_not_last()
