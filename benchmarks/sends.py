@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -93,8 +93,8 @@ def ledger(*, postgres: bool) -> Iterator[Callable[[], list[str]]]:
     if not postgres:
         yield list
         return
-    with Postgres() as server:
-        yield lambda: [server.database()]
+    with Postgres() as server, ExitStack() as databases:
+        yield lambda: [databases.enter_context(server.database())]
 
 
 def started(name: str, sends: int, home: Path, arguments: list[str]) -> subprocess.Popen[str]:

@@ -140,11 +140,16 @@ class Database(ABC):
         return True
 
     @abstractmethod
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, together: bool = False) -> T:
         """Run `work` as one durable transaction.
 
         It may run more than once, when the connection was lost in between, and takes effect once: so it changes
         nothing but the database.
+
+        Args:
+            work: returns what this returns.
+            together: it may share its transaction with others like it: it is short, and locks nothing that many need.
+                When one of them fails, the others take effect none the less.
 
         Raises:
             LedgerError: ledger_corrupt, ledger_newer, or one of `PASSING`; in PostgreSQL also ledger_pooled,

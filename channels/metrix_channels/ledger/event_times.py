@@ -83,7 +83,7 @@ class EventTimes:
             )
             return found
 
-        return await self._database.transact(work)
+        return await self._database.transact(work, together=True)
 
     async def settle(
         self, taken: Iterable[EventTime], doubtful: Iterable[EventTime], freed: Iterable[EventTime]
@@ -110,7 +110,7 @@ class EventTimes:
             connection.executemany('DELETE FROM event_times WHERE "user" = ? AND time = ?', freed)
 
         if groups[1] or groups[2]:
-            await self._database.transact(work)
+            await self._database.transact(work, together=True)
         else:
             self._database.defer(work)
 

@@ -20,8 +20,8 @@ from metrix_channels.ledger import (
     Skip,
     SkipReason,
     SqliteDatabase,
-    purge,
 )
+from metrix_channels.ledger.purge import purge
 from metrix_channels.ledger.runs.book import note, seal_run
 from metrix_channels.ledger.sqlite import connection as sqlite
 from metrix_channels.outcomes import Outcome, Receipt, iso_utc

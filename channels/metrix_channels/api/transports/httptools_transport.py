@@ -34,7 +34,7 @@ class HttptoolsTransport:
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
         self._authority, self._base_path = parts.netloc.lower(), parts.path
-        self._tls = tls_context(endpoint.ca_file) if self._secure else None
+        self._tls = tls_context(endpoint.ca_file) if self._secure or endpoint.ca_file else None
         self._redactor = redactor
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[_Connection] = []
@@ -86,7 +86,10 @@ class HttptoolsTransport:
     async def _connect(self) -> _Connection:
         stream = await connect(self._host, self._port)
         _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection, sock=stream, ssl=self._tls, server_hostname=self._host if self._secure else None
+            _Connection,
+            sock=stream,
+            ssl=self._tls if self._secure else None,
+            server_hostname=self._host if self._secure else None,
         )
         return connection
 

@@ -19,6 +19,7 @@ import psycopg
 from ...errors import LedgerError
 from ...logs import say
 from ..database import Connection, Work, WorkerDatabase
+from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from ..threads import Threads
 from .connecting import SETTINGS, open_connection, require_fit, served_within
 from .errors import explained, passes
@@ -63,7 +64,7 @@ class PostgresDatabase(WorkerDatabase):
         self.is_patient = False
         self.connections = _CONNECTIONS
         self.trouble: LedgerError | None = None
-        self._threads: Threads | None = None
+        self._commits: GroupCommit | None = None
         self._lock = threading.RLock()
         self._deferring = threading.Lock()  # apart: nobody holds it while waiting for the database
         self._idle: list[Session] = []
@@ -124,11 +125,11 @@ class PostgresDatabase(WorkerDatabase):
         ).fetchone()
         return found is not None
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, together: bool = False) -> T:
         """See `Database`."""
-        if self._threads is None:
-            self._threads = Threads(_CONNECTIONS, "metrix-channels-ledger")
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work))
+        if self._commits is None:
+            self._commits = GroupCommit(_CONNECTIONS, self._commit)
+        return await self._commits.run(work, together=together)
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""
@@ -145,9 +146,9 @@ class PostgresDatabase(WorkerDatabase):
                 await self.transact(lambda _: None)
         finally:
             self._deferred.clear()
-            threads, self._threads = self._threads, None
+            commits, self._commits = self._commits, None
             closer = Threads(1, "metrix-channels-ledger-closer")
-            await asyncio.get_running_loop().run_in_executor(closer, self._close, threads)
+            await asyncio.get_running_loop().run_in_executor(closer, self._close, commits)
             closer.shutdown(wait=False)
 
     def connect(self) -> psycopg.Connection[Any]:
@@ -182,6 +183,19 @@ class PostgresDatabase(WorkerDatabase):
             return session.run_apart(sql, values)
         finally:
             self.give_back(session)
+
+    def _commit(self, group: Sequence[Asked]) -> None:
+        """Make one transaction of some pieces of work, and give each of them its result or error."""
+        try:
+            results = self._transact(lambda connection: run_all(connection, group))
+        except NotTogether:
+            for asked in group:
+                self._commit([asked])
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            for asked in group:
+                asked.error = error
+        else:
+            give(group, results)
 
     def _transact(self, work: Work[T]) -> T:
         with self._deferring:
@@ -284,9 +298,9 @@ class PostgresDatabase(WorkerDatabase):
     def _has_room(self) -> bool:
         return bool(self._idle) or self._in_use < self.connections
 
-    def _close(self, threads: Threads | None) -> None:
-        if threads is not None:
-            threads.shutdown(wait=True)  # what nobody waits for any more ends first, and gives its connection back
+    def _close(self, commits: GroupCommit | None) -> None:
+        if commits is not None:
+            commits.threads.shutdown(wait=True)  # what nobody waits for ends first, and gives its connection back
         with self._lock:
             lease, self._lease = self._lease, None
         if lease is not None:

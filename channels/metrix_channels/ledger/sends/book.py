@@ -44,7 +44,9 @@ class SendBook:
             # Nobody else can ask for it: its row may come with the first intent.
             self._unwritten[entry.id] = entry
             return Claimed(entry.id)
-        asked = asyncio.ensure_future(self._database.transact(lambda connection: self._claim(connection, entry)))
+        asked = asyncio.ensure_future(
+            self._database.transact(lambda connection: self._claim(connection, entry), together=True)
+        )
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
@@ -79,7 +81,7 @@ class SendBook:
             return int(number), owner
 
         try:
-            number, owner = await self._database.transact(work)
+            number, owner = await self._database.transact(work, together=True)
         except asyncio.CancelledError:
             is_wanted = False
             raise
@@ -117,7 +119,7 @@ class SendBook:
         if disposition == Disposition.ACCEPTED:
             self._database.defer(work)
         else:
-            await self._database.transact(work)
+            await self._database.transact(work, together=True)
 
     async def finish(self, send: str, receipts: Sequence[Receipt]) -> None:
         """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key.
@@ -163,7 +165,7 @@ class SendBook:
     async def _last(self, send: str, work: Callable[[Connection], None]) -> None:
         """Write the final state of a send; if that fails for now, defer it to the next transaction."""
         try:
-            await self._database.transact(work)
+            await self._database.transact(work, together=True)
         except LedgerError as error:
             if error.code in PASSING and send not in self._unwritten:
                 self._database.defer(partial(_unless_taken_up, work))

@@ -12,15 +12,14 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ...printable import quoted
 from ..database import Connection, Database, Work
 from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
-from ..threads import Threads
-from .group_commit import Asked, GroupCommit, NotApart, run_all
+from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from .liveness import Owner, is_same_file
 
 T = TypeVar("T")
@@ -91,8 +90,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path) -> None:
         self.path = self.file = Path(os.path.realpath(path))
-        self._thread = Threads(1, "metrix-channels-ledger")
-        self._commits = GroupCommit(self._thread, self._commit)
+        self._commits = GroupCommit(1, self._commit)
         self._connection: SqliteConnection | None = None
         self._owner: Owner | None = None
         self._is_copy = False
@@ -132,9 +130,9 @@ class SqliteDatabase(Database):
 
         return await self.transact(work)
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, together: bool = False) -> T:
         """See `Database`."""
-        return await self._commits.run(work)
+        return await self._commits.run(work, together=together)
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""
@@ -150,7 +148,7 @@ class SqliteDatabase(Database):
                 except (sqlite3.Error, OSError) as error:
                     raise self._explained(error) from error
 
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._commits.threads, work))
 
     async def close(self) -> None:
         """See `Database`."""
@@ -159,27 +157,24 @@ class SqliteDatabase(Database):
                 await self.transact(lambda _: None)
         finally:
             self._deferred.clear()
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-            self._thread.shutdown(wait=True)
-            self._thread = Threads(1, "metrix-channels-ledger")
-            self._commits = GroupCommit(self._thread, self._commit)
+            await asyncio.get_running_loop().run_in_executor(self._commits.threads, self._close)
+            self._commits.threads.shutdown(wait=True)
+            self._commits = GroupCommit(1, self._commit)
 
     def _commit(self, group: Sequence[Asked]) -> None:
         """Make one transaction of some pieces of work, and give each of them its result or error."""
         deferred = list(self._deferred)
 
-        def whole(connection: Connection) -> None:
+        def whole(connection: Connection) -> list[Any]:
             self._look_at_content(connection)
             for earlier in deferred:
                 earlier(connection)
-            for asked in group:
-                asked.error = None  # of a try that failed
-            run_all(connection, group)
+            return run_all(connection, group)
 
         try:
             with _TRANSACTION:
-                self._with_spares(whole)
-        except NotApart:
+                results = self._with_spares(whole)
+        except NotTogether:
             for asked in group:
                 self._commit([asked])
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
@@ -188,23 +183,25 @@ class SqliteDatabase(Database):
         else:
             for _ in deferred:
                 self._deferred.popleft()
+            give(group, results)
 
-    def _with_spares(self, work: Work[None]) -> None:
+    def _with_spares(self, work: Work[T]) -> T:
         """Make a transaction; where no descriptor is left for the journal, with one that was kept for it."""
         try:
-            self._transact(work)
+            return self._transact(work)
         except (sqlite3.Error, OSError) as error:
             if not is_shortage(error) or not self._spares.release():
                 raise
-            self._transact(work)
+            return self._transact(work)
         finally:
             self._spares.take()
 
-    def _transact(self, work: Work[None]) -> None:
+    def _transact(self, work: Work[T]) -> T:
         connection = self._open()
         self._require_same_file()
-        _in_transaction(connection, work)
+        result = _in_transaction(connection, work)
         self._require_same_file()  # before anything is sent on the strength of it
+        return result
 
     def _open(self) -> SqliteConnection:
         if self._connection is not None:

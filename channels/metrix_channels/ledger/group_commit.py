@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -12,8 +11,8 @@ from typing import Any, Final, TypeVar
 
 from attrs import define
 
-from ..database import Connection, Work
-from ..threads import Threads
+from .database import Connection, Work
+from .threads import Threads
 
 T = TypeVar("T")
 
@@ -26,48 +25,53 @@ class Asked:
     """A piece of work that somebody waits for.
 
     Attributes:
-        work: runs within a transaction that it may share with others.
+        work: runs within a transaction.
         future: gets the result, in the event loop of whoever waits.
+        together: it may share its transaction with others.
         result: what the work returned.
         error: what it raised, or why its transaction failed.
     """
 
     work: Work[Any]
     future: asyncio.Future[Any]
+    together: bool
     result: Any = None
     error: BaseException | None = None
 
 
 class GroupCommit:
-    """Gives pieces of work to one thread, as many in one transaction as wait for it.
+    """Gives pieces of work to threads, as many in one transaction as wait and may share it.
 
     It does not wait for others to come: a single piece of work is served at once.
 
     Args:
-        threads: the one thread that talks to the ledger.
+        most: transactions at one time.
         commit: runs some pieces of work in one transaction, and gives each of them its result or error.
+
+    Attributes:
+        threads: that talk to the ledger, as many as transactions.
     """
 
-    def __init__(self, threads: Threads, commit: Callable[[Sequence[Asked]], None]) -> None:
-        self._threads = threads
+    def __init__(self, most: int, commit: Callable[[Sequence[Asked]], None]) -> None:
+        self.threads = Threads(most, "metrix-channels-ledger")
+        self._most = most
         self._commit = commit
         self._lock = Lock()
         self._waiting: deque[Asked] = deque()
-        self._is_running = False
+        self._running = 0
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T], *, together: bool) -> T:
         """Run `work` and wait until it is committed; it goes on when the caller is cancelled meanwhile.
 
         Raises:
             MetrixChannelsError: thread_refused; the work is not done.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        asked = Asked(work, future)
         with self._lock:
-            if not self._is_running:
-                self._threads.submit(self._serve)
-                self._is_running = True
-            self._waiting.append(asked)
+            if self._running < self._most:
+                self.threads.submit(self._serve)
+                self._running += 1
+            self._waiting.append(Asked(work, future, together))
         return await future
 
     def _serve(self) -> None:
@@ -76,10 +80,14 @@ class GroupCommit:
             _answer(group)
 
     def _next_group(self) -> list[Asked]:
-        """Return what waits; nothing when the thread is no longer needed."""
+        """Return what waits and may share a transaction; nothing when this thread is no longer needed."""
         with self._lock:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
-            self._is_running = bool(group)
+            if not self._waiting:
+                self._running -= 1
+                return []
+            group = [self._waiting.popleft()]
+            while group[0].together and len(group) < _MOST and self._waiting and self._waiting[0].together:
+                group.append(self._waiting.popleft())
         return group
 
 
@@ -103,26 +111,26 @@ def _settle(group: Sequence[Asked]) -> None:
             asked.future.set_result(asked.result)
 
 
-class NotApart(Exception):
-    """A piece of work failed in a way that may have undone the whole transaction: each has to run in one of its own."""
+class NotTogether(Exception):
+    """One of several pieces of work failed, and the transaction with it: each has to run in one of its own."""
 
 
-def run_all(connection: Connection, group: Sequence[Asked]) -> None:
-    """Run the pieces of work of a transaction; what one of several raises undoes that one alone.
+def run_all(connection: Connection, group: Sequence[Asked]) -> list[Any]:
+    """Run the pieces of work of one transaction; return what each of them returned.
 
     Raises:
-        NotApart: nothing of the transaction may be kept.
+        NotTogether: one of several failed.
+        Exception: a single one failed, by this error.
     """
     if len(group) == 1:
-        group[0].result = group[0].work(connection)
-        return
-    for asked in group:
-        connection.execute("SAVEPOINT work")
-        try:
-            asked.result = asked.work(connection)
-        except sqlite3.Error as error:
-            raise NotApart from error
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-            asked.error = error
-            connection.execute("ROLLBACK TO work")
-        connection.execute("RELEASE work")
+        return [group[0].work(connection)]
+    try:
+        return [asked.work(connection) for asked in group]
+    except BaseException as error:
+        raise NotTogether from error
+
+
+def give(group: Sequence[Asked], results: Sequence[Any]) -> None:
+    """Give each piece of work its result, once it is committed."""
+    for asked, result in zip(group, results, strict=True):
+        asked.result = result
