@@ -175,7 +175,7 @@ class Pages:
 
     def _previews(self, name: str) -> list[Preview]:
         channels = list(self._file.current().channels.values())
-        return previews(self._templates, name, channels, None, self._templates.sample(name))
+        return previews(self._templates, name, channels, None, {})
 
     def _version(self) -> str:
         """Change whenever the ledger's files do, where it has any, and every few seconds."""

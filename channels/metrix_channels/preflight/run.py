@@ -143,23 +143,23 @@ async def check_templates(
 
 
 def _check_template(templates: Templates, name: str, channels: Iterable[Channel]) -> Iterator[Check]:
-    """Check one template in all channels and locales; its folder is listed, and its sample read, once."""
+    """Check one template in all channels and locales; its samples are read once."""
     variants = templates.variants(name)
     sample = cache(partial(templates.sample, name))
-    has_sample = templates.has_sample(name)
+    has_sample = cache(partial(templates.has_sample, name))
     without: list[tuple[Template, ChannelType]] = []
     for channel in channels:
         for locale in locales(variants, channel.name, channel.type):
             subject = f"{name} for {channel.name}" + (f" in {locale}" if locale else "")
             try:
                 template = templates.find(name, channel.name, channel.type, locale)
-                if not has_sample and template.variables:
+                if template.variables and not has_sample(locale):
                     without.append((template, channel.type))
                     yield Check("template.compiles", subject, Status.PASS, f"{template.path.name} compiles.")
                     continue
-                message = compose(template, channel.type, sample())
+                message = compose(template, channel.type, sample(locale))
             except MetrixChannelsError as error:
-                yield _failed_with_sample(subject, templates.root / name, error)
+                yield _failed_with_sample(subject, templates.root / name, locale, error)
                 continue
             yield Check("template.renders", subject, Status.PASS, f"{template.path.name} renders with its sample.")
             for caution in message.cautions:
@@ -168,11 +168,12 @@ def _check_template(templates: Templates, name: str, channels: Iterable[Channel]
         yield warn_of_no_sample(templates.root / name, without)
 
 
-def _failed_with_sample(subject: str, folder: Path, error: MetrixChannelsError) -> Check:
+def _failed_with_sample(subject: str, folder: Path, locale: str | None, error: MetrixChannelsError) -> Check:
     check = Check.failed("template.renders", subject, error)
     if error.code != "template_undefined":
         return check
-    return evolve(check, remedy=f"Add the value to {folder / SAMPLE}, or guard it in the template with `default`.")
+    files = str(folder / SAMPLE) + (f" or sample.{locale}.yaml beside it" if locale else "")
+    return evolve(check, remedy=f"Add the value to {files}, or guard it in the template with `default`.")
 
 
 async def check_ledger(config: Config) -> list[Check]:

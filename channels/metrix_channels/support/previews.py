@@ -80,11 +80,14 @@ def previews(
         name: of the template.
         channels: of the configuration.
         locale: this one alone; None for all that there are.
-        values: for the template.
+        values: for the template, over those of its sample.
+
+    Raises:
+        TemplateError: the sample cannot be read.
     """
     variants = templates.variants(name)
     return [
-        _preview(templates, name, channel, each, values)
+        _preview(templates, name, channel, each, {**templates.sample(name, each), **values})
         for channel in channels
         for each in ([locale] if locale is not None else locales(variants, channel.name, channel.type))
     ]

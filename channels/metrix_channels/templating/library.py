@@ -36,6 +36,8 @@ MAX_COMPILED: Final = 1_000
 
 _VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>.+))?\.(?P<format>txt|html)\.j2")
 
+_SAMPLE: Final = re.compile(r"sample(?:\.(?P<locale>.+))?\.yaml")
+
 _RENAME: Final = "Rename it for its locale, such as {}. Files that templates include belong in the folder `layouts`."
 
 PlainValue = JsonValue | date | datetime | Decimal
@@ -192,20 +194,40 @@ class Templates:
             if (parts := _VARIANT.fullmatch(_standard_name(file))) and self._folder.has(f"{name}/{file}")
         ]
 
-    def has_sample(self, name: str) -> bool:
-        """Tell whether a template has a sample context."""
-        return self._folder.has(f"{name}/{SAMPLE}")
+    def has_sample(self, name: str, locale: str | None = None) -> bool:
+        """Tell whether a template has a sample context for a locale; see `sample`."""
+        return any(True for _ in self._samples(name, locale))
 
-    def sample(self, name: str) -> dict[str, JsonValue]:
+    def sample(self, name: str, locale: str | None = None) -> dict[str, JsonValue]:
         """Return the sample context of a template; empty when it has none.
 
+        Args:
+            name: of the template's folder.
+            locale: the values of `sample.<locale>.yaml` win over those of `sample.yaml`, and those of `fa-IR` over
+                those of `fa`.
+
         Raises:
-            TemplateError: `yaml_invalid`, `yaml_refused`, or `context_invalid` when it is not a mapping.
+            TemplateError: `yaml_invalid`, `yaml_refused`, `locale_unknown`, or `context_invalid` when one of the files
+                is not a mapping.
         """
+        return {key: value for file in self._samples(name, locale) for key, value in self._values_in(file).items()}
+
+    def _samples(self, name: str, locale: str | None) -> Iterator[str]:
+        """Give the files of a sample context, the most general first."""
         check_word("template", name)
-        path = self.root / name / SAMPLE
+        by_locale: dict[str | None, str] = {}
+        for file in self._folder.entries(name):
+            if found := _SAMPLE.fullmatch(unicodedata.normalize("NFC", file).lower()):
+                tag = found["locale"] and self._standard_of_file(found["locale"], self.root / name / file)
+                if (other := by_locale.setdefault(tag, file)) != file:
+                    raise _ambiguous(self.root / name, [other, file])
+        for tag in (None, *reversed([*_locales(locale and standard_locale(locale))])):
+            if tag in by_locale and self._folder.has(f"{name}/{by_locale[tag]}"):
+                yield f"{name}/{by_locale[tag]}"
+
+    def _values_in(self, file: str) -> dict[str, JsonValue]:
         try:
-            document = parse_yaml(self._folder.read(f"{name}/{SAMPLE}"), str(path))
+            document = parse_yaml(self._folder.read(file), str(self.root / file))
         except FileNotFoundError:
             return {}
         except ConfigError as error:
@@ -244,13 +266,20 @@ class Templates:
         """Return a locale in its usual spelling."""
         if tag := standard_locale(locale):
             return tag
-        meant = meant_locale(locale)
         misnamed = next((each.path for each in self.variants(name) if each.locale == locale), None)
+        if misnamed is None:
+            raise TemplateError(locale_fault(locale), code="locale_unknown")
+        return self._standard_of_file(locale, misnamed)
+
+    def _standard_of_file(self, locale: str, path: Path) -> str:
+        """Return the locale that a file's name holds, in its usual spelling."""
+        if tag := standard_locale(locale):
+            return tag
         raise TemplateError(
-            (f"the file {shown(misnamed.name)} is never used: " if misnamed else "") + locale_fault(locale),
+            f"the file {shown(path.name)} is never used: {locale_fault(locale)}",
             code="locale_unknown",
-            remedy=_RENAME.format(meant or "fa, en or fa-IR") if misnamed else None,
-            location=str(misnamed) if misnamed else None,
+            remedy=_RENAME.format(meant_locale(locale) or "fa, en or fa-IR"),
+            location=str(path),
         )
 
     def _missing(self, name: str, wanted: list[str]) -> TemplateError:

@@ -272,6 +272,31 @@ def test_a_wrong_sample_is_an_error_with_its_place(
     assert (caught.value.location or "").startswith(f"{path}:1:")
 
 
+def test_a_sample_of_a_locale_wins_over_the_common_one(write: Callable[..., Path], templates: Templates) -> None:
+    """Value by value, `fa-IR` over `fa`, however the locale is spelled; other locales do not see it."""
+    write("t/sample.yaml", "name: سارا\nn: 2\n")
+    write("t/sample.en.yaml", "name: Sara\n")
+    write("t/sample.EN_us.yaml", "city: Boston\n")
+    assert templates.sample("t", "en_US") == {"name": "Sara", "n": 2, "city": "Boston"}
+    assert templates.sample("t", "en") == {"name": "Sara", "n": 2}
+    assert templates.sample("t", "fa") == templates.sample("t") == {"name": "سارا", "n": 2}
+    write("u/sample.en.yaml", "name: Sara\n")
+    assert (templates.has_sample("u"), templates.has_sample("u", "en-GB")) == (False, True)
+
+
+def test_a_sample_that_no_locale_uses_is_an_error(write: Callable[..., Path], templates: Templates) -> None:
+    """Of a word that is no locale, or of a locale that another file is for."""
+    path = write("t/sample.english.yaml", "name: Sara\n")
+    with pytest.raises(TemplateError, match=r"`sample\.english\.yaml` is never used.*did you mean en\?") as caught:
+        templates.sample("t")
+    assert (caught.value.code, caught.value.location) == ("locale_unknown", str(path))
+    write("u/sample.en-US.yaml", "name: Sara\n")
+    write("u/sample.en_us.yaml", "name: Sara\n")
+    with pytest.raises(TemplateError, match="are for the same channel and locale") as caught:
+        templates.sample("u")
+    assert caught.value.code == "template_ambiguous"
+
+
 def test_no_folder_no_names(tmp_path: Path) -> None:
     """A folder that is not there holds no templates."""
     assert Templates(tmp_path / "none").names() == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from metrix_channels import sample_files
+from metrix_channels.adapters import SmsEncoding, adapter_for, sms_length
 from metrix_channels.models import ChannelType
 from metrix_channels.templating import Templates
 
@@ -22,7 +23,7 @@ def render(name: str, channel: str, locale: str | None, **more: Any) -> dict[str
     """Render a sample with its own values and a few more."""
     kind = ChannelType.APP_PUSH if channel == "push" else ChannelType(channel)
     template = TEMPLATES.find(name, channel, kind, locale)
-    return template.render({**TEMPLATES.sample(name), **more}, NOW).fields
+    return template.render({**TEMPLATES.sample(name, locale), **more}, NOW).fields
 
 
 def test_the_samples_are_there() -> None:
@@ -38,6 +39,16 @@ def test_every_variant_renders_with_its_sample(name: str, variant: Any) -> None:
     assert fields["body"]
     assert not re.search(r"\{[{%#]|[#%}]\}", str(fields))
     assert ("title" in fields) == (variant.channel != "sms")
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL, ids=[str(variant.path) for _, variant in ALL])
+def test_no_variant_needs_a_caution_with_its_sample(name: str, variant: Any) -> None:
+    """Preflight of a new project warns of nothing; an English SMS is not billed as a Persian one."""
+    kind = ChannelType.APP_PUSH if variant.channel == "push" else ChannelType(variant.channel)
+    fields = render(name, variant.channel, variant.locale)
+    assert adapter_for(kind).compose(fields).cautions == ()
+    if (variant.channel, variant.locale) == ("sms", "en"):
+        assert sms_length(fields["body"]).encoding is SmsEncoding.GSM7
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL, ids=[str(variant.path) for _, variant in ALL])

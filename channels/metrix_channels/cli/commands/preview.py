@@ -106,12 +106,11 @@ def _sets(
     config = state.config_file().current()
     templates = Templates(config.templates)
     try:
-        base = {**templates.sample(name), **given}
         chosen = [config.channel(each) for each in channels] or list(config.channels.values())
-        filled: Iterable[tuple[str, Mapping[str, Any]]] = [("", base)]
+        filled: Iterable[tuple[str, Mapping[str, Any]]] = [("", given)]
         if audience is not None:
             names = variables(templates, name, chosen)
-            filled = [(said, {**base, **row}) for said, row in _rows(*audience, names)]
+            filled = [(said, {**given, **row}) for said, row in _rows(*audience, names)]
         sets = [(said, previews(templates, name, chosen, locale, each)) for said, each in filled]
         if not any(several for _, several in sets):
             templates.find(name, chosen[0].name, chosen[0].type, locale)  # explains what was looked for
