@@ -21,6 +21,11 @@ from metrix_channels import (
 def synchronous(notifier: Notifier) -> None:
     assert_type(notifier.send("sms", to="u1", template="otp", context={"code": "1"}, key="k"), Receipt)
     assert_type(notifier.send("sms", to=["u1", "u2"], template="otp"), tuple[Receipt, ...])
+    assert_type(notifier.send("sms", to="u1", text="Your table is ready", deadline=3.0), Receipt)
+    assert_type(notifier.send("push", to=["u1"], text="Your table is ready", title="Table 7"), tuple[Receipt, ...])
+    notifier.send("sms", to="u1")  # type: ignore[call-overload]
+    notifier.send("sms", to="u1", template="otp", text="Your table is ready")  # type: ignore[call-overload]
+    notifier.dry_run("sms", to="u1", title="Table 7")  # type: ignore[call-overload]
     assert_type(notifier.preflight("sms", offline=True), Preflight)
     with Notifier.from_config() as opened:
         assert_type(opened, Notifier)
@@ -30,6 +35,8 @@ async def asynchronous(notifier: AsyncNotifier, one_or_more: str | list[str]) ->
     assert_type(await notifier.send("sms", to="u1", template="otp"), Receipt)
     assert_type(await notifier.send("sms", to=("u1",), template="otp"), tuple[Receipt, ...])
     assert_type(await notifier.send("sms", to=one_or_more, template="otp"), Receipt | tuple[Receipt, ...])
+    assert_type(await notifier.send("sms", to=one_or_more, text="hello"), Receipt | tuple[Receipt, ...])
+    assert_type(await notifier.enqueue("sms", to=one_or_more, text="hello", connection=object()), str)
     async with AsyncNotifier.from_config("channels.yaml") as opened:
         assert_type(opened, AsyncNotifier)
 

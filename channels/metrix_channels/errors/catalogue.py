@@ -185,12 +185,12 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "field_invalid": Situation(
         "A field's value cannot be sent.",
-        "Correct the field in the template's front matter, or the value in the context that fills it in.",
+        "Correct the text or title; in a template the field of its front matter, or the value that fills it in.",
         2,
     ),
     "message_empty": Situation(
         "The message has no text.",
-        "Metrix demands a body: check the template and its values.",
+        "Metrix demands a body: check the text, or the template and its values.",
         2,
         "Metrix documentation, POST /push",
     ),

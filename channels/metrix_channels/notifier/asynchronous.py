@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
-from .call import Call, Context, Several
+from .call import Call, Context, Several, content_of
 from .conclusion import raise_unless_accepted
 from .services import ServicesOfProcess
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..outcomes import EventReceipt, Receipt
     from ..preflight import Preflight, WatchPreflight
     from .campaigns.asynchronous import AsyncCampaigns, Pathlike
+    from .engine import Engine
     from .events.report import EventsReport, WatchEvents
     from .events.sources import Source
 
@@ -62,6 +63,18 @@ class AsyncNotifier:
     async def send(
         self,
         channel: str,
+        to: str,
+        *,
+        text: str,
+        title: str | None = None,
+        key: str | None = None,
+        deadline: float | None = None,
+    ) -> Receipt: ...
+
+    @overload
+    async def send(
+        self,
+        channel: str,
         to: Several,
         template: str,
         context: Context | None = None,
@@ -75,22 +88,23 @@ class AsyncNotifier:
     async def send(
         self,
         channel: str,
-        to: str | Several,
-        template: str,
-        context: Context | None = None,
+        to: Several,
         *,
-        locale: str | None = None,
+        text: str,
+        title: str | None = None,
         key: str | None = None,
         deadline: float | None = None,
-    ) -> Receipt | tuple[Receipt, ...]: ...
+    ) -> tuple[Receipt, ...]: ...
 
     async def send(
         self,
         channel: str,
         to: str | Several,
-        template: str,
+        template: str | None = None,
         context: Context | None = None,
         *,
+        text: str | None = None,
+        title: str | None = None,
         locale: str | None = None,
         key: str | None = None,
         deadline: float | None = None,
@@ -102,6 +116,8 @@ class AsyncNotifier:
             to: one customUserId, or several that get the same text.
             template: a template's name.
             context: values for the template: text, numbers, true/false, None, dates, lists and mappings.
+            text: the message itself, in place of a template. It goes as it is: nothing in it is rendered.
+            title: of a push, or the subject of an email; with `text` alone.
             locale: such as `fa`; falls back to the template without a locale.
             key: names this message. A second call with the same key and content returns what the first one came
                 to and sends nothing, also from another process and after a crash.
@@ -118,14 +134,13 @@ class AsyncNotifier:
             ConfigError, TemplateError, MessageInvalid: no request was made.
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.receipts`.
             LedgerError: key_reused, key_busy, or the ledger cannot be used.
-            UsageError: `key` is not one line of text, or `deadline` is no number of seconds above 0.
+            UsageError: both `template` and `text`, or neither; `key` is not one line of text, or `deadline` is no
+                number of seconds above 0.
         """
-        single = isinstance(to, str)
-        call = Call(channel, to if single else tuple(to), template, context or {}, locale, key, deadline)
-        receipts = await self._services.current().engine.send(call)
-        raise_unless_accepted(receipts)
-        return receipts[0] if single else receipts
+        call = Call(channel, to, content_of(template, context, locale, text, title), key, deadline)
+        return await deliver(self._services.current().engine, call)
 
+    @overload
     async def enqueue(
         self,
         channel: str,
@@ -134,6 +149,32 @@ class AsyncNotifier:
         context: Context | None = None,
         *,
         connection: object,
+        locale: str | None = None,
+        key: str | None = None,
+    ) -> str: ...
+
+    @overload
+    async def enqueue(
+        self,
+        channel: str,
+        to: str | Several,
+        *,
+        connection: object,
+        text: str,
+        title: str | None = None,
+        key: str | None = None,
+    ) -> str: ...
+
+    async def enqueue(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str | None = None,
+        context: Context | None = None,
+        *,
+        connection: object,
+        text: str | None = None,
+        title: str | None = None,
         locale: str | None = None,
         key: str | None = None,
     ) -> str:
@@ -149,6 +190,8 @@ class AsyncNotifier:
             context: values for the template, which is rendered now.
             connection: an open transaction: of psycopg, of SQLAlchemy (connection or session), or Django's
                 `django.db.connection`.
+            text: as in `send`.
+            title: as in `send`.
             locale: such as `fa`.
             key: as in `send`; a second message of one key and content is none.
 
@@ -158,11 +201,11 @@ class AsyncNotifier:
         Raises:
             ChannelUnverified, ConfigError, TemplateError, MessageInvalid: nothing was written.
             LedgerError: key_reused, ledger_foreign, or the ledger cannot be used. Your transaction goes on.
-            UsageError: connection_unknown.
+            UsageError: connection_unknown, or arguments as in `send`.
         """
         from .outbox import carry_out, carry_out_async, is_asynchronous
 
-        call = Call(channel, _several(to), template, context or {}, locale, key)
+        call = Call(channel, to, content_of(template, context, locale, text, title), key)
         steps = await self._services.current().outbox.steps(call)
         if is_asynchronous(connection):
             return await carry_out_async(steps, connection)
@@ -179,6 +222,7 @@ class AsyncNotifier:
         """
         return await self._services.current().outbox.receipts(message)
 
+    @overload
     async def dry_run(
         self,
         channel: str,
@@ -187,13 +231,35 @@ class AsyncNotifier:
         context: Context | None = None,
         *,
         locale: str | None = None,
+    ) -> list[dict[str, object]]: ...
+
+    @overload
+    async def dry_run(
+        self,
+        channel: str,
+        to: str | Several,
+        *,
+        text: str,
+        title: str | None = None,
+    ) -> list[dict[str, object]]: ...
+
+    async def dry_run(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str | None = None,
+        context: Context | None = None,
+        *,
+        text: str | None = None,
+        title: str | None = None,
+        locale: str | None = None,
     ) -> list[dict[str, object]]:
         """Return the requests that `send` would make: method, URL, headers with the key masked, and body.
 
         Raises:
             The same as `send` before its first request, an unverified channel included.
         """
-        call = Call(channel, _several(to), template, context or {}, locale)
+        call = Call(channel, to, content_of(template, context, locale, text, title))
         return self._services.current().shown_requests(call)
 
     async def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
@@ -308,8 +374,11 @@ class AsyncNotifier:
         await self.close()
 
 
-def _several(to: str | Several) -> str | Several:
-    return to if isinstance(to, str) else tuple(to)
+async def deliver(engine: Engine, call: Call) -> Receipt | tuple[Receipt, ...]:
+    """Send, and return the receipt; for several recipients all of them. See `AsyncNotifier.send`."""
+    receipts = await engine.send(call)
+    raise_unless_accepted(receipts)
+    return receipts[0] if isinstance(call.to, str) else receipts
 
 
 def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:

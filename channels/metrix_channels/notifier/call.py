@@ -6,13 +6,46 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import field, frozen
 
+from ..errors import UsageError
 from ..models import JsonValue
 
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
 Several = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 """Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
+
+
+@frozen
+class FromTemplate:
+    """A message that is rendered.
+
+    Attributes:
+        template: the template's name.
+        context: plain values for the template.
+        locale: such as `fa` or `fa-IR`; None for the templates without one.
+    """
+
+    template: str
+    context: Context
+    locale: str | None = None
+
+
+@frozen
+class PlainText:
+    """A message that goes as it is: nothing in it is rendered.
+
+    Attributes:
+        text: the body.
+        title: of a push, or the subject of an email; None for none.
+    """
+
+    text: str
+    title: str | None = None
+
+
+def _fixed(to: str | Several) -> str | tuple[str, ...]:
+    return to if isinstance(to, str) else tuple(to)
 
 
 @frozen
@@ -22,17 +55,43 @@ class Call:
     Attributes:
         channel: the channel's name.
         to: one customUserId or several.
-        template: the template's name.
-        context: plain values for the template.
-        locale: such as `fa` or `fa-IR`; None for the templates without one.
+        content: what is sent.
         key: makes the call repeatable without sending twice.
         deadline: seconds for all of it; None for the configuration's.
     """
 
     channel: str
-    to: str | Several
-    template: str
-    context: Context
-    locale: str | None = None
+    to: str | tuple[str, ...] = field(converter=_fixed)
+    content: FromTemplate | PlainText = field(repr=False)  # there may be sensitive values in it
     key: str | None = None
     deadline: float | None = None
+
+
+def content_of(
+    template: str | None, context: Context | None, locale: str | None, text: str | None, title: str | None
+) -> FromTemplate | PlainText:
+    """Return what is sent: a template with its values, or a text as it is.
+
+    Raises:
+        UsageError: both were given, or neither, or arguments that belong to the other.
+    """
+    if template is not None and text is not None:
+        raise _mixed("The message has both a template and a text.")
+    if template is not None:
+        if title is not None:
+            raise _mixed("A title was given for a template, whose title stands in its front matter.")
+        return FromTemplate(template, context or {}, locale)
+    if text is None:
+        raise _mixed("The message has neither a template nor a text.")
+    if context or locale is not None:
+        what = "values" if context else "a locale"
+        raise _mixed(f"A text is sent as it is, and {what} for a template came with it.")
+    return PlainText(text, title)
+
+
+def _mixed(what: str) -> UsageError:
+    remedy = (
+        "Give template=… with context and locale, or text=… with title; on the command line --template NAME with --set,"
+        " --context and --locale, or --text TEXT with --title."
+    )
+    return UsageError(what, code="usage", remedy=remedy)

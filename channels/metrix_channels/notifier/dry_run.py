@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
+from ..adapters import adapter_for
 from ..api import message_json, push_body, request_headers, shown_request
 from ..config import Channel, ConfigFile, Metrix
+from ..models import Caution
 from ..templating import Templates
 from .call import Call
 from .clients import USER_AGENT
 from .prepared import prepare
 
 
-def requests_of(file: ConfigFile, call: Call) -> list[dict[str, object]]:
-    """Return the requests of one call, for a program that makes no other: it needs no notifier and no event loop."""
+@frozen
+class DryRun:
+    """What a send would do.
+
+    Attributes:
+        requests: as they would go, the key masked.
+        cautions: what the message's author should know.
+        sms_parts: billed in all, for every recipient; None where parts are not billed.
+    """
+
+    requests: list[dict[str, object]]
+    cautions: tuple[Caution, ...]
+    sms_parts: int | None
+
+
+def dry_run_of(file: ConfigFile, call: Call) -> DryRun:
+    """Return what one call would do, for a program that makes no other: it needs no notifier and no event loop."""
     config = file.current()
     templates = Templates(config.templates)
     try:
-        return shown_requests(call, config.channel(call.channel), config.metrix, templates)
+        return dry_run(call, config.channel(call.channel), config.metrix, templates)
     finally:
         templates.close()
 
 
-def shown_requests(call: Call, channel: Channel, settings: Metrix, templates: Templates) -> list[dict[str, object]]:
-    """Return the requests of a call, the key masked.
+def dry_run(call: Call, channel: Channel, settings: Metrix, templates: Templates) -> DryRun:
+    """Return what a call would do.
 
     Raises:
-        ChannelUnverified, ConfigError, TemplateError, MessageInvalid: it would make none.
+        ChannelUnverified, ConfigError, TemplateError, MessageInvalid: it would make no request.
     """
     app_id = settings.resolve_app_id()
     prepared = prepare(call, channel, app_id, templates)
@@ -32,4 +51,7 @@ def shown_requests(call: Call, channel: Channel, settings: Metrix, templates: Te
     message = message_json(prepared.message.metrix_channel, prepared.message.fields)
     starts = range(0, len(prepared.recipients), settings.batch_size)
     batches = [prepared.recipients[start : start + settings.batch_size] for start in starts]
-    return [shown_request(settings.base_url, headers, push_body(batch, message)) for batch in batches]
+    requests = [shown_request(settings.base_url, headers, push_body(batch, message)) for batch in batches]
+    measure = adapter_for(channel.type).measure
+    parts = measure(str(prepared.message.fields["body"])).parts * len(prepared.recipients) if measure else None
+    return DryRun(requests, prepared.message.cautions, parts)

@@ -19,7 +19,7 @@ from ..printable import is_text
 from ..recipients import checked_recipients
 from ..redact import MASK, Redactor, Secret, sensitive_values
 from ..templating import Template, Templates
-from .call import Call, Context
+from .call import Call, Context, FromTemplate, PlainText
 
 LONGEST_DEADLINE: Final = 86_400
 """Seconds: as long as `deadline` in the configuration may be."""
@@ -57,15 +57,30 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     require_verified(channel, app_id, now)
     recipients = checked_recipients(call.to)
-    template = templates.find(call.template, channel.name, channel.type, call.locale)
-    sensitive = {name: call.context[name] for name in template.sensitive if name in call.context}
+    if isinstance(call.content, PlainText):
+        message = _compose_text(call.content, channel)
+        return Prepared(recipients, message, _dump(message), at=now)
+    return _prepare_template(call.content, recipients, channel, templates, now)
+
+
+def _compose_text(content: PlainText, channel: Channel) -> Message:
+    title = {} if content.title is None else {"title": content.title}
+    return adapter_for(channel.type).compose({**title, "body": content.text})
+
+
+def _prepare_template(
+    content: FromTemplate, recipients: tuple[str, ...], channel: Channel, templates: Templates, now: datetime
+) -> Prepared:
+    context = content.context
+    template = templates.find(content.template, channel.name, channel.type, content.locale)
+    sensitive = {name: context[name] for name in template.sensitive if name in context}
     hidden = tuple(sensitive_values(sensitive.values()))
-    message = Redactor(*hidden).guard(lambda: _compose(template, channel, call.context, now))
-    shown = _shown(template, channel, call.context, now, message, sensitive)
+    message = Redactor(*hidden).guard(lambda: _compose(template, channel, context, now))
+    shown = _shown(template, channel, context, now, message, sensitive)
 
     def message_at(at: datetime) -> Message | None:
         try:
-            return _compose(template, channel, call.context, at)
+            return _compose(template, channel, context, at)
         except MetrixChannelsError:
             return None
 
@@ -94,11 +109,14 @@ def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
     """
     if call.key is not None and not (isinstance(call.key, str) and call.key.strip() and is_text(call.key)):
         raise UsageError(f"The key {call.key!r:.80} is not one line of text.", code="usage")
+    said = call.content
 
     def contents_at(at: datetime) -> Iterator[bytes]:
+        if isinstance(said, PlainText):
+            return
         if (message := prepared.message_at(at)) is not None:
             yield _content(message, prepared.recipients)
-        yield _former_content(call, prepared.recipients)
+        yield _former_content(call.channel, said, prepared.recipients)
 
     return Entry(
         id=uuid.uuid4().hex,
@@ -106,7 +124,7 @@ def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
         key=call.key,
         content=_content(prepared.message, prepared.recipients),
         channel=call.channel,
-        template=call.template,
+        template=None if isinstance(said, PlainText) else said.template,
         recipients=prepared.recipients,
         message=prepared.shown_message,
         at=prepared.at,
@@ -120,9 +138,9 @@ def _content(message: Message, recipients: tuple[str, ...]) -> bytes:
     return json.dumps(content, sort_keys=True).encode()
 
 
-def _former_content(call: Call, recipients: tuple[str, ...]) -> bytes:
+def _former_content(channel: str, said: FromTemplate, recipients: tuple[str, ...]) -> bytes:
     """Return what a key stood for in the ledgers of earlier versions: the arguments of the call."""
-    content = [call.channel, recipients, call.template, call.locale, call.context]
+    content = [channel, recipients, said.template, said.locale, said.context]
     return json.dumps(content, sort_keys=True, default=repr).encode("utf-8", "backslashreplace")
 
 
@@ -143,4 +161,8 @@ def _shown(
             message = _compose(template, channel, {**context, **dict.fromkeys(sensitive, MASK)}, now)
         except MetrixChannelsError:
             return None  # a filter wants a number, say: then the ledger keeps no text at all
+    return _dump(message)
+
+
+def _dump(message: Message) -> str:
     return json.dumps({"channel": message.metrix_channel, "message": message.fields}, ensure_ascii=False)

@@ -48,9 +48,10 @@ class Services:
 
     def shown_requests(self, call: Call) -> list[dict[str, object]]:
         """Return the requests that a call would make; see `AsyncNotifier.dry_run`."""
-        from .dry_run import shown_requests
+        from .dry_run import dry_run
 
-        return shown_requests(call, self._file.current().channel(call.channel), self._config.metrix, self._templates)
+        channel = self._file.current().channel(call.channel)
+        return dry_run(call, channel, self._config.metrix, self._templates).requests
 
     @property
     def tracker(self) -> Tracker:

@@ -8,8 +8,8 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
-from .asynchronous import AsyncNotifier
-from .call import Call, Context, Several
+from .asynchronous import AsyncNotifier, deliver
+from .call import Call, Context, Several, content_of
 from .portal import Portal
 from .services import ServicesOfProcess
 
@@ -61,6 +61,18 @@ class Notifier:
     def send(
         self,
         channel: str,
+        to: str,
+        *,
+        text: str,
+        title: str | None = None,
+        key: str | None = None,
+        deadline: float | None = None,
+    ) -> Receipt: ...
+
+    @overload
+    def send(
+        self,
+        channel: str,
         to: Several,
         template: str,
         context: Context | None = None,
@@ -74,31 +86,36 @@ class Notifier:
     def send(
         self,
         channel: str,
-        to: str | Several,
-        template: str,
-        context: Context | None = None,
+        to: Several,
         *,
-        locale: str | None = None,
+        text: str,
+        title: str | None = None,
         key: str | None = None,
         deadline: float | None = None,
-    ) -> Receipt | tuple[Receipt, ...]: ...
+    ) -> tuple[Receipt, ...]: ...
 
     def send(
         self,
         channel: str,
         to: str | Several,
-        template: str,
+        template: str | None = None,
         context: Context | None = None,
         *,
+        text: str | None = None,
+        title: str | None = None,
         locale: str | None = None,
         key: str | None = None,
         deadline: float | None = None,
     ) -> Receipt | tuple[Receipt, ...]:
         """Send one message now; see `AsyncNotifier.send`."""
-        return self._portal.call(
-            self._notifier.send(channel, to, template, context, locale=locale, key=key, deadline=deadline)
-        )
+        call = Call(channel, to, content_of(template, context, locale, text, title), key, deadline)
 
+        async def send() -> Receipt | tuple[Receipt, ...]:
+            return await deliver(self._services.current().engine, call)
+
+        return self._portal.call(send())
+
+    @overload
     def enqueue(
         self,
         channel: str,
@@ -109,11 +126,37 @@ class Notifier:
         connection: object,
         locale: str | None = None,
         key: str | None = None,
+    ) -> str: ...
+
+    @overload
+    def enqueue(
+        self,
+        channel: str,
+        to: str | Several,
+        *,
+        connection: object,
+        text: str,
+        title: str | None = None,
+        key: str | None = None,
+    ) -> str: ...
+
+    def enqueue(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str | None = None,
+        context: Context | None = None,
+        *,
+        connection: object,
+        text: str | None = None,
+        title: str | None = None,
+        locale: str | None = None,
+        key: str | None = None,
     ) -> str:
         """Put a message into the ledger within a transaction of your own; see `AsyncNotifier.enqueue`."""
         from .outbox import carry_out
 
-        call = Call(channel, to if isinstance(to, str) else tuple(to), template, context or {}, locale, key)
+        call = Call(channel, to, content_of(template, context, locale, text, title), key)
 
         async def prepare() -> Steps:
             return await self._services.current().outbox.steps(call)
@@ -125,6 +168,7 @@ class Notifier:
         """Return what became of a message that was put into the ledger; see `AsyncNotifier.receipts`."""
         return self._portal.call(self._notifier.receipts(message))
 
+    @overload
     def dry_run(
         self,
         channel: str,
@@ -133,9 +177,36 @@ class Notifier:
         context: Context | None = None,
         *,
         locale: str | None = None,
+    ) -> list[dict[str, object]]: ...
+
+    @overload
+    def dry_run(
+        self,
+        channel: str,
+        to: str | Several,
+        *,
+        text: str,
+        title: str | None = None,
+    ) -> list[dict[str, object]]: ...
+
+    def dry_run(
+        self,
+        channel: str,
+        to: str | Several,
+        template: str | None = None,
+        context: Context | None = None,
+        *,
+        text: str | None = None,
+        title: str | None = None,
+        locale: str | None = None,
     ) -> list[dict[str, object]]:
         """Return the requests that `send` would make; see `AsyncNotifier.dry_run`."""
-        return self._portal.call(self._notifier.dry_run(channel, to, template, context, locale=locale))
+        call = Call(channel, to, content_of(template, context, locale, text, title))
+
+        async def show() -> list[dict[str, object]]:
+            return self._services.current().shown_requests(call)
+
+        return self._portal.call(show())
 
     def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
         """Tell Metrix who a user is; see `AsyncNotifier.identify`."""

@@ -100,6 +100,24 @@ def test_the_worker_is_killed_in_the_middle_of_the_request(resources, on_ambiguo
         assert resources.server.account == {"u1": 1}
 
 
+def test_a_text_without_a_template(resources):
+    """It goes as it was enqueued: the worker renders nothing."""
+    with resources.project.notifier() as notifier, psycopg.connect(resources.url) as connection:
+        message = notifier.enqueue("sms", "u1", text="سلام {{ x }}", connection=connection, key="k")
+        assert notifier.enqueue("sms", "u1", text="سلام {{ x }}", connection=connection, key="k") == message
+    sent = []
+
+    def script(_recipients, message, _body):
+        sent.append(message)
+        return Taken()
+
+    resources.server.script = script
+    with Workers(resources.project) as workers:
+        workers.start()
+        assert resources.settled(message).outcome is Outcome.ACCEPTED
+    assert sent == [{"body": "سلام {{ x }}"}]
+
+
 def test_the_worker_is_killed_while_it_waits_as_it_was_told_to(resources):
     """Nothing was taken, so nothing is in doubt: another simply goes on."""
     waiting = Taken(429, taken=False, headers={"Retry-After": "50"})

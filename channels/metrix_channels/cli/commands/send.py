@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from attrs import asdict
 
 from ...errors import MetrixChannelsError
-from ...notifier.call import Call
+from ...notifier.call import Call, PlainText, content_of
 from ...outcomes import Outcome, Receipt
 from ..context import State, app, example, state_of
 from ..ui.output import Output
 from ..values import read_context, read_duration
+
+if TYPE_CHECKING:
+    from ...notifier import Notifier
 
 
 @app.command(
     epilog=example(
         "metrix-channels send sms --to user-42 --template otp --set code=4821 --dry-run",
         "metrix-channels send sms --to user-42 --template otp --set code=4821 --key login-42-1",
+        'metrix-channels send push --to user-42 --title "Table 7" --text "Your table is ready."',
     )
 )
 def send(
     context: typer.Context,
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel of the configuration.")],
     to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A customUserId; may be repeated.")],
-    template: Annotated[str, typer.Option("--template", metavar="NAME", help="A template's name.")],
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="A template's name.", show_default=False)
+    ] = None,
     values: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="K=V", help="A value for the template, as text.", show_default=False),
@@ -37,6 +44,14 @@ def send(
     ] = None,
     locale: Annotated[
         str | None, typer.Option("--locale", metavar="LOCALE", help="Such as fa or fa-IR.", show_default=False)
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="TEXT", help="The message as it is, without a template.", show_default=False),
+    ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option("--title", metavar="TEXT", help="Of a push or an email, with --text.", show_default=False),
     ] = None,
     key: Annotated[
         str | None,
@@ -48,15 +63,15 @@ def send(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests and send nothing.")] = False,
 ) -> None:
-    """Send one message now.
+    """Send one message now: rendered from --template, or the --text as it is.
 
     Exit status: 0 accepted; 1 rejected or unknown; 2 wrong input; 3 refused, nobody tested the channel; 4 not sent
     for now.
     """
     state = state_of(context)
-    given = read_context(file, values or [])
+    given = read_context(file, values or []) if file is not None or values else None
     seconds = read_duration("--deadline", deadline).total_seconds() if deadline is not None else None
-    call = Call(channel, tuple(to), template, given, locale, key, seconds)
+    call = Call(channel, tuple(to), content_of(template, given, locale, text, title), key, seconds)
     if dry_run:
         _show_dry_run(state, call)
     else:
@@ -67,9 +82,14 @@ def send(
 
 
 def _show_dry_run(state: State, call: Call) -> None:
-    from ...notifier.dry_run import requests_of
+    from ...notifier.dry_run import dry_run_of
 
-    show_requests(state.output, requests_of(state.config_file(), call))
+    found = dry_run_of(state.config_file(), call)
+    more = {"sms_parts": found.sms_parts, "cautions": [asdict(caution) for caution in found.cautions]}
+    show_requests(state.output, found.requests, more)
+    if not state.output.as_json:
+        for caution in found.cautions:
+            state.output.hint(caution.message)
 
 
 def _send(state: State, call: Call) -> None:
@@ -79,15 +99,7 @@ def _send(state: State, call: Call) -> None:
     with Notifier.from_config(state.config_file().path) as notifier:
         with stopped_by_signals(notifier) as interrupted:
             try:
-                receipts = notifier.send(
-                    call.channel,
-                    tuple(call.to),
-                    call.template,
-                    call.context,
-                    locale=call.locale,
-                    key=call.key,
-                    deadline=call.deadline,
-                )
+                receipts = _receipts(notifier, call)
             except MetrixChannelsError as error:
                 if not error.receipts:
                     raise
@@ -97,6 +109,13 @@ def _send(state: State, call: Call) -> None:
             state.output.document(_document(receipts))
         else:
             show_receipts(state.output, receipts)
+
+
+def _receipts(notifier: Notifier, call: Call) -> tuple[Receipt, ...]:
+    to, said, key, deadline = tuple(call.to), call.content, call.key, call.deadline
+    if isinstance(said, PlainText):
+        return notifier.send(call.channel, to, text=said.text, title=said.title, key=key, deadline=deadline)
+    return notifier.send(call.channel, to, said.template, said.context, locale=said.locale, key=key, deadline=deadline)
 
 
 def _show_error(state: State, error: MetrixChannelsError, *, is_interrupted: bool) -> None:
@@ -120,10 +139,10 @@ def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
         output.say("This is what an earlier call under this key came to. Nothing was sent now.")
 
 
-def show_requests(output: Output, requests: list[dict[str, Any]]) -> None:
-    """Print requests as they would go."""
+def show_requests(output: Output, requests: list[dict[str, Any]], more: Mapping[str, Any] | None = None) -> None:
+    """Print requests as they would go; with --json also what else there is to say."""
     if output.as_json:
-        output.document({"requests": requests})
+        output.document({"requests": requests, **(more or {})})
         return
     for request in requests:
         output.say(f"{request['method']} {request['url']}", "bold")

@@ -245,7 +245,7 @@ def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
         "key": entry.key,
         "fingerprint": digest(salt, entry.content),
         "channel": entry.channel,
-        "template": entry.template,
+        "template": entry.template or "",
         "recipients": json.dumps(entry.recipients),
         "message": entry.message,
         "created_at": iso_utc(entry.at),

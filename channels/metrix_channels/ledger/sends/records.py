@@ -27,7 +27,7 @@ class Entry:
         key: the caller's own; None when there is none.
         content: what the key stands for: what would be sent, and to whom, in a form that equal contents share.
         channel: the channel's name.
-        template: the template's name.
+        template: the template's name; None for a text without one.
         recipients: customUserIds.
         message: the request's message as JSON, with sensitive values masked.
         at: when it was asked for, to the millisecond.
@@ -40,7 +40,7 @@ class Entry:
     key: str | None
     content: bytes
     channel: str
-    template: str
+    template: str | None
     recipients: tuple[str, ...]
     message: str | None
     at: datetime = field(factory=lambda: datetime.now(UTC))

@@ -24,7 +24,7 @@ from ...campaign import (
 )
 from ...ledger import BatchState
 from ...outcomes import Receipt
-from ..call import Call, Several
+from ..call import Call, FromTemplate, Several
 
 if TYPE_CHECKING:
     from ..services import Services
@@ -112,9 +112,8 @@ class AsyncCampaigns:
             The same as `send` before its first request; CampaignError: row_missing, audience_invalid.
         """
         campaign, context = await self._campaigns().example(Path(path), row)
-        return await self._services().engine.send(
-            Call(campaign.channel, tuple(to), campaign.template, context, campaign.locale)
-        )
+        content = FromTemplate(campaign.template, context, campaign.locale)
+        return await self._services().engine.send(Call(campaign.channel, tuple(to), content))
 
     async def all(self) -> list[CampaignStatus]:
         """Return every campaign of the ledger, the newest first."""
