@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from .errors import MessageInvalid
 
 # Control characters, line separators, bidi controls, the byte order mark and lone surrogates: each of them comes
 # from a bad export, is invisible in every list, and would reach a user whom nobody meant or none at all.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+_FORBIDDEN_IN_TEXT: Final = re.compile(f"[{_CONTROLS}]")
+_JOINERS: Final = "\u200c\u200d"
+# Everything else that nobody sees: the general category Cf, what Unicode calls Default_Ignorable_Code_Point (without
+# the two joiners), and U+2800, a blank that is no white space. A test compares the list with `unicodedata`.
+_INVISIBLE: Final = (
+    r"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b\u200e\u200f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb"
+    r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_FORBIDDEN: Final = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
+_BELOW_0800: Final = bytes(range(0xE0))
+"""All bytes that UTF-8 writes characters below U+0800 with."""
+_NO_NAME: Final = "CONTROL CHARACTER"
+
+
+def text_fault(text: object) -> str | None:
+    """Say why `text` cannot be a line that people read, such as a name; None when it can."""
+    return _fault(text, _FORBIDDEN_IN_TEXT)
 
 
 def recipient_fault(recipient: object) -> str | None:
-    """Say why `recipient` cannot be a customUserId; None when it can."""
-    if not isinstance(recipient, str):
-        return f"is {type(recipient).__name__}, not text"
-    if not recipient.strip():
-        return "is empty"
-    if recipient != recipient.strip():
-        return "begins or ends with white space"
-    if found := _FORBIDDEN.search(recipient):
-        return f"holds the invisible character U+{ord(found[0]):04X}"
-    return None
+    """Say why `recipient` cannot be a customUserId; None when it can.
+
+    It may hold no character that nobody sees: two ids that look alike would be two people. U+200C and U+200D are
+    allowed between letters, where Persian and other scripts need them.
+    """
+    if fault := _fault(recipient, _FORBIDDEN):
+        return fault
+    joiner = _lone_joiner(str(recipient))
+    return None if joiner is None else f"{_named(str(recipient), joiner)}, which is not between two letters"
 
 
-def all_valid(recipients: Sequence[str]) -> bool:
-    """Say whether `recipient_fault` finds no fault with any of many: the same, twenty times faster."""
-    joined = "".join(recipients)
-    return (
-        # What prints holds none of them, and that is the faster question.
-        (joined.isprintable() or not _FORBIDDEN.search(joined))
-        and all(recipients)
-        and list(map(str.strip, recipients)) == list(recipients)
-    )
+def all_valid(recipients: Sequence[str], joined: str) -> bool:
+    """Say whether `recipient_fault` finds no fault with any of many: the same, twenty times faster.
+
+    Args:
+        recipients: the ids.
+        joined: the same with line feeds between them.
+    """
+    if joined.count("\n") != max(len(recipients) - 1, 0) or not all(recipients):
+        return False
+    if " " in joined and not _none_padded(recipients):
+        return False
+    text = joined.replace("\n", " ")
+    if text.isprintable() and _is_below_0800(joined):  # what prints there is visible, but for one character
+        return "\u034f" not in joined
+    if _FORBIDDEN.search(text) or not _none_padded(recipients):
+        return False
+    return not _has_joiner(text) or all(_lone_joiner(each) is None for each in recipients)
 
 
 def checked_recipients(recipients: str | Iterable[str]) -> tuple[str, ...]:
@@ -52,3 +79,48 @@ def checked_recipients(recipients: str | Iterable[str]) -> tuple[str, ...]:
     if not several:
         raise MessageInvalid("There is no recipient.", code="recipient_invalid")
     return tuple(dict.fromkeys(several))
+
+
+def _fault(text: object, forbidden: re.Pattern[str]) -> str | None:
+    if not isinstance(text, str):
+        return f"is {type(text).__name__}, not text"
+    if not text.strip():
+        return "is empty"
+    if found := forbidden.search(text.strip()):
+        return _named(text, text.index(found[0]))
+    if text != text.strip():
+        return "begins or ends with white space"
+    return None
+
+
+def _is_below_0800(text: str) -> bool:
+    """Say whether all characters are of Latin, Greek, Cyrillic, Hebrew, Arabic and their neighbours."""
+    return text.isascii() or not text.encode("utf-8", "surrogatepass").translate(None, _BELOW_0800)
+
+
+def _none_padded(recipients: Sequence[str]) -> bool:
+    return list(map(str.strip, recipients)) == list(recipients)
+
+
+def _has_joiner(text: str) -> bool:
+    return "\u200c" in text or "\u200d" in text
+
+
+def _lone_joiner(recipient: str) -> int | None:
+    """Return where a joiner stands that joins no letters."""
+    if not _has_joiner(recipient):
+        return None
+    for at, char in enumerate(recipient):
+        before, after = recipient[at - 1 : at], recipient[at + 1 : at + 2]
+        if char in _JOINERS and not (before and after and _is_letter(before, "LM") and _is_letter(after, "L")):
+            return at
+    return None
+
+
+def _is_letter(char: str, categories: str) -> bool:
+    return unicodedata.category(char)[0] in categories
+
+
+def _named(text: str, at: int) -> str:
+    name = unicodedata.name(text[at], _NO_NAME)
+    return f"holds the invisible character U+{ord(text[at]):04X} {name} at position {at + 1}"

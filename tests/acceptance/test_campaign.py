@@ -60,6 +60,90 @@ def adds_up(document):
     return counts_of + sum(document["skipped"].values()) == document["audience"]
 
 
+# -- rows and ids
+
+
+def test_the_reason_of_an_invalid_row_is_named_with_its_line(metrix, folder):
+    """In dry run, plan, report and refusal, as text and as JSON; blank lines count, as in a spreadsheet."""
+    rows = "customUserId,first_name\nu1,a\n\nu\u200f2,b\nu3\n,c\n,d\n"
+    (folder / "audience.csv").write_text(rows, encoding="utf-8")
+    invalid = [
+        {
+            "reason": "its 'customUserId' holds the invisible character U+200F RIGHT-TO-LEFT MARK at position 2",
+            "count": 1,
+            "lines": [4],
+        },
+        {"reason": "has 1 field, the header 2", "count": 1, "lines": [5]},
+        {"reason": "its 'customUserId' is empty", "count": 2, "lines": [6, 7]},
+    ]
+    plan = metrix("campaign", "run", "eid.yaml", "--dry-run", "--json").document["plan"]
+    assert (plan["skipped"], plan["invalid"]) == ({"invalid": 4}, invalid)
+    told = "Invalid: 2 rows (lines 6, 7): its 'customUserId' is empty."
+    assert told in metrix("campaign", "run", "eid.yaml", "--dry-run").out
+    assert told in metrix("campaign", "run", "eid.yaml", "--yes").out
+    assert told in metrix("campaign", "report", "eid").out
+    assert metrix("campaign", "report", "eid", "--json").document["plan"]["invalid"] == invalid
+    (folder / "audience.csv").write_text("customUserId,first_name\n,c\n,d\n")
+    write_campaign(folder, name="nobody")
+    error = metrix("campaign", "run", "nobody.yaml", "--yes", "--json").document["error"]
+    assert error["code"] == "audience_empty"
+    assert "Invalid: 2 rows (lines 2, 3): its 'customUserId' is empty." in error["message"]
+
+
+def test_ids_that_differ_in_nothing_that_can_be_seen_are_a_caution(metrix, folder):
+    """They stay different people; the plan names the first, of the audience and of its lists."""
+    (folder / "audience.csv").write_text("customUserId,first_name\nعلي,a\nu1,b\nعلی,a\nu2,c\n", encoding="utf-8")
+    (folder / "optout.csv").write_text("customUserId\nU1\nx\nX\n", encoding="utf-8")
+    write_campaign(folder, suppress="[optout.csv]")
+    plan = metrix("campaign", "run", "eid.yaml", "--dry-run", "--json").document["plan"]
+    assert (plan["recipients"], plan["cautions"]["ids_alike"]) == (4, 3)
+    assert sorted(plan["alike"]) == [
+        ["audience.csv:2", "audience.csv:4"],
+        ["audience.csv:3", "optout.csv:2"],
+        ["optout.csv:3", "optout.csv:4"],
+    ]
+    assert "audience.csv:3 and optout.csv:2" in metrix("campaign", "run", "eid.yaml", "--dry-run").out
+
+
+def test_ids_that_a_spreadsheet_damaged_refuse_the_plan(metrix, folder, metrix_sandbox):
+    """Naming the first rows; unless the campaign says that they are ids."""
+    rows = "customUserId,first_name\nu1,a\n9.12346E+09,b\n#N/A,c\n101.0,d\n"
+    (folder / "audience.csv").write_text(rows, encoding="utf-8")
+    result = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
+    error = result.document["error"]
+    assert (result.status, error["code"]) == (2, "ids_damaged")
+    assert error["location"].endswith("/audience.csv:3:1")
+    assert "3 ids" in error["message"]
+    assert "line 3 ('9.12346E+09'), line 4 ('#N/A'), line 5 ('101.0')" in error["message"]
+    assert "damaged_ids: send" in error["remedy"]
+    assert metrix_sandbox.messages() == []
+    write_campaign(folder, audience="{file: audience.csv, damaged_ids: send}")
+    assert metrix("campaign", "run", "eid.yaml", "--yes", "--json").document["accepted"] == 4
+
+
+@pytest.mark.parametrize("verb", ["run", "resume", "retry"])
+def test_a_list_that_is_not_understood_refuses_every_verb_that_sends(metrix, folder, metrix_sandbox, verb):
+    """Nobody is sent to; the error names file and line, and a corrected list lets the run go on."""
+    (folder / "audience.csv").write_text("user_id,first_name\nu1,a\nu2,b\n", encoding="utf-8")
+    keys = {"audience": "{file: audience.csv, id: user_id}", "on_ambiguous": "hold"}
+    write_campaign(folder, **keys)
+    if verb != "run":
+        metrix_sandbox.inject("status:403" if verb == "resume" else "drop", times=2)
+        metrix("campaign", "run", "eid.yaml", "--yes")
+    made = len(metrix_sandbox.requests())
+    (folder / "optout.jsonl").write_text('{"customUserId": "u2"}\n{"id": "u1"}\n')
+    write_campaign(folder, suppress="[optout.jsonl]", **keys)
+    arguments = {
+        "run": ["run", "eid.yaml", "--yes"],
+        "resume": ["resume", "eid"],
+        "retry": ["retry", "eid", "--unknown"],
+    }
+    result = metrix("campaign", *arguments[verb], "--json")
+    assert (result.status, result.document["error"]["code"]) == (2, "suppression_invalid")
+    assert result.document["error"]["location"].endswith("/optout.jsonl:2:1")
+    assert len(metrix_sandbox.requests()) == made
+
+
 # -- run
 
 
@@ -209,7 +293,7 @@ def test_an_unverified_channel_is_refused_before_anything_is_read(
         ("a.csv", b"customUserId,first_name\nu1,a\0b\n", "audience_invalid", "NUL"),
         ("a.csv", b"", "audience_invalid", "empty"),
         ("a.csv", b"customUserId,first_name\n", "audience_invalid", "no recipients"),
-        ("a.csv", b"customUserId,first_name\n u 1,x\n", "audience_empty", "1 rows"),
+        ("a.csv", b"customUserId,first_name\n u 1,x\n", "audience_empty", "Of 1 row "),
         ("a.csv", b"customUserId;first_name\nu1;x\n", "audience_invalid", "separated by ';'"),
         ("a.jsonl", b"[1, 2]\n{oops\n", "audience_empty", "2 rows"),
     ],
@@ -235,7 +319,7 @@ def test_a_template_that_fails_in_one_row_is_found_before_anything_is_sent(metri
     error = result.document["error"]
     assert (result.status, error["code"]) == (2, "plan_failed")
     assert "1 of 900 rows" in error["message"]
-    assert "1 row (900)" in error["message"]
+    assert "1 row (line 901)" in error["message"]
     assert "offer/sms.txt.j2:1" in error["location"]
     assert metrix_sandbox.requests() == []
 
@@ -447,7 +531,7 @@ def test_the_csv_has_a_row_for_every_row(metrix, folder):
     result = metrix("campaign", "report", "eid", "--csv", "out.csv", "--json")
     assert (result.status, result.document["rows"]) == (0, 6)
     assert {key: result.document[key] for key in KEYS} == run
-    with (folder / "out.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "out.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["recipient", "channel", "outcome", "reason", "batch", "attempts", "status_code", "at"]
     assert sorted((row["recipient"], row["outcome"], row["reason"]) for row in rows) == [
@@ -470,9 +554,27 @@ def test_no_cell_of_the_csv_is_a_formula(metrix, folder):
     (folder / "audience.csv").write_text("customUserId,first_name\n" + "".join(f"{each},x\n" for each in evil))
     metrix("campaign", "run", "eid.yaml", "--yes")
     metrix("campaign", "report", "eid", "--csv", "out.csv")
-    with (folder / "out.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "out.csv").open(encoding="utf-8-sig", newline="") as file:
         cells = [row["recipient"] for row in csv.DictReader(file)]
     assert sorted(cells) == sorted(f"'{each}" if each != "plain" else each for each in evil)
+
+
+def test_a_report_is_an_audience_and_a_list_again(metrix, folder, templates):
+    """It begins with a byte order mark, which Excel needs; ids come back as they were, guarded or not."""
+    ids = ["+98912", "=1", "'u", "سارا", "u,1", '"u"', "@x"]
+    with (folder / "audience.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["customUserId", "first_name"], *([each, "x"] for each in ids), ["u\u200f1", "x"]])
+    assert metrix("campaign", "run", "eid.yaml", "--yes").status == 0
+    metrix("campaign", "report", "eid", "--csv", "out.csv")
+    assert (folder / "out.csv").read_bytes().startswith(b"\xef\xbb\xbfrecipient,channel,")
+    write_campaign(folder, name="again", audience="{file: out.csv, id: recipient}")
+    (templates / "offer" / "sms.txt.j2").write_text("سلام", encoding="utf-8")
+    result = metrix("campaign", "run", "again.yaml", "--dry-run", "--json")
+    (request,) = result.document["requests"]
+    assert sorted(request["body"]["recipients"]) == sorted(ids)
+    write_campaign(folder, name="others", suppress="[out.csv]")
+    result = metrix("campaign", "run", "others.yaml", "--dry-run", "--json")
+    assert (result.status, result.document["error"]["code"]) == (2, "audience_empty")
 
 
 @pytest.mark.parametrize(

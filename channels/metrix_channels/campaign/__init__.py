@@ -1,15 +1,19 @@
 """Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
 
 from ..ledger import FailureCount
+from .audience.report_rows import REPORT_COLUMNS, guarded
 from .definition import campaign_name, load_campaign
 from .dispatch.sender import SendingResources
 from .execution.selection import execution_on
+from .plan.findings import ALIKE
 from .report.overview import FailureGroup, Overview, overview
 from .report.page import bars_of, facts_of, report_page
 from .report.status import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
 from .service import Campaigns, Confirm
 
 __all__ = [
+    "ALIKE",
+    "REPORT_COLUMNS",
     "CampaignPreview",
     "CampaignProgress",
     "CampaignRow",
@@ -25,6 +29,7 @@ __all__ = [
     "campaign_name",
     "execution_on",
     "facts_of",
+    "guarded",
     "load_campaign",
     "overview",
     "report_page",

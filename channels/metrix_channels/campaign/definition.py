@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -128,6 +129,15 @@ CONTEXT: Final[Kind[Mapping[str, JsonValue]]] = Kind(
 )
 
 
+class DamagedIds(StrEnum):
+    """What to do with ids that a spreadsheet or an export damaged, such as 9.12346E+09, 101.0, #N/A or NULL."""
+
+    REFUSE = "refuse"
+    """The plan is refused, and names them."""
+    SEND = "send"
+    """They are ids like any other."""
+
+
 @frozen(kw_only=True)
 class AudienceSource:
     """To whom.
@@ -136,6 +146,7 @@ class AudienceSource:
         file: its rows; STDIN for standard input.
         id: the column or key of the customUserId.
         except_: campaigns; whom they reached or may have reached is left out.
+        damaged_ids: what to do with ids that a spreadsheet damaged, here and in the suppression lists.
     """
 
     file: Path = field(
@@ -149,6 +160,14 @@ class AudienceSource:
         default=(),
         metadata=setting(
             "Campaigns that are over: whom they reached or may have reached is left out.", kinds.list_of(NAME), []
+        ),
+    )
+    damaged_ids: DamagedIds = field(
+        default=DamagedIds.REFUSE,
+        metadata=setting(
+            "Ids that a spreadsheet damaged, such as 9.1E+09, 101.0, #N/A or NULL: refuse the plan, or send.",
+            kinds.choice(DamagedIds),
+            "refuse",
         ),
     )
 

@@ -12,6 +12,18 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         "Correct that place in the file, then try it with `metrix-channels campaign run FILE --dry-run`.",
         2,
     ),
+    "suppression_invalid": Situation(
+        "A suppression list does not say clearly who must not be sent to.",
+        "Correct the list: each row names one recipient, in the audience's id column or in `customUserId`. A header"
+        " without rows is an empty list; a file without any text is none, so remove it from `suppress`.",
+        2,
+    ),
+    "ids_damaged": Situation(
+        "Ids of the audience look damaged by a spreadsheet or an export, so nothing was sent.",
+        "Export the audience again with the id column formatted as text. If these are the real ids, write"
+        " `damaged_ids: send` under `audience`.",
+        2,
+    ),
     "plan_failed": Situation(
         "Some rows of the audience cannot be sent, so nothing was.", "Correct the template or the rows.", 2
     ),

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..errors import EventInvalid
 from ..localization.jalali import jalali_hint
 from ..models import JsonValue
-from ..recipients import recipient_fault
+from ..recipients import text_fault
 
 AttributeValue = JsonValue | date | datetime
 Attributes = Mapping[str, AttributeValue]
@@ -133,7 +133,7 @@ def event_name(name: object, slug: object, taxonomy: tuple[str, ...] | None) -> 
     if name is not None and slug is not None:
         raise _name_refused("both `name` and `slug` are given; Metrix takes one of the two")
     field, given = ("name", name) if slug is None else ("slug", slug)
-    if fault := recipient_fault(given):
+    if fault := text_fault(given):
         raise _name_refused(f"`{field}` {fault}")
     if field == "slug" and not _SLUG.fullmatch(str(given)):
         raise _name_refused(f"`slug` {given!r:.80} is not five letters; a name of your own is given as `name`")
@@ -152,7 +152,7 @@ def checked_text(field: str, value: object) -> str:
     Raises:
         EventInvalid: profile_invalid; not text, blank, with white space around it or with invisible characters.
     """
-    if fault := recipient_fault(value):
+    if fault := text_fault(value):
         raise EventInvalid(f"`{field}` {fault}", code="profile_invalid")
     return str(value)
 
@@ -171,7 +171,7 @@ def checked_attributes(attributes: object, *, booleans: bool) -> dict[str, JsonV
         raise EventInvalid(f"`attributes` is {_kind(attributes)}, not a mapping", code="attribute_invalid")
     checked: dict[str, JsonValue] = {}
     for name, value in attributes.items():
-        if fault := recipient_fault(name):
+        if fault := text_fault(name):
             raise EventInvalid(f"the name of an attribute, {name!r:.80}, {fault}", code="attribute_invalid")
         if value is None or (isinstance(value, bool) and not booleans):
             takes = "text, numbers, dates, lists and mappings" + (", true and false" if booleans else "")

@@ -45,6 +45,15 @@ def test_no_more_requests_at_once_than_configured(project):
     assert 2 <= server.most_at_once <= 5
 
 
+def test_what_never_left_is_no_request(project):
+    """Nothing listens there: attempts were made, and no byte left."""
+    project.configure("http://127.0.0.1:1", batch_size=1, concurrency=2)
+    project.audience(people(3))
+    project.campaign()
+    found = run(project)
+    assert (found["state"], found["requests"], found["pending"]) == ("halted", 0, 3)
+
+
 @pytest.mark.parametrize("answer", [Taken(503, taken=False), Taken(500), Taken(0)], ids=["503", "500", "drop"])
 def test_a_total_outage_costs_few_requests(project, answer):
     """At most max(20 + concurrency, 1.1 x batches); the run halts, and goes on when Metrix is back."""

@@ -168,7 +168,7 @@ def test_a_plan_whose_rows_are_too_costly_ends(project):
         error = refusal(project)
     assert (error.code, error.exit_status, server.requests) == ("plan_failed", 2, [])
     assert "template_too_costly" in error.message
-    assert "10 rows (1, 2, 3, 4, 5, …)" in error.message
+    assert "10 rows (lines 2, 3, 4, 5, 6, …)" in error.message
 
 
 def test_values_that_are_too_large_name_their_row(project):
@@ -180,7 +180,7 @@ def test_values_that_are_too_large_name_their_row(project):
         project.campaign(context={"terms": "x" * 960_000})
         error = refusal(project)
     assert (error.code, server.requests) == ("plan_failed", [])
-    assert "1 row (2)" in error.message
+    assert "1 row (line 3)" in error.message
     assert "context_too_large" in error.message
     assert "$.terms" in error.message
 

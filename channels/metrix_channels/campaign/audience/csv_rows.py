@@ -12,12 +12,12 @@ from difflib import get_close_matches
 from io import StringIO
 from itertools import chain, islice
 from operator import itemgetter
-from typing import Final
+from typing import Final, cast
 
 from ...errors import CampaignError
 from ...models import JsonValue
-from ...recipients import all_valid, recipient_fault
-from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid
+from .report_rows import INVALID_IN_REPORT, is_invalid, outcome_places, unguarded
+from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Invalid, RawRows, shortened
 from .source import ByteSource
 from .text_blocks import LONGEST_LINE, text_blocks
 
@@ -35,26 +35,34 @@ class CsvRows:
 
     Args:
         byte_source: read once.
-        id_column: the column of the customUserId.
+        id_names: columns of the customUserId; the first of them that there is.
         delimiter: between the fields.
 
     Raises:
         CampaignError: audience_invalid, file_unreadable.
     """
 
-    def __init__(self, byte_source: ByteSource, id_column: str, delimiter: str) -> None:
+    def __init__(self, byte_source: ByteSource, id_names: Sequence[str], delimiter: str) -> None:
         self._byte_source = byte_source
         self._delimiter = delimiter
         parsed = self._parsed()
-        first, size = next(parsed, ([], 0))
-        if not first:
-            raise byte_source.refusal("it is empty; there are no recipients", 1, remedy="Export the audience again.")
-        self.columns = tuple(first[0])
-        self._parsed_rows = chain([(first[1:], size)], parsed)
-        self._check_header(id_column)
-        self._id = self.columns.index(id_column)
+        blank = 0
+        rows, size = next(parsed, ([], 0))
+        while rows and not any(rows):
+            blank += len(rows)
+            rows, size = next(parsed, ([], 0))
+        if not rows:
+            raise byte_source.refusal("it is empty; there are no recipients", 1, remedy="Export the file again.")
+        at = next(at for at, row in enumerate(rows) if row)
+        self.columns = tuple(rows[at])
+        self._first_line = blank + at + 2
+        self._parsed_rows = chain([(rows[at + 1 :], size)], parsed)
+        self._check_header(id_names)
+        self.id_name = next(name for name in id_names if name in self.columns)
+        self._id = self.columns.index(self.id_name)
+        self._outcome = outcome_places(self.columns)
 
-    def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
+    def chunks(self, wanted: Sequence[str]) -> Iterator[RawRows]:
         """Read the rows, once.
 
         Args:
@@ -64,48 +72,60 @@ class CsvRows:
             CampaignError: audience_invalid, file_unreadable.
         """
         values_of = _extractor([self.columns.index(name) for name in wanted])
-        number = 1
-        for rows in self._gathered():
-            yield self._chunk(rows, number, values_of)
-            number += len(rows)
+        for lines, rows in self._gathered():
+            yield self._chunk(lines, rows, values_of)
 
-    def _chunk(self, rows: list[Row], number: int, values_of: Callable[[list[Row]], Values]) -> Chunk:
-        if set(map(len, rows)) == {len(self.columns)}:
-            recipients = list(map(itemgetter(self._id), rows))
-            if all_valid(recipients):
-                return Chunk(len(rows), range(number, number + len(rows)), recipients, values_of(rows), [])
-        faults = [self._fault(row) for row in rows]
-        valid = [row for row, fault in zip(rows, faults, strict=True) if not fault]
-        numbers = [at for at, fault in enumerate(faults, start=number) if not fault]
-        invalid = [
-            Invalid.of(at, row[self._id] if self._id < len(row) else "", fault)
-            for at, (row, fault) in enumerate(zip(rows, faults, strict=True), start=number)
-            if fault
-        ]
-        return Chunk(len(rows), numbers, [row[self._id] for row in valid], values_of(valid), invalid)
+    def _chunk(self, lines: list[int], rows: list[Row], values_of: Callable[[list[Row]], Values]) -> RawRows:
+        unread: list[Invalid] = []
+        if self._outcome is not None or set(map(len, rows)) != {len(self.columns)}:
+            faults = [self._fault(row) for row in rows]
+            unread = [
+                Invalid(
+                    at, shortened(self._id_of(row)), fault, self._id_of(row) if fault == INVALID_IN_REPORT else None
+                )
+                for at, row, fault in zip(lines, rows, faults, strict=True)
+                if fault
+            ]
+            lines = [at for at, fault in zip(lines, faults, strict=True) if not fault]
+            rows = [row for row, fault in zip(rows, faults, strict=True) if not fault]
+        ids = list(map(itemgetter(self._id), rows))
+        if "'" in "".join(ids):
+            ids = list(map(unguarded, ids))
+        return RawRows(lines, cast(list[JsonValue], ids), values_of(rows), unread)
 
     def _fault(self, row: Row) -> str | None:
         if len(row) != len(self.columns):
-            return f"has {len(row)} fields, the header {len(self.columns)}"
-        fault = recipient_fault(row[self._id])
-        return f"its {self.columns[self._id]!r} {fault}" if fault else None
+            fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
+            return f"has {fields}, the header {len(self.columns)}"
+        return INVALID_IN_REPORT if self._outcome and is_invalid(row, self._outcome) else None
 
-    def _gathered(self) -> Iterator[list[Row]]:
+    def _id_of(self, row: Row) -> str:
+        return unguarded(row[self._id]) if self._id < len(row) else ""
+
+    def _gathered(self) -> Iterator[tuple[list[int], list[Row]]]:
+        """Yield rows and their lines; a spreadsheet shows a blank line as a row, and a field of two lines in one."""
+        lines: list[int] = []
         gathered: list[Row] = []
-        size = 0
+        size, line = 0, self._first_line
         for rows, characters in self._parsed_rows:
-            gathered += rows
+            if all(rows):
+                lines += range(line, line + len(rows))
+                gathered += rows
+            else:
+                lines += [at for at, row in enumerate(rows, line) if row]
+                gathered += filter(None, rows)
+            line += len(rows)
             size += characters
             if len(gathered) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
-                yield gathered
-                gathered, size = [], 0
+                yield lines, gathered
+                lines, gathered, size = [], [], 0
         if gathered:
-            yield gathered
+            yield lines, gathered
 
     # -- the text
 
     def _parsed(self) -> Iterator[tuple[list[Row], int]]:
-        """Yield rows, without blank lines, and how many characters they took."""
+        """Yield rows, a blank line being an empty one, and how many characters they took."""
         rest, begun = "", 1
         trouble: csv.Error | None = None
         for first, text in text_blocks(self._byte_source, cr_ends_lines=True):
@@ -120,8 +140,8 @@ class CsvRows:
                 self._refuse_long_fields(whole, line, len(rows))
             if len(rest) > LONGEST_LINE:
                 break
-            if any(rows):
-                yield rows if all(rows) else list(filter(None, rows)), len(whole)
+            if rows:
+                yield rows, len(whole)
         if trouble:
             raise self._refusal(trouble, begun)
 
@@ -175,16 +195,16 @@ class CsvRows:
 
     # -- the header
 
-    def _check_header(self, id_column: str) -> None:
+    def _check_header(self, id_names: Sequence[str]) -> None:
         for at, name in enumerate(self.columns, start=1):
             if not name.strip():
                 raise self._byte_source.refusal(f"column {at} has no name", 1)
             if (before := self.columns.index(name) + 1) < at:
                 raise self._byte_source.refusal(f"columns {before} and {at} are both called {name!r}", 1)
-        if id_column not in self.columns:
-            raise self._byte_source.refusal(
-                f"there is no column {id_column!r}{self._hint(id_column)}", 1, remedy=_NAME_IT
-            )
+        if not any(name in self.columns for name in id_names):
+            wanted = " or ".join(map(repr, id_names))
+            remedy = _NAME_IT if len(id_names) == 1 else "Give the column that holds the ids one of these names."
+            raise self._byte_source.refusal(f"there is no column {wanted}{self._hint(id_names[0])}", 1, remedy=remedy)
 
     def _hint(self, id_column: str) -> str:
         if len(self.columns) == 1 and (other := next((c for c in ";\t|," if c in self.columns[0]), None)):

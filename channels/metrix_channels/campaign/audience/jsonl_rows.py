@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...json_records import kind_of, read_record
-from ...models import JsonValue
-from ...recipients import recipient_fault
-from .rows import ABSENT, CHUNK_CHARACTERS, CHUNK_ROWS, Chunk, Invalid
+from ...json_records import read_record
+from .rows import ABSENT, CHUNK_CHARACTERS, CHUNK_ROWS, Invalid, RawRows
 from .source import ByteSource
 from .text_blocks import text_blocks
 
@@ -17,16 +15,22 @@ class JsonlRows:
 
     Args:
         byte_source: read once.
-        id_key: the key of the customUserId.
+        id_names: keys of the customUserId; all rows have the first of them that the first row has.
     """
 
     columns = None
 
-    def __init__(self, byte_source: ByteSource, id_key: str) -> None:
+    def __init__(self, byte_source: ByteSource, id_names: Sequence[str]) -> None:
         self._byte_source = byte_source
-        self._id = id_key
+        self._id_names = id_names
+        self._found: str | None = None
 
-    def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
+    @property
+    def id_name(self) -> str:
+        """The key of the customUserId; known once a row was read."""
+        return self._found or self._id_names[0]
+
+    def chunks(self, wanted: Sequence[str]) -> Iterator[RawRows]:
         """Read the rows, once.
 
         Args:
@@ -35,16 +39,14 @@ class JsonlRows:
         Raises:
             CampaignError: audience_invalid, file_unreadable.
         """
-        number = 1
         for lines in self._gathered():
-            yield self._chunk(lines, number, wanted)
-            number += len(lines)
+            yield self._chunk(lines, wanted)
 
-    def _gathered(self) -> Iterator[list[str]]:
-        lines: list[str] = []
+    def _gathered(self) -> Iterator[list[tuple[int, str]]]:
+        lines: list[tuple[int, str]] = []
         size = 0
-        for _, text in text_blocks(self._byte_source):
-            lines += [line for line in text.split("\n") if line and not line.isspace()]
+        for first, text in text_blocks(self._byte_source):
+            lines += [(at, line) for at, line in enumerate(text.split("\n"), first) if line and not line.isspace()]
             size += len(text)
             if len(lines) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
                 yield lines
@@ -52,29 +54,22 @@ class JsonlRows:
         if lines:
             yield lines
 
-    def _chunk(self, lines: list[str], number: int, wanted: Sequence[str]) -> Chunk:
+    def _chunk(self, lines: list[tuple[int, str]], wanted: Sequence[str]) -> RawRows:
         numbers: list[int] = []
-        chunk = Chunk(len(lines), numbers, [], [], [])
-        for at, line in enumerate(lines, start=number):
+        raw = RawRows(numbers, [], [], [])
+        for at, line in lines:
             try:
                 record = read_record(line)
             except ValueError as error:
-                chunk.invalid.append(Invalid(at, "", str(error), is_exact=False))
+                raw.unread.append(Invalid(at, "", str(error)))
                 continue
-            recipient = record.get(self._id, ABSENT)
-            if fault := self._fault(recipient):
-                text = str(recipient) if isinstance(recipient, (str, int, float)) else ""
-                chunk.invalid.append(Invalid.of(at, text, fault))
+            if self._found is None:
+                self._found = next((name for name in self._id_names if name in record), None)
+            if self._found is None or self._found not in record:
+                names = self._id_names if self._found is None else [self._found]
+                raw.unread.append(Invalid(at, "", f"has no key {' or '.join(map(repr, names))}"))
                 continue
             numbers.append(at)
-            chunk.recipients.append(recipient)  # type: ignore[arg-type]  # text, since it has no fault
-            chunk.values.append(tuple([record.get(key, ABSENT) for key in wanted]))
-        return chunk
-
-    def _fault(self, recipient: JsonValue) -> str | None:
-        if recipient is ABSENT:
-            return f"has no key {self._id!r}"
-        fault = recipient_fault(recipient)
-        if fault and not isinstance(recipient, str):
-            fault = f"is {kind_of(recipient)}, not text"
-        return f"its {self._id!r} {fault}" if fault else None
+            raw.ids.append(record[self._found])
+            raw.values.append(tuple([record.get(key, ABSENT) for key in wanted]))
+        return raw

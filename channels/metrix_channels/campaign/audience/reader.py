@@ -11,7 +11,7 @@ from ...errors import CampaignError
 from ...models import JsonValue
 from .csv_rows import CsvRows
 from .jsonl_rows import JsonlRows
-from .rows import ABSENT, Chunk, Invalid, Rows
+from .rows import ABSENT, Chunk, Invalid, Rows, checked
 from .source import ByteSource, Stopped, digest_of
 
 __all__ = ["ABSENT", "Audience", "Chunk", "Invalid", "audience_digest"]
@@ -26,7 +26,7 @@ class Audience:
 
     Args:
         file: what to read; None for standard input.
-        id_column: the column or key of the customUserId.
+        id_names: the column or key of the customUserId; of several, the first that there is.
         stdin: in place of the process's own.
         stopped: asked while standard input keeps its reader waiting.
 
@@ -35,12 +35,12 @@ class Audience:
     """
 
     def __init__(
-        self, file: Path | None, id_column: str, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False
+        self, file: Path | None, *id_names: str, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False
     ) -> None:
         kind = None if file is None else _kind(file)
         self._byte_source = ByteSource(file, stdin, stopped)
         try:
-            self._rows = _reader(self._byte_source, kind, id_column)
+            self._rows = _reader(self._byte_source, kind, id_names)
         except BaseException:
             self.close()
             raise
@@ -84,11 +84,12 @@ class Audience:
             CampaignError: audience_invalid, also when there are no rows at all; file_unreadable.
         """
         rows = 0
-        for chunk in self._rows.chunks(wanted):
+        for raw in self._rows.chunks(wanted):
+            chunk = checked(raw, self._rows.id_name)
             rows += chunk.rows
             yield chunk
         if not (rows or may_be_empty):
-            raise self._byte_source.refusal("it holds no recipients", 1, remedy="Export the audience again.")
+            raise self._byte_source.refusal("it holds no recipients", 1, remedy="Export the file again.")
 
     def values(self, names: Collection[str]) -> Iterator[tuple[int, str, dict[str, JsonValue]]]:
         """Read the rows that can be sent to, one by one.
@@ -97,16 +98,21 @@ class Audience:
             names: of values that are wanted, such as a template's variables; a row may be without some of them.
 
         Returns:
-            Of each row its number, its customUserId, and its values.
+            Of each row its number (from 1, the header and blank lines not counted), its customUserId, and its values.
 
         Raises:
             CampaignError: as `chunks`.
         """
         wanted = sorted(names if self.columns is None else set(names).intersection(self.columns))
+        before = 1
         for chunk in self.chunks(wanted):
-            for at, number in enumerate(chunk.numbers):
+            lines = sorted([*chunk.lines, *(each.line for each in chunk.invalid)])
+            numbers = dict(zip(lines, range(before, before + chunk.rows), strict=True))
+            before += chunk.rows
+            for at, line in enumerate(chunk.lines):
                 found = zip(wanted, chunk.values[at] if wanted else (), strict=True)
-                yield number, chunk.recipients[at], {name: value for name, value in found if value is not ABSENT}
+                values = {name: value for name, value in found if value is not ABSENT}
+                yield numbers[line], chunk.recipients[at], values
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
@@ -131,9 +137,9 @@ def _kind(file: Path) -> str:
     raise CampaignError(message, code="audience_invalid", remedy="Give the file the ending of its format.")
 
 
-def _reader(byte_source: ByteSource, kind: str | None, id_column: str) -> Rows:
+def _reader(byte_source: ByteSource, kind: str | None, id_names: Sequence[str]) -> Rows:
     if kind is None:
         kind = "jsonl" if byte_source.peek().lstrip(_BLANK).startswith(b"{") else "csv"
     if kind == "jsonl":
-        return JsonlRows(byte_source, id_column)
-    return CsvRows(byte_source, id_column, "\t" if kind == "tsv" else ",")
+        return JsonlRows(byte_source, id_names)
+    return CsvRows(byte_source, id_names, "\t" if kind == "tsv" else ",")

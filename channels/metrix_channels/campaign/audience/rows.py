@@ -7,8 +7,11 @@ from typing import Final, Protocol, cast
 
 from attrs import frozen
 
+from ...json_records import kind_of
 from ...models import JsonValue
 from ...printable import printable
+from ...recipients import all_valid, recipient_fault
+from .ids import damaged, fold
 
 CHUNK_ROWS: Final = 1_000
 CHUNK_CHARACTERS: Final = 1 << 20
@@ -31,53 +34,118 @@ class Invalid:
     """A row that nothing can be sent to.
 
     Attributes:
-        row: its number, from 1, the header and blank lines not counted.
+        line: of the file, as a spreadsheet numbers it: the header is line 1.
         recipient: its customUserId as far as it can be read, made printable, at most 80 characters.
-        why: in a few words, the row being the subject.
-        is_exact: `recipient` is what stands in the file, nothing escaped or cut off.
+        why: in a few words, the row being the subject; no value of the row is in it.
+        id: what stands in the file in place of a customUserId; None where that is not clear.
     """
 
-    row: int
+    line: int
     recipient: str
     why: str
-    is_exact: bool
+    id: str | None = None
 
-    @classmethod
-    def of(cls, row: int, text: str, why: str) -> Invalid:
-        """Describe a row whose recipient reads as `text`."""
-        shown = shortened(text)
-        return cls(row, shown, why, shown == text)
+
+@frozen
+class RawRows:
+    """Some rows that follow each other, as a format reads them: nothing is said of their ids yet.
+
+    Attributes:
+        lines: of the file, as a spreadsheet numbers them, ascending.
+        ids: what stands in the id column, parallel to `lines`.
+        values: what the wanted columns hold, in their order, parallel to `lines`; `ABSENT` where a row has no such key.
+        unread: the rows that the format cannot read.
+    """
+
+    lines: Sequence[int]
+    ids: list[JsonValue]
+    values: list[tuple[JsonValue, ...]]
+    unread: list[Invalid]
 
 
 @frozen
 class Chunk:
-    """Some rows that follow each other.
+    """Some rows that follow each other, their ids checked.
 
     Attributes:
-        rows: how many were read, invalid ones included.
-        numbers: of the valid ones, from 1, ascending.
-        recipients: their customUserIds, parallel to `numbers`.
-        values: what the wanted columns hold, in their order, parallel to `numbers`; `ABSENT` where a row has no such
-            key.
-        invalid: the rows that nothing can be sent to.
+        lines: of the valid rows, as a spreadsheet numbers them, ascending.
+        recipients: their customUserIds, parallel to `lines`.
+        folds: the same, so that ids that look alike are equal.
+        values: what the wanted columns hold, in their order, parallel to `lines`; `ABSENT` where a row has no such key.
+        invalid: the rows that nothing can be sent to, ascending.
+        damaged: positions in `recipients` of ids that a spreadsheet or an export damaged.
     """
 
-    rows: int
-    numbers: Sequence[int]
+    lines: Sequence[int]
     recipients: list[str]
+    folds: list[str]
     values: list[tuple[JsonValue, ...]]
     invalid: list[Invalid]
+    damaged: list[int]
+
+    @property
+    def rows(self) -> int:
+        """How many were read, invalid ones included."""
+        return len(self.lines) + len(self.invalid)
 
 
 class Rows(Protocol):
-    """A reader of one format."""
+    """A reader of one format. What holds for ids of every format is checked by whoever reads through it."""
 
     @property
     def columns(self) -> tuple[str, ...] | None:
         """The header; None where each row has its own keys."""
 
-    def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
+    @property
+    def id_name(self) -> str:
+        """The column or key of the customUserId."""
+
+    def chunks(self, wanted: Sequence[str]) -> Iterator[RawRows]:
         """Read the rows, once."""
+
+
+def checked(raw: RawRows, id_name: str) -> Chunk:
+    """Check the ids of some rows: the one place where this is done, whatever they are written in.
+
+    Args:
+        raw: the rows.
+        id_name: the column or key of the customUserId.
+    """
+    lines, values, invalid = raw.lines, raw.values, raw.unread
+    ids = cast(list[str], raw.ids)  # where they are all text, which `join` finds out
+    try:
+        joined = "\n".join(ids)
+        valid = all_valid(ids, joined)
+    except TypeError:
+        valid = False
+    if not valid:
+        faults = [_fault(each) for each in raw.ids]
+        invalid = sorted(
+            [
+                *raw.unread,
+                *(
+                    _invalid(line, each, f"its {id_name!r} {fault}")
+                    for line, each, fault in zip(lines, raw.ids, faults, strict=True)
+                    if fault
+                ),
+            ],
+            key=lambda each: each.line,
+        )
+        kept = [at for at, fault in enumerate(faults) if not fault]
+        lines, ids, values = [lines[at] for at in kept], [ids[at] for at in kept], [values[at] for at in kept]
+        joined = "\n".join(ids)
+    folded = fold(joined)
+    folds = ids if folded == joined else folded.split("\n")
+    return Chunk(lines, ids, folds, values, invalid, damaged(ids, folds, joined))
+
+
+def _fault(found: JsonValue) -> str | None:
+    return recipient_fault(found) if isinstance(found, str) else f"is {kind_of(found)}, not text"
+
+
+def _invalid(line: int, found: JsonValue, why: str) -> Invalid:
+    shown = shortened(str(found)) if isinstance(found, (str, int, float)) else ""
+    return Invalid(line, shown, why, found if isinstance(found, str) else None)
 
 
 def shortened(text: str) -> str:

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from ...api import Exchange, Reply
+from ...api import Exchange, Failure, Reply, Stage
 from ...delivery import (
     CircuitBreaker,
     Disposition,
@@ -21,7 +21,20 @@ from ...delivery import (
     next_step,
 )
 from ...errors import problem
-from ...ledger import DOUBT, Batch, BatchState, Counts, Draft, FailedAttempt, SkipReason, doubt, exclude, settle, split
+from ...ledger import (
+    DOUBT,
+    Batch,
+    BatchState,
+    Counts,
+    Draft,
+    FailedAttempt,
+    SkipReason,
+    count_request,
+    doubt,
+    exclude,
+    settle,
+    split,
+)
 from ...outcomes import Outcome, Problem, iso_utc
 from .ending import EndingSignal
 from .feeder import Feeder
@@ -89,6 +102,8 @@ class Settlement:
             size: of the request, in bytes.
             began: when the request began, on the event loop's clock.
         """
+        if not isinstance(exchange, Failure) or exchange.stage is Stage.BEGUN:
+            count_request(batch, self._counts)
         batch.status = verdict.status or 0
         if verdict.disposition is Disposition.ACCEPTED:
             self._breaker.answered(verdict)

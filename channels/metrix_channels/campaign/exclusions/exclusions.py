@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from attrs import frozen
+
 from ...errors import CampaignError
 from ...ledger import OVER, BatchState, RunBook, Shard, SkipReason
 from ..definition import Campaign, Cap
@@ -18,6 +20,19 @@ _REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING)
 """Whom a batch reached or may have reached."""
 _UNDER_WAY_SECONDS: Final = 10
 """Seconds that a commit may have been under way, with its time on it already."""
+
+
+@frozen
+class Screening:
+    """What is known of some recipients before they are sent to.
+
+    Attributes:
+        excluded: those who are sent nothing, and why.
+        alike: others who look like somebody on a suppression list, with the place in it.
+    """
+
+    excluded: dict[str, SkipReason]
+    alike: dict[str, str]
 
 
 class Exclusions:
@@ -51,7 +66,7 @@ class Exclusions:
         exclusions = cls(campaign.limits.per_recipient, book)
         try:
             for path in lists:
-                await asyncio.to_thread(exclusions._store.suppress, listed(path, campaign.audience.id))
+                await asyncio.to_thread(exclusions._store.suppress, listed(path, campaign.audience))
             if run == 0:
                 for name in campaign.audience.except_:
                     await exclusions._except(name)
@@ -75,13 +90,22 @@ class Exclusions:
                 await self._follow(record.id, since, begins)
         self._looked, self._live = now, {record.id for record in others if record.live}
 
-    def excluded(self, recipients: Sequence[str]) -> dict[str, SkipReason]:
-        """Say which of `recipients` are sent nothing, and why."""
+    def screened(self, recipients: Sequence[str]) -> Screening:
+        """Say which of `recipients` are sent nothing, and why; and who else looks like somebody on a list."""
         found: dict[str, SkipReason] = {}
         if self._cap is not None:
             since = int(time.time() - self._cap.window.total_seconds())
             found = dict.fromkeys(self._store.capped(recipients, self._cap.count, since), SkipReason.CAPPED)
-        return found | dict.fromkeys(self._store.suppressed(recipients), SkipReason.SUPPRESSED)
+        suppressed, alike = self._store.suppressed(recipients)
+        return Screening(found | dict.fromkeys(suppressed, SkipReason.SUPPRESSED), alike)
+
+    def excluded(self, recipients: Sequence[str]) -> dict[str, SkipReason]:
+        """Say which of `recipients` are sent nothing, and why."""
+        return self.screened(recipients).excluded
+
+    def alike(self) -> tuple[int, list[tuple[str, str]]]:
+        """Count ids on the lists that look like another one there, and return the places of the first."""
+        return self._store.alike()
 
     @property
     def exclude_anybody(self) -> bool:
@@ -107,7 +131,7 @@ class Exclusions:
         record.require_recipients()
         after = 0
         while shards := await self._book.shards(record.id, after):
-            self._store.suppress(recipient for shard in shards for recipient, _ in _reached(shard, 0))
+            self._store.suppress((recipient, "") for shard in shards for recipient, _ in _reached(shard, 0))
             after = shards[-1].id
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from ..audience.ids import fold
+
+_FIRST_ALIKE: Final = 5
 
 from ...process.temporary import temporary_files
 
@@ -18,31 +23,63 @@ class ExclusionStore:
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA cache_size = -8000")
-        self._database.execute("CREATE TABLE suppressed (recipient TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute(
+            "CREATE TABLE suppressed (fold TEXT, recipient TEXT, place TEXT, PRIMARY KEY (fold, recipient))"
+            " WITHOUT ROWID"
+        )
         self._database.execute(
             "CREATE TABLE reached (recipient TEXT, run INTEGER, at INTEGER, PRIMARY KEY (recipient, run)) WITHOUT ROWID"
         )
         self.suppresses = False
 
-    def suppress(self, recipients: Iterable[str]) -> None:
-        """Bar recipients for good."""
+    def suppress(self, recipients: Iterable[tuple[str, str]]) -> None:
+        """Bar recipients for good; each comes with its place in a list (`FILE:LINE`), or with an empty text."""
         self.suppresses = True
-        self._write("INSERT OR IGNORE INTO suppressed VALUES (?)", ((each,) for each in recipients))
+        rows = ((fold(who), who, place) for who, place in recipients)
+        self._write("INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?)", rows)
 
     def reach(self, run: int, reached: Iterable[tuple[str, int]]) -> None:
         """Remember whom a run reached, and when, in seconds since 1970; a run reaches nobody twice."""
         self._write("INSERT OR REPLACE INTO reached VALUES (?, ?, ?)", ((who, run, at) for who, at in reached))
 
-    def suppressed(self, recipients: Sequence[str]) -> set[str]:
-        """Return those of `recipients` who are suppressed."""
-        return (
-            self._among("SELECT recipient FROM suppressed WHERE recipient IN", recipients) if self.suppresses else set()
+    def suppressed(self, recipients: Sequence[str]) -> tuple[set[str], dict[str, str]]:
+        """Return those of `recipients` who are suppressed, and of the others those who look like somebody on a list.
+
+        Of the latter the place in the list comes with them.
+        """
+        if not self.suppresses or not recipients:
+            return set(), {}
+        by_fold: dict[str, list[str]] = {}
+        for folded, who in zip(fold("\n".join(recipients)).split("\n"), recipients, strict=True):
+            by_fold.setdefault(folded, []).append(who)
+        found: set[str] = set()
+        alike: dict[str, str] = {}
+        rows = self._among("SELECT fold, recipient, place FROM suppressed WHERE fold IN", list(by_fold))
+        for folded, listed, place in rows:
+            found.add(listed)
+            if place:
+                alike |= dict.fromkeys(by_fold[folded], place)
+        found.intersection_update(recipients)
+        return found, {who: place for who, place in alike.items() if who not in found}
+
+    def alike(self) -> tuple[int, list[tuple[str, str]]]:
+        """Count ids on the lists that look like another one there, and return the places of the first."""
+        groups = self._database.execute(
+            "SELECT count(*) - 1, min(place), max(place) FROM suppressed WHERE place != '' GROUP BY fold"
+            " HAVING count(*) > 1"
         )
+        count, first = 0, list[tuple[str, str]]()
+        for more, one, other in groups:
+            count += more
+            if len(first) < _FIRST_ALIKE:
+                first.append((one, other))
+        return count, first
 
     def capped(self, recipients: Sequence[str], count: int, since: int) -> set[str]:
         """Return those of `recipients` whom `count` runs or more reached after a time in seconds since 1970."""
         rest = f" AND at > {since} GROUP BY recipient HAVING count(*) >= {count}"
-        return self._among("SELECT recipient FROM reached WHERE recipient IN", recipients, rest)
+        rows = self._among("SELECT recipient FROM reached WHERE recipient IN", recipients, rest)
+        return {recipient for (recipient,) in rows}
 
     def close(self) -> None:
         """Remove the file."""
@@ -54,10 +91,7 @@ class ExclusionStore:
         self._database.executemany(statement, rows)
         self._database.execute("COMMIT")
 
-    def _among(self, select: str, recipients: Sequence[str], rest: str = "") -> set[str]:
-        found: set[str] = set()
-        for start in range(0, len(recipients), 500):  # SQLite bounds the number of variables
-            some = recipients[start : start + 500]
-            rows = self._database.execute(f"{select} ({','.join('?' * len(some))}){rest}", some)
-            found.update(recipient for (recipient,) in rows)
-        return found
+    def _among(self, select: str, texts: Sequence[str], rest: str = "") -> Iterator[tuple[str, ...]]:
+        for start in range(0, len(texts), 500):  # SQLite bounds the number of variables
+            some = texts[start : start + 500]
+            yield from self._database.execute(f"{select} ({','.join('?' * len(some))}){rest}", some)

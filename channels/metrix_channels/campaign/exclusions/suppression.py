@@ -1,4 +1,4 @@
-"""Lists of recipients who are never sent to."""
+"""Lists of recipients who are never sent to: each row names somebody, or the list is refused."""
 
 from __future__ import annotations
 
@@ -7,43 +7,65 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import CampaignError
-from ...printable import printable
-from ..audience.reader import Audience, Invalid
+from ...printable import printable, quoted
+from ...recipients import recipient_fault
+from ..audience.reader import Audience, Chunk
+from ..audience.report_rows import INVALID_IN_REPORT
+from ..definition import AudienceSource, DamagedIds
 
 _COMMON: Final = "customUserId"
+_OF_REPORTS: Final = "recipient"
 
 
-def listed(path: Path, id_column: str) -> Iterator[str]:
-    """Give everybody on a list.
+def listed(path: Path, audience: AudienceSource) -> Iterator[tuple[str, str]]:
+    """Give everybody on a list, and the place of each in it (`FILE:LINE`).
+
+    The ids are in the audience's own id column, else in `customUserId`, else in `recipient`, as reports have it. A
+    header without rows is an empty list; a file without any text is none.
 
     Args:
         path: a file such as an audience's.
-        id_column: the column or key of the customUserId; a list that has no such column has one named customUserId.
+        audience: of the campaign.
 
     Raises:
-        CampaignError: audience_invalid, file_unreadable.
+        CampaignError: suppression_invalid, with the line, for a row that does not say clearly whom it means;
+            file_unreadable.
     """
-    with Audience(path, id_column if _has(path, id_column) else _COMMON) as audience:
-        for chunk in audience.chunks((), may_be_empty=True):
-            yield from chunk.recipients
-            for invalid in chunk.invalid:
-                # Cautious: whom a bad export has given a space must not be sent to either.
-                if not invalid.is_exact:
-                    raise _refusal(path, invalid)
-                yield invalid.recipient.strip()
-
-
-def _refusal(path: Path, invalid: Invalid) -> CampaignError:
-    return CampaignError(
-        f"row {invalid.row} of the list {printable(str(path))} {invalid.why}: who must not be sent to is not clear",
-        code="audience_invalid",
-        remedy="Correct or remove the row.",
-    )
-
-
-def _has(path: Path, column: str) -> bool:
+    names = dict.fromkeys((audience.id, _COMMON, _OF_REPORTS))
     try:
-        with Audience(path, column) as audience:
-            return audience.columns is None or column in audience.columns
-    except CampaignError:  # whatever it is, the list's own reader meets it again
-        return False
+        with Audience(path, *names) as rows:
+            yield from _everybody(path, rows, refuses_damage=audience.damaged_ids is DamagedIds.REFUSE)
+    except CampaignError as error:
+        if error.code == "audience_invalid":
+            raise _refusal(path, error.message, error.location, error.remedy) from error
+        raise
+
+
+def _everybody(path: Path, rows: Audience, *, refuses_damage: bool) -> Iterator[tuple[str, str]]:
+    for chunk in rows.chunks((), may_be_empty=rows.columns is not None):
+        if refuses_damage and chunk.damaged:
+            raise _damaged(path, chunk)
+        yield from zip(chunk.recipients, (f"{printable(path.name)}:{line}" for line in chunk.lines), strict=True)
+        for invalid in chunk.invalid:
+            who = "" if invalid.id is None else invalid.id.strip()  # white space of a bad export saves nobody
+            if not recipient_fault(who):
+                yield who, f"{printable(path.name)}:{invalid.line}"
+            elif invalid.why != INVALID_IN_REPORT:
+                raise _unclear(path, invalid.line, f"the row {invalid.why}", "Correct or remove the row.")
+
+
+def _damaged(path: Path, chunk: Chunk) -> CampaignError:
+    at = chunk.damaged[0]
+    what = f"the id {quoted(chunk.recipients[at], 80)} looks damaged by a spreadsheet or an export"
+    remedy = "Export the list again with the ids as text. If it is an id, write `damaged_ids: send` under `audience`."
+    return _unclear(path, chunk.lines[at], what, remedy)
+
+
+def _unclear(path: Path, line: int, what: str, remedy: str) -> CampaignError:
+    message = f"{what}, so it is not clear who must not be sent to"
+    return _refusal(path, message[0].upper() + message[1:], f"{printable(str(path))}:{line}:1", remedy)
+
+
+def _refusal(path: Path, message: str, location: str | None, remedy: str | None) -> CampaignError:
+    message = f"The suppression list {printable(path.name)} cannot be used. {message}"
+    return CampaignError(message, code="suppression_invalid", location=location, remedy=remedy)

@@ -78,7 +78,7 @@ class DistributedExecution(Execution):
     ) -> None:
         options = self._options(campaign)
         begins = None
-        if not found.counts.requests:
+        if not found.counts.has_begun:
             require_in_time(found.name, options.schedule)
             begins = _begins(options)
         exclusions = await Exclusions.built(campaign, lists, self.book, found.id)

@@ -126,7 +126,7 @@ class LocalExecution(Execution):
 
     async def _wait_for_schedule(self, record: RunRecord, options: SendOptions) -> Ending | None:
         """Wait until the schedule's time; an ending when something else comes first."""
-        if options.schedule is None or record.counts.requests:
+        if options.schedule is None or record.counts.has_begun:
             return None
         require_in_time(record.name, options.schedule)
         shown = False

@@ -1,40 +1,57 @@
-"""Finds repeated recipients over a whole audience, in a memory that does not grow with it."""
+"""Finds ids that repeat or look like others over a whole audience, in a memory that does not grow with it."""
 
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
+from os import SEEK_END
 from tempfile import TemporaryFile
-from typing import Final
+from typing import IO, Final
 
 from ...process.temporary import temporary_files
+from ..audience.ids import fold
 
 _PLACES: Final = 1 << 25
 _MASK: Final = _PLACES - 1
 _PROBES: Final = 8
 _AT_A_TIME: Final = 50_000
+_FIRST_ALIKE: Final = 5
 
 
 class DuplicateFinder:
     """Finds repetition over a whole audience, in two steps.
 
-    A hash table of fixed size, in which each recipient has one byte of its hash, says of most that they are new. The
-    few of whom it cannot say so are put aside and, when everybody has been read, looked for among the others.
+    A hash table of fixed size, in which each id has one byte of its hash, says of most that they are new. The few of
+    which it cannot say so are put aside and, when everybody has been read, looked for among the others. What is hashed
+    is the folded id, so that one table finds equal ids and those that only look alike.
+
+    Attributes:
+        alike: ids that are different from all others and look like one of them, once `resolved` is exhausted.
     """
 
     def __init__(self) -> None:
         self._marks = bytearray(_PLACES)
         with temporary_files():
             self._firsts = TemporaryFile()  # noqa: SIM115 - closed in `close`
+            self._folds = TemporaryFile()  # noqa: SIM115 - closed in `close`
+            self._lines = TemporaryFile()  # noqa: SIM115 - closed in `close`
         self._aside = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._aside.execute("PRAGMA cache_size = -4000")
         self._aside.execute("CREATE TABLE aside (recipient TEXT, row INTEGER, vals TEXT)")
+        self.alike = 0
+        self._alike_first: list[tuple[int, str]] = []
 
-    def doubtful(self, recipients: Sequence[str]) -> list[int]:
-        """Return the positions of those who may have been there before, here or in an earlier call."""
+    def doubtful(self, folds: Sequence[str]) -> list[int]:
+        """Return the positions of those whose like may have been there before, here or in an earlier call.
+
+        Args:
+            folds: recipients, folded.
+        """
         marks = self._marks
         found = []
-        for position, hashed in enumerate(map(hash, recipients)):
+        for position, hashed in enumerate(map(hash, folds)):
             place = hashed & _MASK
             if not marks[place]:
                 marks[place] = _mark(hashed)
@@ -43,14 +60,25 @@ class DuplicateFinder:
         return found
 
     @temporary_files()
-    def first(self, recipients: Sequence[str]) -> None:
-        """Remember recipients who are certainly new."""
-        if recipients:
-            self._firsts.write("\n".join(recipients).encode() + b"\n")
+    def first(self, recipients: Sequence[str], folds: Sequence[str], lines: Sequence[int]) -> None:
+        """Remember recipients who are certainly new.
+
+        Args:
+            recipients: their ids.
+            folds: the same, folded.
+            lines: of the file, parallel to them.
+        """
+        if not recipients:
+            return
+        self._firsts.write("\n".join(recipients).encode() + b"\n")
+        self._lines.write(array("I", lines).tobytes())
+        if folds is not recipients:
+            changed = [folded for folded, who in zip(folds, recipients, strict=True) if folded != who]
+            self._folds.write("".join(f"{folded}\n" for folded in changed).encode())
 
     @temporary_files()
     def put_aside(self, rows: Iterable[tuple[str, int, str]]) -> None:
-        """Keep doubtful rows for the end: recipient, row number, values."""
+        """Keep doubtful rows for the end: recipient, line, values."""
         self._aside.execute("BEGIN")
         self._aside.executemany("INSERT INTO aside VALUES (?, ?, ?)", rows)
         self._aside.execute("COMMIT")
@@ -74,9 +102,23 @@ class DuplicateFinder:
             )
             last = bound
 
+    def alike_lines(self) -> list[tuple[int, int]]:
+        """Return the lines of the first ids that look like an earlier or a later one, each with that one's line."""
+        wanted = {folded: line for line, folded in self._alike_first}
+        others: dict[str, int] = {}
+        self._firsts.seek(0)
+        for line, who in zip(_numbers(self._lines), self._firsts, strict=True):
+            if len(others) == len(wanted):
+                break
+            folded = fold(who[:-1].decode())
+            if folded in wanted and line != wanted[folded]:
+                others.setdefault(folded, line)
+        return [(others[folded], line) for line, folded in self._alike_first]
+
     def close(self) -> None:
         """Remove what was written to disk."""
-        self._firsts.close()
+        for file in (self._firsts, self._folds, self._lines):
+            file.close()
         self._aside.close()
 
     def _may_be_there(self, hashed: int, place: int) -> bool:
@@ -92,12 +134,37 @@ class DuplicateFinder:
         return True
 
     def _resolved(self, some: list[tuple[str, int, str]]) -> Iterator[tuple[str, int, str, bool]]:
-        wanted = {f"{recipient}\n".encode() for recipient, _, _ in some}
-        self._firsts.seek(0)
-        repeated = {line[:-1].decode() for line in wanted.intersection(self._firsts)}
+        folds = {recipient: fold(recipient) for recipient, _, _ in some}
+        there = _present({*folds, *folds.values()}, self._firsts)
+        folds_there = _present({*folds.values()}, self._folds)
+        added: list[tuple[str, str, int]] = []
         for recipient, row, values in some:
-            yield recipient, row, values, recipient in repeated
-            repeated.add(recipient)
+            folded = folds[recipient]
+            yield recipient, row, values, recipient in there
+            if recipient not in there:
+                if folded in there or folded in folds_there:
+                    self.alike += 1
+                    self._alike_first = nsmallest(_FIRST_ALIKE, [*self._alike_first, (row, folded)])
+                there.add(recipient)
+                folds_there.add(folded)
+                added.append((recipient, folded, row))
+        if added:  # later portions may look like them
+            self.first([who for who, _, _ in added], [folded for _, folded, _ in added], [line for *_, line in added])
+
+
+def _present(wanted: set[str], file: IO[bytes]) -> set[str]:
+    """Return which texts are lines of a file; leaves it at its end."""
+    lines = {f"{text}\n".encode() for text in wanted}
+    file.seek(0)
+    found = {line[:-1].decode() for line in lines.intersection(file)}
+    file.seek(0, SEEK_END)
+    return found
+
+
+def _numbers(file: IO[bytes]) -> Iterator[int]:
+    file.seek(0)
+    while data := file.read(1 << 16):
+        yield from array("I", data)
 
 
 def _mark(hashed: int) -> int:

@@ -20,9 +20,10 @@ from ...ledger import SENSITIVE, Counts, Draft, RunBook, RunRecord, Skip
 from ...templating import Template
 from ..audience.reader import Audience, Chunk
 from ..audience.source import Stopped
-from ..definition import STDIN, Campaign
+from ..definition import STDIN, Campaign, DamagedIds
 from ..exclusions.exclusions import Exclusions
 from ..renderer import MessageRenderer
+from .findings import Findings
 from .pins import pins_of
 from .planner import Planner
 
@@ -80,7 +81,8 @@ class Planning:
             plain=columns is not None,
             batch_size=ready.config.metrix.batch_size,
             canary=campaign.canary or 0,
-            screen=exclusions.excluded,
+            exclusions=exclusions,
+            findings=Findings(campaign.audience.file, campaign.audience.damaged_ids is DamagedIds.REFUSE),
         )
         self._finishing: Iterator[None] | None = None
 

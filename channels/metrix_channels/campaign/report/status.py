@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from ...ledger import OVER, REPEATED, Batch, BatchState, Counts, RunBook, RunRecord, RunState, Shard
 from ...outcomes import Problem, ProblemDict, iso_utc
+from ..plan.findings import described
 
 _WORDS = {
     BatchState.PENDING: "pending",
@@ -37,12 +38,12 @@ class CampaignStatus:
         cancelled: recipients who will not be sent to.
         skipped: rows by reason: invalid, duplicate, suppressed, capped.
         batches: requests that the run needs when nothing fails.
-        requests: made so far.
+        requests: that left so far; it never goes back.
         possible_duplicates: recipients who may have it twice.
         started_at: when the plan began.
         finished_at: when it was over.
         halted_by: why it stopped.
-        facts: what the plan found: different texts, SMS parts, cautions.
+        facts: what the plan found: different texts, SMS parts, cautions, the lines of invalid rows.
     """
 
     campaign: str
@@ -92,6 +93,11 @@ class CampaignStatus:
         """Finished or cancelled: nothing more is sent by itself."""
         return RunState(self.state) in OVER
 
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say of rows by their lines: why some are invalid, and which ids look alike."""
+        return described(self.facts)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         halted: ProblemDict | None = self.halted_by.as_dict() if self.halted_by else None
@@ -124,7 +130,7 @@ class CampaignProgress:
         share: how much of that phase is done, from 0 to 1; None where it is not known.
         audience: rows read so far.
         accepted, rejected, unknown, pending, skipped: recipients.
-        requests: made so far.
+        requests: that left so far; it never goes back.
         possible_duplicates: recipients who may have it twice.
         workers: that are alive; None where this process sends.
     """
@@ -187,8 +193,16 @@ class CampaignPreview:
             "audience": self.counts.rows,
             "recipients": self.counts.pending,
             "skipped": dict(self.counts.skipped),
-            **{name: self.facts[name] for name in ("batches", "texts", "sms_parts", "cautions", "empty")},
+            **{
+                name: self.facts[name]
+                for name in ("batches", "texts", "sms_parts", "cautions", "empty", "invalid", "alike")
+            },
         }
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say of rows by their lines: why some are invalid, and which ids look alike."""
+        return described(self.facts)
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ...campaign import CampaignPreview, CampaignStatus, FailureCount
+from ...campaign import ALIKE, CampaignPreview, CampaignStatus, FailureCount
 from ...errors import problem
 from .output import Output, visible
 
@@ -47,7 +47,8 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
     if planned.skipped:
         lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
     lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
-    lines += [f"Caution, {code}: {count:,} texts." for code, count in facts["cautions"].items()]
+    lines += [f"Caution, {code}: {count:,} texts." for code, count in facts["cautions"].items() if code != ALIKE]
+    lines += planned.notes
     for line in lines:
         output.err.print(Text(visible(line)))
 
@@ -64,6 +65,8 @@ def show_preview(output: Output, found: CampaignPreview) -> None:
     if left := plan["batches"] - len(found.requests):
         output.say(f"… and {left:,} more requests.", "dim")
     _show_counts(output, plan)
+    for note in found.notes:
+        output.say(note)
     output.say("Nothing was sent.", "bold")
 
 
@@ -104,6 +107,8 @@ def show_status(output: Output, found: CampaignStatus, failed_attempts: Sequence
         table.add_row(Text("possible duplicates", style="yellow"), f"{found.possible_duplicates:,}")
     table.add_row("requests", f"{found.requests:,}")
     output.show(table)
+    for note in found.notes:
+        output.say(note)
     for each in failed_attempts:
         status = f" ({each.status_code})" if each.status_code else ""
         output.say(f"{each.attempts:,} × {each.disposition}{status}: {each.example}", indent=2)

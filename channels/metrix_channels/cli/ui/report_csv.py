@@ -5,25 +5,25 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
-from ...campaign import CampaignRow
+from ...campaign import REPORT_COLUMNS, CampaignRow, guarded
 from ...outcomes import iso_utc
 from ..new_files import new_file
-
-_HEADER: Final = ("recipient", "channel", "outcome", "reason", "batch", "attempts", "status_code", "at")
 
 
 def write_csv(path: Path, rows: Iterable[CampaignRow]) -> int:
     """Write a new file that only its owner can read; return the number of rows.
+
+    Excel opens it right, and it can be the audience of another campaign (`id: recipient`) or a suppression list.
 
     Raises:
         UsageError: file_exists, file_unwritable; what was written until then is removed.
     """
     count = 0
     with new_file(path) as file:
+        file.write("\ufeff")  # without the byte order mark, Excel takes UTF-8 for the code page of its machine
         writer = csv.writer(file)
-        writer.writerow(_HEADER)
+        writer.writerow(REPORT_COLUMNS)
         for row in rows:
             writer.writerow(_cells(row))
             count += 1
@@ -32,7 +32,7 @@ def write_csv(path: Path, rows: Iterable[CampaignRow]) -> int:
 
 def _cells(row: CampaignRow) -> tuple[str, ...]:
     return (
-        harmless(row.recipient),
+        guarded(row.recipient),
         row.channel,
         row.outcome,
         row.reason,
@@ -41,8 +41,3 @@ def _cells(row: CampaignRow) -> tuple[str, ...]:
         str(row.status_code or ""),
         iso_utc(row.at) if row.at else "",
     )
-
-
-def harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking a cell for a formula (OWASP, CSV Injection)."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -79,7 +79,7 @@ class Counts:
         rows: of the audience; the outcomes and skips always add up to it.
         sending: batches whose intent is on disk and whose outcome is not; their recipients count as pending.
         batches: as they stand, whatever was divided.
-        requests: attempts made.
+        requests: that left, or may have left; it never goes back.
         possible_duplicates: recipients of batches that were attempted again after an ambiguous attempt.
     """
 
@@ -106,6 +106,11 @@ class Counts:
     def skip(self, count: int, reason: SkipReason) -> None:
         """Count rows that are sent nothing."""
         self.skipped[reason.value] = self.skipped.get(reason.value, 0) + count
+
+    @property
+    def has_begun(self) -> bool:
+        """A request has left, or may be leaving."""
+        return bool(self.requests or self.sending)
 
     @property
     def balance(self) -> int:

@@ -62,7 +62,6 @@ def begin(batch: Batch, counts: Counts, at: int) -> None:
         batch.flags |= REPEATED
         counts.possible_duplicates += len(batch.recipients)
     batch.attempts += 1
-    counts.requests += 1
     _move(batch, BatchState.SENDING, counts, at)
 
 
@@ -80,8 +79,13 @@ def withdraw(batch: Batch, counts: Counts, flags: int, at: int) -> None:
         batch.flags &= ~REPEATED
         counts.possible_duplicates -= len(batch.recipients)
     batch.attempts -= 1
-    counts.requests -= 1
     _move(batch, BatchState.PENDING, counts, at)
+
+
+def count_request(batch: Batch, counts: Counts) -> None:
+    """Count a request that has left, or may have left: never before, so that the count never goes back."""
+    _require(batch, BatchState.SENDING)
+    counts.requests += 1
 
 
 def doubt(batch: Batch) -> None:
@@ -162,6 +166,7 @@ def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int |
         at: seconds since 1970; None leaves the time of its last change.
     """
     if batch.state is BatchState.SENDING:
+        count_request(batch, counts)
         doubt(batch)
         batch.flags &= ~APPROVED  # what was approved of is this very request
         after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else BatchState.PENDING
@@ -171,6 +176,7 @@ def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int |
 def cancel(batch: Batch, counts: Counts, at: int | None = None) -> None:
     """End a batch for good: PENDING becomes CANCELLED; SENDING may have been taken, and becomes UNKNOWN."""
     if batch.state is BatchState.SENDING:
+        count_request(batch, counts)
         doubt(batch)
         _move(batch, BatchState.UNKNOWN, counts, at)
     elif batch.state is BatchState.PENDING:

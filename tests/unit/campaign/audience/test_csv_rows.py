@@ -13,7 +13,7 @@ from metrix_channels.errors import CampaignError
 
 def opened(text, column="customUserId"):
     """The audience of a text on standard input."""
-    return Audience(None, column, io.BytesIO(text.encode()))
+    return Audience(None, column, stdin=io.BytesIO(text.encode()))
 
 
 def rows_of(text, *wanted):
@@ -31,12 +31,12 @@ def refused(text, column="customUserId"):
 
 
 def test_rows_of_a_wrong_width_are_invalid():
-    """Skipped and counted; their numbers count rows, not lines, and not the header."""
+    """Skipped and counted; named by the line that a spreadsheet shows, which counts the header and blank lines."""
     chunk = rows_of("name,customUserId\n\na,u1\nb\n\nc,u3,more\nd,u4\n", "name")
     assert chunk.rows == 4
-    assert (list(chunk.numbers), chunk.recipients, chunk.values) == ([1, 4], ["u1", "u4"], [("a",), ("d",)])
-    assert [(each.row, each.recipient) for each in chunk.invalid] == [(2, ""), (3, "u3")]
-    assert [each.why for each in chunk.invalid] == ["has 1 fields, the header 2", "has 3 fields, the header 2"]
+    assert (list(chunk.lines), chunk.recipients, chunk.values) == ([3, 7], ["u1", "u4"], [("a",), ("d",)])
+    assert [(each.line, each.recipient) for each in chunk.invalid] == [(4, ""), (6, "u3")]
+    assert [each.why for each in chunk.invalid] == ["has 1 field, the header 2", "has 3 fields, the header 2"]
 
 
 @pytest.mark.parametrize(("written", "why"), [('""', "is empty"), ("' u2'", "white space"), ("u\u202e2", "U+202E")])
@@ -44,7 +44,7 @@ def test_a_row_whose_id_is_none_is_invalid(written, why):
     """The others of the chunk stay; the id is shown without what would spoil a terminal."""
     field = written.strip("'")
     chunk = rows_of(f"customUserId\nu1\n{field}\nu3\n")
-    assert (list(chunk.numbers), chunk.recipients) == ([1, 3], ["u1", "u3"])
+    assert (list(chunk.lines), chunk.recipients) == ([2, 4], ["u1", "u3"])
     (invalid,) = chunk.invalid
     assert why in invalid.why
     assert invalid.recipient.isprintable()

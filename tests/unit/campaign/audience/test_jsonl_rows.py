@@ -12,7 +12,7 @@ FIRST = '{"customUserId": "u1"}\n'
 
 def rows_of(text, *wanted, key="customUserId"):
     """The only chunk of a text."""
-    (chunk,) = Audience(None, key, io.BytesIO(text.encode())).chunks(wanted)
+    (chunk,) = Audience(None, key, stdin=io.BytesIO(text.encode())).chunks(wanted)
     return chunk
 
 
@@ -25,9 +25,9 @@ def test_values_keep_their_types():
 
 
 def test_blank_lines_are_no_rows():
-    """They have no numbers; the last line needs no end."""
+    """They count as lines; the last line needs no end."""
     chunk = rows_of(FIRST + '\n \t\r\n{"customUserId": "u2"}')
-    assert (chunk.rows, list(chunk.numbers), chunk.recipients) == (2, [1, 2], ["u1", "u2"])
+    assert (chunk.rows, list(chunk.lines), chunk.recipients) == (2, [1, 4], ["u1", "u2"])
 
 
 @pytest.mark.parametrize("key", ["items", "keys", "id", "get"])
@@ -61,9 +61,9 @@ def test_a_key_may_be_called_anything(key):
 def test_a_line_that_is_no_record_is_invalid(line, why):
     """Skipped and counted, and the lines around it are read."""
     chunk = rows_of(f'{FIRST}{line}\n{{"customUserId": "u3"}}\n')
-    assert (chunk.rows, list(chunk.numbers), chunk.recipients) == (3, [1, 3], ["u1", "u3"])
+    assert (chunk.rows, list(chunk.lines), chunk.recipients) == (3, [1, 3], ["u1", "u3"])
     (invalid,) = chunk.invalid
-    assert invalid.row == 2
+    assert invalid.line == 2
     assert why in invalid.why
 
 

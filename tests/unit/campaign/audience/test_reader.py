@@ -26,7 +26,7 @@ def read(audience, *wanted):
 
 def refused(file, column="customUserId", stdin=None):
     """The error that reading the whole of it ends with."""
-    with pytest.raises(CampaignError) as caught, Audience(file, column, stdin) as audience:
+    with pytest.raises(CampaignError) as caught, Audience(file, column, stdin=stdin) as audience:
         list(audience.chunks([]))
     assert caught.value.exit_status == 2
     assert caught.value.message.isprintable()
@@ -52,7 +52,7 @@ def test_every_format_is_read_by_the_files_name(tmp_path, name, text, zipped):
 def test_standard_input_tells_its_format_itself(text, zipped):
     """JSONL begins with a brace; a gzip with its magic bytes."""
     data = gzip.compress(text.encode()) if zipped else text.encode()
-    with Audience(None, "customUserId", io.BytesIO(data)) as audience:
+    with Audience(None, "customUserId", stdin=io.BytesIO(data)) as audience:
         assert read(audience, "first_name") == EXPECTED
         assert (audience.read_bytes, audience.total_bytes) == (len(data), None)
         assert audience.digest == hashlib.blake2b(data, digest_size=32).hexdigest()
@@ -65,7 +65,7 @@ def test_standard_input_may_come_in_drops():
         for drop in (CSV[:3], CSV[3:30], CSV[30:]):
             os.write(writing, drop.encode())
         os.close(writing)
-        with Audience(None, "customUserId", stdin) as audience:
+        with Audience(None, "customUserId", stdin=stdin) as audience:
             assert read(audience) == [("u1",), ("u2",)]
         assert not stdin.closed
 
@@ -225,5 +225,5 @@ def test_a_large_audience_comes_in_chunks(tmp_path):
     with Audience(tmp_path / "a.csv", "customUserId") as audience:
         chunks = list(audience.chunks([]))
     assert all(1_000 <= chunk.rows < 9_000 for chunk in chunks[:-1])
-    assert [number for chunk in chunks for number in chunk.numbers] == list(range(1, 23_001))
+    assert [line for chunk in chunks for line in chunk.lines] == list(range(2, 23_002))
     assert [who for chunk in chunks for who in chunk.recipients] == [f"user-{at}" for at in range(1, 23_001)]

@@ -1,0 +1,127 @@
+"""What a plan has to say of rows by their lines: why some are invalid, which ids are damaged, and which look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypedDict
+
+from attrs import define, field
+
+from ...errors import CampaignError
+from ...printable import printable, quoted
+from ..audience.reader import Chunk, Invalid
+
+_FIRST: Final = 5
+"""Rows that are named."""
+_MOST_REASONS: Final = 20
+_OTHER_REASONS: Final = "has another fault"
+ALIKE: Final = "ids_alike"
+"""The caution about ids that look alike."""
+
+
+class InvalidRows(TypedDict):
+    """Rows that are invalid for one reason.
+
+    Attributes:
+        reason: in words, the row being the subject.
+        count: how many there are.
+        lines: the first of them, as a spreadsheet numbers them.
+    """
+
+    reason: str
+    count: int
+    lines: list[int]
+
+
+@define
+class Findings:
+    """Collects them in a memory that does not grow with the audience.
+
+    Attributes:
+        file: of the audience.
+        refuses_damage: an id that a spreadsheet damaged refuses the plan.
+        invalid: invalid rows by their reason.
+        damaged: how many ids are damaged.
+        alike: how many ids look like another one.
+    """
+
+    file: Path
+    refuses_damage: bool
+    invalid: dict[str, InvalidRows] = field(factory=dict)
+    damaged: int = 0
+    alike: int = 0
+    _damaged_first: list[tuple[int, str]] = field(factory=list)
+    _alike_first: list[tuple[str, str]] = field(factory=list)
+
+    def add_invalid(self, rows: Iterable[Invalid]) -> None:
+        """Note rows that nothing can be sent to."""
+        for row in rows:
+            is_known = row.why in self.invalid or len(self.invalid) < _MOST_REASONS
+            reason = row.why if is_known else _OTHER_REASONS
+            found = self.invalid.setdefault(reason, InvalidRows(reason=reason, count=0, lines=[]))
+            found["count"] += 1
+            if len(found["lines"]) < _FIRST:
+                found["lines"].append(row.line)
+
+    def add_damaged(self, chunk: Chunk) -> None:
+        """Note the damaged ids of some rows."""
+        if not self.refuses_damage:
+            return
+        self.damaged += len(chunk.damaged)
+        for at in chunk.damaged[: _FIRST - len(self._damaged_first)]:
+            self._damaged_first.append((chunk.lines[at], chunk.recipients[at]))
+
+    def place(self, line: int) -> str:
+        """Return `FILE:LINE` for a row of the audience."""
+        return f"{printable(self.file.name)}:{line}"
+
+    def add_alike(self, count: int, first: Iterable[tuple[str, str]]) -> None:
+        """Note ids that look like another one, and the places (`FILE:LINE`) of the first and of the others."""
+        self.alike += count
+        self._alike_first += list(first)[: _FIRST - len(self._alike_first)]
+
+    def require_no_damage(self, rows: int) -> None:
+        """Refuse ids that a spreadsheet damaged.
+
+        Raises:
+            CampaignError: ids_damaged, with the first rows.
+        """
+        if self.damaged:
+            first = ", ".join(f"line {line:,} ({quoted(each, 80)})" for line, each in self._damaged_first)
+            more = ", …" if self.damaged > len(self._damaged_first) else ""
+            ids = "id looks" if self.damaged == 1 else "ids look"
+            raise CampaignError(
+                f"{self.damaged:,} {ids} damaged by a spreadsheet or an export (of {rows:,} rows): {first}{more}.",
+                code="ids_damaged",
+                location=f"{printable(str(self.file))}:{self._damaged_first[0][0]}:1",
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the JSON form of what does not stop a plan."""
+        return {"invalid": list(self.invalid.values()), "alike": [list(pair) for pair in self._alike_first]}
+
+
+def described(facts: Mapping[str, Any]) -> list[str]:
+    """Say, a line for each reason, which rows are invalid; and which ids look alike.
+
+    Args:
+        facts: what a plan found; those of older plans may say nothing of it.
+    """
+    lines = [_described(each) for each in facts.get("invalid", [])]
+    if alike := facts.get("cautions", {}).get(ALIKE):
+        pairs = ", ".join(f"{one} and {other}" for one, other in facts["alike"])
+        more = ", …" if alike > len(facts["alike"]) else ""
+        ids = "1 id looks" if alike == 1 else f"{alike:,} ids look"
+        lines.append(
+            f"Caution, {ALIKE}: {ids} like another one; only letter case, the form of a letter or digit, or a joiner"
+            f" differs. Each is a recipient of its own: {pairs}{more}."
+        )
+    return lines
+
+
+def _described(rows: InvalidRows) -> str:
+    count, lines = rows["count"], rows["lines"]
+    more = ", …" if count > len(lines) else ""
+    where = f"{'line' if count == 1 else 'lines'} {', '.join(f'{line:,}' for line in lines)}{more}"
+    return f"Invalid: {count:,} {'row' if count == 1 else 'rows'} ({where}): {rows['reason']}."
