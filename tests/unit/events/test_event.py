@@ -61,7 +61,9 @@ def test_a_user_of_metrix_is_named_by_its_id():
     assert occurrence(MetrixUser("m-1"), {"name": "x"}, NOW, None).user == ("metrixUserId", "m-1")
 
 
-@pytest.mark.parametrize("user", ["", " u", 42, None, MetrixUser(""), MetrixUser(None), "u\u200e\u202e"])
+@pytest.mark.parametrize(
+    "user", ["", " u", 42, None, MetrixUser(""), MetrixUser(None), "u\u200e\u202e", "u1\u200f", "u\u00ad1"]
+)
 def test_a_user_without_a_usable_id_is_refused(user):
     """Metrix would drop the event behind a 200."""
     for refused in (lambda: profile(user, {}, NOW), lambda: occurrence(user, {"name": "x"}, NOW, None)):

@@ -22,6 +22,7 @@ from metrix_channels.ledger.runs.transitions import (
     approve,
     begin,
     cancel,
+    count_request,
     doubt,
     draft_of,
     exclude,
@@ -72,6 +73,27 @@ def test_who_approved_of_a_request_did_not_approve_of_the_one_after_it(mode):
     interrupted(mode)(shard, counts)
     [(_, flags)] = kept(shard, 1)
     assert flags == DOUBT | REPEATED
+
+
+def test_requests_are_counted_when_they_have_left():
+    """An intent counts nothing, and one that is taken back nothing either: the count never goes back."""
+    shard, counts = shard_of([PENDING])
+    [batch] = shard.batches
+    told = []
+    for step in (
+        lambda: begin(batch, counts, 1),
+        lambda: withdraw(batch, counts, 1),
+        lambda: begin(batch, counts, 2),
+        lambda: count_request(batch, counts),
+        lambda: settle(batch, counts, PENDING, 2),
+        lambda: begin(batch, counts, 3),
+        lambda: interrupt(batch, counts, OnAmbiguous.RETRY),
+        lambda: begin(batch, counts, 4),
+        lambda: cancel(batch, counts),
+    ):
+        step()
+        told.append(counts.requests)
+    assert told == [0, 0, 0, 1, 1, 1, 2, 2, 3]
 
 
 def test_to_cancel_takes_back_nothing_that_may_have_left():
