@@ -217,13 +217,13 @@ def test_a_campaign_is_checked_with_its_own_template_alone(metrix, config, templ
 
 
 def test_the_rows_that_cannot_be_rendered_are_named(metrix, config, templates, campaign):
-    """The first of them, by number."""
+    """The first of them, by the line that a spreadsheet shows."""
     (templates / "otp" / "sms.txt.j2").write_text("{{ 10 // (code | int) }}", encoding="utf-8")
     (config.parent / "audience.csv").write_text("customUserId,code\nu1,1\nu2,0\nu3,0\n", encoding="utf-8")
     result = metrix("--config", config, "preflight", campaign, "--offline", "--json")
     check = by_id(result)["campaign.plan"]
     assert (result.status, check["status"]) == (3, "fail")
-    assert "2 rows (2, 3)" in check["message"]
+    assert "2 rows (lines 3, 4)" in check["message"]
 
 
 def test_a_campaign_of_an_untested_channel_is_planned_all_the_same(metrix, metrix_config, templates, campaign):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         approved,
         begin,
         cancelled,
+        count_request,
         doubt,
         exclude,
         interrupted,
@@ -85,6 +86,7 @@ _HOMES = {
         "approved",
         "begin",
         "cancelled",
+        "count_request",
         "doubt",
         "exclude",
         "interrupted",
@@ -98,52 +100,6 @@ _HOMES = {
     "sqlite.connection": ("SqliteDatabase",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-from .backends import open_database
-from .database import Connection, Database
-from .event_times import EventTimes, Wanted
-from .evidence import Evidence, EvidenceBook
-from .observer import Observer
-from .purge import Purged, purge
-from .rate_limits import RateLimits
-from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
-from .runs.book import RunBook
-from .runs.local import LocalRunBook
-from .runs.records import (
-    OVER,
-    SENSITIVE,
-    Changes,
-    Committed,
-    ControlRequest,
-    Counts,
-    Draft,
-    FailedAttempt,
-    FailureCount,
-    RunRecord,
-    RunState,
-    Skip,
-    SkipReason,
-)
-from .runs.recount import LedgerCheck, RunCheck, check_ledger
-from .runs.run_claim import RunClaim
-from .runs.shards import every_shard, interrupted_shards, open_shards
-from .runs.transitions import (
-    RetryRequest,
-    Transition,
-    approved,
-    begin,
-    cancelled,
-    count_request,
-    doubt,
-    exclude,
-    interrupted,
-    settle,
-    split,
-    withdraw,
-)
-from .sends.book import SendBook
-from .sends.journal import SendJournal
-from .sends.records import Busy, Claim, Claimed, Entry, Finished
-from .sqlite.connection import SqliteDatabase
 
 __all__ = [
     "APPROVED",
@@ -192,7 +148,6 @@ __all__ = [
     "begin",
     "cancelled",
     "check_ledger",
-    "count_request",
     "doubt",
     "every_shard",
     "exclude",

@@ -155,7 +155,7 @@ def test_a_template_that_fails_for_one_row_sends_nothing(project):
             assert notifier.campaigns.all() == []
     assert (error.code, error.exit_status, server.requests) == ("plan_failed", 2, [])
     assert "2 of 4 rows" in error.message
-    assert "(2, 4)" in error.message
+    assert "2 rows (lines 3, 5)" in error.message
 
 
 def test_a_plan_whose_rows_are_too_costly_ends(project):

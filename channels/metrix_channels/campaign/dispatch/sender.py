@@ -124,7 +124,7 @@ class Sender:
 
         deps = DispatchDeps(
             post=self._post,
-            admit=self._admission(record, has_begun=record.counts.requests > 0),
+            admit=self._admission(record, has_begun=record.counts.has_begun),
             rate_limiter=self._rate_limiter,
             quiet=self._options.quiet_hours,
             screen=screen if self._exclusions.exclude_anybody else None,
