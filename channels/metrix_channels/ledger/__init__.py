@@ -148,6 +148,7 @@ __all__ = [
     "begin",
     "cancelled",
     "check_ledger",
+    "count_request",
     "doubt",
     "every_shard",
     "exclude",

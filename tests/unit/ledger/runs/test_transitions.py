@@ -82,7 +82,7 @@ def test_requests_are_counted_when_they_have_left():
     told = []
     for step in (
         lambda: begin(batch, counts, 1),
-        lambda: withdraw(batch, counts, 1),
+        lambda: withdraw(batch, counts, 0, 1),
         lambda: begin(batch, counts, 2),
         lambda: count_request(batch, counts),
         lambda: settle(batch, counts, PENDING, 2),
