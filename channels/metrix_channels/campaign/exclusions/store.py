@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from ...process.temporary import temporary_files
 from ..audience.ids import fold
 
 _FIRST_ALIKE: Final = 5
-
-from ...process.temporary import temporary_files
 
 
 class ExclusionStore:

@@ -87,7 +87,8 @@ class DuplicateFinder:
         """Give what was put aside, and whether it is a repetition; of equal recipients the first row is none."""
         with temporary_files():
             self._aside.execute("CREATE INDEX by_recipient ON aside (recipient, row)")
-            self._firsts.flush()
+            for file in (self._firsts, self._folds, self._lines):
+                file.flush()
         last = ""
         while bound := self._aside.execute(
             "SELECT max(recipient) FROM (SELECT recipient FROM aside WHERE recipient > ? ORDER BY recipient LIMIT ?)",
