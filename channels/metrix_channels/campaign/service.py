@@ -20,6 +20,7 @@ from ..ledger import (
     BatchState,
     Counts,
     RetryRequest,
+    RunBook,
     RunRecord,
     RunState,
     approved,
@@ -59,7 +60,7 @@ class Campaigns:
     def __init__(self, resources: SendingResources, execution: Execution) -> None:
         self._resources = resources
         self._execution = execution
-        self.book = execution.book
+        self.book: RunBook = execution.book
 
     async def run(
         self,

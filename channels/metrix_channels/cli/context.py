@@ -49,7 +49,7 @@ def example(*commands: str) -> str:
     return "\n".join(["\b", "Example:" if len(commands) == 1 else "Examples:", *(f"  {line}" for line in commands)])
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="metrix-channels",
     cls=_Verbs,
     help="Send Push, SMS and Email through Metrix, and never through a channel that nobody tested.",

@@ -7,10 +7,10 @@ from ..errors.extras import missing_extra
 try:
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise missing_extra(
-        f"The dashboard needs the package {error.name!r}, which is not installed.", "sandbox"
-    ) from error
+        f"The dashboard needs the package {_error.name!r}, which is not installed.", "sandbox"
+    ) from _error
 
 from .serving import serve
 

@@ -24,8 +24,8 @@ class Token:
     """The secret of one start of the dashboard: the link carries it, then a cookie."""
 
     def __init__(self) -> None:
-        self.value = secrets.token_urlsafe(24)
-        self.form_key = hashlib.blake2b(self.value.encode(), key=b"forms", digest_size=16).hexdigest()
+        self.value: str = secrets.token_urlsafe(24)
+        self.form_key: str = hashlib.blake2b(self.value.encode(), key=b"forms", digest_size=16).hexdigest()
         """Stands in every form, and tells nothing of the token."""
 
     def admits(self, given: str) -> bool:

@@ -55,7 +55,7 @@ class Pages:
         self._ledger = config.ledger_path
         self._templates = Templates(config.templates)
         self._renderer = Renderer("metrix_channels.dashboard")
-        self.steering = Steering(notifier)
+        self.steering: Steering = Steering(notifier)
         self._token = token
 
     def routes(self) -> Router:

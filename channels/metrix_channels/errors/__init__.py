@@ -89,9 +89,9 @@ class MetrixChannelsError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
-        self.remedy = remedy if remedy is not None else CATALOGUE[code].remedy
+        self.remedy: str = remedy if remedy is not None else CATALOGUE[code].remedy
         self.location = location
-        self.receipts = tuple(receipts)
+        self.receipts: tuple[Receipt, ...] = tuple(receipts)
         self.event = event
         if self.remedy:
             self.add_note(self.remedy)

@@ -53,7 +53,7 @@ class GroupCommit:
     """
 
     def __init__(self, most: int, commit: Callable[[Sequence[Asked]], None]) -> None:
-        self.threads = Threads(most, "metrix-channels-ledger")
+        self.threads: Threads = Threads(most, "metrix-channels-ledger")
         self._most = most
         self._commit = commit
         self._lock = Lock()

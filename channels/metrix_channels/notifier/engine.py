@@ -32,7 +32,18 @@ from ..delivery import (
     wall_clock,
 )
 from ..errors import LedgerError, MetrixChannelsError, problem
-from ..ledger import Busy, Claimed, EvidenceBook, Finished, Observer, RateLimits, SendBook, SendJournal, open_database
+from ..ledger import (
+    Busy,
+    Claimed,
+    Database,
+    EvidenceBook,
+    Finished,
+    Observer,
+    RateLimits,
+    SendBook,
+    SendJournal,
+    open_database,
+)
 from ..ledger.descriptors import fitting_connections
 from ..outcomes import Outcome, Problem, Receipt
 from ..templating import Templates
@@ -66,13 +77,13 @@ class Engine:
         self._file = file
         self._config = config
         self.templates = templates
-        self.book_file = open_database(self._config)
-        self.book = SendBook(self.book_file)
-        self.rate_limits = RateLimits(self.book_file)
+        self.book_file: Database = open_database(self._config)
+        self.book: SendBook = SendBook(self.book_file)
+        self.rate_limits: RateLimits = RateLimits(self.book_file)
         kept = self._config.keep_attempts
-        self.evidence = EvidenceBook(self.book_file, days=kept.days, size=kept.size)
-        self.observer = Observer(self.evidence)
-        self.clients = Clients(lambda: self._config.metrix)
+        self.evidence: EvidenceBook = EvidenceBook(self.book_file, days=kept.days, size=kept.size)
+        self.observer: Observer = Observer(self.evidence)
+        self.clients: Clients = Clients(lambda: self._config.metrix)
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()

@@ -52,7 +52,7 @@ class Outbox:
         if not engine.book_file.has_outbox:
             raise ConfigError("Messages that workers send need a ledger in PostgreSQL.", code="ledger_not_shared")
         self._engine = engine
-        self.sends = OutboxBook(engine.book_file)
+        self.sends: OutboxBook = OutboxBook(engine.book_file)
         self.counts: Counter[str] = Counter()
         self.refusal: Problem | None = None
         self._salt: bytes | None = None

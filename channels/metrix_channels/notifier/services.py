@@ -104,7 +104,7 @@ class ServicesOfProcess:
     """
 
     def __init__(self, file: ConfigFile) -> None:
-        self.file = file
+        self.file: ConfigFile = file
         self._services: Services | None = None
         self._process = 0
 

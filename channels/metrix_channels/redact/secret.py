@@ -19,7 +19,7 @@ class Secret:
 
     def __init__(self, value: str, name: str = "a secret") -> None:
         self._value = value
-        self.name = name
+        self.name: str = name
 
     def reveal(self) -> str:
         """Return the text itself, for the one header that needs it."""

@@ -15,8 +15,10 @@ from ..errors.extras import missing_extra
 try:
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
-except ModuleNotFoundError as error:
-    raise missing_extra(f"The sandbox needs the package {error.name!r}, which is not installed.", "sandbox") from error
+except ModuleNotFoundError as _error:
+    raise missing_extra(
+        f"The sandbox needs the package {_error.name!r}, which is not installed.", "sandbox"
+    ) from _error
 
 from .server import Sandbox, serve
 

@@ -79,7 +79,7 @@ class Log(Generic[Entry]):
     def __init__(self) -> None:
         self._kept: deque[tuple[Entry, int]] = deque()
         self._bytes = 0
-        self.forgotten = 0
+        self.forgotten: int = 0
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -58,7 +58,7 @@ class Sandbox:
         self.app_id = app_id
         self.api_key = api_key
         self.host = host
-        self.port = port
+        self.port: int = port
         self._names = frozenset(name.lower() for name in (host, *allowed_hosts))
         self._application = Application(app_id, api_key, _networks(allowed_ips), taxonomy)
         self._state = State()

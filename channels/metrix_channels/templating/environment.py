@@ -90,8 +90,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.auto_reload = False
         self.globals.clear()
-        self.filters = dict(FILTERS)
-        self.tests = dict(TESTS)
+        self.filters.clear()
+        self.filters.update(FILTERS)
+        self.tests.clear()
+        self.tests.update(TESTS)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return the item, never an attribute: a column called `items` is the column."""

@@ -97,12 +97,12 @@ class Template:
 
     def __init__(self, program: Program, apart: Apart) -> None:
         root = Path(program.root)
-        self.path = root / program.main
-        self.files = tuple(root / name for name, text in program.texts.items() if text is not None)
-        self.variables = program.variables
-        self.sensitive = program.sensitive
-        self.runs_apart = program.cost.risk is not None
-        self.sources = Sources(program.main, dict(program.texts), program.email)
+        self.path: Path = root / program.main
+        self.files: tuple[Path, ...] = tuple(root / name for name, text in program.texts.items() if text is not None)
+        self.variables: frozenset[str] = program.variables
+        self.sensitive: frozenset[str] = program.sensitive
+        self.runs_apart: bool = program.cost.risk is not None
+        self.sources: Sources = Sources(program.main, dict(program.texts), program.email)
         self._program = program
         self._apart = apart
 

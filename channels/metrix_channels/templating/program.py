@@ -68,8 +68,10 @@ class Program:
     """
 
     def __init__(self, main: str, read: Callable[[str], str], root: str, *, email: bool) -> None:
-        self.key = next(_keys)
-        self.main, self.root, self.email = main, root, email
+        self.key: int = next(_keys)
+        self.main: str = main
+        self.root: str = root
+        self.email: bool = email
         self.texts: dict[str, str | None] = {main: read(main)}
         self._read = read
         self._html = main.endswith(".html.j2")
@@ -78,13 +80,13 @@ class Program:
         self._budget = TokenBudget()
         head, body, first_line = split(str(self.texts[main]), self._source(main))
         self._load(main, body, self._lines(main, first_line), (main,))
-        self.sensitive = head.sensitive
+        self.sensitive: frozenset[str] = head.sensitive
         texts = self._parse_fields(head)
         fields = [tree for tree, _ in texts.values()]
-        self.variables = self._variables(fields)
+        self.variables: frozenset[str] = self._variables(fields)
         self._body = self._compile_files()
         self._fields = self._compile_fields(head, texts)
-        self.cost = Cost({name: tree for name, (tree, _) in self._trees.items()}, fields, html=self._html)
+        self.cost: Cost = Cost({name: tree for name, (tree, _) in self._trees.items()}, fields, html=self._html)
 
     def render(self, values: Values) -> dict[str, JsonValue]:
         """Return the fields of the message for `values`, which are plain data.

@@ -7,8 +7,8 @@ from ..errors.extras import missing_extra
 try:
     import procrastinate  # noqa: F401
     import psycopg  # noqa: F401
-except ModuleNotFoundError as error:
-    raise missing_extra(f"A worker needs the package {error.name!r}, which is not installed.", "postgres") from error
+except ModuleNotFoundError as _error:
+    raise missing_extra(f"A worker needs the package {_error.name!r}, which is not installed.", "postgres") from _error
 
 from .worker import work
 

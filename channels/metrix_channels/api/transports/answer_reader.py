@@ -39,8 +39,8 @@ class Answer:
     def __init__(self) -> None:
         self.status = 0
         self.fields: list[tuple[bytes, bytes]] = []
-        self.body = bytearray()
-        self.is_whole = False
+        self.body: bytearray = bytearray()
+        self.is_whole: bool = False
         self.trouble: str | None = None
         self.may_be_followed = False
 
@@ -54,8 +54,8 @@ class AnswerReader:
     """
 
     def __init__(self) -> None:
-        self.answer = Answer()
-        self.is_over = False
+        self.answer: Answer = Answer()
+        self.is_over: bool = False
         self._received = bytearray()
         self._part_size = 0
         self._parser = httptools.HttpResponseParser(self)

@@ -54,11 +54,11 @@ class CsvRows:
         if not rows:
             raise byte_source.refusal("it is empty; there are no recipients", 1, remedy="Export the file again.")
         at = next(at for at, row in enumerate(rows) if row)
-        self.columns = tuple(rows[at])
+        self.columns: tuple[str, ...] = tuple(rows[at])
         self._first_line = blank + at + 2
         self._parsed_rows = chain([(rows[at + 1 :], size)], parsed)
         self._check_header(id_names)
-        self.id_name = next(name for name in id_names if name in self.columns)
+        self.id_name: str = next(name for name in id_names if name in self.columns)
         self._id = self.columns.index(self.id_name)
         self._outcome = outcome_places(self.columns)
 

@@ -83,7 +83,7 @@ class ByteSource:
     """
 
     def __init__(self, file: Path | None, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False) -> None:
-        self.name = "-" if file is None else printable(str(file))
+        self.name: str = "-" if file is None else printable(str(file))
         self.total_bytes: int | None = None
         self._file: io.FileIO | None = None
         if file is not None:

@@ -37,7 +37,7 @@ class EndingSignal:
     def __init__(self) -> None:
         self.ending: Ending | None = None
         self.error: BaseException | None = None
-        self.news = asyncio.Event()
+        self.news: asyncio.Event = asyncio.Event()
         self._ended = asyncio.Event()
 
     def is_set(self) -> bool:

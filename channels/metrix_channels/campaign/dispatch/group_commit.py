@@ -46,7 +46,7 @@ class GroupCommit:
         self._gathered = asyncio.Event()
         self._closing = False
         self._error: LedgerError | None = None
-        self.commits = 0
+        self.commits: int = 0
         self._task = asyncio.create_task(self._work())
 
     def write_status(self, batch: Batch) -> None:

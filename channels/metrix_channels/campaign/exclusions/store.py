@@ -29,7 +29,7 @@ class ExclusionStore:
         self._database.execute(
             "CREATE TABLE reached (recipient TEXT, run INTEGER, at INTEGER, PRIMARY KEY (recipient, run)) WITHOUT ROWID"
         )
-        self.suppresses = False
+        self.suppresses: bool = False
 
     def suppress(self, recipients: Iterable[tuple[str, str]]) -> None:
         """Bar recipients for good; each comes with its place in a list (`FILE:LINE`), or with an empty text."""

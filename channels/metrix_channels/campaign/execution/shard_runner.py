@@ -57,7 +57,7 @@ class ShardRunner:
         self._senders: dict[int, _RunSender] = {}
         self._opening = asyncio.Lock()
         self.counts: Counter[str] = Counter()
-        self.busy = 0
+        self.busy: int = 0
 
     async def work_on(self, run: int) -> None:
         """Claim a shard of a run and send it; do nothing when there is none.

@@ -92,9 +92,9 @@ class Batching:
         self._contents: list[str] = []
         self._in_shard = 0
         self.drafts: list[Draft] = []
-        self.batches = 0
-        self.texts = 0
-        self.sms_parts = 0
+        self.batches: int = 0
+        self.texts: int = 0
+        self.sms_parts: int = 0
         self.cautions: dict[str, int] = {}
         self.empty: dict[str, int] = {}
 

@@ -65,7 +65,7 @@ class Planner:
         exclusions: Exclusions,
         findings: Findings,
     ) -> None:
-        self.counts = Counts()
+        self.counts: Counts = Counts()
         self._columns = tuple(columns)
         self._plain = plain
         self._batch_size = batch_size

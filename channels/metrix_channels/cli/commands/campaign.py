@@ -25,7 +25,7 @@ from ..ui.campaigns import show_halt, show_list, show_preview, show_status
 from ..ui.report_csv import write_csv
 from .send import show_receipts
 
-campaign = typer.Typer(
+campaign: typer.Typer = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Send a text to a whole audience; no crash harms it.",

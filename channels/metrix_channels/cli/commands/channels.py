@@ -14,7 +14,7 @@ from ...support.standings import described
 from ..context import app, example, state_of
 from ..values import read_duration
 
-group = typer.Typer(
+group: typer.Typer = typer.Typer(
     help="Show the channels; record that one was tested.",
     no_args_is_help=True,
     epilog=example("metrix-channels channels list", "metrix-channels channels verify sms --by sara@example.com"),

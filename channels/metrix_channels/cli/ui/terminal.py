@@ -26,8 +26,8 @@ class Terminal:
     """
 
     def __init__(self) -> None:
-        self.out = _console()
-        self.err = _console(stderr=True)
+        self.out: Console = _console()
+        self.err: Console = _console(stderr=True)
 
     def say(self, text: str | Text, style: str = "", *, indent: int = 0) -> None:
         """Print a part of the result as text, which holds nothing that could draw on the terminal."""

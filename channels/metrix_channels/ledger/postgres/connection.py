@@ -60,9 +60,9 @@ class PostgresDatabase(WorkerDatabase):
 
     def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
         self.url = url
-        self.lease_seconds = lease
-        self.is_patient = False
-        self.connections = _CONNECTIONS
+        self.lease_seconds: float = lease
+        self.is_patient: bool = False
+        self.connections: int = _CONNECTIONS
         self.trouble: LedgerError | None = None
         self._commits: GroupCommit | None = None
         self._lock = threading.RLock()

@@ -33,7 +33,7 @@ class Lease:
     """
 
     def __init__(self, run: Callable[[str, Sequence[object]], int], seconds: float) -> None:
-        self.name = uuid.uuid4().hex
+        self.name: str = uuid.uuid4().hex
         self._run = run
         self._seconds = seconds
         self._process = os.getpid()

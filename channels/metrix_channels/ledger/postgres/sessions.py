@@ -95,7 +95,7 @@ class Session:
         self._name = uuid.uuid4().hex
         self._serial = 0
         self._process = os.getpid()
-        self.used_at = time.monotonic()
+        self.used_at: float = time.monotonic()
         try:
             connection.execute("INSERT INTO commits (connection, serial) VALUES (%s, 0)", (self._name,))
         except BaseException:

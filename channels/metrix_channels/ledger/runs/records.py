@@ -43,7 +43,7 @@ OVER = (RunState.CANCELLED, RunState.FINISHED, RunState.FINISHED_WITH_ERRORS)
 """It does not go on by itself."""
 
 
-COUNTED: Final = {
+COUNTED: Final[dict[BatchState, str | None]] = {
     BatchState.PENDING: "pending",
     BatchState.SENDING: "pending",
     BatchState.ACCEPTED: "accepted",

@@ -47,13 +47,13 @@ class ShardClaim(RunClaim):
     """
 
     def __init__(self, database: Database, claim: Claim) -> None:
-        self.record = claim.record
-        self.owner = claim.owner
-        self.options = claim.options
-        self.canary = claim.shard.canary
-        self.batches = len(claim.shard.batches)
-        self.epochs = {claim.shard.id: claim.epoch}
-        self.is_quiet = False
+        self.record: RunRecord = claim.record
+        self.owner: str = claim.owner
+        self.options: str = claim.options
+        self.canary: bool = claim.shard.canary
+        self.batches: int = len(claim.shard.batches)
+        self.epochs: dict[int, int] = {claim.shard.id: claim.epoch}
+        self.is_quiet: bool = False
         self._database = database
         self._shard: Shard | None = claim.shard
         self._already_counted = claim.record.counts.copy()

@@ -89,7 +89,8 @@ class SqliteDatabase(Database):
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = self.file = Path(os.path.realpath(path))
+        self.path: Path = Path(os.path.realpath(path))
+        self.file: Path | None = self.path
         self._commits = GroupCommit(1, self._commit)
         self._connection: SqliteConnection | None = None
         self._owner: Owner | None = None

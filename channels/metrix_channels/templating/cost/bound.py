@@ -29,7 +29,7 @@ class Cost:
     def __init__(self, files: Mapping[str, nodes.Template], texts: Sequence[nodes.Template], *, html: bool) -> None:
         self._files, self._texts, self._html = files, texts, html
         self._fits, self._exceeds = 0, float("inf")
-        self.risk = self.heaviest(1)
+        self.risk: Risk | None = self.heaviest(1)
 
     def allows(self, size: int) -> bool:
         """Tell whether the template may render in this process with values of this size."""

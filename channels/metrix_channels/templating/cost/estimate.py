@@ -57,7 +57,8 @@ class Estimate(Expressions):
 
     def __init__(self, files: Mapping[str, nodes.Template], size: int, *, escaping: int) -> None:
         super().__init__(size, escaping)
-        self.file = self._main = list(files)[-1]
+        self._main = list(files)[-1]
+        self.file: str = self._main
         self._files = files
         self._blocks = _blocks_of(files)
         self._rendering: list[tuple[str, int]] = []
@@ -73,7 +74,8 @@ class Estimate(Expressions):
         """
         for _ in range(_MAX_PASSES):
             self._unsettled = self._steps = 0
-            self.work = self._text = 0.0
+            self._text = 0.0
+            self.work: float = 0.0
             for tree in (self._files[self._main], *texts):
                 self._children(tree)
             if not self._unsettled:

@@ -28,7 +28,7 @@ class Expressions:
     """Bounds of expressions; a method for each kind of node, as Jinja calls it."""
 
     def __init__(self, size: int, escaping: int) -> None:
-        self.work = 0.0
+        self.work: float = 0.0
         self._size = float(size)
         self._escaping = escaping
         self._steps = 0

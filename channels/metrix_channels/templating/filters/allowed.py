@@ -7,7 +7,7 @@ stands for text here is text or a number, and everything else is an error.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
@@ -129,6 +129,7 @@ def _float(value: Any) -> float:
 
 
 _JINJA = jinja_filters.FILTERS
+_JINJA_TESTS: Mapping[str, Any] = jinja_tests.TESTS
 _MAX_DIGITS: Final = 4_300
 
 
@@ -142,7 +143,7 @@ def _of_number(test: Callable[..., bool]) -> Callable[..., bool]:
     return strict
 
 
-FILTERS: Final = MappingProxyType(
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         # text
         **{name: _of_text(_JINJA[name]) for name in ("upper", "lower", "capitalize", "title", "trim")},
@@ -168,10 +169,10 @@ FILTERS: Final = MappingProxyType(
     }
 )
 
-TESTS: Final = MappingProxyType(
+TESTS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         **{
-            name: jinja_tests.TESTS[name]
+            name: _JINJA_TESTS[name]
             for name in (
                 *("defined", "undefined", "none", "boolean", "true", "false", "number", "integer", "float", "string"),
                 *("mapping", "sequence", "iterable", "in"),
