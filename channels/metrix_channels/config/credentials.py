@@ -84,14 +84,13 @@ def _substituted(raw: str, environ: Mapping[str, str], location: str | None) -> 
 
 
 def _checked(value: str, described: str, location: str | None) -> str:
-    described = printable(described)
     if not value.strip():
-        raise ConfigError(f"{described} is blank", code="secret_missing", location=location)
+        raise ConfigError(f"{printable(described)} is blank", code="secret_missing", location=location)
     if not HEADER_TEXT.fullmatch(value) or len(value) > _LONGEST_KEY:
         fault = (
             "holds a line break"
             if "\n" in value or "\r" in value
             else "holds a space or another character that an HTTP header cannot carry, or is too long"
         )
-        raise ConfigError(f"{described} {fault}", code="secret_invalid", location=location)
+        raise ConfigError(f"{printable(described)} {fault}", code="secret_invalid", location=location)
     return value

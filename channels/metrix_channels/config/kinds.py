@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -252,6 +253,7 @@ def _base_url(text: str) -> str | None:
     return text.rstrip("/") if url.scheme in ("http", "https") else None
 
 
+@lru_cache(maxsize=64)
 def is_plain_http_elsewhere(base_url: str) -> bool:
     """Tell whether others could read what is sent there: over plain http, and not to this machine."""
     url = urlsplit(base_url)

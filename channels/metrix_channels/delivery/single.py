@@ -20,7 +20,7 @@ from .backoff import backoff_seconds
 from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
 from .rate_limiter import Place, RateLimiter
-from .verdict import Verdict
+from .verdict import Disposition, Verdict
 
 _LEAST_SECONDS: Final = 0.05
 """No request begins with less time than this: it would be broken off, and nobody would know whether it was taken."""
@@ -158,8 +158,12 @@ class Delivery:
     async def _attempt(self, number: int, part: Part, ends: float) -> Verdict:
         seconds = min(self.policy.timeout, max(seconds_until(ends), _LEAST_SECONDS))
         exchange, verdict = await self.post(part.recipients, seconds)
+        settling = self.journal.settle(number, exchange, verdict)
+        if verdict.disposition is Disposition.ACCEPTED:
+            await settling  # at once: it is written with what follows
+            return verdict
         try:
-            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.journal.settle(number, exchange, verdict))
+            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, settling)
         except TimeoutError:
             message = (
                 f"The request was made ({verdict.explanation}), and the ledger did not answer within the deadline."

@@ -192,6 +192,8 @@ class Engine:
 
     async def _claim(self, call: Call, prepared: Prepared, app_id: str, ends: float) -> Claimed | Finished:
         asked = entry(call, prepared, app_id)
+        if asked.key is None:
+            return self.book.open(asked)
         poll = _FIRST_POLL_SECONDS
         while True:
             try:

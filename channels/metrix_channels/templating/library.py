@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
+from time import time_ns
 from typing import Final, Literal
 
 from attrs import frozen
@@ -33,6 +34,8 @@ SAMPLE: Final = "sample.yaml"
 
 MAX_COMPILED: Final = 1_000
 """Templates that are kept compiled; each takes some 10 KB."""
+_SETTLED_NS: Final = 10_000_000_000
+"""A folder that was changed longer ago than this shows each later change by its stamp, also where clocks differ."""
 
 _VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>.+))?\.(?P<format>txt|html)\.j2")
 
@@ -136,6 +139,7 @@ class Templates:
         self._folder = Folder(root)
         self._apart = Apart()
         self._lock = RLock()
+        self._listed: dict[str, tuple[Stamp, dict[str, list[str]]]] = {}
         self._compiled: dict[tuple[str, bool], tuple[Template, dict[str, Stamp]]] = {}
 
     def find(self, name: str, channel: str, type: ChannelType, locale: str | None = None) -> Template:  # noqa: A002
@@ -154,9 +158,7 @@ class Templates:
         check_word("template", name)
         check_word("channel", channel)
         tag = None if locale is None else self._standard(name, str(locale))
-        stored: dict[str, list[str]] = {}
-        for file in self._folder.entries(name):
-            stored.setdefault(_standard_name(file), []).append(file)
+        stored = self._stored(name)
         wanted = list(_candidates(channel, type, tag))
         for candidate in wanted:
             served = [each for each in stored.get(candidate, ()) if self._folder.has(f"{name}/{each}")]
@@ -165,6 +167,21 @@ class Templates:
             if served:
                 return self._current(f"{name}/{served[0]}", email=adapter_for(type).subject_is_title)
         raise self._missing(name, [f"{name}/{candidate}" for candidate in wanted])
+
+    def _stored(self, name: str) -> dict[str, list[str]]:
+        """Return what stands in the folder of a template, by standard names; listed again when it has changed."""
+        stamp = self._folder.stamp(name)
+        listed = self._listed.get(name)
+        if listed is not None and listed[0] == stamp:
+            return listed[1]
+        now = time_ns()
+        stored: dict[str, list[str]] = {}
+        for file in self._folder.entries(name):
+            stored.setdefault(_standard_name(file), []).append(file)
+        # Two changes within one tick of the file system's clock leave one stamp: what is new is listed again.
+        if stamp is not None and now - stamp[0] > _SETTLED_NS and len(self._listed) < MAX_COMPILED:
+            self._listed[name] = stamp, stored
+        return stored
 
     def pinned(self, sources: Sources) -> Template:
         """Compile a template from its texts alone, whatever became of its files.

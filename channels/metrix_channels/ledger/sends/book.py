@@ -31,6 +31,11 @@ class SendBook:
         self._database = database
         self._unwritten: dict[str, Entry] = {}
 
+    def open(self, entry: Entry) -> Claimed:
+        """Begin to send what has no key: nobody else can ask for it, so that its row may come with the first intent."""
+        self._unwritten[entry.id] = entry
+        return Claimed(entry.id)
+
     async def claim(self, entry: Entry) -> Claim:
         """Ask to send; of all calls with one key, at most one may at any time.
 
@@ -41,9 +46,7 @@ class SendBook:
             LedgerError: key_reused, when the key stands for another content; or the ledger cannot be used.
         """
         if entry.key is None:
-            # Nobody else can ask for it: its row may come with the first intent.
-            self._unwritten[entry.id] = entry
-            return Claimed(entry.id)
+            return self.open(entry)
         asked = asyncio.ensure_future(
             self._database.transact(lambda connection: self._claim(connection, entry), together=True)
         )
