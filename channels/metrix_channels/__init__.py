@@ -16,8 +16,19 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .campaign import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, FailureCount
-    from .checks import Check
+    from .campaign import (
+        CampaignPreview,
+        CampaignProgress,
+        CampaignRow,
+        CampaignStatus,
+        Confirm,
+        FailureCount,
+        Overview,
+        Watcher,
+    )
+    from .campaign.report.overview import FailureGroup
+    from .campaign.report.timeline import Timeline
+    from .checks import Check, CheckDict, CheckStatus, Findings, FindingsDict
     from .errors import (
         CampaignError,
         ChannelUnverified,
@@ -35,24 +46,40 @@ if TYPE_CHECKING:
         Unreachable,
         UsageError,
     )
-    from .events import MetrixUser
+    from .errors.situation import Situation
+    from .events import EventFields, MetrixUser, ProfileFields
+    from .events.values import Attributes
+    from .ledger import Counts
+    from .models import JsonValue
     from .notifier import AsyncNotifier, Notifier
-    from .notifier.campaigns.asynchronous import AsyncCampaignHandle, AsyncCampaigns
+    from .notifier.call import Context, Recipients
+    from .notifier.campaigns.asynchronous import AsyncCampaignHandle, AsyncCampaigns, FailedOutcome, StrPath
     from .notifier.campaigns.synchronous import CampaignHandle, Campaigns
-    from .notifier.events.report import EventsReport, FailedEvent
-    from .outcomes import EventReceipt, Outcome, Problem, Receipt
-    from .preflight import Preflight
+    from .notifier.events.report import EventsReport, FailedEvent, WatchEvents
+    from .notifier.events.sources import Source
+    from .outcomes import EventReceipt, EventReceiptDict, Outcome, Problem, ProblemDict, Receipt, ReceiptDict
+    from .preflight import Preflight, WatchPreflight
 
 _HOMES = {
-    "campaign": ("CampaignPreview", "CampaignProgress", "CampaignRow", "CampaignStatus", "FailureCount"),
-    "events": ("MetrixUser",),
-    "notifier": ("AsyncNotifier", "Notifier"),
-    "notifier.campaigns.asynchronous": ("AsyncCampaignHandle", "AsyncCampaigns"),
-    "notifier.events.report": ("EventsReport", "FailedEvent"),
-    "notifier.campaigns.synchronous": ("CampaignHandle", "Campaigns"),
-    "outcomes": ("EventReceipt", "Outcome", "Problem", "Receipt"),
-    "checks": ("Check",),
-    "preflight": ("Preflight",),
+    "campaign": (
+        "CampaignPreview",
+        "CampaignProgress",
+        "CampaignRow",
+        "CampaignStatus",
+        "Confirm",
+        "FailureCount",
+        "Overview",
+        "Watcher",
+    ),
+    "campaign.report.overview": ("FailureGroup",),
+    "campaign.report.timeline": ("Timeline",),
+    "checks": (
+        "Check",
+        "CheckDict",
+        "CheckStatus",
+        "Findings",
+        "FindingsDict",
+    ),
     "errors": (
         "CampaignError",
         "ChannelUnverified",
@@ -70,6 +97,52 @@ _HOMES = {
         "Unreachable",
         "UsageError",
     ),
+    "errors.situation": ("Situation",),
+    "events": (
+        "EventFields",
+        "MetrixUser",
+        "ProfileFields",
+    ),
+    "events.values": ("Attributes",),
+    "ledger": ("Counts",),
+    "models": ("JsonValue",),
+    "notifier": (
+        "AsyncNotifier",
+        "Notifier",
+    ),
+    "notifier.call": (
+        "Context",
+        "Recipients",
+    ),
+    "notifier.campaigns.asynchronous": (
+        "AsyncCampaignHandle",
+        "AsyncCampaigns",
+        "FailedOutcome",
+        "StrPath",
+    ),
+    "notifier.campaigns.synchronous": (
+        "CampaignHandle",
+        "Campaigns",
+    ),
+    "notifier.events.report": (
+        "EventsReport",
+        "FailedEvent",
+        "WatchEvents",
+    ),
+    "notifier.events.sources": ("Source",),
+    "outcomes": (
+        "EventReceipt",
+        "EventReceiptDict",
+        "Outcome",
+        "Problem",
+        "ProblemDict",
+        "Receipt",
+        "ReceiptDict",
+    ),
+    "preflight": (
+        "Preflight",
+        "WatchPreflight",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -77,6 +150,7 @@ __all__ = [
     "AsyncCampaignHandle",
     "AsyncCampaigns",
     "AsyncNotifier",
+    "Attributes",
     "CampaignError",
     "CampaignHandle",
     "CampaignPreview",
@@ -86,14 +160,26 @@ __all__ = [
     "Campaigns",
     "ChannelUnverified",
     "Check",
+    "CheckDict",
+    "CheckStatus",
     "ConfigError",
+    "Confirm",
+    "Context",
+    "Counts",
     "CredentialsRefused",
     "DeliveryError",
+    "EventFields",
     "EventInvalid",
     "EventReceipt",
+    "EventReceiptDict",
     "EventsReport",
     "FailedEvent",
+    "FailedOutcome",
     "FailureCount",
+    "FailureGroup",
+    "Findings",
+    "FindingsDict",
+    "JsonValue",
     "LedgerError",
     "MessageInvalid",
     "MetrixChannelsError",
@@ -101,14 +187,26 @@ __all__ = [
     "Notifier",
     "Outcome",
     "OutcomeUnknown",
+    "Overview",
     "Preflight",
     "PreflightFailed",
     "Problem",
+    "ProblemDict",
+    "ProfileFields",
     "Receipt",
+    "ReceiptDict",
+    "Recipients",
     "Rejected",
+    "Situation",
+    "Source",
+    "StrPath",
     "TemplateError",
+    "Timeline",
     "Unreachable",
     "UsageError",
+    "WatchEvents",
+    "WatchPreflight",
+    "Watcher",
     "__version__",
 ]
 

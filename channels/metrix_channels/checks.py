@@ -11,7 +11,7 @@ from .errors import MetrixChannelsError
 from .errors.catalogue import CATALOGUE
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """How a check ended."""
 
     PASS = "pass"  # noqa: S105 - no password
@@ -51,7 +51,7 @@ class Check:
 
     id: str
     subject: str
-    status: Status
+    status: CheckStatus
     message: str
     remedy: str | None = None
 
@@ -59,12 +59,12 @@ class Check:
     def failed(cls, id: str, subject: str, error: MetrixChannelsError) -> Check:  # noqa: A002 - the JSON's own word
         """Make a failed check of an error."""
         where = f"{error.location}: " if error.location else ""
-        return cls(id, subject, Status.FAIL, where + error.message, error.remedy)
+        return cls(id, subject, CheckStatus.FAIL, where + error.message, error.remedy)
 
     @classmethod
     def failed_as(cls, id: str, subject: str, code: str, message: str) -> Check:  # noqa: A002
         """Make a failed check of a situation in the catalogue."""
-        return cls(id, subject, Status.FAIL, message, CATALOGUE[code].remedy)
+        return cls(id, subject, CheckStatus.FAIL, message, CATALOGUE[code].remedy)
 
     def as_dict(self) -> CheckDict:
         """Return the JSON form."""
@@ -91,7 +91,7 @@ class Findings:
     @property
     def failures(self) -> tuple[Check, ...]:
         """The checks that failed."""
-        return tuple(check for check in self.checks if check.status is Status.FAIL)
+        return tuple(check for check in self.checks if check.status is CheckStatus.FAIL)
 
     def as_dict(self) -> FindingsDict:
         """Return the JSON form."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
-from .call import Call, Context, Several, content_of
+from .call import Call, Context, Recipients, content_of
 from .conclusion import raise_unless_accepted
 from .services import ServicesOfProcess
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..events import EventFields, MetrixUser, ProfileFields
     from ..outcomes import EventReceipt, Receipt
     from ..preflight import Preflight, WatchPreflight
-    from .campaigns.asynchronous import AsyncCampaigns, Pathlike
+    from .campaigns.asynchronous import AsyncCampaigns, StrPath
     from .engine import Engine
     from .events.report import EventsReport, WatchEvents
     from .events.sources import Source
@@ -75,7 +75,7 @@ class AsyncNotifier:
     async def send(
         self,
         channel: str,
-        to: Several,
+        to: Recipients,
         template: str,
         context: Context | None = None,
         *,
@@ -88,7 +88,7 @@ class AsyncNotifier:
     async def send(
         self,
         channel: str,
-        to: Several,
+        to: Recipients,
         *,
         text: str,
         title: str | None = None,
@@ -99,7 +99,7 @@ class AsyncNotifier:
     async def send(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str | None = None,
         context: Context | None = None,
         *,
@@ -144,7 +144,7 @@ class AsyncNotifier:
     async def enqueue(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str,
         context: Context | None = None,
         *,
@@ -157,7 +157,7 @@ class AsyncNotifier:
     async def enqueue(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         *,
         connection: object,
         text: str,
@@ -168,7 +168,7 @@ class AsyncNotifier:
     async def enqueue(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str | None = None,
         context: Context | None = None,
         *,
@@ -226,7 +226,7 @@ class AsyncNotifier:
     async def dry_run(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str,
         context: Context | None = None,
         *,
@@ -237,7 +237,7 @@ class AsyncNotifier:
     async def dry_run(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         *,
         text: str,
         title: str | None = None,
@@ -246,7 +246,7 @@ class AsyncNotifier:
     async def dry_run(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str | None = None,
         context: Context | None = None,
         *,
@@ -327,7 +327,7 @@ class AsyncNotifier:
         Returns:
             The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
         """
-        from ..checks import Status
+        from ..checks import CheckStatus
         from ..preflight import Preflight, run_preflight  # on demand, as all that one send does not need
 
         channels, paths = _divided(names)
@@ -341,7 +341,7 @@ class AsyncNotifier:
             self._services.file, channels, offline=offline, watch=watch, of_campaigns=of_campaigns
         )
         config, *others = found.checks
-        can_plan = config.status is not Status.FAIL
+        can_plan = config.status is not CheckStatus.FAIL
         plans = await check_plans(self._services.current().campaigns, files) if can_plan else []
         return Preflight((config, *(file.check for file in files), *others, *plans))
 
@@ -353,7 +353,7 @@ class AsyncNotifier:
 
         return AsyncCampaigns(self._services.current)
 
-    async def run_campaign(self, path: Pathlike, *, name: str | None = None) -> CampaignStatus:
+    async def run_campaign(self, path: StrPath, *, name: str | None = None) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`, which takes more."""
         return await self.campaigns.run(path, name=name)
 

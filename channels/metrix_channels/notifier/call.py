@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..models import JsonValue
 
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
-Several = list[str] | tuple[str, ...] | set[str] | frozenset[str]
+Recipients = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 """Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
 
 
@@ -44,7 +44,7 @@ class PlainText:
     title: str | None = None
 
 
-def _fixed(to: str | Several) -> str | tuple[str, ...]:
+def _fixed(to: str | Recipients) -> str | tuple[str, ...]:
     return to if isinstance(to, str) else tuple(to)
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from .asynchronous import AsyncNotifier, deliver
-from .call import Call, Context, Several, content_of
+from .call import Call, Context, Recipients, content_of
 from .portal import Portal
 from .services import ServicesOfProcess
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..ledger.sends.outbox import Steps
     from ..outcomes import EventReceipt, Receipt
     from ..preflight import Preflight, WatchPreflight
-    from .campaigns.asynchronous import Pathlike
+    from .campaigns.asynchronous import StrPath
     from .campaigns.synchronous import Campaigns
     from .events.report import EventsReport, WatchEvents
     from .events.sources import Source
@@ -73,7 +73,7 @@ class Notifier:
     def send(
         self,
         channel: str,
-        to: Several,
+        to: Recipients,
         template: str,
         context: Context | None = None,
         *,
@@ -86,7 +86,7 @@ class Notifier:
     def send(
         self,
         channel: str,
-        to: Several,
+        to: Recipients,
         *,
         text: str,
         title: str | None = None,
@@ -97,7 +97,7 @@ class Notifier:
     def send(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str | None = None,
         context: Context | None = None,
         *,
@@ -119,7 +119,7 @@ class Notifier:
     def enqueue(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str,
         context: Context | None = None,
         *,
@@ -132,7 +132,7 @@ class Notifier:
     def enqueue(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         *,
         connection: object,
         text: str,
@@ -143,7 +143,7 @@ class Notifier:
     def enqueue(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str | None = None,
         context: Context | None = None,
         *,
@@ -172,7 +172,7 @@ class Notifier:
     def dry_run(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str,
         context: Context | None = None,
         *,
@@ -183,7 +183,7 @@ class Notifier:
     def dry_run(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         *,
         text: str,
         title: str | None = None,
@@ -192,7 +192,7 @@ class Notifier:
     def dry_run(
         self,
         channel: str,
-        to: str | Several,
+        to: str | Recipients,
         template: str | None = None,
         context: Context | None = None,
         *,
@@ -235,7 +235,7 @@ class Notifier:
 
         return Campaigns(self._notifier.campaigns, self._portal)
 
-    def run_campaign(self, path: Pathlike, *, name: str | None = None) -> CampaignStatus:
+    def run_campaign(self, path: StrPath, *, name: str | None = None) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`."""
         return self.campaigns.run(path, name=name)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import evolve
 
 from ..api.connectivity import reach
-from ..checks import Check, Status
+from ..checks import Check, CheckStatus
 from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError, sentence
 from ..errors.catalogue import CATALOGUE
@@ -51,7 +51,7 @@ async def run_preflight(
             named = list(config.channels.values())
     except MetrixChannelsError as error:
         return Preflight((Check.failed("config.valid", str(file.path), error),))
-    checks = [Check("config.valid", str(file.path), Status.PASS, _number_of_channels(config))]
+    checks = [Check("config.valid", str(file.path), CheckStatus.PASS, _number_of_channels(config))]
     checks += check_secrets(config)
     others = [config.channels[name] for name in of_campaigns or () if name in config.channels]
     for channel in dict.fromkeys(channel.name for channel in (*named, *others)):
@@ -72,12 +72,12 @@ def check_secrets(config: Config) -> Iterator[Check]:
     """Check that APP_ID and the key are there, and that no other user of this machine can read the key."""
     try:
         app_id = config.metrix.resolve_app_id()
-        yield Check("secret.app_id", "app_id", Status.PASS, f"APP_ID is {app_id}.")
+        yield Check("secret.app_id", "app_id", CheckStatus.PASS, f"APP_ID is {app_id}.")
     except MetrixChannelsError as error:
         yield Check.failed("secret.app_id", "app_id", error)
     try:
         config.metrix.resolve_api_key()
-        yield Check("secret.api_key", "api_key", Status.PASS, "The key is set.")
+        yield Check("secret.api_key", "api_key", CheckStatus.PASS, "The key is set.")
     except MetrixChannelsError as error:
         yield Check.failed("secret.api_key", "api_key", error)
     if config.metrix.api_key_file is not None:
@@ -94,11 +94,11 @@ def check_private(path: Path) -> Check:
         return Check(
             "file.private",
             str(path),
-            Status.WARN,
+            CheckStatus.WARN,
             f"Other users of this machine can read it (mode {stat.S_IMODE(mode):04o}).",
             f"chmod 600 {path}",
         )
-    return Check("file.private", str(path), Status.PASS, "Only its owner can read it.")
+    return Check("file.private", str(path), CheckStatus.PASS, "Only its owner can read it.")
 
 
 def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
@@ -107,17 +107,23 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
         found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
     except MetrixChannelsError:
         why = "Not checked without APP_ID: a verification belongs to one application."
-        yield Check("channel.verified", channel.name, Status.SKIP, why)
+        yield Check("channel.verified", channel.name, CheckStatus.SKIP, why)
         return
     if found.code is not None:
         yield Check.failed_as("channel.verified", channel.name, found.code, f"{channel.location}: {found.message}")
         return
-    yield Check("channel.verified", channel.name, Status.PASS, found.message)
+    yield Check("channel.verified", channel.name, CheckStatus.PASS, found.message)
     if found.announcement is not None:
-        yield Check("channel.verification_ends", channel.name, Status.WARN, sentence(found.announcement), found.remedy)
+        yield Check(
+            "channel.verification_ends", channel.name, CheckStatus.WARN, sentence(found.announcement), found.remedy
+        )
     for caution in found.cautions:
         yield Check(
-            "channel.verification_age", channel.name, Status.WARN, caution, CATALOGUE["verification_expired"].remedy
+            "channel.verification_age",
+            channel.name,
+            CheckStatus.WARN,
+            caution,
+            CATALOGUE["verification_expired"].remedy,
         )
 
 
@@ -135,7 +141,7 @@ async def check_templates(
                 watch(number, len(names))
             await asyncio.sleep(0)  # there may be thousands, and a signal ends this between two of them
         if not names:
-            yield Check("template.renders", str(config.templates), Status.WARN, "There is no template.", None)
+            yield Check("template.renders", str(config.templates), CheckStatus.WARN, "There is no template.", None)
     except MetrixChannelsError as error:
         yield Check.failed("template.renders", str(config.templates), error)
     finally:
@@ -155,15 +161,15 @@ def _check_template(templates: Templates, name: str, channels: Iterable[Channel]
                 template = templates.find(name, channel.name, channel.type, locale)
                 if template.variables and not has_sample(locale):
                     without.append((template, channel.type))
-                    yield Check("template.compiles", subject, Status.PASS, f"{template.path.name} compiles.")
+                    yield Check("template.compiles", subject, CheckStatus.PASS, f"{template.path.name} compiles.")
                     continue
                 message = compose(template, channel.type, sample(locale))
             except MetrixChannelsError as error:
                 yield _failed_with_sample(subject, templates.root / name, locale, error)
                 continue
-            yield Check("template.renders", subject, Status.PASS, f"{template.path.name} renders with its sample.")
+            yield Check("template.renders", subject, CheckStatus.PASS, f"{template.path.name} renders with its sample.")
             for caution in message.cautions:
-                yield Check(f"message.{caution.code}", subject, Status.WARN, caution.message)
+                yield Check(f"message.{caution.code}", subject, CheckStatus.WARN, caution.message)
     if without:
         yield warn_of_no_sample(templates.root / name, without)
 
@@ -186,7 +192,7 @@ async def check_ledger(config: Config) -> list[Check]:
         return [Check.failed("ledger.writable", subject, error)]
     finally:
         await database.close()
-    writable = Check("ledger.writable", subject, Status.PASS, "It can be written.")
+    writable = Check("ledger.writable", subject, CheckStatus.PASS, "It can be written.")
     return [writable] if database.file is None else [writable, check_private(database.file)]
 
 
@@ -194,11 +200,11 @@ async def check_connection(config: Config, *, offline: bool) -> Check:
     """Check that a secure connection can be made; no request is sent, nobody is reached."""
     settings = config.metrix
     if offline:
-        return Check("metrix.reachable", settings.base_url, Status.SKIP, "Left out: --offline.")
+        return Check("metrix.reachable", settings.base_url, CheckStatus.SKIP, "Left out: --offline.")
     if settings.proxy is not None:
-        return Check("metrix.reachable", settings.base_url, Status.SKIP, "Left out: the proxy connects.")
+        return Check("metrix.reachable", settings.base_url, CheckStatus.SKIP, "Left out: the proxy connects.")
     layers = await reach(settings.base_url, settings.ca_file, settings.timeout)
     reached = layers[-1]
     if reached.fault is not None:
         return Check.failed_as("metrix.reachable", settings.base_url, reached.fault.code, reached.message)
-    return Check("metrix.reachable", settings.base_url, Status.PASS, reached.message)
+    return Check("metrix.reachable", settings.base_url, CheckStatus.PASS, reached.message)

@@ -11,7 +11,7 @@ from typing import Final
 import yaml
 
 from ..adapters import adapter_for
-from ..checks import Check, Status
+from ..checks import Check, CheckStatus
 from ..errors import MetrixChannelsError
 from ..models import ChannelType, JsonValue, Message
 from ..templating import SAMPLE, Template
@@ -41,7 +41,7 @@ def warn_of_no_sample(folder: Path, templates: Sequence[tuple[Template, ChannelT
     text = yaml.safe_dump(_example(names, templates), allow_unicode=True, width=10_000)
     message = f"It was compiled, and not rendered without {SAMPLE}. Its variables: {', '.join(names)}."
     remedy = f"Write {folder / SAMPLE}, with values as they really come, such as:\n{text}"
-    return Check("template.sample", folder.name, Status.WARN, message, remedy.rstrip())
+    return Check("template.sample", folder.name, CheckStatus.WARN, message, remedy.rstrip())
 
 
 def _example(names: Sequence[str], templates: Sequence[tuple[Template, ChannelType]]) -> dict[str, JsonValue]:

@@ -29,7 +29,7 @@ from ..api import (
     request_headers,
 )
 from ..api.connectivity import Layer, ReachFault, reach
-from ..checks import Check, Findings, Status
+from ..checks import Check, CheckStatus, Findings
 from ..config import Config, standing
 from ..errors import MetrixChannelsError, sentence
 from ..errors.catalogue import SITUATIONS
@@ -93,13 +93,15 @@ async def diagnose(config: Config) -> Findings:
         a warning for each channel whose verification has ended or ends soon.
     """
     checks = [*await _way(config)]
-    if all(check.status is not Status.FAIL for check in checks):
+    if all(check.status is not CheckStatus.FAIL for check in checks):
         checks += await _answers(config)
     done = {check.id for check in checks}
-    failed = next((check.id for check in checks if check.status is Status.FAIL), "")
+    failed = next((check.id for check in checks if check.status is CheckStatus.FAIL), "")
     url = config.metrix.base_url
     checks += [
-        Check(layer, url, Status.SKIP, f"Not looked at: {failed} comes first.") for layer in LAYERS if layer not in done
+        Check(layer, url, CheckStatus.SKIP, f"Not looked at: {failed} comes first.")
+        for layer in LAYERS
+        if layer not in done
     ]
     redactor = _redactor(config)
     shown = [evolve(check, message=redactor.clean(check.message, "finding")) for check in checks]
@@ -117,10 +119,10 @@ def _endings(config: Config) -> Iterator[Check]:
         found = standing(channel, app_id, datetime.now(UTC))
         if found.code == "verification_expired":
             remedy = SITUATIONS[found.code].remedy
-            yield Check("channel.verified", channel.name, Status.WARN, sentence(found.message), remedy)
+            yield Check("channel.verified", channel.name, CheckStatus.WARN, sentence(found.message), remedy)
         elif found.announcement is not None:
             message = sentence(found.announcement)
-            yield Check("channel.verification_ends", channel.name, Status.WARN, message, found.remedy)
+            yield Check("channel.verification_ends", channel.name, CheckStatus.WARN, message, found.remedy)
 
 
 def _redactor(config: Config) -> Redactor:
@@ -142,7 +144,7 @@ async def _way(config: Config) -> list[Check]:
     checks = [_way_check(layer, url, "metrix.proxy" if settings.proxy else "metrix.base_url") for layer in layers]
     if len(layers) == 2 and layers[-1].fault is None:
         why = "The proxy makes the secure connection." if settings.proxy else "Plain HTTP, towards this machine alone."
-        checks.append(Check("tls", settings.base_url, Status.SKIP, why))
+        checks.append(Check("tls", settings.base_url, CheckStatus.SKIP, why))
     return checks
 
 
@@ -150,7 +152,9 @@ def _way_check(layer: Layer, url: str, setting: str) -> Check:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if layer.fault is None:
-        return Check(layer.id, f"{parts.hostname}:{port}", Status.PASS, layer.message + _seen_as(layer.local_address))
+        return Check(
+            layer.id, f"{parts.hostname}:{port}", CheckStatus.PASS, layer.message + _seen_as(layer.local_address)
+        )
     remedy = _WAY[layer.fault].format(
         host=parts.hostname, port=port, url=f"{parts.scheme}://{parts.hostname}:{port}", setting=setting
     )
@@ -158,7 +162,7 @@ def _way_check(layer: Layer, url: str, setting: str) -> Check:
         remedy += (
             f" ${name} is set and deliberately not used: name the proxy by metrix.proxy if the way leads through it."
         )
-    return Check(layer.id, f"{parts.hostname}:{port}", Status.FAIL, layer.message, remedy)
+    return Check(layer.id, f"{parts.hostname}:{port}", CheckStatus.FAIL, layer.message, remedy)
 
 
 def _seen_as(address: str | None) -> str:
@@ -201,7 +205,7 @@ async def _answers(config: Config) -> list[Check]:
         without = await transport.post(PUSH, plain, _NO_MESSAGE, settings.timeout)
         answered_at = datetime.now(UTC)
         checks = [judge_http(without, settings.base_url)]
-        if checks[0].status is Status.FAIL:
+        if checks[0].status is CheckStatus.FAIL:
             return checks
         if isinstance(without, Reply):
             checks.append(judge_clock(without.date, sent_at, answered_at))
@@ -227,22 +231,22 @@ def judge_http(answer: Exchange, url: str) -> Check:
     if isinstance(answer, Failure):
         code = "certificate_refused" if answer.stage is Stage.CERTIFICATE else "timeout"
         message = f"A connection stands, and no answer comes: {answer.reason}"
-        return Check("http", url, Status.FAIL, message, SITUATIONS[code].remedy)
+        return Check("http", url, CheckStatus.FAIL, message, SITUATIONS[code].remedy)
     status = answer.status
     if status == 407:
-        return Check("http", url, Status.FAIL, "407: the proxy wants to know who asks.", "Correct metrix.proxy.")
+        return Check("http", url, CheckStatus.FAIL, "407: the proxy wants to know who asks.", "Correct metrix.proxy.")
     if 300 <= status < 400:
-        return Check("http", url, Status.FAIL, f"{status}: a redirect.", _STRANGER.format(url=url))
+        return Check("http", url, CheckStatus.FAIL, f"{status}: a redirect.", _STRANGER.format(url=url))
     if status >= 500:
-        return Check("http", url, Status.FAIL, f"{status}: Metrix, or a gateway, fails.", SITUATIONS["5xx"].remedy)
+        return Check("http", url, CheckStatus.FAIL, f"{status}: Metrix, or a gateway, fails.", SITUATIONS["5xx"].remedy)
     if answer.is_page:
         what = f"{status} with a web page, where an API answers."
         if status < 300:
-            return Check("http", url, Status.FAIL, what, _STRANGER.format(url=url))
-        return Check("http", url, Status.WARN, what, _STRANGER.format(url=url))
+            return Check("http", url, CheckStatus.FAIL, what, _STRANGER.format(url=url))
+        return Check("http", url, CheckStatus.WARN, what, _STRANGER.format(url=url))
     if status in (404, 405):
-        return Check("http", url, Status.FAIL, f"{status}: no such function here.", SITUATIONS["404"].remedy)
-    return Check("http", url, Status.PASS, f"{status}, as an answer to a request without credentials.")
+        return Check("http", url, CheckStatus.FAIL, f"{status}: no such function here.", SITUATIONS["404"].remedy)
+    return Check("http", url, CheckStatus.PASS, f"{status}, as an answer to a request without credentials.")
 
 
 def judge_clock(date: str | None, sent_at: datetime, answered_at: datetime) -> Check:
@@ -255,12 +259,12 @@ def judge_clock(date: str | None, sent_at: datetime, answered_at: datetime) -> C
     """
     theirs = _moment(date)
     if theirs is None:
-        return Check("clock", "Date", Status.SKIP, "The answer has no readable Date to compare with.")
+        return Check("clock", "Date", CheckStatus.SKIP, "The answer has no readable Date to compare with.")
     off = max(sent_at - theirs - timedelta(seconds=1), theirs - answered_at, timedelta(0))
     ahead = "ahead of" if sent_at > theirs else "behind"
     if off < _CLOCK_WARNS:
-        return Check("clock", "Date", Status.PASS, f"{iso_utc(answered_at)} here, {iso_utc(theirs)} there.")
-    status = Status.FAIL if off >= _CLOCK_FAILS else Status.WARN
+        return Check("clock", "Date", CheckStatus.PASS, f"{iso_utc(answered_at)} here, {iso_utc(theirs)} there.")
+    status = CheckStatus.FAIL if off >= _CLOCK_FAILS else CheckStatus.WARN
     message = f"This machine's clock is {_told(off)} {ahead} the server's: {iso_utc(answered_at)} here."
     return Check("clock", "Date", status, message, SITUATIONS["clock_wrong"].remedy)
 
@@ -276,16 +280,18 @@ def judge_credentials(without: Exchange, with_them: Exchange, app_id: str, url: 
     """
     if isinstance(with_them, Failure):
         return Check(
-            "credentials", app_id, Status.FAIL, with_them.reason, f"Try again. If it lasts, try `curl -v {url}/`."
+            "credentials", app_id, CheckStatus.FAIL, with_them.reason, f"Try again. If it lasts, try `curl -v {url}/`."
         )
     status = with_them.status
     if status in (401, 403):
         remedy = SITUATIONS["credentials_refused"].remedy
         message = f"{status}: the key or APP_ID is wrong, or this machine's address is not on the IP white list."
-        return Check("credentials", app_id, Status.FAIL, message, remedy)
+        return Check("credentials", app_id, CheckStatus.FAIL, message, remedy)
     before = without.status if isinstance(without, Reply) else None
     if before in (401, 403) and status < 500:
-        return Check("credentials", app_id, Status.PASS, f"{status} with them, {before} without: they are accepted.")
+        return Check(
+            "credentials", app_id, CheckStatus.PASS, f"{status} with them, {before} without: they are accepted."
+        )
     if status < 300:
         why = f"{status} with them and {before} without: the two cannot be told apart without sending."
     else:
@@ -293,7 +299,7 @@ def judge_credentials(without: Exchange, with_them: Exchange, app_id: str, url: 
     remedy = (
         f"Send yourself a message to be sure; see `metrix-channels explain {status if status in (400, 429) else 403}`."
     )
-    return Check("credentials", app_id, Status.WARN, why, remedy)
+    return Check("credentials", app_id, CheckStatus.WARN, why, remedy)
 
 
 def _moment(date: str | None) -> datetime | None:

@@ -6,15 +6,15 @@ from collections import Counter
 import pytest
 
 from metrix_channels import MetrixChannelsError, PreflightFailed
-from metrix_channels.checks import Check, Status
+from metrix_channels.checks import Check, CheckStatus
 from metrix_channels.config import ConfigFile
 from metrix_channels.preflight import Preflight, run_preflight
 from metrix_channels.templating import Templates
 
-PASSED = Check("config.valid", "channels.yaml", Status.PASS, "4 channels.")
-WARNED = Check("file.private", "key", Status.WARN, "Others can read it.", "chmod 600 key")
-SKIPPED = Check("metrix.reachable", "url", Status.SKIP, "Left out.")
-FAILED = Check("channel.verified", "sms", Status.FAIL, "Nobody tested it.", "Test it.")
+PASSED = Check("config.valid", "channels.yaml", CheckStatus.PASS, "4 channels.")
+WARNED = Check("file.private", "key", CheckStatus.WARN, "Others can read it.", "chmod 600 key")
+SKIPPED = Check("metrix.reachable", "url", CheckStatus.SKIP, "Left out.")
+FAILED = Check("channel.verified", "sms", CheckStatus.FAIL, "Nobody tested it.", "Test it.")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_only_a_failure_forbids_sending(checks, ok):
 
 def test_the_error_names_each_failure_and_each_remedy_once():
     """Two channels with one remedy: two messages, one remedy."""
-    other = Check("channel.verified", "email", Status.FAIL, "Nobody tested it either.", "Test it.")
+    other = Check("channel.verified", "email", CheckStatus.FAIL, "Nobody tested it either.", "Test it.")
     with pytest.raises(PreflightFailed) as caught:
         Preflight((PASSED, FAILED, other)).raise_for_failures()
     assert caught.value.message == (
@@ -59,7 +59,7 @@ def test_a_failed_check_has_the_errors_place_and_remedy():
     """The message begins with file, line and column."""
     error = MetrixChannelsError("It is wrong.", code="usage", remedy="Mend it.", location="a.yaml:1:2")
     check = Check.failed("config.valid", "a.yaml", error)
-    assert (check.status, check.message, check.remedy) == (Status.FAIL, "a.yaml:1:2: It is wrong.", "Mend it.")
+    assert (check.status, check.message, check.remedy) == (CheckStatus.FAIL, "a.yaml:1:2: It is wrong.", "Mend it.")
 
 
 def checked(path, *names):
@@ -78,9 +78,9 @@ def test_a_file_whose_locale_is_none_is_named(metrix_config, tmp_path):
         if check.id == "template.renders"
     ]
     assert [(check.subject, check.status) for check in checks] == [
-        ("hello for sms", Status.PASS),
-        ("hello for sms in english", Status.FAIL),
-        ("hello for sms in fa-IR", Status.PASS),
+        ("hello for sms", CheckStatus.PASS),
+        ("hello for sms in english", CheckStatus.FAIL),
+        ("hello for sms in fa-IR", CheckStatus.PASS),
     ]
     assert "`sms.english.txt.j2` is never used" in checks[1].message
     assert "such as en" in checks[1].remedy
@@ -111,14 +111,14 @@ def test_what_a_message_costs_is_a_warning(metrix_config, tmp_path):
     [warning] = [
         check for check in checked(metrix_config(templates=folder.parent), "sms").checks if "sms_parts" in check.id
     ]
-    assert (warning.id, warning.status, warning.subject) == ("message.sms_parts", Status.WARN, "long for sms")
+    assert (warning.id, warning.status, warning.subject) == ("message.sms_parts", CheckStatus.WARN, "long for sms")
 
 
 def test_no_template_at_all_is_a_warning(metrix_config):
     """There is nothing to send yet."""
     found = checked(metrix_config())
     [check] = [check for check in found.checks if check.id == "template.renders"]
-    assert (check.status, found.ok) == (Status.WARN, True)
+    assert (check.status, found.ok) == (CheckStatus.WARN, True)
 
 
 def test_a_bare_true_is_a_warning(metrix_config):

@@ -40,7 +40,7 @@ class DuplicateFinder:
         self._aside = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._aside.execute("PRAGMA cache_size = -4000")
         self._aside.execute("CREATE TABLE aside (recipient TEXT, row INTEGER, vals TEXT)")
-        self.alike = 0
+        self.alike: int = 0
         self._alike_first: list[tuple[int, str]] = []
 
     def doubtful(self, folds: Sequence[str]) -> list[int]:

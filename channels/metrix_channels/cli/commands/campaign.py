@@ -14,7 +14,7 @@ from attrs import asdict, evolve
 from ...campaign import CampaignPreview, CampaignStatus, load_campaign, report_page
 from ...errors import MetrixChannelsError, UsageError, problem
 from ...notifier import Notifier
-from ...notifier.campaigns.asynchronous import Failed
+from ...notifier.campaigns.asynchronous import FailedOutcome
 from ...outcomes import Outcome, Problem
 from ..context import State, app, example, state_of
 from ..languages import Language, language
@@ -196,7 +196,7 @@ def retry(
         raise UsageError("Choose --rejected or --unknown.", code="usage", remedy=remedy)
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
-        which: Failed = "rejected" if rejected else "unknown"
+        which: FailedOutcome = "rejected" if rejected else "unknown"
         _dispatch(state, notifier, lambda shown: notifier.campaigns.retry(name, which, watch=shown.watch))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ...checks import Status
+from ...checks import CheckStatus
 from ...config import ConfigFile
 from ...notifier import AsyncNotifier
 from ...notifier.services import ServicesOfProcess
@@ -63,7 +63,7 @@ def show(output: Output, found: Preflight) -> None:
 
 def _verdict(found: Preflight) -> str:
     failures = len(found.failures)
-    warnings = sum(check.status is Status.WARN for check in found.checks)
+    warnings = sum(check.status is CheckStatus.WARN for check in found.checks)
     if failures:
         return f"Not ready: {failures} check{'s' if failures > 1 else ''} failed."
     if warnings:

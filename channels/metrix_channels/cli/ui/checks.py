@@ -7,10 +7,10 @@ from collections import Counter
 from rich.table import Table
 from rich.text import Text
 
-from ...checks import Check, Findings, Status
+from ...checks import Check, CheckStatus, Findings
 from .output import Output, nearby, visible
 
-_STYLES = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
+_STYLES = {CheckStatus.PASS: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
 _LONGEST_LIST = 70
 """Characters of a list of subjects."""
 _MOST_ALIKE = 50
@@ -22,21 +22,21 @@ def show_checks(output: Output, found: Findings) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(3):
         table.add_column(overflow="fold")
-    alike: dict[tuple[str, Status], list[Check]] = {}
+    alike: dict[tuple[str, CheckStatus], list[Check]] = {}
     for check in found.checks:
         alike.setdefault((check.id, check.status), []).append(check)
-    places = Counter[tuple[str, Status]]()
+    places = Counter[tuple[str, CheckStatus]]()
     remedies: dict[str, None] = {}
     for check in found.checks:
         kind = check.id, check.status
         place, several = places[kind], alike[kind]
         places[kind] += 1
-        if check.status is Status.PASS and len(several) > 1:
+        if check.status is CheckStatus.PASS and len(several) > 1:
             if place == 0:
                 table.add_row(*_row(check.status, check.id, _together(several)))
         elif place < _MOST_ALIKE:
             table.add_row(*_row(check.status, check.id, f"{nearby(check.subject)}: {nearby(check.message)}"))
-            if check.remedy and check.status is not Status.PASS:
+            if check.remedy and check.status is not CheckStatus.PASS:
                 remedies[check.remedy] = None
         elif place == _MOST_ALIKE:
             more = f"{len(several) - place:,} more; --json lists every one."
@@ -46,7 +46,7 @@ def show_checks(output: Output, found: Findings) -> None:
         output.say(f"→ {remedy}")
 
 
-def _row(status: Status, what: str, text: str) -> tuple[Text, Text, Text]:
+def _row(status: CheckStatus, what: str, text: str) -> tuple[Text, Text, Text]:
     return Text(status.value, style=_STYLES[status]), Text(what), Text(visible(text))
 
 

@@ -24,13 +24,13 @@ from ...campaign import (
 )
 from ...ledger import BatchState
 from ...outcomes import Receipt
-from ..call import Call, FromTemplate, Several
+from ..call import Call, FromTemplate, Recipients
 
 if TYPE_CHECKING:
     from ..services import Services
 
-Pathlike = str | os.PathLike[str]
-Failed = Literal["rejected", "unknown"]
+StrPath = str | os.PathLike[str]
+FailedOutcome = Literal["rejected", "unknown"]
 
 
 class AsyncCampaigns:
@@ -45,7 +45,7 @@ class AsyncCampaigns:
 
     async def run(
         self,
-        path: Pathlike,
+        path: StrPath,
         *,
         name: str | None = None,
         canary: int | None = None,
@@ -79,7 +79,7 @@ class AsyncCampaigns:
         )
         return CampaignStatus.of(record)
 
-    def start(self, path: Pathlike, *, name: str | None = None, canary: int | None = None) -> AsyncCampaignHandle:
+    def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> AsyncCampaignHandle:
         """Begin `run` in the background and return a handle on it.
 
         Raises:
@@ -88,7 +88,7 @@ class AsyncCampaigns:
         return AsyncCampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
 
     async def preview(
-        self, path: Pathlike, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
+        self, path: StrPath, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
     ) -> CampaignPreview:
         """Plan a campaign and return its first requests; nothing is sent or written down.
 
@@ -97,7 +97,7 @@ class AsyncCampaigns:
         """
         return await self._campaigns().preview(Path(path), name=name, canary=canary, watch=watch)
 
-    async def test(self, path: Pathlike, to: Several, *, row: int | None = None) -> tuple[Receipt, ...]:
+    async def test(self, path: StrPath, to: Recipients, *, row: int | None = None) -> tuple[Receipt, ...]:
         """Send the message of one row to colleagues, outside the run.
 
         Args:
@@ -147,7 +147,7 @@ class AsyncCampaigns:
         """
         return CampaignStatus.of(await self._campaigns().cancel(name))
 
-    async def retry(self, name: str, which: Failed, *, watch: Watcher | None = None) -> CampaignStatus:
+    async def retry(self, name: str, which: FailedOutcome, *, watch: Watcher | None = None) -> CampaignStatus:
         """Send again to those who were rejected, or whose outcome is unknown; the ledger keeps that it was decided.
 
         Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import frozen
 
 from ...campaign import CampaignPreview, Campaigns, load_campaign
-from ...checks import Check, Status
+from ...checks import Check, CheckStatus
 from ...errors import MetrixChannelsError
 
 
@@ -34,7 +34,7 @@ def loaded(path: Path) -> Loaded:
     except MetrixChannelsError as error:
         return Loaded(path, Check.failed("campaign.valid", str(path), error), None)
     what = f"The campaign {campaign.name} sends {campaign.template} through {campaign.channel}."
-    return Loaded(path, Check("campaign.valid", str(path), Status.PASS, what), campaign.channel)
+    return Loaded(path, Check("campaign.valid", str(path), CheckStatus.PASS, what), campaign.channel)
 
 
 async def check_plans(campaigns: Campaigns, files: Sequence[Loaded]) -> list[Check]:
@@ -60,6 +60,6 @@ def _plan(file: Loaded, found: CampaignPreview) -> Check:
     cautions = [f"{count:,} rows are invalid" for reason, count in plan["skipped"].items() if reason == "invalid"]
     cautions += [f"{count:,} recipients have an empty {name}" for name, count in plan["empty"].items()]
     cautions += [f"{count:,} texts have the caution {code}" for code, count in plan["cautions"].items()]
-    status = Status.WARN if cautions else Status.PASS
+    status = CheckStatus.WARN if cautions else CheckStatus.PASS
     remedy = f"See `metrix-channels campaign run {file.path} --dry-run`." if cautions else None
     return Check("campaign.plan", str(file.path), status, f"{'; '.join([told, *cautions])}.", remedy)

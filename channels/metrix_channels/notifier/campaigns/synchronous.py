@@ -18,9 +18,9 @@ from ...campaign import (
     campaign_name,
 )
 from ...outcomes import Receipt
-from ..call import Several
+from ..call import Recipients
 from ..portal import Portal
-from .asynchronous import AsyncCampaigns, Failed, Pathlike
+from .asynchronous import AsyncCampaigns, FailedOutcome, StrPath
 
 
 class Campaigns:
@@ -32,7 +32,7 @@ class Campaigns:
 
     def run(
         self,
-        path: Pathlike,
+        path: StrPath,
         *,
         name: str | None = None,
         canary: int | None = None,
@@ -45,17 +45,17 @@ class Campaigns:
             self._campaigns.run(path, name=name, canary=canary, watch=watch, confirm=confirm, detach=detach)
         )
 
-    def start(self, path: Pathlike, *, name: str | None = None, canary: int | None = None) -> CampaignHandle:
+    def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> CampaignHandle:
         """Begin `run` in the background and return a handle on it."""
         return CampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
 
     def preview(
-        self, path: Pathlike, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
+        self, path: StrPath, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
     ) -> CampaignPreview:
         """Plan a campaign and return its first requests; nothing is sent or written down."""
         return self._portal.call(self._campaigns.preview(path, name=name, canary=canary, watch=watch))
 
-    def test(self, path: Pathlike, to: Several, *, row: int | None = None) -> tuple[Receipt, ...]:
+    def test(self, path: StrPath, to: Recipients, *, row: int | None = None) -> tuple[Receipt, ...]:
         """Send the message of one row to colleagues, outside the run."""
         return self._portal.call(self._campaigns.test(path, to, row=row))
 
@@ -79,7 +79,7 @@ class Campaigns:
         """End a campaign for good."""
         return self._portal.call(self._campaigns.cancel(name))
 
-    def retry(self, name: str, which: Failed, *, watch: Watcher | None = None) -> CampaignStatus:
+    def retry(self, name: str, which: FailedOutcome, *, watch: Watcher | None = None) -> CampaignStatus:
         """Send again to those who were rejected, or whose outcome is unknown."""
         return self._portal.call(self._campaigns.retry(name, which, watch=watch))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrix_channels.checks import Check, Findings, Status
+from metrix_channels.checks import Check, CheckStatus, Findings
 from metrix_channels.cli.ui.checks import show_checks
 from metrix_channels.cli.ui.output import Output
 
@@ -36,11 +36,11 @@ def checks_of(count, status):
 
 def test_many_that_passed_are_one_line(shown):
     """Their names where they fit, else their number."""
-    assert shown(checks_of(3, Status.PASS)).split("renders")[1].strip() == "t0, t1, t2"
-    assert "1,000 checks passed." in shown(checks_of(1_000, Status.PASS))
+    assert shown(checks_of(3, CheckStatus.PASS)).split("renders")[1].strip() == "t0, t1, t2"
+    assert "1,000 checks passed." in shown(checks_of(1_000, CheckStatus.PASS))
 
 
-@pytest.mark.parametrize("status", [Status.FAIL, Status.WARN])
+@pytest.mark.parametrize("status", [CheckStatus.FAIL, CheckStatus.WARN])
 def test_of_many_that_failed_or_warn_the_first_are_shown(status, shown):
     """With their remedies, and how many there are besides."""
     text = shown(checks_of(1_000, status))
@@ -48,7 +48,7 @@ def test_of_many_that_failed_or_warn_the_first_are_shown(status, shown):
     assert "950 more; --json lists every one." in text
 
 
-@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("status", list(CheckStatus))
 def test_the_work_grows_with_the_number_of_checks_alone(status, shown):
     """50,000 templates make as many checks: none of them is compared with all the others."""
     checks = checks_of(200, status)
