@@ -73,6 +73,12 @@ class Connection(Protocol):
 
 
 Work = Callable[[Connection], T]
+Question = Callable[[], bool]
+
+
+def always() -> bool:
+    """Say yes."""
+    return True
 
 
 class Database(ABC):
@@ -140,7 +146,7 @@ class Database(ABC):
         return True
 
     @abstractmethod
-    async def transact(self, work: Work[T], *, together: bool = False) -> T:
+    async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
         """Run `work` as one durable transaction.
 
         It may run more than once, when the connection was lost in between, and takes effect once: so it changes
@@ -150,6 +156,7 @@ class Database(ABC):
             work: returns what this returns.
             together: it may share its transaction with others like it: it is short, and locks nothing that many need.
                 When one of them fails, the others take effect none the less.
+            is_wanted: asked while another process keeps the file to itself; once it says no, the wait ends.
 
         Raises:
             LedgerError: ledger_corrupt, ledger_newer, or one of `PASSING`; in PostgreSQL also ledger_pooled,

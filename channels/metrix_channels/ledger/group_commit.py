@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from attrs import define
 
-from .database import Connection, Work
+from .database import Connection, Question, Work
 from .threads import Threads
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ class Asked:
         work: runs within a transaction.
         future: gets the result, in the event loop of whoever waits.
         together: it may share its transaction with others.
+        is_wanted: somebody still waits for it.
         result: what the work returned.
         error: what it raised, or why its transaction failed.
     """
@@ -35,6 +36,7 @@ class Asked:
     work: Work[Any]
     future: asyncio.Future[Any]
     together: bool
+    is_wanted: Question
     result: Any = None
     error: BaseException | None = None
 
@@ -60,8 +62,10 @@ class GroupCommit:
         self._waiting: deque[Asked] = deque()
         self._running = 0
 
-    async def run(self, work: Work[T], *, together: bool) -> T:
+    async def run(self, work: Work[T], *, together: bool, is_wanted: Question) -> T:
         """Run `work` and wait until it is committed; it goes on when the caller is cancelled meanwhile.
+
+        The arguments are those of `Database.transact`.
 
         Raises:
             MetrixChannelsError: thread_refused; the work is not done.
@@ -71,7 +75,7 @@ class GroupCommit:
             if self._running < self._most:
                 self.threads.submit(self._serve)
                 self._running += 1
-            self._waiting.append(Asked(work, future, together))
+            self._waiting.append(Asked(work, future, together, is_wanted))
         return await future
 
     def _serve(self) -> None:

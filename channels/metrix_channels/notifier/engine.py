@@ -44,6 +44,7 @@ from ..ledger import (
     SendJournal,
     open_database,
 )
+from ..ledger.database import Question, always
 from ..ledger.descriptors import fitting_connections
 from ..outcomes import Outcome, Problem, Receipt
 from ..templating import Templates
@@ -159,10 +160,14 @@ class Engine:
             return _repeated(claim.receipts)
         results = await self._delivered(call.channel, prepared, claim, client, ends)
         receipts = receipts_of(results, claim.id, call.channel, datetime.now(UTC))
+        is_wanted = True
+        finishing = self.finish(claim.id, (*claim.settled, *receipts), lambda: is_wanted)
         try:
-            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.finish(claim.id, (*claim.settled, *receipts)))
+            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, finishing)
         except TimeoutError:
-            if any(receipt.outcome is not Outcome.NOT_SENT for receipt in receipts):
+            # What left is written down as soon as the ledger can be written; a process does not end before that.
+            is_wanted = any(receipt.outcome is not Outcome.NOT_SENT for receipt in receipts)
+            if is_wanted:
                 raise _unrecorded("The ledger did not answer within the deadline.", receipts) from None
         return (*_repeated(claim.settled), *receipts)
 
@@ -263,14 +268,14 @@ class Engine:
             rng=self._rng,
         )
 
-    async def finish(self, send: str, receipts: tuple[Receipt, ...]) -> None:
-        """Write down the outcome of a send.
+    async def finish(self, send: str, receipts: tuple[Receipt, ...], is_wanted: Question = always) -> None:
+        """Write down the outcome of a send; the arguments are those of `SendBook.finish`.
 
         Raises:
             LedgerError: outcome_unrecorded.
         """
         try:
-            await self.book.finish(send, receipts)
+            await self.book.finish(send, receipts, is_wanted)
         except LedgerError as error:
             raise _unrecorded(error.message, receipts) from error
 

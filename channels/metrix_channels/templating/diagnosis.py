@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import frozen
 from jinja2 import TemplateNotFound, TemplateRuntimeError, UndefinedError
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import FilterArgumentError, SecurityError
 from jinja2.utils import missing
 
 from ..errors import MetrixChannelsError, TemplateError
@@ -43,6 +43,8 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
     """Return the error to raise for what a template raised; no value is ever shown."""
     if isinstance(error, MetrixChannelsError):
         return type(error)(error.message, code=error.code, remedy=error.remedy, location=error.location or place.at())
+    if isinstance(error, FilterArgumentError) and isinstance(error.__cause__, TypeError):
+        error = error.__cause__  # the filter is used correctly; a value does not fit it
     if isinstance(error, NameMissing):
         return _undefined(error, place, values)
     if isinstance(error, UndefinedError):

@@ -15,6 +15,7 @@ from helpers.fault_server import Answer, FaultServer, Hang
 from helpers.project import make_project, takes, unanswering_address
 from metrix_channels import Notifier
 from metrix_channels.errors import LedgerError, OutcomeUnknown, Unreachable, UsageError
+from metrix_channels.ledger.sqlite import connection as sqlite
 
 HELLO = ("sms", "u1", "hello", {"name": "x"})
 
@@ -24,10 +25,10 @@ def patient(folder, url, **metrix):
 
 
 @contextmanager
-def locked(project):
-    """Hold the lock that writers need, as a backup or another tool might."""
+def locked(project, lock="IMMEDIATE"):
+    """Hold the lock that writers need, as a backup or another tool might; EXCLUSIVE keeps readers out too."""
     with closing(sqlite3.connect(project.ledger, isolation_level=None, timeout=30)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"BEGIN {lock}")
         yield
         connection.execute("ROLLBACK")
 
@@ -55,10 +56,10 @@ def test_a_metrix_that_hangs(tmp_path):
             async with project.notifier() as notifier:
                 await notifier.send(*HELLO, deadline=0.5)
 
-        with takes(0.4, 30), pytest.raises(OutcomeUnknown) as caught:
+        with takes(0, 30), pytest.raises(OutcomeUnknown) as caught:
             asyncio.run(run())
         assert caught.value.receipt.attempts == 1
-        with Notifier.from_config(project.config) as notifier, takes(0.4, 30), pytest.raises(OutcomeUnknown):
+        with Notifier.from_config(project.config) as notifier, takes(0, 30), pytest.raises(OutcomeUnknown):
             notifier.send(*HELLO, deadline=0.5)
     assert project.query("SELECT state FROM sends") == [("settled",)] * 2
 
@@ -67,7 +68,7 @@ def test_an_address_that_does_not_answer(tmp_path):
     """No byte left: not sent."""
     with unanswering_address() as url:
         notifier = Notifier.from_config(patient(tmp_path, url).config)
-        with notifier, takes(0.4, 30), pytest.raises(Unreachable) as caught:
+        with notifier, takes(0, 30), pytest.raises(Unreachable) as caught:
             notifier.send(*HELLO, deadline=0.5)
     assert caught.value.receipt.outcome == "not_sent"
 
@@ -115,13 +116,28 @@ def test_a_ledger_that_is_locked_before_the_request(tmp_path, key):
         project = patient(tmp_path, server.url)
         with Notifier.from_config(project.config) as notifier:
             notifier.send(*HELLO)
-            with locked(project), takes(0.4, 4), pytest.raises((LedgerError, Unreachable)) as caught:
+            with locked(project), takes(0, 30), pytest.raises((LedgerError, Unreachable)) as caught:
                 notifier.send(*HELLO, key=key, deadline=0.5)
             assert (caught.value.code, caught.value.receipt.outcome) == ("deadline_passed", "not_sent")
             assert len(server.requests) == 1
             assert notifier.send(*HELLO, key=key).possible_duplicate is False
         assert len(server.requests) == 2
     assert project.query("SELECT count(*) FROM attempts WHERE disposition IS NULL") == [(0,)]
+
+
+@pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_process_ends_while_the_ledger_is_still_locked(tmp_path, monkeypatch, key, lock):
+    """Nothing left, so that nothing has to be written down: closing waits for no other process then."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 600)
+    with FaultServer() as server:
+        project = patient(tmp_path, server.url)
+        project.send()
+        with locked(project, lock):
+            with Notifier.from_config(project.config) as notifier, pytest.raises((LedgerError, Unreachable)) as caught:
+                notifier.send(*HELLO, key=key, deadline=0.5)
+            assert caught.value.receipt.outcome == "not_sent"
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("status", "disposition"), [(200, "accepted"), (400, "refused")])

@@ -141,6 +141,15 @@ def test_an_undefined_name_is_an_error(text: str, name: str, column: int, near: 
     assert near is None or f"`{near}`" in caught.value.remedy
 
 
+def test_a_value_that_a_filter_cannot_take_is_the_value_s_fault(render: Render) -> None:
+    """The line is correct, and with another value it renders."""
+    text = "{{ items|unique|reverse|join }}"
+    assert render(text, {"items": ["a", "b"]})["body"] == "ba"
+    with pytest.raises(TemplateError, match="unhashable type: 'list'") as caught:
+        render(text, {"items": [["a"], ["b"]]})
+    assert caught.value.code == "template_value_refused"
+
+
 def test_an_if_without_else_is_an_error_when_it_gives_nothing(render: Render) -> None:
     """`'a' if x` says nothing for the other case: "Hi ," is never sent."""
     with pytest.raises(TemplateError) as caught:

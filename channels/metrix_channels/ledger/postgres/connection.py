@@ -18,7 +18,7 @@ import psycopg
 
 from ...errors import LedgerError
 from ...logs import say
-from ..database import Connection, Work, WorkerDatabase
+from ..database import Connection, Question, Work, WorkerDatabase, always
 from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from ..threads import Threads
 from .connecting import SETTINGS, open_connection, require_fit, served_within
@@ -125,11 +125,11 @@ class PostgresDatabase(WorkerDatabase):
         ).fetchone()
         return found is not None
 
-    async def transact(self, work: Work[T], *, together: bool = False) -> T:
+    async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
         """See `Database`."""
         if self._commits is None:
             self._commits = GroupCommit(_CONNECTIONS, self._commit)
-        return await self._commits.run(work, together=together)
+        return await self._commits.run(work, together=together, is_wanted=is_wanted)
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""

@@ -16,7 +16,7 @@ from ...delivery.resumption import PastAttempt
 from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
 from ..checksums import checksum, digest, require_checksum, salt_of
-from ..database import PASSING, Connection, Database
+from ..database import PASSING, Connection, Database, Question, always
 from .records import Busy, Claim, Claimed, Entry, Finished, dump_receipts, load_receipts
 
 
@@ -47,13 +47,17 @@ class SendBook:
         """
         if entry.key is None:
             return self.open(entry)
-        asked = asyncio.ensure_future(
-            self._database.transact(lambda connection: self._claim(connection, entry), together=True)
-        )
+        is_wanted = True
+
+        def work(connection: Connection) -> Claim:
+            return self._claim(connection, entry)
+
+        asked = asyncio.ensure_future(self._database.transact(work, together=True, is_wanted=lambda: is_wanted))
         try:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
-            # The transaction goes on, and nobody would ever give up what it claims.
+            is_wanted = False
+            # A transaction that has begun goes on, and nobody would ever give up what it claims.
             with suppress(TimeoutError, LedgerError):
                 await wait_at_most(GRACE_SECONDS, self._give_back(asked))
             raise
@@ -83,10 +87,12 @@ class SendBook:
             ).fetchall()
             return int(number), owner
 
+        asked = asyncio.ensure_future(self._database.transact(work, together=True, is_wanted=lambda: is_wanted))
         try:
-            number, owner = await self._database.transact(work, together=True)
+            number, owner = await asyncio.shield(asked)
         except asyncio.CancelledError:
             is_wanted = False
+            asked.add_done_callback(self._withdraw_late)
             raise
         self._unwritten.pop(send, None)
         if not self._database.holds(owner):  # frozen since: another process may send by now
@@ -96,6 +102,11 @@ class SendBook:
     def withdraw(self, attempt: int) -> None:
         """Take back an attempt of which nothing has left; what is written down next does it."""
         self._database.defer(lambda connection: connection.execute("DELETE FROM attempts WHERE id = ?", (attempt,)))
+
+    def _withdraw_late(self, asked: asyncio.Future[tuple[int, str]]) -> None:
+        """Take back an intent that was just being committed when its caller went away."""
+        if not asked.cancelled() and asked.exception() is None:
+            self.withdraw(asked.result()[0])
 
     async def settle(
         self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
@@ -124,10 +135,15 @@ class SendBook:
         else:
             await self._database.transact(work, together=True)
 
-    async def finish(self, send: str, receipts: Sequence[Receipt]) -> None:
+    async def finish(self, send: str, receipts: Sequence[Receipt], is_wanted: Question = always) -> None:
         """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key.
 
         A message that waits for a worker besides goes on waiting for what was not sent.
+
+        Args:
+            send: its id.
+            receipts: its outcome.
+            is_wanted: as for `Database.transact`.
 
         Raises:
             LedgerError: it could not be written down; as long as this process lives, it still will be.
@@ -141,7 +157,7 @@ class SendBook:
             else:
                 store(connection, concluded(row, receipts))
 
-        await self._last(send, work)
+        await self._last(send, work, is_wanted)
 
     async def abandon(self, send: str) -> None:
         """Give the send up in the middle: whoever calls next with its key takes up what is left.
@@ -165,10 +181,10 @@ class SendBook:
 
         await self._database.transact(work)
 
-    async def _last(self, send: str, work: Callable[[Connection], None]) -> None:
+    async def _last(self, send: str, work: Callable[[Connection], None], is_wanted: Question = always) -> None:
         """Write the final state of a send; if that fails for now, defer it to the next transaction."""
         try:
-            await self._database.transact(work, together=True)
+            await self._database.transact(work, together=True, is_wanted=is_wanted)
         except LedgerError as error:
             if error.code in PASSING and send not in self._unwritten:
                 self._database.defer(partial(_unless_taken_up, work))

@@ -10,22 +10,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ...printable import quoted
-from ..database import Connection, Database, Work
+from ..database import Connection, Database, Question, Work, always
 from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
 from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from .liveness import Owner, is_same_file
+from .schema import prepare_schema
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 4
-APPLICATION_ID = 0x4D545258  # "MTRX"
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
 
@@ -131,9 +129,9 @@ class SqliteDatabase(Database):
 
         return await self.transact(work)
 
-    async def transact(self, work: Work[T], *, together: bool = False) -> T:
+    async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
         """See `Database`."""
-        return await self._commits.run(work, together=together)
+        return await self._commits.run(work, together=together, is_wanted=is_wanted)
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""
@@ -172,9 +170,12 @@ class SqliteDatabase(Database):
                 earlier(connection)
             return run_all(connection, group)
 
+        def is_wanted() -> bool:
+            return any(asked.is_wanted() for asked in group)
+
         try:
             with _TRANSACTION:
-                results = self._with_spares(whole)
+                results = self._with_spares(whole, is_wanted)
         except NotTogether:
             for asked in group:
                 self._commit([asked])
@@ -186,25 +187,25 @@ class SqliteDatabase(Database):
                 self._deferred.popleft()
             give(group, results)
 
-    def _with_spares(self, work: Work[T]) -> T:
+    def _with_spares(self, work: Work[T], is_wanted: Question) -> T:
         """Make a transaction; where no descriptor is left for the journal, with one that was kept for it."""
         try:
-            return self._transact(work)
+            return self._transact(work, is_wanted)
         except (sqlite3.Error, OSError) as error:
             if not is_shortage(error) or not self._spares.release():
                 raise
-            return self._transact(work)
+            return self._transact(work, is_wanted)
         finally:
             self._spares.take()
 
-    def _transact(self, work: Work[T]) -> T:
-        connection = self._open()
+    def _transact(self, work: Work[T], is_wanted: Question) -> T:
+        connection = self._open(is_wanted)
         self._require_same_file()
-        result = _in_transaction(connection, work)
+        result = _in_transaction(connection, work, is_wanted)
         self._require_same_file()  # before anything is sent on the strength of it
         return result
 
-    def _open(self) -> SqliteConnection:
+    def _open(self, is_wanted: Question = always) -> SqliteConnection:
         if self._connection is not None:
             return self._connection
         self._create_file()
@@ -219,7 +220,7 @@ class SqliteDatabase(Database):
                 factory=SqliteConnection,
             )
             try:
-                _set_up(connection, self.path, self._owner.file.identity)
+                _set_up(connection, self.path, self._owner.file.identity, is_wanted)
             except BaseException:
                 connection.close()
                 raise
@@ -309,8 +310,8 @@ def _require_regular(path: Path) -> None:
         raise LedgerError(message, code="ledger_unavailable", remedy=remedy_for(error)) from error
 
 
-def _begin(connection: SqliteConnection) -> None:
-    """Begin a transaction, when no other process writes.
+def _when_free(connection: SqliteConnection, statement: str, is_wanted: Question) -> None:
+    """Run a statement as soon as no other process has the file to itself, for `BUSY_SECONDS` or while it is wanted.
 
     SQLite itself looks ten times a second. A process that has something to write all the time would leave the others no
     moment to begin in.
@@ -320,10 +321,10 @@ def _begin(connection: SqliteConnection) -> None:
     try:
         while True:
             try:
-                # A read that turns into a write fails at once when another process wrote meanwhile: begin as a writer.
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(statement)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > ends or not is_wanted():
                     raise
             else:
                 return
@@ -332,8 +333,9 @@ def _begin(connection: SqliteConnection) -> None:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
 
-def _in_transaction(connection: SqliteConnection, work: Work[T]) -> T:
-    _begin(connection)
+def _in_transaction(connection: SqliteConnection, work: Work[T], is_wanted: Question) -> T:
+    # A read that turns into a write fails at once when another process wrote meanwhile: begin as a writer.
+    _when_free(connection, "BEGIN IMMEDIATE", is_wanted)
     try:
         result = work(connection)
         connection.execute("COMMIT")
@@ -344,42 +346,15 @@ def _in_transaction(connection: SqliteConnection, work: Work[T]) -> T:
     return result
 
 
-def _set_up(connection: SqliteConnection, path: Path, identity: str) -> None:
+def _set_up(connection: SqliteConnection, path: Path, identity: str, is_wanted: Question) -> None:
     journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
     connection.execute("PRAGMA trusted_schema = OFF")
     # From the first write on: a row that a purge forgets was moved about by updates before, and left copies of itself.
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute(f"PRAGMA journal_mode = {journal}")
+    _when_free(connection, "PRAGMA secure_delete = ON", is_wanted)
+    _when_free(connection, f"PRAGMA journal_mode = {journal}", is_wanted)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
-    _in_transaction(connection, lambda _: _prepare(connection, path, identity))
-
-
-def _prepare(connection: SqliteConnection, path: Path, identity: str) -> None:
-    """Make the tables of a new ledger; refuse what is none that this version knows."""
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-    if application != APPLICATION_ID and not empty:
-        raise LedgerError(f"{quoted(str(path))} is a database of something else, not a ledger.", code="ledger_corrupt")
-    if not empty and version != SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger {quoted(str(path))} has schema {version}; this version knows {SCHEMA_VERSION}.",
-            code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
-        )
-    if empty:
-        script = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-        for statement in _statements(script):
-            connection.execute(statement)
-        connection.execute("INSERT INTO file VALUES (1, ?)", (identity,))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _statements(script: str) -> list[str]:
-    """Divide a script: `executescript` would commit the transaction around it."""
-    lines = [line for line in script.splitlines() if not line.startswith("--")]
-    return [statement for statement in "\n".join(lines).split(";\n") if statement.strip()]
+    _in_transaction(connection, lambda _: prepare_schema(connection, path, identity), is_wanted)
 
 
 def durable_settings(version: tuple[int, int, int]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -43,6 +44,27 @@ async def attempt(book, disposition, recipients=("u1",), send="s1"):
     number = await book.intend(send, recipients)
     if disposition:
         await book.settle(number, disposition=disposition, status=200, explanation=f"Was {disposition}.", answer="{}")
+
+
+def test_an_intent_whose_caller_goes_away_during_the_commit_is_taken_back(file_ledger, monkeypatch):
+    """Nothing left, so that no doubt stays: whoever calls next finds no attempt."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def run():
+        async with opened(file_ledger) as book:
+            await book.claim(entry())
+            own = book._own
+            monkeypatch.setattr(book, "_own", lambda *given: (begun.set(), go_on.wait(60), own(*given))[-1])
+            intent = asyncio.create_task(book.intend("s1", ("u1",)))
+            await asyncio.to_thread(begun.wait, 60)
+            intent.cancel()
+            await asyncio.wait([intent])
+            go_on.set()
+            await book.abandon("s1")
+            assert await book.claim(entry("s2")) == Claimed("s1")
+
+    asyncio.run(run())
+    assert file_ledger.execute("SELECT id FROM attempts") == []
 
 
 def test_of_two_calls_one_sends_and_the_other_waits_for_its_receipt(ledger):

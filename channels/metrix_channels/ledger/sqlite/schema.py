@@ -1,0 +1,49 @@
+"""The tables of a ledger in SQLite: made when the file is new, else of the version that this release knows."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+from ...errors import LedgerError
+from ...printable import quoted
+
+SCHEMA_VERSION = 4
+APPLICATION_ID = 0x4D545258  # "MTRX"
+
+
+def prepare_schema(connection: sqlite3.Connection, path: Path, identity: str) -> None:
+    """Make the tables of a new ledger.
+
+    Args:
+        connection: within a transaction.
+        path: of the ledger, for messages.
+        identity: of the file, which a copy does not have.
+
+    Raises:
+        LedgerError: ledger_corrupt, ledger_newer, ledger_older.
+    """
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    if application != APPLICATION_ID and not empty:
+        raise LedgerError(f"{quoted(str(path))} is a database of something else, not a ledger.", code="ledger_corrupt")
+    if not empty and version != SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger {quoted(str(path))} has schema {version}; this version knows {SCHEMA_VERSION}.",
+            code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
+        )
+    if empty:
+        script = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+        for statement in _statements(script):
+            connection.execute(statement)
+        connection.execute("INSERT INTO file VALUES (1, ?)", (identity,))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _statements(script: str) -> list[str]:
+    """Divide a script: `executescript` would commit the transaction around it."""
+    lines = [line for line in script.splitlines() if not line.startswith("--")]
+    return [statement for statement in "\n".join(lines).split(";\n") if statement.strip()]
