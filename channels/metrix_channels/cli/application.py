@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from ..errors import MetrixChannelsError, UsageError
+from .completion import enable_completion
 from .context import State, app
 from .logs import logged
 from .ui.output import Output, ResultLost, discard
@@ -26,6 +27,7 @@ def run(arguments: Sequence[str]) -> int:
         The exit status: 0 done; 1 done, with something rejected, unknown or failed; 2 wrong input; 3 refused before
         sending; 4 not for now.
     """
+    enable_completion()
     state = State()
     shared_ones, others = divide(arguments)
     try:

@@ -13,6 +13,7 @@ from typer.main import get_group
 
 from ..version import __version__
 from .commands import VERBS, Verb
+from .completion import script_for
 from .plain_values import take_plain_values
 from .ui.output import Output
 
@@ -56,7 +57,7 @@ app: typer.Typer = typer.Typer(
     epilog=example("metrix-channels demo", "metrix-channels send --help")
     + "\n\nEvery verb also takes --config FILE, --json and -v, before or after its name.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=False,  # typer's own options edit the user's files, for the shell that they take this one to be
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -99,6 +100,17 @@ def _tell_version(context: typer.Context, asked: bool) -> None:
     raise typer.Exit
 
 
+def _show_completion(context: typer.Context, shell: str | None) -> None:
+    if shell is None or context.resilient_parsing:
+        return
+    output, script = state_of(context).output, script_for(shell)
+    if output.as_json:
+        output.document({"shell": shell, "script": script})
+    else:
+        output.say(script)
+    raise typer.Exit
+
+
 @app.callback()
 def shared(
     context: typer.Context,
@@ -112,6 +124,17 @@ def shared(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and leave.")
     ] = False,
+    completion: Annotated[
+        str | None,
+        typer.Option(
+            "--show-completion",
+            metavar="SHELL",
+            is_eager=True,
+            callback=_show_completion,
+            show_default=False,
+            help="Print the completion script for bash, zsh or fish.",
+        ),
+    ] = None,
 ) -> None:
     """Keep the shared options for the verb; what -v asks for began before this is called."""
     state: State = context.obj
