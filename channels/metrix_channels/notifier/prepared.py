@@ -122,7 +122,7 @@ def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
         id=uuid.uuid4().hex,
         app_id=app_id,
         key=call.key,
-        content=_content(prepared.message, prepared.recipients),
+        content=b"" if call.key is None else _content(prepared.message, prepared.recipients),
         channel=call.channel,
         template=None if isinstance(said, PlainText) else said.template,
         recipients=prepared.recipients,

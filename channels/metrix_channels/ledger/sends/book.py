@@ -198,9 +198,10 @@ class SendBook:
         A process whose lock is gone, such as one that is just ending, is taken for dead, and another takes its sends
         up: then it must not go on.
         """
+        if entry := self._unwritten.get(send):
+            return self._insert(connection, entry)  # of which no other process knows yet
         connection.lock(f"send {send}")
-        entry = self._unwritten.get(send)
-        row = self._insert(connection, entry) if entry else _row(connection, "id = ?", (send,))
+        row = _row(connection, "id = ?", (send,))
         if row["owner"] != self._database.owner:
             raise _taken_up()
         return row
@@ -232,7 +233,8 @@ class SendBook:
         return bool(rows.fetchall())
 
     def _insert(self, connection: Connection, entry: Entry) -> Row:
-        row = row_of(entry, salt_of(connection), self._database.owner)
+        salt = b"" if entry.key is None else salt_of(connection)
+        row = row_of(entry, salt, self._database.owner)
         store(connection, row)
         return row
 
@@ -257,12 +259,15 @@ def reused(entry: Entry, created_at: str) -> LedgerError:
 
 
 def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
-    """Return the row of a send that has just been asked for, in the ledger with that salt."""
+    """Return the row of a send that has just been asked for, in the ledger with that salt.
+
+    Only a key stands for a content: without one there is no fingerprint.
+    """
     return {
         "id": entry.id,
         "app_id": entry.app_id,
         "key": entry.key,
-        "fingerprint": digest(salt, entry.content),
+        "fingerprint": b"" if entry.key is None else digest(salt, entry.content),
         "channel": entry.channel,
         "template": entry.template or "",
         "recipients": json.dumps(entry.recipients),

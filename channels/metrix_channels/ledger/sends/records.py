@@ -25,7 +25,8 @@ class Entry:
         id: unique.
         app_id: the application that it is sent for.
         key: the caller's own; None when there is none.
-        content: what the key stands for: what would be sent, and to whom, in a form that equal contents share.
+        content: what the key stands for: what would be sent, and to whom, in a form that equal contents share; empty
+            without a key.
         channel: the channel's name.
         template: the template's name; None for a text without one.
         recipients: customUserIds.
