@@ -19,7 +19,6 @@ from metrix_channels.api.transports.httpx_transport import HttpxTransport
 from metrix_channels.errors import MetrixChannelsError, Rejected
 from metrix_channels.notifier import clients
 
-
 BY_CHANCE = {"created", "msecs", "relativeCreated", "process", "thread"}
 """Numbers of a log record that may hold any digits."""
 
