@@ -28,7 +28,7 @@ def script_for(shell: str) -> str:
     if shell not in _SHELLS:
         remedy = "Run `metrix-channels --show-completion bash`; the others are zsh and fish."
         raise UsageError(f"There is no completion for the shell {quoted(shell)}.", code="usage", remedy=remedy)
-    return get_completion_script(prog_name="metrix-channels", complete_var=VARIABLE, shell=shell)  # type: ignore[no-any-return]
+    return get_completion_script(prog_name="metrix-channels", complete_var=VARIABLE, shell=shell)
 
 
 def enable_completion() -> None:
