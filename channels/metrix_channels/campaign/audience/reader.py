@@ -133,7 +133,7 @@ def _kind(file: Path) -> str:
     for kind in ("csv", "tsv", "jsonl"):
         if name.endswith(f".{kind}"):
             return kind
-    message = f"the audience {file.name!r} is none of .csv, .tsv and .jsonl, or one of these with .gz"
+    message = f"the file {file.name!r} is none of .csv, .tsv and .jsonl, or one of these with .gz"
     raise CampaignError(message, code="audience_invalid", remedy="Give the file the ending of its format.")
 
 

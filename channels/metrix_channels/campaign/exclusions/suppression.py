@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from ..definition import AudienceSource, DamagedIds
 
 _COMMON: Final = "customUserId"
 _OF_REPORTS: Final = "recipient"
+_SEVERAL_OR_A_COMMENT: Final = re.compile(r"""[;,\t]|^#|^(["'`]).*\1$""", re.DOTALL)
+"""Several ids in one field, a line that somebody commented out, or quotes of another format around an id."""
 
 
 def listed(path: Path, audience: AudienceSource) -> Iterator[tuple[str, str]]:
@@ -43,22 +46,25 @@ def listed(path: Path, audience: AudienceSource) -> Iterator[tuple[str, str]]:
 
 def _everybody(path: Path, rows: Audience, *, refuses_damage: bool) -> Iterator[tuple[str, str]]:
     for chunk in rows.chunks((), may_be_empty=rows.columns is not None):
-        if refuses_damage and chunk.damaged:
-            raise _damaged(path, chunk)
+        if refuses_damage:
+            _require_plain_ids(path, chunk)
         yield from zip(chunk.recipients, (f"{printable(path.name)}:{line}" for line in chunk.lines), strict=True)
         for invalid in chunk.invalid:
             who = "" if invalid.id is None else invalid.id.strip()  # white space of a bad export saves nobody
             if not recipient_fault(who):
                 yield who, f"{printable(path.name)}:{invalid.line}"
             elif invalid.why != INVALID_IN_REPORT:
-                raise _unclear(path, invalid.line, f"the row {invalid.why}", "Correct or remove the row.")
+                raise _unclear(path, invalid.line, f"a row is invalid ({invalid.why})", "Correct or remove the row.")
 
 
-def _damaged(path: Path, chunk: Chunk) -> CampaignError:
-    at = chunk.damaged[0]
-    what = f"the id {quoted(chunk.recipients[at], 80)} looks damaged by a spreadsheet or an export"
-    remedy = "Export the list again with the ids as text. If it is an id, write `damaged_ids: send` under `audience`."
-    return _unclear(path, chunk.lines[at], what, remedy)
+def _require_plain_ids(path: Path, chunk: Chunk) -> None:
+    remedy = "Write one id a row, as text. If it is an id, write `damaged_ids: send` under `audience`."
+    at, what = next(iter(chunk.damaged), None), "looks damaged by a spreadsheet or an export"
+    if at is None:
+        unlike = (at for at, each in enumerate(chunk.recipients) if _SEVERAL_OR_A_COMMENT.search(each))
+        at, what = next(unlike, None), "looks like several ids, a comment or an id in quotes"
+    if at is not None:
+        raise _unclear(path, chunk.lines[at], f"the id {quoted(chunk.recipients[at], 80)} {what}", remedy)
 
 
 def _unclear(path: Path, line: int, what: str, remedy: str) -> CampaignError:

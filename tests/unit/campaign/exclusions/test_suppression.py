@@ -24,6 +24,7 @@ def refused(path, content, id_column="customUserId"):
     error = caught.value
     assert (error.code, error.exit_status) == ("suppression_invalid", 2)
     assert path.name in error.message
+    assert "row its" not in error.message
     return error
 
 
@@ -89,6 +90,12 @@ def test_a_file_without_any_text_is_no_list(tmp_path, name, content):
         ("a.tsv", "customUserId,why\nu1,asked\n", 1),
         ("a.csv", "customUserId\nu1\n9.12346E+09\n", 3),
         ("a.csv", "customUserId\nNULL\n", 2),
+        ("a.csv", "customUserId\nu1;asked\n", 2),
+        ("a.csv", 'customUserId\nu0\n"u1,u2"\n', 3),
+        ("a.csv", "customUserId\n# u1 asked\n", 2),
+        ("a.csv", "customUserId\n'u1'\n", 2),
+        ("a.jsonl", '{"customUserId": "u1; u2"}\n', 1),
+        ("a.jsonl", '{"customUserId": "\\"u1\\""}\n', 1),
         ("a.csv", "customUserId\nu1\u200f\n", 2),
         ("a.csv", "customUserId\nu0\n" + " " + "u" * 300 + "\x07\n", 3),
         ("a.csv", "customUserId\nu0\nu\x071\n", 3),
@@ -115,7 +122,8 @@ def test_a_space_that_an_export_has_given_saves_nobody(tmp_path):
 
 def test_ids_that_look_damaged_are_taken_where_the_audience_sends_to_them(tmp_path):
     """The same answer for the audience and for its lists."""
-    assert on(tmp_path / "a.csv", "customUserId\n101.0\n", damaged_ids=DamagedIds.SEND) == {"101.0"}
+    content = "customUserId\n101.0\nu1;u2\n"
+    assert on(tmp_path / "a.csv", content, damaged_ids=DamagedIds.SEND) == {"101.0", "u1;u2"}
 
 
 def test_a_report_is_a_list(tmp_path):
