@@ -6,6 +6,7 @@ from .definition import campaign_name, load_campaign
 from .dispatch.sender import SendingResources
 from .execution.selection import execution_on
 from .plan.findings import ALIKE
+from .plan.locale_counts import describe_fallbacks
 from .report.overview import FailureGroup, Overview, overview
 from .report.page import bars_of, facts_of, report_page
 from .report.status import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
@@ -27,6 +28,7 @@ __all__ = [
     "Watcher",
     "bars_of",
     "campaign_name",
+    "describe_fallbacks",
     "execution_on",
     "facts_of",
     "guarded",

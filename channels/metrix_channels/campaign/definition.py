@@ -74,6 +74,12 @@ def _locale(text: str) -> str:
     raise Refusal(locale_fault(text), code="locale_unknown", confidential=True)
 
 
+def _one_locale(value: JsonValue) -> Locale:
+    if isinstance(value, str):
+        return Locale(column=None, default=_locale(value))
+    raise Refusal(f"expected {EXPECTED}, or the column that names it, such as {{column: lang, default: fa}}")
+
+
 def _cap(text: str) -> Cap | None:
     found = _CAP.fullmatch(text)
     return Cap(int(found[1]), int(found[2]) * _UNITS[found[3]]) if found else None
@@ -116,6 +122,7 @@ def _context(value: JsonValue) -> Mapping[str, JsonValue]:
 NAME: Final = text_kind(_NAMED, _name, f"^{_NAME.pattern}$")
 MOMENT: Final = text_kind("a time with its offset, such as 2026-03-20T10:00:00+03:30", _moment, f"^{_MOMENT.pattern}$")
 LOCALE: Final = text_kind(EXPECTED, _locale, "^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
+ONE_LOCALE: Final = Kind(_one_locale, LOCALE.schema)
 CAP: Final = text_kind("messages within a time, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
 CLOCK: Final = text_kind('a time such as "22:00", in quotes', _clock, f"^{_CLOCK.pattern}$")
 ZONE: Final = Kind(_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})
@@ -169,6 +176,22 @@ class AudienceSource:
             kinds.choice(DamagedIds),
             "refuse",
         ),
+    )
+
+
+@frozen(kw_only=True)
+class Locale:
+    """In which locale each row is written to.
+
+    Attributes:
+        column: names the locale of each row; None when all rows have `default`.
+        default: of rows that name none, or one that is not known; None for the template that has none.
+    """
+
+    column: str | None = field(metadata=setting("The column or key that holds the locale of each row.", kinds.TEXT))
+    default: str | None = field(
+        default=None,
+        metadata=setting("The locale of rows that name none, or one that is not known, such as fa.", LOCALE),
     )
 
 
@@ -240,7 +263,7 @@ class Campaign:
         name: the run's identity.
         channel: a channel of the configuration.
         template: a template's name.
-        locale: such as `fa` or `fa-IR`.
+        locale: one for all, or the column that names that of each row; None for the template that has none.
         audience: to whom.
         context: values for every recipient; a column of the same name wins.
         suppress: files of recipients who are not sent to.
@@ -256,7 +279,12 @@ class Campaign:
     name: str = field(metadata=setting("The run's identity: a finished campaign does not run again under it.", NAME))
     channel: str = field(metadata=setting("A channel of channels.yaml.", kinds.TEXT))
     template: str = field(metadata=setting("A template's name.", kinds.TEXT))
-    locale: str | None = field(default=None, metadata=setting("Such as fa or fa-IR.", LOCALE))
+    locale: Locale | None = field(
+        default=None,
+        metadata=setting(
+            "One for all rows, such as fa; or the column that names that of each.", ONE_LOCALE, None, Locale
+        ),
+    )
     audience: AudienceSource = field(metadata=setting("To whom."))
     context: Mapping[str, JsonValue] = field(
         factory=dict, metadata=setting("Values for every recipient; a column of the same name wins.", CONTEXT)

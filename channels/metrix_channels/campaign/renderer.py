@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ..adapters import adapter_for
+from ..adapters import SmsLength, adapter_for
 from ..api import message_json
 from ..errors import MetrixChannelsError
 from ..models import Caution, ChannelType, JsonValue
 from ..redact import Redactor, Secret, sensitive_values
 from ..templating import Template
+from .locales import LOCALE, NO_LOCALE
 
 T = TypeVar("T")
 
@@ -26,13 +27,13 @@ class RenderedMessage:
     Attributes:
         digest: equal for equal messages.
         rest: the request's JSON after the recipients: channel and message.
-        sms_parts: what an SMS of it costs one recipient; 0 for other channels.
+        length: what an SMS of it costs one recipient; None for other channels.
         cautions: what its author should know.
     """
 
     digest: bytes
     rest: bytes
-    sms_parts: int
+    length: SmsLength | None
     cautions: tuple[Caution, ...]
 
 
@@ -40,7 +41,7 @@ class MessageRenderer:
     """Renders the messages of one run.
 
     Args:
-        template: compiled.
+        templates: compiled, by the locale that the values of a message hold under `LOCALE`.
         type: of the channel.
         context: values for every recipient; a row's own win.
         now: the run's start, so that the same row always says the same.
@@ -48,14 +49,17 @@ class MessageRenderer:
 
     def __init__(
         self,
-        template: Template,
+        templates: Mapping[str, Template],
         type: ChannelType,  # noqa: A002
         context: Mapping[str, JsonValue],
         now: datetime,
     ) -> None:
-        self._template = template
+        self._templates = templates
         self._adapter = adapter_for(type)
-        self._context = {name: value for name, value in context.items() if name in template.variables}
+        self._context = {
+            locale: {name: value for name, value in context.items() if name in template.variables}
+            for locale, template in templates.items()
+        }
         self._now = now
 
     def render(self, values: Mapping[str, JsonValue]) -> RenderedMessage:
@@ -76,10 +80,10 @@ class MessageRenderer:
 
     def secrets(self, values: Mapping[str, JsonValue]) -> tuple[Secret, ...]:
         """Return what of the values for a message nobody may see."""
-        if not self._template.sensitive:
+        if not self._template_of(values).sensitive:
             return ()
-        known = {**self._context, **values}
-        return tuple(sensitive_values(known[name] for name in self._template.sensitive if name in known))
+        template, known = self._filled(values)
+        return tuple(sensitive_values(known[name] for name in template.sensitive if name in known))
 
     def _guarded(self, make: Callable[[Mapping[str, JsonValue]], T], values: Mapping[str, JsonValue]) -> T:
         secrets = self.secrets(values)
@@ -90,18 +94,31 @@ class MessageRenderer:
         try:
             message = self._adapter.compose(fields)
         except MetrixChannelsError as error:
-            error.location = error.location or str(self._template.path)
+            error.location = error.location or str(self._template_of(values).path)
             raise
         rest = self._rest(message.fields)
         measure = self._adapter.measure
-        parts = measure(str(message.fields["body"])).parts if measure else 0
-        return RenderedMessage(hashlib.blake2b(rest, digest_size=16).digest(), rest, parts, message.cautions)
+        length = measure(str(message.fields["body"])) if measure else None
+        return RenderedMessage(hashlib.blake2b(rest, digest_size=16).digest(), rest, length, message.cautions)
 
     def _render_body(self, values: Mapping[str, JsonValue]) -> bytes:
         return self._rest(self._adapter.assemble(self._render_fields(values)))
 
     def _render_fields(self, values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-        return self._template.render({**self._context, **values}, self._now).fields
+        template, known = self._filled(values)
+        return template.render(known, self._now).fields
+
+    def _template_of(self, values: Mapping[str, JsonValue]) -> Template:
+        return self._templates[str(values.get(LOCALE, NO_LOCALE))]
+
+    def _filled(self, values: Mapping[str, JsonValue]) -> tuple[Template, dict[str, JsonValue]]:
+        """Return the template of a message and all that it is rendered with."""
+        if LOCALE not in values:
+            return self._templates[NO_LOCALE], {**self._context[NO_LOCALE], **values}
+        locale = str(values[LOCALE])
+        known = {**self._context[locale], **values}
+        del known[LOCALE]
+        return self._templates[locale], known
 
     def _rest(self, fields: Mapping[str, JsonValue]) -> bytes:
         return message_json(self._adapter.metrix_name, fields)

@@ -32,7 +32,8 @@ from .definition import STDIN, Campaign, checked_name, load_campaign
 from .dispatch.sender import SendingResources
 from .exclusions.exclusions import Exclusions
 from .execution.base import Execution
-from .plan.pins import pins_of, require_unchanged
+from .locales import CampaignTemplates
+from .plan.pins import pinned_locales, pins_of, require_unchanged
 from .plan.planning import Progress, Ready, first_batches, plan, row_values
 from .renderer import MessageRenderer
 from .report.status import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
@@ -162,7 +163,9 @@ class Campaigns:
         """
         ready = self._ready_when_it_begins(_named(load_campaign(path), name, canary))
         batches, facts, counts = await self._first_batches(ready, watch)
-        renderer = MessageRenderer(ready.template, ready.channel.type, ready.campaign.context, datetime.now(UTC))
+        renderer = MessageRenderer(
+            ready.templates.by_locale, ready.channel.type, ready.campaign.context, datetime.now(UTC)
+        )
         client = self._resources.client()
         bodies = [push_body(recipients, renderer.render_body(values)) for values, recipients in batches]  # type: ignore[arg-type]
         await client.close()
@@ -180,8 +183,8 @@ class Campaigns:
         self._require_verified_when_it_begins(ready)
         return CampaignPreview([], counts, dict(facts))
 
-    async def example(self, path: Path, row: int | None) -> tuple[Campaign, dict[str, Any]]:
-        """Return a campaign and the values of one row, to try its message.
+    async def example(self, path: Path, row: int | None) -> tuple[Campaign, str | None, dict[str, Any]]:
+        """Return a campaign, and the locale and the values of one row, to try its message.
 
         Args:
             path: of the campaign file.
@@ -191,11 +194,12 @@ class Campaigns:
             CampaignError: audience_invalid; row_missing.
         """
         ready = self._ready(load_campaign(path))
-        values = await asyncio.to_thread(row_values, ready, row, self._resources.stop.is_set)
-        if values is None:
+        found = await asyncio.to_thread(row_values, ready, row, self._resources.stop.is_set)
+        if found is None:
             which = "no row that can be sent to" if row is None else f"no row {row} that can be sent to"
             raise CampaignError(f"The audience has {which}.", code="row_missing")
-        return ready.campaign, {**ready.campaign.context, **values}
+        locale, values = found
+        return ready.campaign, locale, {**ready.campaign.context, **values}
 
     # -- steps
 
@@ -209,8 +213,7 @@ class Campaigns:
     def _found(self, campaign: Campaign) -> Ready:
         config = self._resources.file.current()
         channel = config.channel(campaign.channel)
-        template = self._resources.templates.find(campaign.template, channel.name, channel.type, campaign.locale)
-        return Ready(campaign, config, channel, template)
+        return Ready(campaign, config, channel, CampaignTemplates(self._resources.templates, campaign, channel))
 
     def _ready_when_it_begins(self, campaign: Campaign) -> Ready:
         """Do the same, and look whether the verification still counts when the schedule begins."""
@@ -263,7 +266,8 @@ class Campaigns:
             raise CampaignError(f"Another process plans the campaign {found.name!r}.", code="run_busy")
         file = campaign.audience.file
         digest = found.pins["audience"]["digest"] if file == STDIN else await asyncio.to_thread(audience_digest, file)
-        require_unchanged(found, pins_of(campaign, ready.config, ready.channel, ready.template, digest))
+        templates = ready.templates.pinned(pinned_locales(found.pins))
+        require_unchanged(found, pins_of(campaign, ready.config, ready.channel, templates, digest))
         if confirm is not None and not found.live and not await asyncio.to_thread(confirm, CampaignStatus.of(found)):
             raise _not_confirmed()
         return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)

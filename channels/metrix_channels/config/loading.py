@@ -155,8 +155,12 @@ def _override(name: str, setting: Setting | None) -> Any:
     key = key_of(name)
     if setting.kind is None:
         return override(rename=key)
-    parse = setting.kind.parse
-    return override(rename=key, struct_hook=lambda value, _: parse(value))
+    parse, model = setting.kind.parse, setting.model
+
+    def hook(value: Any, _: Any) -> Any:
+        return parse(value) if model is None or not isinstance(value, dict) else _converter().structure(value, model)
+
+    return override(rename=key, struct_hook=hook)
 
 
 def _optional_model(value: JsonValue, cls: Any) -> Any:

@@ -36,11 +36,13 @@ class Setting:
         doc: what it is for, in a sentence or two.
         kind: of its value; None where the field's own type says it.
         default: as the file would write it.
+        model: of a value that may be a mapping too; `kind` makes one of the short form.
     """
 
     doc: str
     kind: Kind[Any] | None = None
     default: JsonValue = None
+    model: type[Any] | None = None
 
 
 def key_of(name: str) -> str:
@@ -48,9 +50,11 @@ def key_of(name: str) -> str:
     return name.removesuffix("_")
 
 
-def setting(doc: str, kind: Kind[Any] | None = None, default: JsonValue = None) -> dict[str, Setting]:
+def setting(
+    doc: str, kind: Kind[Any] | None = None, default: JsonValue = None, model: type[Any] | None = None
+) -> dict[str, Setting]:
     """Return the metadata of a field that stands in the file; see `Setting`."""
-    return {SETTING: Setting(doc, kind, default)}
+    return {SETTING: Setting(doc, kind, default, model)}
 
 
 def optional_model(annotation: Any) -> type[Any] | None:

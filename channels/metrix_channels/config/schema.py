@@ -58,6 +58,8 @@ def _of_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
 def _of_setting(setting: Setting, annotation: Any, filled: bool) -> dict[str, Any]:
     if setting.kind is None:
         schema = _of_type(annotation, filled)
+    elif setting.model is not None:
+        schema = {"anyOf": [dict(setting.kind.schema), _of_class(setting.model, filled=frozenset())]}
     elif not filled or setting.kind.holds_references:
         schema = dict(setting.kind.schema)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
 
@@ -79,6 +80,13 @@ def standard_locale(text: str) -> str | None:
     if script is not None and script not in _SCRIPTS:
         return None
     return "-".join(filter(None, (language, script and script.title(), region and region.upper()))) + found["variants"]
+
+
+def with_parents(locale: str | None) -> Iterator[str]:
+    """Give a locale in its usual spelling, then its parents: `fa-IR`, `fa`; nothing for None."""
+    while locale:
+        yield locale
+        locale = locale.rpartition("-")[0]
 
 
 def meant_locale(text: str) -> str | None:

@@ -20,7 +20,7 @@ from ..adapters import adapter_for
 from ..config import parse_yaml
 from ..errors import ConfigError, TemplateError
 from ..files import stored_path
-from ..localization.locales import locale_fault, meant_locale, standard_locale
+from ..localization.locales import locale_fault, meant_locale, standard_locale, with_parents
 from ..models import ChannelType, JsonValue
 from ..printable import printable
 from .context import prepare
@@ -238,7 +238,7 @@ class Templates:
                 tag = found["locale"] and self._standard_of_file(found["locale"], self.root / name / file)
                 if (other := by_locale.setdefault(tag, file)) != file:
                     raise _ambiguous(self.root / name, [other, file])
-        for tag in (None, *reversed([*_locales(locale and standard_locale(locale))])):
+        for tag in (None, *reversed([*with_parents(locale and standard_locale(locale))])):
             if tag in by_locale and self._folder.has(f"{name}/{by_locale[tag]}"):
                 yield f"{name}/{by_locale[tag]}"
 
@@ -343,7 +343,7 @@ def _ambiguous(folder: Path, files: list[str]) -> TemplateError:
 
 def _candidates(channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002
     """Give the names of the files that may serve, the most special first."""
-    for tag in (*_locales(locale), None):
+    for tag in (*with_parents(locale), None):
         for stem in _stems(channel, type):
             for kind in adapter_for(type).formats:
                 yield f"{stem}{'.' + tag if tag else ''}.{kind}.j2"
@@ -352,10 +352,3 @@ def _candidates(channel: str, type: ChannelType, locale: str | None) -> Iterator
 def _stems(channel: str, type: ChannelType) -> list[str]:  # noqa: A002
     """Give the words for a channel that a file's name may begin with, the most special first."""
     return list(dict.fromkeys([channel, type.value, *adapter_for(type).aliases]))
-
-
-def _locales(locale: str | None) -> Iterator[str]:
-    """Give a locale and its parents: `fa-IR`, `fa`."""
-    while locale:
-        yield locale
-        locale = locale.rpartition("-")[0]

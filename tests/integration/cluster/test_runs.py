@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 import time
 import urllib.request
@@ -352,3 +353,18 @@ def test_a_worker_that_waits_for_work_logs_that_a_verification_ends(project, clu
         workers.terminate(0)
     assert workers.log.read_text().count("ends at") == 1
     assert "WARNING" in workers.log.read_text()
+
+
+def test_workers_know_the_locales_of_rows_without_their_files(project, cluster):
+    """The texts of each locale are kept with the run."""
+    project.template("سلام {{ first_name }}").with_name("sms.en.txt.j2").write_text("Hi {{ first_name }}")
+    rows = [f"u{at},Sara,{('fa', 'en')[at % 2]}" for at in range(60)]
+    (project.folder / "audience.csv").write_text("\n".join(["customUserId,first_name,lang", *rows]))
+    project.campaign(locale={"column": "lang", "default": "fa"})
+    with AccountingServer() as server, cluster(server) as workers:
+        launched(project)
+        shutil.rmtree(project.folder / "templates")
+        workers.start()
+        wait_until(lambda: len(server.account) == 60)
+    assert {server.texts[f"u{at}"]["body"] for at in range(0, 60, 2)} == {"سلام Sara"}
+    assert {server.texts[f"u{at}"]["body"] for at in range(1, 60, 2)} == {"Hi Sara"}

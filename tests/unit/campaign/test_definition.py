@@ -19,6 +19,7 @@ from metrix_channels.campaign.definition import (
     Campaign,
     Cap,
     Limits,
+    Locale,
     QuietHours,
     Schedule,
     campaign_name,
@@ -72,7 +73,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
         name="nowruz-sale",
         channel="sms",
         template="nowruz_sale",
-        locale="fa",
+        locale=Locale(column=None, default="fa"),
         audience=AudienceSource(file=tmp_path / "audience.csv", id="شناسه", except_=("yalda", "yalda-2")),
         context={
             "discount": 30,
@@ -157,7 +158,11 @@ def test_files_are_found_however_their_names_are_stored(
 @pytest.mark.parametrize("locale", ["fa-IR", "fa_IR", "fa-ir"])
 def test_a_locale_has_one_spelling(locale: str) -> None:
     """So that a run that was planned with one goes on with the other."""
-    assert load(MINIMAL + f"locale: {locale}").locale == "fa-IR"
+    assert load(MINIMAL + f"locale: {locale}").locale == Locale(column=None, default="fa-IR")
+    assert load(MINIMAL + f"locale: {{column: lang, default: {locale}}}").locale == Locale(
+        column="lang", default="fa-IR"
+    )
+    assert load(MINIMAL + "locale: {column: lang}").locale == Locale(column="lang", default=None)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +232,12 @@ def test_names_that_are_refused(name: str) -> None:
         ("cannary: 5", "6:1", "config_key_unknown", "did you mean 'canary'?"),
         ("path: /etc", "6:1", "config_key_unknown", "known here: version, name, channel"),
         ("locale: 5", "6:9", "config_value_invalid", "expected a locale"),
+        ("locale: [fa]", "6:9", "config_value_invalid", "or the column that names it, such as {column: lang"),
+        ("locale: {}", "6:1", "config_key_missing", "column"),
+        ("locale: {default: fa}", "6:1", "config_key_missing", "column"),
+        ("locale: {column: lang, defualt: fa}", "6:24", "config_key_unknown", "default"),
+        ("locale: {column: 5}", "6:18", "config_value_invalid", "text"),
+        ("locale: {column: lang, default: persian}", "6:33", "locale_unknown", "did you mean fa?"),
         ("locale: english", "6:9", "locale_unknown", "did you mean en?"),
         ("locale: xx", "6:9", "locale_unknown", "is not a locale such as fa"),
         (

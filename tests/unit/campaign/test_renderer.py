@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metrix_channels.adapters import sms_length
 from metrix_channels.api import push_body
 from metrix_channels.campaign.renderer import MessageRenderer
 from metrix_channels.errors import MetrixChannelsError
@@ -23,7 +24,7 @@ def renderer(tmp_path_factory):
     (folder / "offer" / "sms.txt.j2").write_text("سلام {{ name }}، {{ discount }} درصد", encoding="utf-8")
     templates = Templates(folder)
     template = templates.find("offer", "sms", ChannelType.SMS, None)
-    yield MessageRenderer(template, ChannelType.SMS, {"discount": 30, "unused": "x"}, NOW)
+    yield MessageRenderer({"": template}, ChannelType.SMS, {"discount": 30, "unused": "x"}, NOW)
     templates.close()
 
 
@@ -46,7 +47,7 @@ def test_equal_messages_have_equal_digests(renderer):
     one = renderer.render({"name": "سارا"})
     assert renderer.render({"name": "سارا", "discount": "30"}).digest == one.digest
     assert renderer.render({"name": "سارا", "discount": 40}).digest != one.digest
-    assert one.sms_parts == 1
+    assert one.length == sms_length("سلام سارا، 30 درصد")
 
 
 def test_a_name_that_is_not_given_is_an_error(renderer):

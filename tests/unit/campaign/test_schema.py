@@ -62,6 +62,8 @@ def test_defaults_are_the_models(cls: type[Any]) -> None:
         BASE,
         BASE.replace("a.csv", "'-'"),
         BASE.replace("a.csv", "A.JSONL.GZ, id: شناسه, except: [yalda]"),
+        BASE + "locale: {column: lang, default: fa}",
+        BASE + "locale: {column: lang}",
         BASE + "locale: fa\ncontext: {discount: 30, نام: سارا, a_1: {b-c: [1, null]}}",
         BASE + "suppress: [optout.csv]\non_ambiguous: hold\ncanary: 100",
         BASE + "schedule: {at: 2026-03-20T10:00:00+03:30, max_lateness: 30m}",

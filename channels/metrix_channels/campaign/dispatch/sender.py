@@ -92,9 +92,10 @@ class Sender:
         settings = resources.file.current().metrix
         self._concurrency = settings.concurrency
         self._policy = Policy(settings.max_attempts, settings.timeout, options.on_ambiguous, settings.split_refused)
-        template = resources.templates.pinned(sources_of(record.pins))
+        pinned = sources_of(record.pins)
+        templates = {locale: resources.templates.pinned(sources) for locale, sources in pinned.items()}
         channel_type = ChannelType(record.pins["channel"]["type"])
-        self._renderer = MessageRenderer(template, channel_type, record.pins["context"], record.started_at)
+        self._renderer = MessageRenderer(templates, channel_type, record.pins["context"], record.started_at)
         self._breaker = CircuitBreaker()
         self._holdback = Holdback(asyncio.get_running_loop().time)
         self._rate_limiter = self._limited(record, settings.rate_limit)

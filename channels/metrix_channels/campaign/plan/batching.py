@@ -7,6 +7,7 @@ so that an audience of any size takes the same memory and each message the fewes
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,6 +16,7 @@ from attrs import define, field
 from ...json_text import dumped
 from ...ledger import Draft
 from ...models import JsonValue
+from ..locales import LOCALE, NO_LOCALE
 from ..renderer import RenderedMessage
 
 _MOST_RECIPIENTS: Final = 150_000
@@ -36,6 +38,7 @@ class Group:
     Attributes:
         digest: of the message.
         values: JSON of what makes the message.
+        kind: its locale, and the encoding of an SMS.
         sms_parts: what an SMS of it costs one recipient.
         codes: of the cautions about it.
         empty: names of values that are empty.
@@ -46,6 +49,7 @@ class Group:
 
     digest: bytes
     values: str
+    kind: tuple[str, str]
     sms_parts: int
     codes: tuple[str, ...]
     empty: tuple[str, ...]
@@ -67,7 +71,7 @@ class Batching:
         drafts: finished shards; whoever takes them empties the list.
         batches: made so far.
         texts: different messages, once `finish` has run.
-        sms_parts: what all messages cost together.
+        sms_parts: what all messages cost together, by locale and encoding.
         cautions: recipients by the code of a caution about their message.
         empty: recipients by the name of a value that is empty for them.
         lists: the recipients of each group in memory, by the key of their values.
@@ -94,7 +98,7 @@ class Batching:
         self.drafts: list[Draft] = []
         self.batches: int = 0
         self.texts: int = 0
-        self.sms_parts: int = 0
+        self.sms_parts: Counter[tuple[str, str]] = Counter()
         self.cautions: dict[str, int] = {}
         self.empty: dict[str, int] = {}
 
@@ -118,7 +122,10 @@ class Batching:
         if group is None:
             codes = tuple(caution.code for caution in rendered_message.cautions)
             empty = tuple(name for name, value in values.items() if value == "")
-            group = Group(rendered_message.digest, dumped(values), rendered_message.sms_parts, codes, empty)
+            length = rendered_message.length
+            kind = str(values.get(LOCALE, NO_LOCALE)), length.encoding.value if length else ""
+            parts = length.parts if length else 0
+            group = Group(rendered_message.digest, dumped(values), kind, parts, codes, empty)
             self._by_digest[rendered_message.digest] = group
         self.lists[key] = group.recipients
         return group.recipients
@@ -154,7 +161,7 @@ class Batching:
         for group in self._by_digest.values():
             recipients = group.recipients
             count = len(recipients) - group.settled
-            self.sms_parts += count * group.sms_parts
+            self.sms_parts[group.kind] += count * group.sms_parts
             for code in group.codes:
                 self.cautions[code] = self.cautions.get(code, 0) + count
             for name in group.empty:

@@ -12,32 +12,54 @@ from ...errors import CampaignError
 from ...ledger import RunRecord
 from ...templating import Sources, Template
 from ..definition import Campaign
+from ..locales import NO_LOCALE
 
 
-def pins_of(campaign: Campaign, config: Config, channel: Channel, template: Template, digest: str) -> dict[str, Any]:
+def pins_of(
+    campaign: Campaign, config: Config, channel: Channel, templates: Mapping[str, Template], digest: str
+) -> dict[str, Any]:
     """Return what a run is pinned to: as whom, through what, what it says, and to whom.
 
     Args:
         campaign: the campaign file.
         config: the configuration.
         channel: of the campaign.
-        template: of the campaign.
+        templates: that the run uses, by locale.
         digest: of the audience.
     """
+    sources = {locale: asdict(template.sources) for locale, template in templates.items()}
+    rule = campaign.locale
+    by_row = rule is not None and rule.column is not None
+    pinned = {"locales": sources} if by_row else sources[NO_LOCALE]
     return {
         "app_id": config.metrix.resolve_app_id(),
         "base_url": config.metrix.base_url,
         "channel": {"name": channel.name, "type": channel.type.value},
-        "template": {"name": campaign.template, "locale": campaign.locale, **asdict(template.sources)},
+        "template": {
+            "name": campaign.template,
+            "locale": asdict(rule) if rule and by_row else rule and rule.default,
+            **pinned,
+        },
         "context": dict(campaign.context),
         "audience": {"id": campaign.audience.id, "except": list(campaign.audience.except_), "digest": digest},
     }
 
 
-def sources_of(pins: Mapping[str, Any]) -> Sources:
-    """Return the texts of the template that a run is pinned to."""
-    pinned = pins["template"]
-    return Sources(pinned["main"], pinned["texts"], pinned["email"])
+def sources_of(pins: Mapping[str, Any]) -> dict[str, Sources]:
+    """Return the texts of the templates that a run is pinned to, by locale."""
+    return {
+        locale: Sources(pinned["main"], pinned["texts"], pinned["email"])
+        for locale, pinned in pinned_locales(pins).items()
+    }
+
+
+def pinned_locales(pins: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is pinned of the template of each locale that a run uses."""
+    return _by_locale(pins["template"])
+
+
+def _by_locale(pinned: Mapping[str, Any]) -> Mapping[str, Any]:
+    return pinned.get("locales", {NO_LOCALE: pinned})  # type: ignore[no-any-return]
 
 
 def require_unchanged(record: RunRecord, now: Mapping[str, Any]) -> None:
@@ -76,7 +98,19 @@ def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
 def _changed_template(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in ("name", "locale"):
         if then[name] != now[name]:
-            yield f"{'template' if name == 'name' else name} (it was {then[name]})"
-    for file in sorted({*then["texts"], *now["texts"]}):
-        if then["texts"].get(file, ...) != now["texts"].get(file, ...):
+            yield f"{'template' if name == 'name' else name} (it was {_said(then[name])})"
+    before, after = _texts_of(then), _texts_of(now)
+    for file in sorted({*before, *after}):
+        if before.get(file, ...) != after.get(file, ...):
             yield f"the template's file {file}"
+
+
+def _texts_of(pinned: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the files that a pinned template is made of, over all of its locales."""
+    return {file: text for each in _by_locale(pinned).values() for file, text in each["texts"].items()}
+
+
+def _said(pinned: Any) -> str:
+    if isinstance(pinned, Mapping):
+        return f"that of the column {pinned['column']}, else {pinned['default'] or 'none'}"
+    return str(pinned)

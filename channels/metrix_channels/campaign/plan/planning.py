@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -17,15 +18,17 @@ from attrs import frozen
 from ...config import Channel, Config
 from ...errors import CampaignError
 from ...ledger import SENSITIVE, Counts, Draft, RunBook, RunRecord, Skip
-from ...templating import Template
-from ..audience.reader import Audience, Chunk
+from ..audience.reader import ABSENT, Audience, Chunk
 from ..audience.source import Stopped
 from ..definition import STDIN, Campaign, DamagedIds
 from ..exclusions.exclusions import Exclusions
+from ..locales import CampaignTemplates
 from ..renderer import MessageRenderer
 from .findings import Findings
+from .locale_counts import LocaleCounts
 from .pins import pins_of
 from .planner import Planner
+from .row_values import RowValues
 
 T = TypeVar("T")
 
@@ -44,13 +47,13 @@ class Ready:
         campaign: its file.
         config: the configuration.
         channel: verified.
-        template: compiled.
+        templates: compiled.
     """
 
     campaign: Campaign
     config: Config
     channel: Channel
-    template: Template
+    templates: CampaignTemplates
 
 
 class Planning:
@@ -71,14 +74,15 @@ class Planning:
         self._ready = ready
         self._cancelled = cancelled
         self._audience = audience_of(campaign, lambda: cancelled.is_set() or stopped())
-        variables = ready.template.variables
-        columns = self._audience.columns
-        wanted = sorted(variables if columns is None else variables.intersection(columns))
+        columns, templates = self._audience.columns, ready.templates
+        names = wanted_of(templates, columns)
+        wanted = sorted(names if columns is None else names.intersection(columns))
         self._chunks: Iterator[Chunk] = self._audience.chunks(wanted)
+        self._locales = LocaleCounts(templates)
         self._planner = Planner(
-            MessageRenderer(ready.template, ready.channel.type, campaign.context, now),
-            wanted,
-            plain=columns is not None,
+            MessageRenderer(templates.by_locale, ready.channel.type, campaign.context, now),
+            RowValues(wanted, plain=columns is not None, templates=templates),
+            self._locales,
             batch_size=ready.config.metrix.batch_size,
             canary=campaign.canary or 0,
             exclusions=exclusions,
@@ -108,7 +112,8 @@ class Planning:
     def pins(self) -> dict[str, Any]:
         """Return what the run is pinned to, once the plan is whole."""
         ready = self._ready
-        return pins_of(ready.campaign, ready.config, ready.channel, ready.template, self._audience.digest)
+        templates = ready.templates.pinned(self._locales.used)
+        return pins_of(ready.campaign, ready.config, ready.channel, templates, self._audience.digest)
 
     def facts(self) -> dict[str, Any]:
         """Return what the plan found, once it is whole."""
@@ -116,7 +121,7 @@ class Planning:
             **self._planner.facts(),
             "canary": min(self._ready.campaign.canary or 0, self.counts.pending),
             "batch_size": self._ready.config.metrix.batch_size,
-            SENSITIVE: sorted(self._ready.template.sensitive),
+            SENSITIVE: sorted(self._ready.templates.sensitive),
         }
 
     def close(self) -> None:
@@ -216,8 +221,45 @@ def _require_going(is_stopped: bool) -> None:
         raise CampaignError("The plan was interrupted; nothing was sent.", code="interrupted", remedy=remedy)
 
 
-def row_values(ready: Ready, row: int | None, stopped: Stopped) -> dict[str, Any] | None:
-    """Return the template's values in one row of the audience, or in the first valid one; None when there is none."""
+def wanted_of(templates: CampaignTemplates, columns: Collection[str] | None) -> frozenset[str]:
+    """Return the names of the values that a campaign takes from each row, if it has them.
+
+    Args:
+        templates: of the campaign.
+        columns: of the audience; None where each row has its own.
+
+    Raises:
+        CampaignError: audience_invalid, when the column that names the locale is not there.
+    """
+    locale = templates.column
+    if locale is None:
+        return templates.variables
+    if columns is not None and locale not in columns:
+        near = get_close_matches(locale, columns, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(map(repr, islice(columns, 20)))}"
+        raise CampaignError(
+            f"the audience has no column {locale!r}, which names the locale of each row; {hint}",
+            code="audience_invalid",
+            remedy="Name the column in the campaign file: `locale: {column: COLUMN, default: fa}`.",
+        )
+    return templates.variables | {locale}
+
+
+def row_values(ready: Ready, row: int | None, stopped: Stopped) -> tuple[str | None, dict[str, Any]] | None:
+    """Return the locale and the template's values in one row of the audience, or in the first valid one.
+
+    Returns:
+        None when there is no such row; the locale is None for the template that has none.
+    """
+    templates = ready.templates
     with audience_of(ready.campaign, stopped) as audience:
-        rows = audience.values(ready.template.variables)
-        return next((values for number, _, values in rows if row in (None, number)), None)
+        rows = audience.values(wanted_of(templates, audience.columns))
+        values = next((values for number, _, values in rows if row in (None, number)), None)
+    if values is None:
+        return None
+    if templates.column is None:
+        rule = ready.campaign.locale
+        return rule.default if rule else None, values
+    locale = templates.locale_of(values.get(templates.column, ABSENT)).name
+    used = templates.by_locale[locale].variables
+    return locale or None, {name: value for name, value in values.items() if name in used}

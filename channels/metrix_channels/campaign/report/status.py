@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from attrs import field, frozen
 from ...ledger import OVER, REPEATED, Batch, BatchState, Counts, RunBook, RunRecord, RunState, Shard
 from ...outcomes import Problem, ProblemDict, iso_utc
 from ..plan.findings import described
+from ..plan.locale_counts import describe_fallbacks
 
 _WORDS = {
     BatchState.PENDING: "pending",
@@ -95,8 +96,8 @@ class CampaignStatus:
 
     @property
     def notes(self) -> list[str]:
-        """What there is to say of rows by their lines: why some are invalid, and which ids look alike."""
-        return described(self.facts)
+        """What there is to say of rows: see `_notes`."""
+        return _notes(self.facts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -195,14 +196,15 @@ class CampaignPreview:
             "skipped": dict(self.counts.skipped),
             **{
                 name: self.facts[name]
-                for name in ("batches", "texts", "sms_parts", "cautions", "empty", "invalid", "alike")
+                for name in ("batches", "texts", "sms_parts", "sms_encodings", "cautions", "empty", "invalid", "alike")
             },
+            **{name: self.facts[name] for name in ("locales", "locale_fallbacks") if name in self.facts},
         }
 
     @property
     def notes(self) -> list[str]:
-        """What there is to say of rows by their lines: why some are invalid, and which ids look alike."""
-        return described(self.facts)
+        """What there is to say of rows: see `_notes`."""
+        return _notes(self.facts)
 
 
 @frozen
@@ -271,3 +273,8 @@ def _reason(batch: Batch, *, live: bool) -> str:
     if batch.state is BatchState.SENDING and not live:
         return "its request was under way when the process ended"
     return "possible duplicate" if batch.flags & REPEATED else ""
+
+
+def _notes(facts: Mapping[str, Any]) -> list[str]:
+    """Say why rows are invalid, which ids look alike, and who does not get the locale that the row names."""
+    return [*described(facts), *describe_fallbacks(facts)]

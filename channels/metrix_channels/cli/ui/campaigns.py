@@ -44,6 +44,7 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
     lines = [f"{planned.audience:,} rows, {planned.pending:,} recipients, {requests}."]
     if facts["sms_parts"]:
         lines.append(f"{facts['sms_parts']:,} SMS parts are billed.")
+    lines += [f"{_locale(name)}: {found}." for name, found in _by_locale(facts)]
     if planned.skipped:
         lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
     lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
@@ -79,6 +80,8 @@ def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
         table.add_row(words, f"{plan[name]:,}")
     if plan["sms_parts"]:
         table.add_row("SMS parts", f"{plan['sms_parts']:,}")
+    for name, found in _by_locale(plan):
+        table.add_row(_locale(name), found)
     for reason, count in plan["skipped"].items():
         table.add_row(f"skipped: {reason}", f"{count:,}")
     for code, count in plan["cautions"].items():
@@ -86,6 +89,18 @@ def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
     for name, count in plan["empty"].items():
         table.add_row(visible(f"empty: {name}"), f"{count:,}")
     output.show(table)
+
+
+def _by_locale(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the locales of a plan, and how many recipients, SMS parts and which file each has."""
+    for name, found in facts.get("locales", {}).items():
+        parts = f", {found['sms_parts']:,} SMS parts" if found["sms_parts"] else ""
+        people = "1 recipient" if found["recipients"] == 1 else f"{found['recipients']:,} recipients"
+        yield name, f"{people}{parts} ({found['template']})"
+
+
+def _locale(name: str) -> str:
+    return f"locale {name}" if name else "no locale"
 
 
 def show_status(output: Output, found: CampaignStatus, failed_attempts: Sequence[FailureCount]) -> None:

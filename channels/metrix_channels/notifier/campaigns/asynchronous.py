@@ -111,8 +111,8 @@ class AsyncCampaigns:
         Raises:
             The same as `send` before its first request; CampaignError: row_missing, audience_invalid.
         """
-        campaign, context = await self._campaigns().example(Path(path), row)
-        content = FromTemplate(campaign.template, context, campaign.locale)
+        campaign, locale, context = await self._campaigns().example(Path(path), row)
+        content = FromTemplate(campaign.template, context, locale)
         return await self._services().engine.send(Call(campaign.channel, tuple(to), content))
 
     async def all(self) -> list[CampaignStatus]:

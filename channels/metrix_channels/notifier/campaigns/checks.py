@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ...campaign import CampaignPreview, Campaigns, load_campaign
+from ...campaign import CampaignPreview, Campaigns, describe_fallbacks, load_campaign
 from ...checks import Check, CheckStatus
 from ...errors import MetrixChannelsError
 
@@ -60,6 +60,7 @@ def _plan(file: Loaded, found: CampaignPreview) -> Check:
     cautions = [f"{count:,} rows are invalid" for reason, count in plan["skipped"].items() if reason == "invalid"]
     cautions += [f"{count:,} recipients have an empty {name}" for name, count in plan["empty"].items()]
     cautions += [f"{count:,} texts have the caution {code}" for code, count in plan["cautions"].items()]
+    cautions += [note.removesuffix(".") for note in describe_fallbacks(plan)]
     status = CheckStatus.WARN if cautions else CheckStatus.PASS
     remedy = f"See `metrix-channels campaign run {file.path} --dry-run`." if cautions else None
     return Check("campaign.plan", str(file.path), status, f"{'; '.join([told, *cautions])}.", remedy)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from metrix_channels.adapters import SmsEncoding, SmsLength
 from metrix_channels.campaign.plan import batching as grouping
 from metrix_channels.campaign.plan.batching import Batching
 from metrix_channels.campaign.renderer import RenderedMessage
@@ -15,7 +16,8 @@ def render(values):
     """Case makes no difference to the message."""
     text = values["name"].lower()
     cautions = (Caution("text_empty", "It is empty."),) if not text else ()
-    return RenderedMessage(text.encode().rjust(16, b"\0"), text.encode(), 2, cautions)
+    length = SmsLength(SmsEncoding.GSM7, 200, 2)
+    return RenderedMessage(text.encode().rjust(16, b"\0"), text.encode(), length, cautions)
 
 
 def grouped(rows, batch_size=3, chunk=10, **options):
@@ -59,7 +61,7 @@ def test_each_message_costs_the_fewest_requests(monkeypatch, bound, count):
     assert {name: set(to) for name, to in found.items()} == dict(wanted)
     assert sum(map(len, found.values())) == count
     assert Counter(name for name, _ in batches) == {name: -(-len(to) // 3) for name, to in wanted.items()}
-    assert (made.texts, made.sms_parts) == (len(wanted), 2 * count)
+    assert (made.texts, made.sms_parts) == (len(wanted), {("", "GSM-7"): 2 * count})
 
 
 @pytest.mark.parametrize("bound", [2, 10_000])

@@ -4,6 +4,7 @@ import copy
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from metrix_channels.campaign.plan.pins import require_unchanged, sources_of
 from metrix_channels.errors import CampaignError
@@ -91,6 +92,51 @@ def test_all_changes_are_named_together():
 
 def test_the_template_is_kept_with_the_run():
     """Its texts are enough to compile it where there are no files."""
-    sources = sources_of(PINS)
+    sources = sources_of(PINS)[""]
     assert (sources.main, sources.email) == ("sale/sms.fa.txt.j2", False)
     assert sources.texts["sale/sms.fa.txt.j2"] == "سلام"
+
+
+def by_row():
+    """Return pins of a run whose rows name their locale."""
+    pins = copy.deepcopy(PINS)
+    texts = {"sale/sms.en.txt.j2": "Hi"}
+    pins["template"] = {
+        "name": "sale",
+        "locale": {"column": "lang", "default": "fa"},
+        "locales": {
+            "en": {"main": "sale/sms.en.txt.j2", "texts": texts, "email": False},
+            "fa": {name: PINS["template"][name] for name in ("main", "texts", "email")},
+        },
+    }
+    return pins
+
+
+def test_the_template_of_each_locale_is_kept_with_the_run():
+    """As many as the run uses."""
+    assert {locale: each.main for locale, each in sources_of(by_row()).items()} == {
+        "en": "sale/sms.en.txt.j2",
+        "fa": "sale/sms.fa.txt.j2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("locale", "column"), "language", "locale (it was that of the column lang, else fa)"),
+        (("locale",), "fa", "locale (it was that of the column lang, else fa)"),
+        (("locales", "en", "texts"), {"sale/sms.en.txt.j2": "Hello"}, "the template's file sale/sms.en.txt.j2"),
+    ],
+)
+def test_a_change_of_locales_is_named(path, value, named):
+    """Of the rule, and of the file of any locale."""
+    now = by_row()
+    owner = now["template"]
+    for key in path[:-1]:
+        owner = owner[key]
+    owner[path[-1]] = value
+    planned = evolve(record(), pins=by_row())
+    require_unchanged(planned, by_row())
+    with pytest.raises(CampaignError) as raised:
+        require_unchanged(planned, now)
+    assert raised.value.message.endswith(f"this has changed: {named}.")

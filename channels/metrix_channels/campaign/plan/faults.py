@@ -1,0 +1,90 @@
+"""Rows whose message cannot be made, by reason: one of them, and nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import define, field
+
+from ...errors import CampaignError, MetrixChannelsError
+from .batching import Key
+
+_FIRST_ROWS: Final = 5
+_MOST_KINDS: Final = 10
+_MOST_COSTLY: Final = 10
+"""Rows whose rendering is given up before the plan is: each took its two seconds, and a million would take weeks."""
+_MOST_FAILED: Final = 10_000
+
+
+@define
+class Fault:
+    """Rows whose message cannot be made, for one reason."""
+
+    error: MetrixChannelsError
+    count: int = 0
+    lines: list[int] = field(factory=list)
+
+
+class Faults:
+    """Remembers which values failed, so that equal ones are not rendered again."""
+
+    def __init__(self) -> None:
+        self._faults: dict[tuple[str, str | None], Fault] = {}
+        self._failed: dict[Key, Fault] = {}
+
+    def known(self, key: Key) -> Fault | None:
+        """Return the fault of a row's values, if they failed before."""
+        return self._failed.get(key)
+
+    def of(self, key: Key, error: MetrixChannelsError) -> Fault:
+        """Return the fault of values that failed now."""
+        fault = self._faults.setdefault((error.code, error.location), Fault(error))
+        if len(self._failed) < _MOST_FAILED:
+            self._failed[key] = fault
+        return fault
+
+    def add(self, fault: Fault, lines: Sequence[int], rows: int) -> None:
+        """Count rows at fault.
+
+        Args:
+            fault: of all of them.
+            lines: where they stand.
+            rows: of the audience, so far.
+
+        Raises:
+            CampaignError: plan_failed, when rendering takes so long that the plan would not end.
+        """
+        fault.count += len(lines)
+        fault.lines += lines[: max(_FIRST_ROWS - len(fault.lines), 0)]
+        if fault.error.code == "template_too_costly" and fault.count >= _MOST_COSTLY:
+            self.require_none(rows)
+
+    def require_none(self, rows: int) -> None:
+        """Refuse a plan in which rows cannot be sent.
+
+        Args:
+            rows: of the audience.
+
+        Raises:
+            CampaignError: plan_failed, with every reason.
+        """
+        if not self._faults:
+            return
+        faults = sorted(self._faults.values(), key=lambda fault: -fault.count)
+        total = sum(fault.count for fault in faults)
+        lines = [_told(fault) for fault in faults[:_MOST_KINDS]]
+        if len(faults) > _MOST_KINDS:
+            lines.append(f"… and {len(faults) - _MOST_KINDS} further reasons.")
+        raise CampaignError(
+            f"{total:,} of {rows:,} rows cannot be sent, so nothing was:\n" + "\n".join(lines),
+            code="plan_failed",
+            remedy=faults[0].error.remedy,
+            location=faults[0].error.location,
+        )
+
+
+def _told(fault: Fault) -> str:
+    lines = ", ".join(f"{line:,}" for line in fault.lines) + (", …" if fault.count > len(fault.lines) else "")
+    rows, where = ("row", "line") if fault.count == 1 else ("rows", "lines")
+    return f"{fault.count:,} {rows} ({where} {lines}): {fault.error.message} [{fault.error.code}]"

@@ -1,0 +1,73 @@
+"""What makes the message of a row: its values, as far as the template of its locale uses them, and the locale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from json import JSONEncoder
+from typing import Final
+
+from ...models import JsonValue
+from ..audience.reader import ABSENT
+from ..locales import CampaignTemplates
+from .batching import Key, Values
+
+_ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+Row = Sequence[JsonValue]
+"""The values that come with a row, in the order of the columns."""
+
+
+class RowValues:
+    """Knows the columns of an audience.
+
+    Args:
+        columns: names of the values that come with each row.
+        plain: every value is text, as in a CSV; else values may be of any JSON type.
+        templates: of the campaign.
+
+    Attributes:
+        columns: as they were given.
+    """
+
+    def __init__(self, columns: Sequence[str], *, plain: bool, templates: CampaignTemplates) -> None:
+        self.columns: tuple[str, ...] = tuple(columns)
+        self._plain = plain
+        self._templates = templates
+
+    def keys(self, rows: Sequence[Row]) -> Sequence[Key]:
+        """Return for each row what is equal for equal values, and for no others."""
+        return rows if self._plain else [_ENCODE(self._named(row)) for row in rows]  # type: ignore[return-value]
+
+    def of_message(self, row: Row) -> Values:
+        """Return what makes the message of a row.
+
+        Raises:
+            TemplateError: template_missing, where no file serves its locale.
+        """
+        values = self._named(row)
+        column = self._templates.column
+        if column is None:
+            return values
+        locale = self._templates.locale_of(values.get(column, ABSENT)).name
+        return self._templates.values_of(locale, values)
+
+    def locales(self, rows: Sequence[Row]) -> list[JsonValue]:
+        """Return what names the locale of each row; nothing where all rows have one."""
+        column = self._templates.column
+        if column is None:
+            return []
+        at = self.columns.index(column)
+        return [row[at] for row in rows]
+
+    def write(self, row: Row) -> str:
+        """Return the JSON form of a row's values."""
+        return _ENCODE(self._named(row))
+
+    def read(self, written: str) -> Row:
+        """Read what `write` wrote."""
+        found = json.loads(written)
+        return tuple(found.get(name, ABSENT) for name in self.columns)
+
+    def _named(self, row: Row) -> Values:
+        return {name: value for name, value in zip(self.columns, row, strict=True) if value is not ABSENT}
