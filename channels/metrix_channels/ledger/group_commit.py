@@ -80,7 +80,11 @@ class GroupCommit:
 
     def _serve(self) -> None:
         while group := self._next_group():
-            self._commit(group)
+            try:
+                self._commit(group)
+            except BaseException as error:  # noqa: BLE001 - a fault of ours: who waits must not wait for ever
+                for asked in group:
+                    asked.error = error
             _answer(group)
 
     def _next_group(self) -> list[Asked]:

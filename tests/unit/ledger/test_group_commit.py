@@ -8,6 +8,7 @@ import pytest
 
 from helpers.ledgers import FileLedger
 from metrix_channels.errors import LedgerError
+from metrix_channels.ledger.group_commit import GroupCommit
 
 NEXT = "SELECT next FROM rate_limits"
 
@@ -175,6 +176,21 @@ def test_callers_of_several_event_loops_are_told_each_in_its_own(ledger):
         thread.join()
     run(database.close())
     assert sorted(found) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_fault_of_the_commit_itself_lets_nobody_wait_for_ever():
+    """It is told to whoever waits, and the next piece of work is served."""
+
+    def commit(group):
+        raise AssertionError(len(group))
+
+    async def main():
+        commits = GroupCommit(1, commit)
+        for _ in range(2):
+            with pytest.raises(AssertionError):
+                await asyncio.wait_for(commits.run(add, together=True), 60)
+
+    run(main())
 
 
 def test_a_file_that_vanished_fails_all_that_wait(tmp_path):
