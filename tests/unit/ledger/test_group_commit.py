@@ -188,7 +188,7 @@ def test_a_fault_of_the_commit_itself_lets_nobody_wait_for_ever():
         commits = GroupCommit(1, commit)
         for _ in range(2):
             with pytest.raises(AssertionError):
-                await asyncio.wait_for(commits.run(add, together=True), 60)
+                await asyncio.wait_for(commits.run(add, together=True, is_wanted=lambda: True), 60)
 
     run(main())
 
