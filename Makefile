@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 # Most tests wait for processes and databases: twice as many as there are cores keep the cores busy.
 TESTS := $(BIN)/pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
-.PHONY: help demo test long unit bench bench-smoke docs pictures format clean
+.PHONY: help demo test long unit examples wheel bench bench-smoke docs pictures format clean
 
 help:
 	@echo "make demo    show what metrix-channels does, against a Metrix of its own"
 	@echo "make test    lint, types, architecture, tests"
 	@echo "make long    the same, with the random tests repeated many times"
+	@echo "make examples run the tests of each example, with the built wheel in an environment of its own"
 	@echo "make bench   measure how fast it is, beside other ways to do the same; about half an hour"
 	@echo "make docs    write the pages that are drawn from the code"
 	@echo "make pictures take pictures of all pages, into dist/pictures"
@@ -33,6 +34,27 @@ long: test
 # For another Python than the usual one: make unit VENV=.venv/newest PYTHON=python3.13
 unit: $(VENV)/.dev
 	$(TESTS) -m "not long" tests/unit
+
+# What a user gets: an example's folder, the wheel, and what the example's requirements name. `make example-cron` runs one.
+EXAMPLES := $(patsubst examples/%/requirements.txt,example-%,$(wildcard examples/*/requirements.txt))
+
+examples: $(EXAMPLES)
+
+wheel: $(VENV)/.dev
+	rm -rf dist/wheel
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist/wheel . >/dev/null
+
+example-%: wheel
+	rm -rf $(VENV)/examples/$*
+	@$(BIN)/python -m venv $(VENV)/examples/$*
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python $(VENV)/examples/$*/bin/python --find-links dist/wheel \
+			--reinstall-package metrix-channels -r examples/$*/requirements.txt; \
+	else \
+		$(VENV)/examples/$*/bin/python -m pip install --quiet --disable-pip-version-check --find-links dist/wheel \
+			-r examples/$*/requirements.txt; \
+	fi
+	cd examples/$* && $(abspath $(VENV))/examples/$*/bin/python -m pytest -q -p no:cacheprovider
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/campaign.py --check
