@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .events import EventFields, MetrixUser, ProfileFields
     from .events.values import Attributes
     from .ledger import Counts
+    from .ledger.messages.search import WatchMessages
     from .models import JsonValue
     from .notifier import AsyncNotifier, Notifier
     from .notifier.call import Context, Recipients
@@ -57,7 +58,18 @@ if TYPE_CHECKING:
     from .notifier.campaigns.synchronous import CampaignHandle, Campaigns
     from .notifier.events.report import EventsReport, FailedEvent, WatchEvents
     from .notifier.events.sources import Source
-    from .outcomes import EventReceipt, EventReceiptDict, Outcome, Problem, ProblemDict, Receipt, ReceiptDict
+    from .notifier.messages import MessageQuery
+    from .outcomes import (
+        EventReceipt,
+        EventReceiptDict,
+        Outcome,
+        Problem,
+        ProblemDict,
+        Receipt,
+        ReceiptDict,
+        SentMessage,
+        SentMessageDict,
+    )
     from .preflight import Preflight, WatchPreflight
 
 _HOMES = {
@@ -130,6 +142,8 @@ _HOMES = {
         "WatchEvents",
     ),
     "notifier.events.sources": ("Source",),
+    "notifier.messages": ("MessageQuery",),
+    "ledger.messages.search": ("WatchMessages",),
     "outcomes": (
         "EventReceipt",
         "EventReceiptDict",
@@ -138,6 +152,8 @@ _HOMES = {
         "ProblemDict",
         "Receipt",
         "ReceiptDict",
+        "SentMessage",
+        "SentMessageDict",
     ),
     "preflight": (
         "Preflight",
@@ -182,6 +198,7 @@ __all__ = [
     "JsonValue",
     "LedgerError",
     "MessageInvalid",
+    "MessageQuery",
     "MetrixChannelsError",
     "MetrixUser",
     "Notifier",
@@ -197,6 +214,8 @@ __all__ = [
     "ReceiptDict",
     "Recipients",
     "Rejected",
+    "SentMessage",
+    "SentMessageDict",
     "Situation",
     "Source",
     "StrPath",
@@ -205,6 +224,7 @@ __all__ = [
     "Unreachable",
     "UsageError",
     "WatchEvents",
+    "WatchMessages",
     "WatchPreflight",
     "Watcher",
     "__version__",

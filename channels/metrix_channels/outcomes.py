@@ -117,6 +117,61 @@ class Receipt:
         }
 
 
+class SentMessageDict(TypedDict):
+    """A `SentMessage` as JSON."""
+
+    at: str
+    recipient: str
+    channel: str
+    template: str | None
+    campaign: str | None
+    key: str | None
+    outcome: str
+    attempts: int
+    receipt: str
+
+
+@frozen
+class SentMessage:
+    """What the ledger knows of one message to one recipient.
+
+    Attributes:
+        at: when the outcome was known, in UTC; for a message without one when its send or its campaign began.
+        recipient: the customUserId.
+        channel: the channel's name in the configuration.
+        template: the template's name; None for a text without one.
+        campaign: the campaign's name; None for a single send.
+        key: of a single send; None where it has none.
+        outcome: one of `Outcome`, `pending` (not sent yet, or under way) or `cancelled` (with its campaign).
+        attempts: HTTP requests that named the recipient.
+        receipt: the id of the send; for a campaign the batch, as `campaign report` names it.
+    """
+
+    at: datetime
+    recipient: str
+    channel: str
+    template: str | None
+    campaign: str | None
+    key: str | None
+    outcome: str
+    attempts: int
+    receipt: str
+
+    def as_dict(self) -> SentMessageDict:
+        """Return the JSON form."""
+        return {
+            "at": iso_utc(self.at),
+            "recipient": self.recipient,
+            "channel": self.channel,
+            "template": self.template,
+            "campaign": self.campaign,
+            "key": self.key,
+            "outcome": self.outcome,
+            "attempts": self.attempts,
+            "receipt": self.receipt,
+        }
+
+
 class EventReceiptDict(TypedDict):
     """An `EventReceipt` as JSON."""
 

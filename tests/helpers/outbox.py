@@ -124,7 +124,7 @@ class OutboxWorker:
     def _outbox(self) -> Outbox:
         return self._services.outbox
 
-    async def _already_counted(self, work: Callable[[Connection], Any]) -> Any:
+    async def _already_counted(self, work: Callable[[Connection], Any], *, together: bool = False) -> Any:
         if self.is_dead:
             raise Killed
         accident = self._before.pop(self._made, None)
@@ -133,4 +133,4 @@ class OutboxWorker:
             found = accident()
             if found is not None:
                 await found
-        return await self._transact(work)
+        return await self._transact(work, together=together)

@@ -15,10 +15,10 @@ from .database import Connection, Database
 from .runs.book import seal_run, sealed_run
 from .runs.records import FORGOTTEN, OVER
 from .sends.book import COLUMNS
+from .sends.records import FORGOTTEN_RECIPIENT
 
 _AT_ONCE: Final = 500
 """Rows a transaction, so that no other process waits for long."""
-_SOMEBODY: Final = "(forgotten)"
 
 
 @define
@@ -78,14 +78,16 @@ def _forget_sends(connection: Connection, limit: str) -> int:
     rows = connection.execute(
         f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE state = 'settled' AND created_at < ?"  # noqa: S608 - constants
         " AND recipients NOT LIKE ? LIMIT ?",
-        (limit, f'["{_SOMEBODY}"%', _AT_ONCE),
+        (limit, f'["{FORGOTTEN_RECIPIENT}"%', _AT_ONCE),
     ).fetchall()
     for *columns, expected in rows:
         require_checksum(expected, columns, f"the send {columns[0]}")
         send = dict(zip(COLUMNS, columns, strict=True))
         receipts = json.loads(send["receipts"] or "[]")
-        forgotten = [each | {"recipients": [_SOMEBODY] * len(each["recipients"])} | _said(each) for each in receipts]
-        send |= {"recipients": json.dumps([_SOMEBODY] * len(json.loads(send["recipients"]))), "message": None}
+        forgotten = [
+            each | {"recipients": [FORGOTTEN_RECIPIENT] * len(each["recipients"])} | _said(each) for each in receipts
+        ]
+        send |= {"recipients": json.dumps([FORGOTTEN_RECIPIENT] * len(json.loads(send["recipients"]))), "message": None}
         send["receipts"] = json.dumps(forgotten)
         connection.execute(
             "UPDATE sends SET recipients = ?, message = NULL, receipts = ?, checksum = ? WHERE id = ?",
@@ -98,7 +100,7 @@ def _forget_sends(connection: Connection, limit: str) -> int:
 def _said(receipt: dict[str, Any]) -> dict[str, Any]:
     # What Metrix said may quote the recipient or the text.
     error = receipt["error"]
-    return {"error": error and error | {"message": f"[{error['code']}] {_SOMEBODY}"}}
+    return {"error": error and error | {"message": f"[{error['code']}] {FORGOTTEN_RECIPIENT}"}}
 
 
 def _forget_attempts(connection: Connection, send: str) -> None:
@@ -107,7 +109,7 @@ def _forget_attempts(connection: Connection, send: str) -> None:
     ).fetchall()
     for number, recipients, disposition, expected in rows:
         require_checksum(expected, (send, recipients, disposition), f"an attempt of the send {send}")
-        named = json.dumps([_SOMEBODY] * len(json.loads(recipients)))
+        named = json.dumps([FORGOTTEN_RECIPIENT] * len(json.loads(recipients)))
         connection.execute(
             "UPDATE attempts SET recipients = ?, explanation = NULL, answer = NULL, checksum = ? WHERE id = ?",
             (named, checksum((send, named, disposition)), number),

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from .call import Call, Context, Recipients, content_of
-from .conclusion import raise_unless_accepted
 from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
     from ..events import EventFields, MetrixUser, ProfileFields
-    from ..outcomes import EventReceipt, Receipt
+    from ..ledger.messages.search import WatchMessages
+    from ..outcomes import EventReceipt, Receipt, SentMessage
     from ..preflight import Preflight, WatchPreflight
     from .campaigns.asynchronous import AsyncCampaigns, StrPath
-    from .engine import Engine
     from .events.report import EventsReport, WatchEvents
     from .events.sources import Source
+    from .messages import MessageQuery
 
 
 class AsyncNotifier:
@@ -138,7 +138,7 @@ class AsyncNotifier:
                 number of seconds above 0.
         """
         call = Call(channel, to, content_of(template, context, locale, text, title), key, deadline)
-        return await deliver(self._services.current().engine, call)
+        return await self._services.current().engine.send_or_raise(call)
 
     @overload
     async def enqueue(
@@ -262,6 +262,24 @@ class AsyncNotifier:
         call = Call(channel, to, content_of(template, context, locale, text, title))
         return self._services.current().shown_requests(call)
 
+    def messages(
+        self, *, watch: WatchMessages | None = None, **wanted: Unpack[MessageQuery]
+    ) -> AsyncIterator[SentMessage]:
+        """Give what was sent to whom by sends, the outbox and campaigns, newest first.
+
+        Args:
+            watch: told how far the search has come; a ledger of a million recipients takes about a second.
+            **wanted: which messages; see `MessageQuery`.
+
+        Raises:
+            MessageInvalid, UsageError: what is wanted is not as it must be.
+            CampaignError: run_missing, run_purged.
+            LedgerError: the ledger cannot be used.
+        """
+        from .messages import each_message, wanted_of
+
+        return each_message(self._services.current(), wanted_of(wanted), watch)
+
     async def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
         """Tell Metrix who a user is.
 
@@ -372,13 +390,6 @@ class AsyncNotifier:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
-
-
-async def deliver(engine: Engine, call: Call) -> Receipt | tuple[Receipt, ...]:
-    """Send, and return the receipt; for several recipients all of them. See `AsyncNotifier.send`."""
-    receipts = await engine.send(call)
-    raise_unless_accepted(receipts)
-    return receipts[0] if isinstance(call.to, str) else receipts
 
 
 def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:

@@ -50,7 +50,7 @@ from ..outcomes import Outcome, Problem, Receipt
 from ..templating import Templates
 from .call import Call
 from .clients import Clients
-from .conclusion import receipts_of
+from .conclusion import raise_unless_accepted, receipts_of
 from .prepared import Prepared, checked_deadline, entry, prepare
 
 if TYPE_CHECKING:
@@ -170,6 +170,12 @@ class Engine:
             if is_wanted:
                 raise _unrecorded("The ledger did not answer within the deadline.", receipts) from None
         return (*_repeated(claim.settled), *receipts)
+
+    async def send_or_raise(self, call: Call) -> Receipt | tuple[Receipt, ...]:
+        """Send, and return the receipt; for several recipients all of them. See `AsyncNotifier.send`."""
+        receipts = await self.send(call)
+        raise_unless_accepted(receipts)
+        return receipts[0] if isinstance(call.to, str) else receipts
 
     def _ends(self, seconds: float | None) -> float:
         """Return the deadline of what begins now, by the loop's clock."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
-from .asynchronous import AsyncNotifier, deliver
+from .asynchronous import AsyncNotifier
 from .call import Call, Context, Recipients, content_of
 from .portal import Portal
 from .services import ServicesOfProcess
@@ -16,13 +17,15 @@ from .services import ServicesOfProcess
 if TYPE_CHECKING:
     from ..campaign import CampaignStatus
     from ..events import EventFields, MetrixUser, ProfileFields
+    from ..ledger.messages.search import WatchMessages
     from ..ledger.sends.outbox import Steps
-    from ..outcomes import EventReceipt, Receipt
+    from ..outcomes import EventReceipt, Receipt, SentMessage
     from ..preflight import Preflight, WatchPreflight
     from .campaigns.asynchronous import StrPath
     from .campaigns.synchronous import Campaigns
     from .events.report import EventsReport, WatchEvents
     from .events.sources import Source
+    from .messages import MessageQuery
 
 
 class Notifier:
@@ -111,7 +114,7 @@ class Notifier:
         call = Call(channel, to, content_of(template, context, locale, text, title), key, deadline)
 
         async def send() -> Receipt | tuple[Receipt, ...]:
-            return await deliver(self._services.current().engine, call)
+            return await self._services.current().engine.send_or_raise(call)
 
         return self._portal.call(send())
 
@@ -207,6 +210,25 @@ class Notifier:
             return self._services.current().shown_requests(call)
 
         return self._portal.call(show())
+
+    def messages(self, *, watch: WatchMessages | None = None, **wanted: Unpack[MessageQuery]) -> Iterator[SentMessage]:
+        """Give what was sent to whom; see `AsyncNotifier.messages`. `watch` is called in another thread."""
+        from .messages import find_messages, wanted_of
+
+        chosen = wanted_of(wanted)
+
+        async def begin() -> AsyncIterator[list[SentMessage]]:
+            return find_messages(self._services.current(), chosen, watch)
+
+        async def go_on(pages: AsyncIterator[list[SentMessage]]) -> list[SentMessage] | None:
+            return await anext(pages, None)
+
+        def found() -> Iterator[SentMessage]:
+            pages = self._portal.call(begin())
+            while (page := self._portal.call(go_on(pages))) is not None:
+                yield from page
+
+        return found()
 
     def identify(self, user: str | MetrixUser, **fields: Unpack[ProfileFields]) -> EventReceipt:
         """Tell Metrix who a user is; see `AsyncNotifier.identify`."""

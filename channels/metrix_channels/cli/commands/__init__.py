@@ -26,6 +26,7 @@ VERBS: Final = {
     "preflight": Verb("metrix_channels.cli.commands.preflight", "Check all that can be checked before sending."),
     "doctor": Verb("metrix_channels.cli.commands.doctor", "Find what stands between this machine and Metrix."),
     "send": Verb("metrix_channels.cli.commands.send", "Send one message now."),
+    "messages": Verb("metrix_channels.cli.commands.messages", "Show what was sent to whom."),
     "identify": Verb("metrix_channels.cli.commands.tracking", "Tell Metrix who a user is, or many users from a file."),
     "track": Verb("metrix_channels.cli.commands.tracking", "Tell Metrix what a user did, or of many events."),
     "campaign": Verb("metrix_channels.cli.commands.campaign", "Send a text to a whole audience; no crash harms it."),

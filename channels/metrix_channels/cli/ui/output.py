@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +88,24 @@ class Output:
                 json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
             )
             sys.stdout.buffer.flush()
+
+    def document_of_many(self, name: str, items: Iterable[Mapping[str, Any]]) -> None:
+        """Print a verb's own document that holds one list, however long: it is printed when it is whole.
+
+        Raises:
+            ResultLost: stdout cannot be written to.
+        """
+        with tempfile.TemporaryFile() as file:
+            separator = f'{{\n  "{name}": ['
+            for item in items:
+                text = json.dumps(item, ensure_ascii=False, indent=2).replace("\n", "\n    ")
+                file.write(f"{separator}\n    {text}".encode("utf-8", "backslashreplace"))
+                separator = ","
+            file.write(b"\n  ]\n}\n" if separator == "," else f"{separator}]\n}}\n".encode())
+            file.seek(0)
+            with _reporting_loss():
+                shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
 
     def error(self, error: MetrixChannelsError, document: Mapping[str, Any] | None = None) -> None:
         """Print an error: beside the verb's own document with --json, else as text to stderr."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from ...outcomes import Outcome, Receipt
+from ...outcomes import Outcome, Receipt, SentMessage, iso_utc
 from .output import visible
 
-_STYLES = {Outcome.ACCEPTED: "green", Outcome.NOT_SENT: "yellow", Outcome.REJECTED: "red", Outcome.UNKNOWN: "magenta"}
+_STYLES: dict[str, str] = {
+    Outcome.ACCEPTED: "green",
+    Outcome.NOT_SENT: "yellow",
+    Outcome.REJECTED: "red",
+    Outcome.UNKNOWN: "magenta",
+}
 
 
 def receipt_table(receipts: Sequence[Receipt]) -> Table:
@@ -29,6 +34,19 @@ def receipt_table(receipts: Sequence[Receipt]) -> Table:
             f" … {len(receipt.recipients):,}" if len(receipt.recipients) > 5 else ""
         )
         table.add_row(outcome, Text(visible(shown)), str(receipt.attempts), str(receipt.status_code or "–"), receipt.id)
+    return table
+
+
+def message_table(messages: Iterable[SentMessage]) -> Table:
+    """Return messages as a table."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("at", "outcome", "recipient", "channel", "template", "campaign or key", "attempts", "receipt"):
+        table.add_column(column, overflow="fold")
+    for each in messages:
+        origin = each.campaign or each.key or ""
+        texts = (each.recipient, each.channel, each.template or "–", origin, str(each.attempts), each.receipt)
+        outcome = Text(each.outcome, style=_STYLES.get(each.outcome, ""))
+        table.add_row(iso_utc(each.at), outcome, *(Text(visible(text)) for text in texts))
     return table
 
 

@@ -181,6 +181,11 @@ def has_sending(statuses: bytes | bytearray) -> bool:
     return any(first & _STATE == BatchState.SENDING for first in set(statuses[::SIZE]))
 
 
+def last_change(statuses: bytes) -> int:
+    """Return when a batch changed last, in seconds since 1970; 0 when none did."""
+    return max((at for _, _, _, at in _LAYOUT.iter_unpack(statuses)), default=0)
+
+
 def settled_at(statuses: bytes) -> Iterator[tuple[BatchState, int]]:
     """Give the state of each batch that has an outcome, and when it came, in seconds since 1970."""
     for first, _, _, at in _LAYOUT.iter_unpack(statuses):

@@ -152,7 +152,7 @@ class SendBook:
         def work(connection: Connection) -> None:
             row = self._own(connection, send)
             not_sent = any(receipt.outcome is Outcome.NOT_SENT for receipt in receipts)
-            if not_sent and self._is_outgoing(connection, send):
+            if not_sent and is_outgoing(self._database, connection, send):
                 store(connection, row | {"owner": None, "receipts": dump_receipts(receipts)})
             else:
                 store(connection, concluded(row, receipts))
@@ -221,16 +221,9 @@ class SendBook:
             raise reused(entry, created_at)
         if found["state"] == "settled":
             return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
-        if self._is_outgoing(connection, str(found["id"])):
+        if is_outgoing(self._database, connection, str(found["id"])):
             return Busy()  # workers send it
         return claim_row(self._database, connection, found)
-
-    def _is_outgoing(self, connection: Connection, send: str) -> bool:
-        """Tell whether workers are to send it."""
-        if not self._database.has_outbox:
-            return False
-        rows = connection.execute("SELECT 1 FROM sends WHERE id = ? AND outgoing IS NOT NULL", (send,))
-        return bool(rows.fetchall())
 
     def _insert(self, connection: Connection, entry: Entry) -> Row:
         salt = b"" if entry.key is None else salt_of(connection)
@@ -295,7 +288,7 @@ def claim_row(database: Database, connection: Connection, row: Row) -> Claimed |
     send = str(row["id"])
     receipts = load_receipts(str(row["receipts"])) if row["receipts"] is not None else ()
     settled = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
-    return Claimed(send, _past_attempts(connection, send), settled)
+    return Claimed(send, past_attempts(connection, send), settled)
 
 
 def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Receipt, ...]:
@@ -332,7 +325,20 @@ def store(connection: Connection, row: Row) -> None:
     connection.execute(_REPLACE, (*columns, checksum(columns)))
 
 
-def _past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
+def is_outgoing(database: Database, connection: Connection, send: str) -> bool:
+    """Tell whether workers are to send it."""
+    if not database.has_outbox:
+        return False
+    rows = connection.execute("SELECT 1 FROM sends WHERE id = ? AND outgoing IS NOT NULL", (send,))
+    return bool(rows.fetchall())
+
+
+def past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
+    """Return the attempts of a send, in their order.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
     rows = connection.execute(
         "SELECT recipients, disposition, explanation, status, ended_at, checksum FROM attempts WHERE send = ?"
         " ORDER BY id",

@@ -15,7 +15,7 @@ from ...outcomes import Receipt
 from ..checksums import checksum, salt_of
 from ..database import Connection
 from ..postgres.jobs import JOBS_AT_ONCE, defer_missing_posts, defer_post, queues_of
-from .book import COLUMNS, SendBook, claim_row, concluded, reused, row_of, row_or_none, store
+from .book import COLUMNS, SendBook, claim_row, concluded, is_outgoing, reused, row_of, row_or_none, store
 from .records import Claimed, Entry, dump_receipts, load_receipts
 
 _SCHEMA: Final = "metrix_channels"
@@ -175,7 +175,9 @@ class OutboxBook(SendBook):
             row = row_or_none(connection, "id = ?", (send,))
             if row is None:
                 raise LedgerError(f"The ledger has no message {send!r}.", code="send_missing")
-            under_way = row["state"] == "open" and (row["owner"] is not None or self._is_outgoing(connection, send))
+            under_way = row["state"] == "open" and (
+                row["owner"] is not None or is_outgoing(self._database, connection, send)
+            )
             return None if under_way or row["receipts"] is None else load_receipts(str(row["receipts"]))
 
         return await self._database.transact(work)

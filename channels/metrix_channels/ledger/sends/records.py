@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
@@ -15,6 +15,10 @@ from ..checksums import digest
 
 if TYPE_CHECKING:
     from ...delivery import PastAttempt
+
+
+FORGOTTEN_RECIPIENT: Final = "(forgotten)"
+"""Stands in place of each recipient of a send that a purge forgot."""
 
 
 @frozen

@@ -1,0 +1,79 @@
+"""`messages`: what was sent to whom."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Final
+
+import typer
+
+from ...notifier.messages import MessageQuery
+from ..context import State, app, example, state_of
+from ..values import read_duration
+
+_AT_ONCE: Final = 1000
+"""Rows of a table; the first of them are looked for behind a bar."""
+
+
+@app.command(
+    epilog=example(
+        "metrix-channels messages --recipient user-42 --since 24h",
+        "metrix-channels messages --campaign nowruz-sale --outcome unknown --json",
+    )
+)
+def messages(
+    context: typer.Context,
+    recipient: Annotated[
+        str | None, typer.Option("--recipient", metavar="ID", help="To this customUserId.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="KEY", help="Sent under this key.", show_default=False)
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option("--channel", metavar="NAME", help="Through this channel.", show_default=False)
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", metavar="NAME", help="By this campaign.", show_default=False)
+    ] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(
+            "--outcome",
+            metavar="OUTCOME",
+            help="accepted, rejected, unknown, not_sent, pending or cancelled.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Not older than this, such as 24h.", show_default=False),
+    ] = None,
+) -> None:
+    """Show what was sent to whom.
+
+    Looks through single sends, the outbox and campaigns, and shows the newest messages first. Rows that a campaign
+    skipped are no messages: see `campaign report`. What `ledger purge` forgot is not found.
+    """
+    state = state_of(context)
+    age = read_duration("--since", since) if since is not None else None
+    query = MessageQuery(recipient=recipient, key=key, channel=channel, campaign=campaign, outcome=outcome, since=age)
+    _show(state, query)
+
+
+def _show(state: State, query: MessageQuery) -> None:
+    from ...notifier import Notifier  # on demand: `--help` needs none of them
+    from ..ui.progress import progress_bar
+    from ..ui.tables import message_table
+
+    with Notifier.from_config(state.config_file().path) as notifier:
+        with progress_bar(state.output) as move:
+            found = notifier.messages(**query, watch=move)
+            if state.output.as_json:
+                state.output.document_of_many("messages", (message.as_dict() for message in found))
+                return
+            rows = list(islice(found, _AT_ONCE))
+        if not rows:
+            state.output.say("No message was found.")
+        while rows:
+            state.output.show(message_table(rows))
+            rows = list(islice(found, _AT_ONCE))

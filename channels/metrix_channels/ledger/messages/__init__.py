@@ -1,0 +1,1 @@
+"""What was sent to whom: one look over single sends, the outbox and campaigns."""

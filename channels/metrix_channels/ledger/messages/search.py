@@ -1,0 +1,132 @@
+"""Looks for messages over the whole ledger, newest first, in short transactions: whoever sends is not held up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from functools import partial
+from operator import itemgetter
+from typing import Final
+
+from ...outcomes import SentMessage
+from ..database import Connection, Database
+from ..runs.book import RunBook
+from ..runs.records import FORGOTTEN, RunRecord
+from .batches import find_shards, read_messages
+from .sends import SPANS, find_sends, read_sends
+from .wanted import Wanted
+
+WatchMessages = Callable[[int, int], None]
+"""Is told how many steps of a search are done, and of how many; it must return at once."""
+
+_AT_ONCE: Final = 1000
+"""How much one transaction reads, so that no other process waits for long: sends, each of which counts for one."""
+_SHARD: Final = 20
+"""For how many sends a shard counts."""
+
+_MOMENT_SECONDS: Final = 0.03
+
+Place = tuple[datetime, RunRecord | None, str | int]
+"""The time of the newest message of a send or shard; the run of a shard; the id."""
+
+
+async def search(
+    database: Database, book: RunBook, wanted: Wanted, watch: WatchMessages | None = None
+) -> AsyncIterator[list[SentMessage]]:
+    """Give messages, the newest first, some at a time.
+
+    What changes during the search may be found as it was before, or as it is then.
+
+    Args:
+        database: the ledger.
+        book: its campaigns.
+        wanted: which messages.
+        watch: told how far the search has come.
+
+    Raises:
+        CampaignError: run_missing; run_purged, where the recipients of `wanted.campaign` were forgotten.
+        LedgerError: the ledger cannot be used, or is damaged.
+    """
+    runs = await _runs(book, wanted)
+    places = await _places(database, runs, wanted, watch)
+    waiting: list[SentMessage] = []
+    done = 0
+    for page in _pages(places):
+        waiting += await database.transact(partial(_read, database=database, page=page, wanted=wanted))
+        done += len(page)
+        if watch:
+            watch(done, len(places))
+        following = places[done][0] if done < len(places) else None
+        ready = [each for each in waiting if following is None or each.at >= following]
+        if ready:
+            waiting = [each for each in waiting if following is not None and each.at < following]
+            yield sorted(ready, key=_time, reverse=True)
+
+
+def _pages(places: list[Place]) -> Iterator[list[Place]]:
+    page, size = list[Place](), 0
+    for place in places:
+        page.append(place)
+        size += 1 if place[1] is None else _SHARD
+        if size >= _AT_ONCE:
+            yield page
+            page, size = [], 0
+    if page:
+        yield page
+
+
+def _time(message: SentMessage) -> datetime:
+    return message.at
+
+
+async def _runs(book: RunBook, wanted: Wanted) -> list[RunRecord]:
+    """Return the runs in which wanted messages may be."""
+    if wanted.key is not None:
+        return []
+    if wanted.campaign is not None:
+        record = await book.get(wanted.campaign)
+        record.require_recipients()
+        return [record]
+    records = (record for record in await book.all() if FORGOTTEN not in record.facts)
+    return [record for record in records if wanted.channel in (None, record.pins["channel"]["name"])]
+
+
+async def _places(
+    database: Database, runs: list[RunRecord], wanted: Wanted, watch: WatchMessages | None
+) -> list[Place]:
+    """Return where wanted messages may be, the newest first."""
+    steps, places = len(runs), list[Place]()
+    if wanted.campaign is None:
+        steps += SPANS
+        async for span, sends in _spans(database, wanted):
+            places += [(at, None, send) for at, send in sends]
+            if watch:
+                watch(span.stop, steps)
+    for done, run in enumerate(runs, start=steps - len(runs) + 1):
+        shards = await database.transact(partial(find_shards, record=run, wanted=wanted))
+        places += [(at, run, shard) for at, shard in shards]
+        if watch:
+            watch(done, steps)
+    return sorted(places, key=itemgetter(0), reverse=True)
+
+
+async def _spans(database: Database, wanted: Wanted) -> AsyncIterator[tuple[range, list[tuple[datetime, str]]]]:
+    """Give the sends of span after span, as many at a time as take a moment: a small ledger needs few transactions."""
+    start, width = 0, 1 if wanted.key is None else SPANS
+    while start < SPANS:
+        span, began = range(start, min(start + width, SPANS)), time.monotonic()
+        yield span, await database.transact(partial(find_sends, wanted=wanted, span=span))
+        start, width = span.stop, width * 2 if time.monotonic() - began < _MOMENT_SECONDS else max(width // 2, 1)
+
+
+def _read(connection: Connection, database: Database, page: list[Place], wanted: Wanted) -> list[SentMessage]:
+    found: list[SentMessage] = []
+    sends = [str(place) for _, run, place in page if run is None]
+    if sends:
+        found += read_sends(database, connection, sends)
+    runs = {run.id: run for _, run, _ in page if run is not None}
+    for number, run in runs.items():
+        shards = [int(place) for _, of, place in page if of is not None and of.id == number]
+        found += read_messages(connection, run, shards, wanted.recipient)
+    return [message for message in found if wanted.admits(message)]

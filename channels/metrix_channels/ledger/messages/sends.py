@@ -1,0 +1,134 @@
+"""The messages of single sends and of the outbox.
+
+No index serves a recipient: one would take some 60 bytes a send, and SQLite looks through a million sends in less than
+a second without it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from ...delivery import PastAttempt, resume_recipients
+from ...models import OnAmbiguous
+from ...outcomes import Outcome, SentMessage
+from ..checksums import require_checksum
+from ..database import Connection, Database
+from ..sends.book import COLUMNS, Row, is_outgoing, past_attempts
+from ..sends.records import FORGOTTEN_RECIPIENT, load_receipts
+from .wanted import Wanted
+
+SPANS: Final = 256
+"""Ids are random and begin with two hexadecimal digits: there are about as many sends under each pair."""
+
+_TIMES: Final = re.compile(r'"at": "([^"]+)"')
+
+
+def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tuple[datetime, str]]:
+    """Return sends that may have a wanted message, each with the time of its newest.
+
+    Args:
+        connection: a transaction.
+        wanted: what is looked for.
+        span: of `SPANS`.
+    """
+    conditions, values = ["id IS NOT NULL"], list[object]()
+    if wanted.key is not None:  # the ids from the index of keys, and not every row from the table
+        conditions.append("id IN (SELECT id FROM sends WHERE key = ?)")
+        values.append(wanted.key)
+    if wanted.channel is not None:
+        conditions.append("channel = ?")
+        values.append(wanted.channel)
+    if wanted.outcome is not None:
+        conditions.append("(state = 'open' OR receipts LIKE ?)")
+        values.append(f'%"outcome": "{wanted.outcome}"%')
+    if wanted.recipient is not None:
+        conditions.append("recipients LIKE ? ESCAPE '!' AND recipients NOT LIKE ?")
+        values += [f"%{_escaped(json.dumps(wanted.recipient))}%", f'["{FORGOTTEN_RECIPIENT}"%']
+    if span.start > 0:
+        conditions.append("id >= ?")
+        values.append(f"{span.start:02x}")
+    if span.stop < SPANS:
+        conditions.append("id < ?")
+        values.append(f"{span.stop:02x}")
+    rows = connection.execute(
+        f"SELECT id, created_at, receipts FROM sends WHERE {' AND '.join(conditions)}",  # noqa: S608 - constants
+        values,
+    )
+    found = ((_newest(created, receipts), send) for send, created, receipts in rows)
+    return [(at, send) for at, send in found if wanted.since is None or at >= wanted.since]
+
+
+def read_sends(database: Database, connection: Connection, sends: Sequence[str]) -> Iterator[SentMessage]:
+    """Give the messages of some sends.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE id IN ({', '.join('?' * len(sends))})",  # noqa: S608
+        sends,
+    ).fetchall()
+    for *columns, expected in rows:
+        require_checksum(expected, columns, f"the send {columns[0]}")
+        yield from _messages(database, connection, dict(zip(COLUMNS, columns, strict=True)))
+
+
+def _messages(database: Database, connection: Connection, row: Row) -> Iterator[SentMessage]:
+    asked_at = datetime.fromisoformat(str(row["created_at"]))
+    receipts = load_receipts(str(row["receipts"] or "[]"))
+    if row["state"] == "open":
+        receipts = tuple(receipt for receipt in receipts if receipt.outcome is not Outcome.NOT_SENT)
+    known = [(each, it.outcome.value, it.attempts, it.at) for it in receipts for each in it.recipients]
+    if row["state"] == "open":
+        settled = {recipient for recipient, *_ in known}
+        left = [recipient for recipient in json.loads(str(row["recipients"])) if recipient not in settled]
+        past = past_attempts(connection, str(row["id"]))
+        standing = _under_way(left, past) if _is_under_way(database, connection, row) else _left_behind(left, past)
+        known += [(*each, asked_at) for each in standing]
+    for recipient, outcome, attempts, at in known:
+        yield SentMessage(
+            at=at,
+            recipient=recipient,
+            channel=str(row["channel"]),
+            template=str(row["template"]) or None,
+            campaign=None,
+            key=None if row["key"] is None else str(row["key"]),
+            outcome=outcome,
+            attempts=attempts,
+            receipt=str(row["id"]),
+        )
+
+
+def _under_way(recipients: Sequence[str], past: Sequence[PastAttempt]) -> Iterator[tuple[str, str, int]]:
+    return ((each, "pending", sum(each in attempt.recipients for attempt in past)) for each in recipients)
+
+
+def _left_behind(recipients: Sequence[str], past: Sequence[PastAttempt]) -> Iterator[tuple[str, str, int]]:
+    """Say what became of recipients whose process died: what may have been taken is in doubt, the rest was not sent."""
+    resumption = resume_recipients(recipients, past, OnAmbiguous.HOLD)
+    for result in resumption.settled:
+        yield from ((each, result.outcome.value, result.attempts) for each in result.recipients)
+    for part in resumption.parts:
+        yield from ((each, Outcome.NOT_SENT.value, part.attempts) for each in part.recipients)
+
+
+def _is_under_way(database: Database, connection: Connection, row: Row) -> bool:
+    owner = row["owner"]
+    return is_outgoing(database, connection, str(row["id"])) or (
+        owner is not None and database.is_alive(connection, str(owner))
+    )
+
+
+def _newest(created: str, receipts: str | None) -> datetime:
+    try:
+        return datetime.fromisoformat(max([created, *_TIMES.findall(receipts or "")]))
+    except ValueError:  # damaged: whoever reads it first is told
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([!%_])", r"!\1", text)
