@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .events.values import Attributes
     from .ledger import Counts
     from .ledger.messages.search import WatchMessages
+    from .ledger.sends.outbox import WaitingMessage
     from .models import JsonValue
     from .notifier import AsyncNotifier, Notifier
     from .notifier.call import Context, Recipients
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .notifier.events.report import EventsReport, FailedEvent, WatchEvents
     from .notifier.events.sources import Source
     from .notifier.messages import MessageQuery
+    from .notifier.outbox.outbox import Drained
     from .outcomes import (
         EventReceipt,
         EventReceiptDict,
@@ -83,6 +85,8 @@ _HOMES = {
         "Overview",
         "Watcher",
     ),
+    "ledger.sends.outbox": ("WaitingMessage",),
+    "notifier.outbox.outbox": ("Drained",),
     "campaign.report.overview": ("FailureGroup",),
     "campaign.report.timeline": ("Timeline",),
     "checks": (
@@ -184,6 +188,7 @@ __all__ = [
     "Counts",
     "CredentialsRefused",
     "DeliveryError",
+    "Drained",
     "EventFields",
     "EventInvalid",
     "EventReceipt",
@@ -223,6 +228,7 @@ __all__ = [
     "Timeline",
     "Unreachable",
     "UsageError",
+    "WaitingMessage",
     "WatchEvents",
     "WatchMessages",
     "WatchPreflight",

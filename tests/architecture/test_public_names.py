@@ -30,6 +30,7 @@ PUBLIC = {
     "Counts",
     "CredentialsRefused",
     "DeliveryError",
+    "Drained",
     "EventFields",
     "EventInvalid",
     "EventReceipt",
@@ -72,6 +73,7 @@ PUBLIC = {
     "WatchEvents",
     "WatchMessages",
     "WatchPreflight",
+    "WaitingMessage",
     "Watcher",
     "__version__",
 }

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from helpers.accounting_server import AccountingServer
+from helpers.campaigns import Project
+from helpers.cluster import on_postgres
 from helpers.postgres import execute
+from metrix_channels import AsyncNotifier, Receipt
 from metrix_channels.config import ConfigFile
 from metrix_channels.ledger import Connection
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from metrix_channels.ledger.runs.distributed import DistributedRunBook
 from metrix_channels.ledger.sends.outbox import Waiting
-from metrix_channels.notifier.outbox import Outbox
+from metrix_channels.notifier.outbox.outbox import Outbox
 from metrix_channels.notifier.services import Services
 from metrix_channels.worker.readiness import Readiness
 
@@ -124,7 +132,7 @@ class OutboxWorker:
     def _outbox(self) -> Outbox:
         return self._services.outbox
 
-    async def _already_counted(self, work: Callable[[Connection], Any], *, together: bool = False) -> Any:
+    async def _already_counted(self, work: Callable[[Connection], Any], **how: Any) -> Any:
         if self.is_dead:
             raise Killed
         accident = self._before.pop(self._made, None)
@@ -133,4 +141,55 @@ class OutboxWorker:
             found = accident()
             if found is not None:
                 await found
-        return await self._transact(work, together=together)
+        return await self._transact(work, **how)
+
+
+class StepwiseOutbox:
+    """A ledger, a server, and workers in this process."""
+
+    def __init__(self, project: Project, url: str, server: AccountingServer) -> None:
+        self.project, self.url, self.server = project, url, server
+        self.runner = asyncio.Runner()
+        self.run = self.runner.run
+        self.workers: list[OutboxWorker] = []
+        self.configure()
+
+    def configure(self, **settings: Any) -> None:
+        """Write the configuration, and take a notifier with it."""
+        self.project.configure(self.server.url, **{"max_attempts": 1, **settings})
+        on_postgres(self.project, self.url)
+        self.notifier = AsyncNotifier.from_config(self.project.config)
+
+    def worker(self) -> OutboxWorker:
+        """Start a worker."""
+        self.workers.append(OutboxWorker(self.project.config))
+        return self.workers[-1]
+
+    def enqueue(self, to: str | list[str] = "u1", key: str | None = None, at: datetime | None = None) -> str:
+        """Put a message into the ledger and commit."""
+        with psycopg.connect(self.url) as connection:
+            return self.run(
+                self.notifier.enqueue("sms", to, "offer", {"first_name": "a"}, connection=connection, key=key, at=at)
+            )
+
+    def withdraw(self, key: str, connection: Any = None) -> bool:
+        """Withdraw a message, in a transaction that is open, or in one of its own."""
+        if connection is not None:
+            return self.run(self.notifier.withdraw(key, connection=connection))
+        with psycopg.connect(self.url) as own:
+            return self.withdraw(key, own)
+
+    def send(self, to: str | list[str] = "u1", key: str | None = None) -> Any:
+        """Send a message at once."""
+        return self.run(self.notifier.send("sms", to, "offer", {"first_name": "a"}, key=key))
+
+    def receipts(self, message: str) -> tuple[Receipt, ...] | None:
+        """Return what became of a message."""
+        return self.run(self.notifier.receipts(message))
+
+    def close(self) -> None:
+        """End it."""
+        for worker in self.workers:
+            self.run(worker.close())
+        self.run(self.notifier.close())
+        self.runner.close()

@@ -7,6 +7,7 @@ from metrix_channels import (
     CampaignHandle,
     CampaignProgress,
     CampaignStatus,
+    Drained,
     EventReceipt,
     EventsReport,
     MetrixUser,
@@ -37,6 +38,8 @@ async def asynchronous(notifier: AsyncNotifier, one_or_more: str | list[str]) ->
     assert_type(await notifier.send("sms", to=one_or_more, template="otp"), Receipt | tuple[Receipt, ...])
     assert_type(await notifier.send("sms", to=one_or_more, text="hello"), Receipt | tuple[Receipt, ...])
     assert_type(await notifier.enqueue("sms", to=one_or_more, text="hello", connection=object()), str)
+    assert_type(await notifier.withdraw("k", connection=object()), bool)
+    assert_type(await notifier.drain(), Drained)
     async with AsyncNotifier.from_config("channels.yaml") as opened:
         assert_type(opened, AsyncNotifier)
 

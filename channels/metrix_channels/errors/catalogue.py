@@ -231,8 +231,13 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "connection_unknown": Situation(
         "The connection is of a kind that a message cannot be put into.",
-        "Pass one of psycopg, Django or SQLAlchemy, or a DB-API connection whose values are written %s.",
+        "Pass one of psycopg, sqlite3, Django or SQLAlchemy, or a DB-API connection whose values are written %s.",
         2,
+    ),
+    "message_withdrawn": Situation(
+        "The message was withdrawn before it was sent.",
+        "Its key is free. If the message should be sent after all, enqueue it again.",
+        4,
     ),
     "send_missing": Situation(
         "The ledger does not know the message.",

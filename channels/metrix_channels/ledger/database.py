@@ -53,6 +53,17 @@ class Connection(Protocol):
             shared: let those in that share it, too.
         """
 
+    def lock_row(self, table: str, row: str) -> bool:
+        """Keep other transactions from changing a row until this one ends.
+
+        Args:
+            table: with a column `id`.
+            row: its id.
+
+        Returns:
+            False when another transaction is changing it now, or when there is no such row.
+        """
+
     def snapshot(self) -> None:
         """Let all statements from here on see one moment; the first of a transaction calls it."""
 
@@ -88,13 +99,12 @@ class Database(ABC):
     they never hold up the requests in flight.
 
     Attributes:
-        is_distributed: workers on any machine send its runs; else the process that began a run sends it.
-        has_outbox: it can hold messages that workers send.
+        is_distributed: workers on any machine send its runs and the messages of its outbox; else the process that
+            began a run sends it, and messages wait until a process calls `drain`.
         file: the file that holds it; None where it is no file.
     """
 
     is_distributed: ClassVar[bool] = False
-    has_outbox: ClassVar[bool] = False
     file: Path | None = None
 
     @property

@@ -77,8 +77,8 @@ async def purge(database: Database, before: datetime) -> Purged:
 def _forget_sends(connection: Connection, limit: str) -> int:
     rows = connection.execute(
         f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE state = 'settled' AND created_at < ?"  # noqa: S608 - constants
-        " AND recipients NOT LIKE ? LIMIT ?",
-        (limit, f'["{FORGOTTEN_RECIPIENT}"%', _AT_ONCE),
+        " AND (due_at IS NULL OR due_at < ?) AND recipients NOT LIKE ? LIMIT ?",
+        (limit, limit, f'["{FORGOTTEN_RECIPIENT}"%', _AT_ONCE),
     ).fetchall()
     for *columns, expected in rows:
         require_checksum(expected, columns, f"the send {columns[0]}")
@@ -167,7 +167,8 @@ def _delete_event_times(connection: Connection, moment: int) -> int:
 def _unfinished(connection: Connection, limit: str) -> int:
     over = ", ".join(f"'{state.value}'" for state in OVER)
     [(sends,)] = connection.execute(
-        "SELECT count(*) FROM sends WHERE state = 'open' AND created_at < ?", (limit,)
+        "SELECT count(*) FROM sends WHERE state = 'open' AND created_at < ? AND (due_at IS NULL OR due_at < ?)",
+        (limit, limit),
     ).fetchall()
     [(runs,)] = connection.execute(
         f"SELECT count(*) FROM runs WHERE state NOT IN ({over}) AND started_at < ?",  # noqa: S608 - constants

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from .call import Call, Context, Recipients, content_of
+from .outbox.asynchronous import AsyncOutbox
 from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
@@ -24,15 +25,12 @@ if TYPE_CHECKING:
     from .messages import MessageQuery
 
 
-class AsyncNotifier:
+class AsyncNotifier(AsyncOutbox):
     """Sends messages through the channels of one configuration.
 
     Made by `from_config`. It may be shared by all tasks of a process; after a fork the child opens its own
     connections and its own ledger.
     """
-
-    def __init__(self, services: ServicesOfProcess) -> None:
-        self._services = services
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -139,88 +137,6 @@ class AsyncNotifier:
         """
         call = Call(channel, to, content_of(template, context, locale, text, title), key, deadline)
         return await self._services.current().engine.send_or_raise(call)
-
-    @overload
-    async def enqueue(
-        self,
-        channel: str,
-        to: str | Recipients,
-        template: str,
-        context: Context | None = None,
-        *,
-        connection: object,
-        locale: str | None = None,
-        key: str | None = None,
-    ) -> str: ...
-
-    @overload
-    async def enqueue(
-        self,
-        channel: str,
-        to: str | Recipients,
-        *,
-        connection: object,
-        text: str,
-        title: str | None = None,
-        key: str | None = None,
-    ) -> str: ...
-
-    async def enqueue(
-        self,
-        channel: str,
-        to: str | Recipients,
-        template: str | None = None,
-        context: Context | None = None,
-        *,
-        connection: object,
-        text: str | None = None,
-        title: str | None = None,
-        locale: str | None = None,
-        key: str | None = None,
-    ) -> str:
-        """Put a message into the ledger within a transaction of your own: both commit or vanish together.
-
-        Workers send it once the transaction is committed, however this process ends; what cannot be sent for now they
-        try again for a day. It needs a ledger in PostgreSQL, in the same database as the transaction.
-
-        Args:
-            channel: a channel's name in the configuration.
-            to: one customUserId, or several that get the same text.
-            template: a template's name.
-            context: values for the template, which is rendered now.
-            connection: an open transaction: of psycopg, of SQLAlchemy (connection or session), or Django's
-                `django.db.connection`.
-            text: as in `send`.
-            title: as in `send`.
-            locale: such as `fa`.
-            key: as in `send`; a second message of one key and content is none.
-
-        Returns:
-            The message's id, for `receipts`.
-
-        Raises:
-            ChannelUnverified, ConfigError, TemplateError, MessageInvalid: nothing was written.
-            LedgerError: key_reused, ledger_foreign, or the ledger cannot be used. Your transaction goes on.
-            UsageError: connection_unknown, or arguments as in `send`.
-        """
-        from .outbox import carry_out, carry_out_async, is_asynchronous
-
-        call = Call(channel, to, content_of(template, context, locale, text, title), key)
-        steps = await self._services.current().outbox.steps(call)
-        if is_asynchronous(connection):
-            return await carry_out_async(steps, connection)
-        return carry_out(steps, connection)
-
-    async def receipts(self, message: str) -> tuple[Receipt, ...] | None:
-        """Return what became of a message that was put into the ledger; None as long as that is not known.
-
-        Args:
-            message: what `enqueue` returned.
-
-        Raises:
-            LedgerError: send_missing.
-        """
-        return await self._services.current().outbox.receipts(message)
 
     @overload
     async def dry_run(

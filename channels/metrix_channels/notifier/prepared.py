@@ -101,14 +101,25 @@ def checked_deadline(seconds: float | None) -> float | None:
     return float(seconds)
 
 
+def checked_key(key: str) -> str:
+    """Return a key as it was given.
+
+    Raises:
+        UsageError: it is not one line of text.
+    """
+    if not (isinstance(key, str) and key.strip() and is_text(key)):
+        raise UsageError(f"The key {key!r:.80} is not one line of text.", code="usage")
+    return key
+
+
 def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
     """Return the call as the ledger writes it down.
 
     Raises:
         UsageError: the key is not one line of text.
     """
-    if call.key is not None and not (isinstance(call.key, str) and call.key.strip() and is_text(call.key)):
-        raise UsageError(f"The key {call.key!r:.80} is not one line of text.", code="usage")
+    if call.key is not None:
+        checked_key(call.key)
     said = call.content
 
     def contents_at(at: datetime) -> Iterator[bytes]:

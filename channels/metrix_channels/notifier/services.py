@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .call import Call
     from .engine import Engine
     from .events.tracker import Tracker
-    from .outbox import Outbox
+    from .outbox.outbox import Outbox
 
 _INHERITED: list[Services] = []
 
@@ -64,12 +64,8 @@ class Services:
 
     @property
     def outbox(self) -> Outbox:
-        """What puts messages into the ledger within transactions of the caller's own.
-
-        Raises:
-            ConfigError: ledger_not_shared.
-        """
-        from .outbox import Outbox  # most programs send at once
+        """What puts messages into the ledger within transactions of the caller's own."""
+        from .outbox.outbox import Outbox  # most programs send at once
 
         if self._outbox is None:
             self._outbox = Outbox(self.engine)

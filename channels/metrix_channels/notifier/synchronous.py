@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack, overload
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ..campaign import CampaignStatus
     from ..events import EventFields, MetrixUser, ProfileFields
     from ..ledger.messages.search import WatchMessages
-    from ..ledger.sends.outbox import Steps
     from ..outcomes import EventReceipt, Receipt, SentMessage
     from ..preflight import Preflight, WatchPreflight
     from .campaigns.asynchronous import StrPath
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .events.report import EventsReport, WatchEvents
     from .events.sources import Source
     from .messages import MessageQuery
+    from .outbox.connections import Statements
+    from .outbox.outbox import Drained
 
 
 class Notifier:
@@ -129,6 +131,7 @@ class Notifier:
         connection: object,
         locale: str | None = None,
         key: str | None = None,
+        at: datetime | None = None,
     ) -> str: ...
 
     @overload
@@ -141,6 +144,7 @@ class Notifier:
         text: str,
         title: str | None = None,
         key: str | None = None,
+        at: datetime | None = None,
     ) -> str: ...
 
     def enqueue(
@@ -155,17 +159,34 @@ class Notifier:
         title: str | None = None,
         locale: str | None = None,
         key: str | None = None,
+        at: datetime | None = None,
     ) -> str:
         """Put a message into the ledger within a transaction of your own; see `AsyncNotifier.enqueue`."""
-        from .outbox import carry_out
+        from .outbox.connections import carry_out
 
         call = Call(channel, to, content_of(template, context, locale, text, title), key)
 
-        async def prepare() -> Steps:
-            return await self._services.current().outbox.steps(call)
+        async def prepare() -> Statements[str]:
+            return await self._services.current().outbox.enqueue(call, at)
 
         # The statements in the caller's own thread: the connection is that thread's.
         return carry_out(self._portal.call(prepare()), connection)
+
+    def withdraw(self, key: str, *, connection: object) -> bool:
+        """Withdraw a message that was put into the ledger, within a transaction of your own.
+
+        See `AsyncNotifier.withdraw`.
+        """
+        from .outbox.connections import carry_out
+
+        async def prepare() -> Statements[bool]:
+            return await self._services.current().outbox.withdraw(key)
+
+        return carry_out(self._portal.call(prepare()), connection)
+
+    def drain(self) -> Drained:
+        """Send the messages of the ledger that are due, in this process; see `AsyncNotifier.drain`."""
+        return self._portal.call(self._notifier.drain())
 
     def receipts(self, message: str) -> tuple[Receipt, ...] | None:
         """Return what became of a message that was put into the ledger; see `AsyncNotifier.receipts`."""

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from ..campaign.execution.shard_runner import ShardRunner
 from ..ledger.database import WorkerDatabase
-from ..notifier.outbox import Outbox
+from ..notifier.outbox.outbox import Outbox
 from ..outcomes import Outcome
 from ..pages.serving import server_config
 from .jobs import JobQueue

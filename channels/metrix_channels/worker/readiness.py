@@ -10,7 +10,7 @@ from ..errors import MetrixChannelsError, problem
 from ..ledger.postgres.jobs import QUEUE
 from ..ledger.sends.outbox import Waiting
 from ..notifier.engine import Engine
-from ..notifier.outbox import Outbox
+from ..notifier.outbox.outbox import Outbox
 from ..outcomes import Problem
 
 _FIRST_PAUSE_SECONDS: Final = 15.0

@@ -24,9 +24,9 @@ from helpers.cluster import on_postgres
 from helpers.outbox import OutboxWorker
 from helpers.postgres import execute
 from metrix_channels import AsyncNotifier, Outcome
-from metrix_channels.errors import MetrixChannelsError
+from metrix_channels.errors import LedgerError, MetrixChannelsError
 from metrix_channels.ledger.purge import purge
-from metrix_channels.notifier import outbox as outbox
+from metrix_channels.notifier.outbox import outbox as outbox
 
 ANSWERS = {
     "taken": Taken(),
@@ -39,8 +39,11 @@ ANSWERS = {
 BAD = ("keyless", "unverified", "unknown", "foreign", "denied", "broken")
 WORKERS = strategies.integers(0, 1)
 STEPS = strategies.integers(0, 6)
+KEYS = strategies.sampled_from(["k1", "k2"])
+TIMES = {"at once": None, "overdue": timedelta(hours=-1), "later": timedelta(hours=1)}
 UNWATCHED = """
     SELECT s.id FROM sends s WHERE s.state = 'open' AND s.outgoing IS NOT NULL
+        AND (s.due_at IS NULL OR s.due_at::timestamptz <= now())
         AND NOT EXISTS (SELECT 1 FROM owners o WHERE o.name = s.owner AND o.lease_until > now())
         AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.status = 'todo' AND j.args->>'send' = s.id)"""
 
@@ -61,7 +64,7 @@ class Sent:
 
 
 class Outbox(RuleBasedStateMachine):
-    """Enqueue, roll back, work, kill, freeze, wake, outage, bad workers, key reuse, purge."""
+    """Enqueue, roll back, withdraw, work, kill, freeze, wake, outage, bad workers, key reuse, purge."""
 
     postgres = None
 
@@ -124,15 +127,27 @@ class Outbox(RuleBasedStateMachine):
 
     # -- what may happen
 
-    @rule(key=strategies.sampled_from([None, None, "k1", "k2"]), commit=strategies.booleans())
-    def enqueue(self, key: str | None, commit: bool) -> None:
+    @rule(
+        key=strategies.sampled_from([None, None, "k1", "k2"]),
+        commit=strategies.booleans(),
+        due=strategies.sampled_from(sorted(TIMES)),
+    )
+    def enqueue(self, key: str | None, commit: bool, due: str) -> None:
         """A message within a transaction that commits, or does not."""
         self.number += 1
-        recipient = key or f"u{self.number}"
+        recipient, ahead = key or f"u{self.number}", TIMES[due]
+        at = None if ahead is None else datetime.now(UTC) + ahead
         with psycopg.connect(self.url) as connection:
-            message = self.runner.run(
-                self.notifier.enqueue("sms", recipient, "offer", {"first_name": "a"}, connection=connection, key=key)
-            )
+            try:
+                message = self.runner.run(
+                    self.notifier.enqueue(
+                        "sms", recipient, "offer", {"first_name": "a"}, connection=connection, key=key, at=at
+                    )
+                )
+            except LedgerError as error:
+                if error.code != "key_reused" or key not in self.keys:
+                    raise
+                return  # it is due at another time
             if commit:
                 connection.commit()
                 self.sent[message] = Sent(message, recipient)
@@ -141,7 +156,7 @@ class Outbox(RuleBasedStateMachine):
                 connection.rollback()
                 self.rolled_back += [] if key else [recipient]
 
-    @rule(key=strategies.sampled_from(["k1", "k2"]))
+    @rule(key=KEYS)
     def send(self, key: str) -> None:
         """The same key from a caller that does not wait for workers."""
         self.keys.add(key)
@@ -150,6 +165,38 @@ class Outbox(RuleBasedStateMachine):
         except MetrixChannelsError:
             return
         assert self.server.account[key] >= 1
+
+    @rule(key=KEYS, commit=strategies.booleans(), which=WORKERS)
+    def withdraw(self, key: str, commit: bool, which: int) -> None:
+        """A transaction withdraws a message while a worker is at work, and commits or does not."""
+        with psycopg.connect(self.url) as connection:
+            taken = self.server.account[key]
+            is_withdrawn = self.runner.run(self.notifier.withdraw(key, connection=connection))
+            self.runner.run(self.workers[which].work())
+            assert not is_withdrawn or self.server.account[key] == taken
+            if commit:
+                connection.commit()
+            else:
+                connection.rollback()
+
+    @rule(key=KEYS, which=WORKERS, at=STEPS)
+    def withdraw_from_a_worker(self, key: str, which: int, at: int) -> None:
+        """A message is withdrawn between two transactions of a worker: of the two, one has it."""
+        taken, found = self.server.account[key], []
+
+        async def withdrawn() -> None:
+            taken_before = self.server.account[key]
+            async with await psycopg.AsyncConnection.connect(self.url) as connection:
+                found.append(await self.notifier.withdraw(key, connection=connection))
+            assert not found[0] or taken_before == taken
+
+        self.runner.run(self.workers[which].work(at, withdrawn))
+        assert found != [True] or self.server.account[key] == taken
+
+    @rule()
+    def time_passes(self) -> None:
+        """What was due later is due."""
+        execute(self.url, "UPDATE sends SET due_at = '2026-01-01T00:00:00.000Z' WHERE state = 'open' AND due_at > ''")
 
     @rule(which=WORKERS, answer=strategies.sampled_from(sorted(ANSWERS)), old=strategies.booleans())
     def work(self, which: int, answer: str, old: bool) -> None:
@@ -249,6 +296,7 @@ class Outbox(RuleBasedStateMachine):
     def _settle_all(self) -> None:
         good = OutboxWorker(self.config)
         self.workers.append(good)
+        self.time_passes()
         for _ in range(4):
             self.runner.run(good.sweep())
             while self.runner.run(good.work()):

@@ -1,71 +1,20 @@
 """The rules of the outbox one by one: what a worker that ends at one place leaves, and what others make of it."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
-from helpers.accounting_server import AccountingServer, Taken, always
-from helpers.cluster import on_postgres
-from helpers.outbox import OutboxWorker
+from helpers.accounting_server import Taken, always
 from helpers.postgres import execute
-from metrix_channels import AsyncNotifier, Outcome
+from metrix_channels import Outcome
 from metrix_channels.errors import LedgerError, Unreachable
 from metrix_channels.ledger import Entry, SendBook
-from metrix_channels.notifier import outbox as outbox_module
+from metrix_channels.notifier.outbox import outbox as outbox_module
 from metrix_channels.outcomes import Receipt
 
 TODO = "SELECT args->>'send' FROM procrastinate_jobs WHERE status = 'todo'"
 TAKE, INTEND, FINISH = 0, 1, 2
 """The transactions of a message that is accepted at once."""
-
-
-class Outbox:
-    """A ledger, a server, and workers in this process."""
-
-    def __init__(self, project, url, server):
-        self.project, self.url, self.server = project, url, server
-        self.runner = asyncio.Runner()
-        self.run = self.runner.run
-        self.workers = []
-        self.notifier = None
-
-    def configure(self, **settings):
-        self.project.configure(self.server.url, **{"max_attempts": 1, **settings})
-        on_postgres(self.project, self.url)
-        self.notifier = AsyncNotifier.from_config(self.project.config)
-
-    def worker(self):
-        self.workers.append(OutboxWorker(self.project.config))
-        return self.workers[-1]
-
-    def enqueue(self, to="u1", key=None):
-        with psycopg.connect(self.url) as connection:
-            return self.run(
-                self.notifier.enqueue("sms", to, "offer", {"first_name": "a"}, connection=connection, key=key)
-            )
-
-    def send(self, to="u1", key=None):
-        return self.run(self.notifier.send("sms", to, "offer", {"first_name": "a"}, key=key))
-
-    def receipts(self, message):
-        return self.run(self.notifier.receipts(message))
-
-    def close(self):
-        for worker in self.workers:
-            self.run(worker.close())
-        self.run(self.notifier.close())
-        self.runner.close()
-
-
-@pytest.fixture
-def outbox(project, postgres_url):
-    with AccountingServer() as server:
-        made = Outbox(project, postgres_url, server)
-        made.configure()
-        yield made
-        made.close()
 
 
 @pytest.fixture
@@ -288,7 +237,7 @@ def test_an_entry_that_comes_too_late_stops_no_other(outbox):
     outbox.run(book.claim(Entry("s1", "app", "k", b"", "sms", "offer", ("u1",), None)))
     transact = database.transact
 
-    async def away(_work):
+    async def away(_work, **_how):
         raise LedgerError("It is away.", code="ledger_unavailable")
 
     database.transact = away

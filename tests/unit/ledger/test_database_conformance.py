@@ -18,7 +18,8 @@ from metrix_channels.errors import ConfigError, LedgerError
 from metrix_channels.ledger import Entry
 from metrix_channels.ledger.checksums import salt_of
 from metrix_channels.ledger.database import WorkerDatabase
-from metrix_channels.ledger.sends.outbox import OutboxBook, enqueue_steps
+from metrix_channels.ledger.sends.outbox import OutboxBook
+from metrix_channels.ledger.sends.statements import enqueue_steps
 
 NEXT = "SELECT next FROM rate_limits"
 ADD = "UPDATE rate_limits SET next = next + 1"
@@ -285,12 +286,12 @@ def test_workers_can_use_it_exactly_when_it_is_distributed(ledger):
     asyncio.run(run())
 
 
-def test_it_holds_an_outbox_exactly_when_it_says_so(ledger):
-    """A message that is enqueued is a worker's to take; an outbox without workers would never be emptied."""
+def test_it_holds_an_outbox(ledger):
+    """A message that is enqueued is taken once, by a worker or by `drain`."""
     entry = Entry("s1", "app", "k", b"text", "sms", "otp", ("u1",), None)
 
-    def enqueue(connection):
-        steps = enqueue_steps(entry, {"message": {}}, salt_of(connection))
+    def enqueue(connection, tables):
+        steps = enqueue_steps(entry, {"message": {}}, tables)
         found = None
         try:
             while True:
@@ -301,15 +302,13 @@ def test_it_holds_an_outbox_exactly_when_it_says_so(ledger):
 
     async def run():
         async with ledger.opened() as database:
-            if not database.has_outbox:
-                with pytest.raises(LedgerError):
-                    await database.transact(enqueue)
-                return
-            assert database.is_distributed
-            assert await database.transact(enqueue) == "s1"
-            taken = await OutboxBook(database).take("s1")
+            book = OutboxBook(database)
+            tables = await book.tables()
+            assert await database.transact(lambda connection: enqueue(connection, tables)) == "s1"
+            assert await book.due("app") == ["s1"]
+            taken = await book.take("s1")
             assert (taken.claim.id, taken.recipients, taken.outgoing) == ("s1", ("u1",), {"message": {}})
-            assert await OutboxBook(database).take("s1") is None
+            assert await book.take("s1") is None
 
     asyncio.run(run())
 

@@ -118,9 +118,7 @@ def _left_behind(recipients: Sequence[str], past: Sequence[PastAttempt]) -> Iter
 
 def _is_under_way(database: Database, connection: Connection, row: Row) -> bool:
     owner = row["owner"]
-    return is_outgoing(database, connection, str(row["id"])) or (
-        owner is not None and database.is_alive(connection, str(owner))
-    )
+    return is_outgoing(connection, str(row["id"])) or (owner is not None and database.is_alive(connection, str(owner)))
 
 
 def _newest(created: str, receipts: str | None) -> datetime:

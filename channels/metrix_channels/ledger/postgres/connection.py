@@ -56,7 +56,6 @@ class PostgresDatabase(WorkerDatabase):
     """
 
     is_distributed: ClassVar[bool] = True
-    has_outbox: ClassVar[bool] = True
 
     def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
         self.url = url

@@ -6,8 +6,10 @@ Only its functions of a fixed version are called here; what fetches the jobs and
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final
 
+from ...outcomes import iso_utc
 from ..database import Connection
 
 QUEUE: Final = "metrix_channels"
@@ -22,6 +24,8 @@ _STALLED: Final = "60 seconds"
 _LONGEST_WAIT: Final = "1 hour"
 """No message waits for longer between two tries."""
 _KEPT: Final = "1 day"
+_AHEAD_SECONDS: Final = 60.0
+"""How long before its time a message gets its job; the function `post` gives none earlier."""
 
 
 def defer_jobs(connection: Connection, run: int, count: int) -> None:
@@ -56,7 +60,7 @@ def defer_post(connection: Connection, send: str, seconds: float, tries: int) ->
 
 
 def defer_missing_posts(connection: Connection) -> None:
-    """Let workers look after the messages that no worker has claimed and that no job waits for.
+    """Let workers look after the messages that are due, that no worker has claimed and that no job waits for.
 
     One whose worker has fetched the job and not yet claimed the message gets a job too many, which finds nothing to do.
     """
@@ -66,11 +70,13 @@ def defer_missing_posts(connection: Connection) -> None:
         " WHERE status = 'todo' AND task_name = ? AND scheduled_at > now() + ?::interval",
         (MESSAGE_TASK, _LONGEST_WAIT),
     )
+    soon = iso_utc(datetime.fromtimestamp(connection.time() + _AHEAD_SECONDS, UTC))
     connection.execute(
         "SELECT count(post(id)) FROM ("
-        " SELECT s.id FROM sends s WHERE s.state = 'open' AND s.outgoing IS NOT NULL AND s.owner IS NULL AND NOT EXISTS"
+        " SELECT s.id FROM sends s WHERE s.state = 'open' AND s.outgoing IS NOT NULL AND s.owner IS NULL"
+        "  AND (s.due_at IS NULL OR s.due_at <= ?) AND NOT EXISTS"
         "  (SELECT 1 FROM procrastinate_jobs j WHERE j.status = 'todo' AND j.queueing_lock = s.id) LIMIT ?) missing",
-        (JOBS_AT_ONCE,),
+        (soon, JOBS_AT_ONCE),
     )
 
 

@@ -55,6 +55,11 @@ class PostgresConnection:
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         self.raw.execute(f"SELECT {function}(hashtextextended(%s, 0))", (f"{SCHEMA} {what}",))
 
+    def lock_row(self, table: str, row: str) -> bool:
+        """See `Connection`."""
+        sql = f"SELECT id FROM {table} WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"  # noqa: S608 - a name
+        return bool(self.raw.execute(sql, (row,)).fetchall())
+
     def snapshot(self) -> None:
         """See `Connection`."""
         self.raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

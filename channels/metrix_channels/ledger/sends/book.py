@@ -152,7 +152,7 @@ class SendBook:
         def work(connection: Connection) -> None:
             row = self._own(connection, send)
             not_sent = any(receipt.outcome is Outcome.NOT_SENT for receipt in receipts)
-            if not_sent and is_outgoing(self._database, connection, send):
+            if not_sent and is_outgoing(connection, send):
                 store(connection, row | {"owner": None, "receipts": dump_receipts(receipts)})
             else:
                 store(connection, concluded(row, receipts))
@@ -221,8 +221,8 @@ class SendBook:
             raise reused(entry, created_at)
         if found["state"] == "settled":
             return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
-        if is_outgoing(self._database, connection, str(found["id"])):
-            return Busy()  # workers send it
+        if is_outgoing(connection, str(found["id"])):
+            return Busy()  # it is the outbox's to send
         return claim_row(self._database, connection, found)
 
     def _insert(self, connection: Connection, entry: Entry) -> Row:
@@ -325,10 +325,8 @@ def store(connection: Connection, row: Row) -> None:
     connection.execute(_REPLACE, (*columns, checksum(columns)))
 
 
-def is_outgoing(database: Database, connection: Connection, send: str) -> bool:
-    """Tell whether workers are to send it."""
-    if not database.has_outbox:
-        return False
+def is_outgoing(connection: Connection, send: str) -> bool:
+    """Tell whether it is a message of the outbox that has no outcome yet, which `send` leaves alone."""
     rows = connection.execute("SELECT 1 FROM sends WHERE id = ? AND outgoing IS NOT NULL", (send,))
     return bool(rows.fetchall())
 

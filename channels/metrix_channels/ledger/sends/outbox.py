@@ -1,9 +1,12 @@
-"""Messages that wait in the ledger: put there within a transaction of the caller's own, sent by a worker afterwards."""
+"""Messages that wait in the ledger: put there within a transaction of the caller's own, sent afterwards.
+
+On PostgreSQL workers send them. In a ledger that is a file they wait until a process calls `drain`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -11,17 +14,16 @@ from typing import Any, Final
 from attrs import frozen
 
 from ...errors import LedgerError
-from ...outcomes import Receipt
-from ..checksums import checksum, salt_of
+from ...outcomes import Receipt, iso_utc
+from ..checksums import salt_of
 from ..database import Connection
 from ..postgres.jobs import JOBS_AT_ONCE, defer_missing_posts, defer_post, queues_of
-from .book import COLUMNS, SendBook, claim_row, concluded, is_outgoing, reused, row_of, row_or_none, store
-from .records import Claimed, Entry, dump_receipts, load_receipts
+from .book import SendBook, claim_row, concluded, is_outgoing, row_or_none, store
+from .records import Claimed, dump_receipts, load_receipts
+from .statements import IN_A_FILE, ON_POSTGRES, LedgerTables
 
-_SCHEMA: Final = "metrix_channels"
-
-Steps = Generator[tuple[str, tuple[object, ...]], list[Any], str]
-"""Gives statements with `%s` for values, is sent the rows that each finds, and returns the message's id."""
+_SOON_SECONDS: Final = 1.0
+"""Seconds until a worker looks again at a message that a transaction under way is about to withdraw."""
 
 
 @frozen
@@ -34,7 +36,7 @@ class OutboxMessage:
         channel: its name in the configuration.
         recipients: customUserIds.
         outgoing: the message itself, as it was given to `enqueue_steps`.
-        since: when it was put into the ledger.
+        since: when it was put into the ledger, or when it was due, if that was later.
     """
 
     claim: Claimed
@@ -47,12 +49,12 @@ class OutboxMessage:
 
 @frozen
 class Waiting:
-    """Messages of one application and channel that no worker has claimed.
+    """Messages of one application and channel that are due and that no worker has claimed.
 
     Attributes:
         app_id: the application that they are sent for.
         channel: its name in the configuration.
-        seconds: since the oldest of them was put into the ledger.
+        seconds: since the oldest of them was put into the ledger, or was due.
     """
 
     app_id: str
@@ -60,31 +62,61 @@ class Waiting:
     seconds: float
 
 
-class OutboxBook(SendBook):
-    """The messages of one ledger that wait for a worker.
+@frozen
+class WaitingMessage:
+    """A message that has no outcome yet.
 
-    Args:
-        database: in PostgreSQL.
+    Attributes:
+        message: its id, as `enqueue` returned it.
+        key: its key; None when it has none.
+        channel: its name in the configuration.
+        recipients: customUserIds.
+        at: when it is due; None for at once.
     """
 
-    async def salt(self) -> bytes:
-        """Return the ledger's salt; its tables are there afterwards.
+    message: str
+    key: str | None
+    channel: str
+    recipients: tuple[str, ...]
+    at: datetime | None
+
+
+class OutboxBook(SendBook):
+    """The messages of one ledger that wait for a worker, or for `drain`.
+
+    Args:
+        database: the ledger's.
+    """
+
+    async def tables(self) -> LedgerTables:
+        """Return where statements of the caller's own transaction find the ledger's tables, which are there afterwards.
 
         Raises:
             LedgerError: the ledger cannot be used.
         """
-        return await self._database.transact(salt_of)
+        file = self._database.file
+        if file is None:
+            return LedgerTables(ON_POSTGRES, await self._database.transact(salt_of), None)
+        # Only a new file is opened here: the caller's transaction may hold its lock already.
+        if not file.exists() or file.stat().st_size == 0:
+            await self._database.transact(salt_of)
+        return LedgerTables(IN_A_FILE, None, file)
 
     async def take(self, send: str) -> OutboxMessage | None:
-        """Claim a message; None when it has its outcome, or somebody sends it."""
+        """Claim a message that is due; None when it is not, when it has its outcome, or when somebody sends it."""
 
         def work(connection: Connection) -> OutboxMessage | None:
             connection.lock(f"send {send}")
+            if not connection.lock_row("sends", send):  # a transaction of the application's own may withdraw it
+                self._defer(connection, send, _SOON_SECONDS, 0)
+                return None
             row = row_or_none(connection, "id = ?", (send,))
             if row is None or row["state"] == "settled":
                 return None
-            [(outgoing,)] = connection.execute("SELECT outgoing FROM sends WHERE id = ?", (send,)).fetchall()
-            if outgoing is None:
+            [(outgoing, due)] = connection.execute(
+                "SELECT outgoing, due_at FROM sends WHERE id = ?", (send,)
+            ).fetchall()
+            if outgoing is None or (due is not None and due > _now(connection)):
                 return None
             claim = claim_row(self._database, connection, row)
             if not isinstance(claim, Claimed):
@@ -95,8 +127,39 @@ class OutboxBook(SendBook):
                 str(row["channel"]),
                 tuple(json.loads(str(row["recipients"]))),
                 json.loads(outgoing),
-                datetime.fromisoformat(str(row["created_at"])),
+                datetime.fromisoformat(max(str(row["created_at"]), due or "")),
             )
+
+        return await self._database.transact(work)
+
+    async def due(self, app_id: str) -> list[str]:
+        """Return the messages of an application that are due and have no outcome, the oldest first."""
+
+        def work(connection: Connection) -> list[str]:
+            rows = connection.execute(
+                "SELECT id FROM sends WHERE state = 'open' AND outgoing IS NOT NULL AND app_id = ?"
+                " AND (due_at IS NULL OR due_at <= ?) ORDER BY coalesce(due_at, created_at), created_at, id",
+                (app_id, _now(connection)),
+            )
+            return [send for (send,) in rows]
+
+        return await self._database.transact(work)
+
+    async def pending(self, app_id: str) -> list[WaitingMessage]:
+        """Return the messages of an application that have no outcome yet, those that are due first before others."""
+
+        def work(connection: Connection) -> list[WaitingMessage]:
+            rows = connection.execute(
+                "SELECT id, key, channel, recipients, due_at FROM sends WHERE state = 'open' AND outgoing IS NOT NULL"
+                " AND app_id = ? ORDER BY coalesce(due_at, created_at), created_at, id",
+                (app_id,),
+            )
+            return [
+                WaitingMessage(
+                    send, key, channel, tuple(json.loads(named)), datetime.fromisoformat(due) if due else None
+                )
+                for send, key, channel, named, due in rows
+            ]
 
         return await self._database.transact(work)
 
@@ -116,13 +179,17 @@ class OutboxBook(SendBook):
             if row is not None and row["owner"] == self._database.owner:
                 receipts = dump_receipts(settled) if settled else row["receipts"]
                 store(connection, row | {"owner": None, "receipts": receipts})
-            defer_post(connection, send, seconds, tries)
+            self._defer(connection, send, seconds, tries)
 
         await self._database.transact(work)
 
     async def defer(self, send: str, seconds: float, tries: int) -> None:
         """Let a worker try a message that this process has not claimed, after so many seconds."""
-        await self._database.transact(lambda connection: defer_post(connection, send, seconds, tries))
+        await self._database.transact(lambda connection: self._defer(connection, send, seconds, tries))
+
+    def _defer(self, connection: Connection, send: str, seconds: float, tries: int) -> None:
+        if self._database.is_distributed:  # else the next call of `drain` finds it
+            defer_post(connection, send, seconds, tries)
 
     async def give_up(self, send: str, receipts: Sequence[Receipt]) -> None:
         """Write down the outcome of a message that is not tried any more.
@@ -155,7 +222,7 @@ class OutboxBook(SendBook):
 
         def work(connection: Connection) -> list[Waiting]:
             now = datetime.fromtimestamp(connection.time(), UTC)
-            rows = connection.execute(_WAITING).fetchall()
+            rows = connection.execute(_WAITING, (iso_utc(now),)).fetchall()
             return [Waiting(app, name, (now - datetime.fromisoformat(at)).total_seconds()) for app, name, at in rows]
 
         return await self._database.transact(work)
@@ -175,9 +242,7 @@ class OutboxBook(SendBook):
             row = row_or_none(connection, "id = ?", (send,))
             if row is None:
                 raise LedgerError(f"The ledger has no message {send!r}.", code="send_missing")
-            under_way = row["state"] == "open" and (
-                row["owner"] is not None or is_outgoing(self._database, connection, send)
-            )
+            under_way = row["state"] == "open" and (row["owner"] is not None or is_outgoing(connection, send))
             return None if under_way or row["receipts"] is None else load_receipts(str(row["receipts"]))
 
         return await self._database.transact(work)
@@ -185,16 +250,16 @@ class OutboxBook(SendBook):
 
 _WAITING: Final = """
     WITH RECURSIVE oldest AS (
-        (SELECT app_id, channel, created_at FROM sends
+        (SELECT app_id, channel, greatest(due_at, created_at) AS since, due_at FROM sends
          WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NULL
-         ORDER BY app_id, channel, created_at LIMIT 1)
+         ORDER BY app_id, channel, greatest(due_at, created_at) LIMIT 1)
         UNION ALL
         SELECT next.* FROM oldest, LATERAL (
-            SELECT app_id, channel, created_at FROM sends
+            SELECT app_id, channel, greatest(due_at, created_at) AS since, due_at FROM sends
             WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NULL
                 AND (app_id, channel) > (oldest.app_id, oldest.channel)
-            ORDER BY app_id, channel, created_at LIMIT 1) next
-    ) SELECT app_id, channel, created_at FROM oldest"""
+            ORDER BY app_id, channel, greatest(due_at, created_at) LIMIT 1) next
+    ) SELECT app_id, channel, since FROM oldest WHERE due_at IS NULL OR due_at <= ?"""
 """A look into the index for each application and channel, however many messages wait."""
 
 
@@ -218,47 +283,6 @@ def _free(connection: Connection, send: str, owner: str) -> None:
         defer_post(connection, send, 0, 0)
 
 
-def enqueue_steps(entry: Entry, outgoing: dict[str, Any], salt: bytes) -> Steps:
-    """Put a message into the ledger, by statements for a connection of the caller's.
-
-    Args:
-        entry: the message.
-        outgoing: all that a worker needs to send it.
-        salt: the ledger's.
-
-    Raises:
-        LedgerError: key_reused; ledger_foreign, when the connection leads to another database.
-    """
-    row = row_of(entry, salt, None)
-    columns = [row[name] for name in COLUMNS]
-    names, statuses = ", ".join([*COLUMNS, "checksum", "outgoing"]), ", ".join(["%s"] * (len(COLUMNS) + 2))
-    insert = (
-        f"INSERT INTO {_SCHEMA}.sends ({names}) SELECT {statuses}"  # noqa: S608 - constants
-        f" WHERE EXISTS (SELECT 1 FROM {_SCHEMA}.salt WHERE value = %s)"
-        " ON CONFLICT (app_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING id"
-    )
-    find = (
-        "SELECT id, fingerprint, created_at, state = 'open' AND outgoing IS NULL"  # noqa: S608 - constants
-        f" FROM {_SCHEMA}.sends WHERE app_id = %s AND key = %s"
-    )
-    resume_recipients = (
-        f"UPDATE {_SCHEMA}.sends SET outgoing = %s"  # noqa: S608
-        " WHERE id = %s AND key IS NOT NULL AND state = 'open' AND outgoing IS NULL RETURNING id"
-    )
-    for _ in range(2):  # a key that is used and freed in between is there for neither statement
-        added = yield insert, (*columns, checksum(columns), json.dumps(outgoing), salt)
-        if added:
-            yield f"SELECT {_SCHEMA}.post(%s)", (entry.id,)
-            return entry.id
-        found = yield find, (entry.app_id, entry.key)
-        if found:
-            earlier, fingerprint, created_at, is_left_open = found[0]
-            if not entry.has_fingerprint(bytes(fingerprint), created_at, salt):
-                raise reused(entry, created_at)
-            if not is_left_open:
-                return str(earlier)
-            # What a `send` left open is the workers' from now on: nobody else might ever ask for it again.
-            if (yield resume_recipients, (json.dumps(outgoing), earlier)):
-                yield f"SELECT {_SCHEMA}.post(%s)", (earlier,)
-                return str(earlier)
-    raise LedgerError("The connection leads to another database than the ledger's.", code="ledger_foreign")
+def _now(connection: Connection) -> str:
+    """Return the time by the ledger's clock."""
+    return iso_utc(datetime.fromtimestamp(connection.time(), UTC))

@@ -29,11 +29,8 @@ def prepare_schema(connection: sqlite3.Connection, path: Path, identity: str) ->
     empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if application != APPLICATION_ID and not empty:
         raise LedgerError(f"{quoted(str(path))} is a database of something else, not a ledger.", code="ledger_corrupt")
-    if not empty and version != SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger {quoted(str(path))} has schema {version}; this version knows {SCHEMA_VERSION}.",
-            code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
-        )
+    if not empty:
+        require_version(path, version)
     if empty:
         script = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         for statement in _statements(script):
@@ -41,6 +38,19 @@ def prepare_schema(connection: sqlite3.Connection, path: Path, identity: str) ->
         connection.execute("INSERT INTO file VALUES (1, ?)", (identity,))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def require_version(path: Path, version: int) -> None:
+    """Refuse a ledger of another schema.
+
+    Raises:
+        LedgerError: ledger_newer, ledger_older.
+    """
+    if version != SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger {quoted(str(path))} has schema {version}; this version knows {SCHEMA_VERSION}.",
+            code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
+        )
 
 
 def _statements(script: str) -> list[str]:

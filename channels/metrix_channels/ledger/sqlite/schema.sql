@@ -6,6 +6,8 @@ CREATE TABLE file (
 
 -- One row a call of `send`. `state` is `open` while recipients are without an outcome; `owner` names the process
 -- that works on it and is NULL when none does. `checksum` covers what a wrong bit must not change.
+-- `outgoing` is a message of the outbox, whole; it is forgotten once it has its outcome. `due_at` is when the message may
+-- go; NULL for at once.
 CREATE TABLE sends (
     id          TEXT PRIMARY KEY,
     app_id      TEXT NOT NULL,
@@ -19,10 +21,17 @@ CREATE TABLE sends (
     state       TEXT NOT NULL CHECK (state IN ('open', 'settled')),
     owner       TEXT,
     receipts    TEXT,
+    outgoing    TEXT,
+    due_at      TEXT,
     checksum    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX sends_by_key ON sends (app_id, key) WHERE key IS NOT NULL;
+CREATE INDEX waiting_sends ON sends (app_id, due_at) WHERE state = 'open' AND outgoing IS NOT NULL;
+
+-- In the transaction of the outcome, whoever writes it: no crash leaves the text behind.
+CREATE TRIGGER forget_outgoing AFTER UPDATE ON sends WHEN NEW.state = 'settled' AND NEW.outgoing IS NOT NULL
+BEGIN UPDATE sends SET outgoing = NULL WHERE id = NEW.id; END;
 
 -- One row an HTTP request, written before its first byte leaves. `disposition` is NULL until its end is known.
 CREATE TABLE attempts (

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from metrix_channels.notifier.outbox import REFUSALS, after
+from metrix_channels.notifier.outbox.outbox import REFUSALS, after
 
 YOUNG, OLD = timedelta(minutes=5), timedelta(hours=25)
 

@@ -5,35 +5,55 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from inspect import isawaitable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ..delivery import Result
-from ..errors import ConfigError, LedgerError, UsageError
-from ..errors.catalogue import CATALOGUE
-from ..ledger.sends.outbox import OutboxBook, OutboxMessage, Steps, enqueue_steps
-from ..logs import say
-from ..models import Message, OnAmbiguous
-from ..outcomes import Outcome, Problem, Receipt
-from ..redact import sensitive_values
-from .call import Call
-from .conclusion import receipts_of
-from .engine import Engine
-from .prepared import Prepared, entry
+from attrs import frozen
+
+from ...delivery import Result
+from ...errors import ConfigError, LedgerError, UsageError, problem
+from ...errors.catalogue import CATALOGUE
+from ...ledger.sends.outbox import OutboxBook, OutboxMessage, WaitingMessage
+from ...ledger.sends.statements import LedgerTables, enqueue_steps, withdraw_steps
+from ...logs import say
+from ...models import Message, OnAmbiguous
+from ...outcomes import Outcome, Problem, Receipt
+from ...redact import sensitive_values
+from ..call import Call
+from ..conclusion import receipts_of
+from ..engine import Engine
+from ..prepared import Prepared, checked_key, entry
+from .connections import Statements
 
 _FIRST_AGAIN_SECONDS, _LONGEST_AGAIN_SECONDS = 15.0, 900.0
 _SOON_SECONDS: Final = 1.0
 """Seconds in which a worker that cannot send a message stops taking its like."""
 _GIVEN_UP_AFTER: Final = timedelta(hours=24)
+_LATEST: Final = timedelta(days=366)
+"""How far ahead a message may be due: later is a mistake in the calculation of the time."""
 REFUSALS: Final = frozenset({"credentials_refused", "endpoint_refused", "redirected", "certificate_refused"})
 """What is said to this process, whatever the message: one with another key, address or network may fare better."""
 
 
+@frozen
+class Drained:
+    """What `drain` came to.
+
+    Attributes:
+        receipts: of the messages that have their outcome now, in the order in which they were due.
+        waiting: messages that have none yet: they are due later, or could not be sent for now.
+        problems: why messages that were due could not be sent for now, by their ids.
+    """
+
+    receipts: tuple[Receipt, ...]
+    waiting: tuple[WaitingMessage, ...]
+    problems: dict[str, Problem]
+
+
 class Outbox:
-    """Puts messages into the ledger and, in a worker, sends them.
+    """Puts messages into the ledger and, in a worker or when it is drained, sends them.
 
     Args:
         engine: prepares and delivers them.
@@ -43,89 +63,136 @@ class Outbox:
         counts: recipients by outcome, and `possible_duplicates` among them, since this process began.
         refusal: what keeps this process from sending anything, as its last messages were told; another process may do
             better. None when nothing does.
-
-    Raises:
-        ConfigError: ledger_not_shared.
     """
 
     def __init__(self, engine: Engine) -> None:
-        if not engine.book_file.has_outbox:
-            raise ConfigError("Messages that workers send need a ledger in PostgreSQL.", code="ledger_not_shared")
         self._engine = engine
         self.sends: OutboxBook = OutboxBook(engine.book_file)
         self.counts: Counter[str] = Counter()
         self.refusal: Problem | None = None
-        self._salt: bytes | None = None
+        self._tables: LedgerTables | None = None
 
     @property
     def requests(self) -> int:
         """Requests to Metrix that were made for messages since this process began."""
         return self._engine.requests
 
-    async def steps(self, call: Call) -> Steps:
+    async def enqueue(self, call: Call, at: datetime | None) -> Statements[str]:
         """Prepare a message, and return the statements that put it into the ledger.
 
         Raises:
             ChannelUnverified, TemplateError, MessageInvalid: nothing was written.
             LedgerError: the ledger cannot be used.
+            UsageError: `at` is no time with a zone, or is too far ahead.
         """
+        due = checked_time(at)
         prepared = self._engine.prepare(call)
-        if self._salt is None:
-            self._salt = await self.sends.salt()
+        tables = await self._known_tables()
         message = prepared.message
         outgoing = {
             "channel": message.metrix_channel,
             "message": dict(message.fields),
             "hidden": [secret.reveal() for secret in prepared.hidden],
         }
-        return enqueue_steps(entry(call, prepared, self._engine.app_id), outgoing, self._salt)
+        steps = enqueue_steps(entry(call, prepared, self._engine.app_id), outgoing, tables, due)
+        return Statements(tables.dialect, steps)
+
+    async def withdraw(self, key: str) -> Statements[bool]:
+        """Return the statements that withdraw the message of a key.
+
+        Raises:
+            LedgerError: the ledger cannot be used.
+            UsageError: the key is not one line of text.
+        """
+        app_id, checked = self._engine.app_id, checked_key(key)
+        tables = await self._known_tables()
+        return Statements(tables.dialect, withdraw_steps(app_id, checked, tables))
+
+    async def _known_tables(self) -> LedgerTables:
+        if self._tables is None:
+            self._tables = await self.sends.tables()
+        return self._tables
 
     async def receipts(self, send: str) -> tuple[Receipt, ...] | None:
         """Return what became of a message; None as long as that is not known."""
         return await self.sends.receipts(send)
 
-    async def post(self, send: str, tries: int) -> None:
-        """Send a message whose turn it is: a worker's job.
+    async def drain(self) -> Drained:
+        """Send the messages of this application that are due, one after the other, in this process.
+
+        Raises:
+            ConfigError: this process can send nothing.
+            LedgerError: the ledger cannot be used.
+        """
+        self._engine.look_again()
+        app_id = self._engine.app_id
+        problems: dict[str, Problem] = {}
+        receipts: list[Receipt] = []
+        for send in await self.sends.due(app_id):
+            if why := await self.post(send, 0):
+                problems[send] = why
+            receipts += await self.sends.receipts(send) or ()
+        return Drained(tuple(receipts), tuple(await self.sends.pending(app_id)), problems)
+
+    async def post(self, send: str, tries: int) -> Problem | None:
+        """Send a message whose turn it is.
 
         What could not be sent for now goes back and is tried again later, for a day.
+
+        Returns:
+            Why it could not be sent for now; None when it was sent, or given up, or is another process's.
 
         Raises:
             LedgerError: the ledger cannot be used; the sweep frees what is under way.
         """
         try:
-            await self._post(send, tries)
+            return await self._post(send, tries)
         except LedgerError as error:
             if error.code not in ("key_busy", "ledger_corrupt"):
                 raise
             say(logging.WARNING, error.message, code=error.code)
             if error.code == "ledger_corrupt":
                 await self.sends.defer(send, _pause(tries), tries + 1)
+            return error.problem
         except Exception as error:  # noqa: BLE001 - one message at fault must not cost this process all others
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
-            say(logging.ERROR, f"A message ended in {type(error).__name__} at {where}.", code="internal")
+            why = problem("internal", f"A message ended in {type(error).__name__} at {where}.")
+            say(logging.ERROR, why.message, code=why.code)
             await self.sends.put_back(send, _pause(tries), tries + 1)
+            return why
 
-    async def _post(self, send: str, tries: int) -> None:
+    async def _post(self, send: str, tries: int) -> Problem | None:
         if self._engine.is_stopped:
             await self.sends.defer(send, 0, tries)
-            return
+            return problem("interrupted", "It was interrupted before it was sent.")
         queued = await self.sends.take(send)
         if queued is None:
-            return
+            return None
         try:
             self._engine.look_again()
-            if queued.app_id == self._engine.app_id and not self._engine.refusal(queued.channel):
+            why = self._refusal(queued)
+            if why is None:
                 results = await self._engine.deliver_from_outbox(queued, _prepared(queued))
-                await self._conclude(queued, results, tries)
-                return
+                return await self._conclude(queued, results, tries)
         except ConfigError as error:
             say(logging.WARNING, error.message, code=error.code)
-        # The file changed since the worker looked which messages it can send.
+            why = error.problem
+        # The file changed since the worker looked which messages it can send; `drain` does not look before.
         await self.sends.put_back(send, _SOON_SECONDS, tries)
+        return why
 
-    async def _conclude(self, queued: OutboxMessage, results: list[Result], tries: int) -> None:
-        """Write down what became of a message, and what is to become of the recipients that were not sent to."""
+    def _refusal(self, queued: OutboxMessage) -> Problem | None:
+        if queued.app_id != self._engine.app_id:
+            return problem("message_foreign", f"The message is for the application {queued.app_id}.")
+        return self._engine.refusal(queued.channel)
+
+    async def _conclude(self, queued: OutboxMessage, results: list[Result], tries: int) -> Problem | None:
+        """Write down what became of a message, and what is to become of the recipients that were not sent to.
+
+        Returns:
+            Why recipients were not sent to for now.
+        """
         send, now = queued.claim.id, datetime.now(UTC)
 
         def receipts(of: Iterable[Result]) -> tuple[Receipt, ...]:
@@ -137,17 +204,19 @@ class Outbox:
         if why is None:
             await self._engine.finish(send, receipts(results))
             self.refusal = None
-            return
+            return None
         self.refusal = why if why.code in REFUSALS else self.refusal
         following = after(why.code, now - queued.since, tries)
         if following is None:
             self._count(left)
             await self.sends.give_up(send, receipts(results))
             say(logging.WARNING, "A message was given up.", code=why.code)
-        else:
-            seconds, tried = following
-            await self.sends.put_back(send, seconds, tried, receipts(each for each in results if each not in left))
-            say(logging.WARNING, f"A message is tried again in {seconds:.0f} s.", code=why.code)
+            return None
+        seconds, tried = following
+        await self.sends.put_back(send, seconds, tried, receipts(each for each in results if each not in left))
+        again = f"in {seconds:.0f} s" if self._engine.book_file.is_distributed else "by the next drain"
+        say(logging.WARNING, f"A message is tried again {again}.", code=why.code)
+        return why
 
     def _is_open(self, result: Result) -> bool:
         """Tell whether recipients are tried again: they were not sent to, or a doubt may be settled by another try."""
@@ -159,6 +228,33 @@ class Outbox:
         for result in results:
             self.counts[result.outcome.value] += len(result.recipients)
             self.counts["possible_duplicates"] += len(result.recipients) * result.possible_duplicate
+
+
+def checked_time(at: datetime | None) -> datetime | None:
+    """Return when a message is due, in UTC.
+
+    Raises:
+        UsageError: it is no datetime with a time zone, or lies further ahead than 366 days.
+    """
+    if at is None:
+        return None
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise UsageError(
+            f"`at` is {at!r:.80}, and not a datetime with a time zone.",
+            code="usage",
+            remedy='Write at=datetime(2026, 3, 20, 10, 0, tzinfo=ZoneInfo("Asia/Tehran")).',
+        )
+    try:
+        due, latest = at.astimezone(UTC), datetime.now(UTC) + _LATEST
+    except OverflowError:
+        raise UsageError(f"`at` is {at!r:.80}, which is out of range.", code="usage") from None
+    if due > latest:
+        raise UsageError(
+            f"`at` is {at.isoformat()}; a message can be due at most {_LATEST.days} days ahead.",
+            code="usage",
+            remedy="Check how the time is calculated. A message that is due later is enqueued later.",
+        )
+    return due
 
 
 def after(code: str, age: timedelta, tries: int) -> tuple[float, int] | None:
@@ -190,80 +286,3 @@ def _prepared(queued: OutboxMessage) -> Prepared:
     said = queued.outgoing
     hidden = tuple(sensitive_values(said["hidden"]))
     return Prepared(queued.recipients, Message(said["channel"], said["message"]), None, hidden)
-
-
-def carry_out(steps: Steps, connection: Any) -> str:
-    """Run the statements on a connection of the caller's; return the message's id.
-
-    Args:
-        steps: from `Outbox.steps`.
-        connection: of Django, SQLAlchemy (a session, too), psycopg, or any DB-API driver whose values are `%s`.
-
-    Raises:
-        UsageError: connection_unknown.
-        LedgerError: key_reused, ledger_foreign.
-    """
-    run = _runner(connection)
-    found: list[Any] | None = None
-    try:
-        while True:
-            sql, values = steps.send(found) if found is not None else next(steps)
-            found = run(sql, values)
-    except StopIteration as end:
-        return str(end.value)
-
-
-async def carry_out_async(steps: Steps, connection: Any) -> str:
-    """The same on a connection of an event loop: psycopg's, or SQLAlchemy's."""
-    if hasattr(connection, "run_sync"):
-        return str(await connection.run_sync(lambda inner: carry_out(steps, inner)))
-    found: list[Any] | None = None
-    try:
-        while True:
-            sql, values = steps.send(found) if found is not None else next(steps)
-            cursor = connection.execute(sql, values, **_options(connection))
-            if not isawaitable(cursor):
-                raise _unknown(connection)
-            cursor = await cursor
-            found = await cursor.fetchall() if cursor.description else []
-    except StopIteration as end:
-        return str(end.value)
-
-
-def is_asynchronous(connection: Any) -> bool:
-    """Tell whether a connection is to be awaited."""
-    return hasattr(connection, "run_sync") or type(connection).__name__.startswith("Async")
-
-
-def _runner(connection: Any) -> Callable[[str, tuple[object, ...]], list[Any]]:
-    if hasattr(connection, "exec_driver_sql") or callable(getattr(connection, "connection", None)):
-        inner = connection if hasattr(connection, "exec_driver_sql") else connection.connection()
-
-        def through_sqlalchemy(sql: str, values: tuple[object, ...]) -> list[Any]:
-            result = inner.exec_driver_sql(sql, values)
-            return list(result.fetchall()) if result.returns_rows else []
-
-        return through_sqlalchemy
-    if not hasattr(connection, "cursor"):
-        raise _unknown(connection)
-
-    options = _options(connection)
-
-    def through_cursor(sql: str, values: tuple[object, ...]) -> list[Any]:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, values, **options)
-            return list(cursor.fetchall()) if cursor.description else []
-
-    return through_cursor
-
-
-def _options(connection: Any) -> dict[str, bool]:
-    """Keep psycopg from preparing what it runs often: the connection may be pooled by transactions."""
-    return {"prepare": False} if type(connection).__module__.partition(".")[0] == "psycopg" else {}
-
-
-def _unknown(connection: Any) -> UsageError:
-    return UsageError(
-        f"A message cannot be put into a {type(connection).__module__}.{type(connection).__qualname__}.",
-        code="connection_unknown",
-    )
