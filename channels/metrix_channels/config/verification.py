@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, time, timedelta
+from shlex import quote
 from typing import Final
 
 from attrs import frozen
 
 from ..errors import ChannelUnverified
+from ..errors.catalogue import CATALOGUE
 from ..logs import say
 from .kinds import write_span
 from .models import Channel, Verification
@@ -40,16 +42,16 @@ class Standing:
         cautions: what the verification cannot notice.
         ends: from when on it does not count, in UTC; None where it has no end.
         announcement: that it ends soon, in words; None where it does not.
-        remedy: what to do about an announcement; None where there is none.
+        remedy: what to do about it, with the channel's own name.
     """
 
     code: str | None
     message: str
+    remedy: str
     age: timedelta | None = None
     cautions: tuple[str, ...] = ()
     ends: datetime | None = None
     announcement: str | None = None
-    remedy: str | None = None
 
 
 def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
@@ -68,9 +70,18 @@ def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
             f"`verified: true` of channel {channel.name!r} cannot notice that the application changed; record the"
             " test with its app_id"
         )
-        return Standing(None, f"channel {channel.name!r} is declared verified", cautions=(caution,))
+        message = f"channel {channel.name!r} is declared verified"
+        return Standing(None, message, _remedy("verification_expired", channel.name), cautions=(caution,))
     message = f"nobody is known to have tested channel {channel.name!r} from Metrix's dashboard"
-    return Standing("channel_unverified", message)
+    return _failed("channel_unverified", message, channel.name)
+
+
+def _failed(code: str, message: str, name: str, age: timedelta | None = None, ends: datetime | None = None) -> Standing:
+    return Standing(code, message, _remedy(code, name), age, ends=ends)
+
+
+def _remedy(code: str, name: str) -> str:
+    return CATALOGUE[code].remedy.replace("verify NAME", f"verify {quote(name)}")
 
 
 def require_verified(channel: Channel, app_id: str, now: datetime) -> None:
@@ -82,7 +93,9 @@ def require_verified(channel: Channel, app_id: str, now: datetime) -> None:
     """
     judged = standing(channel, app_id, now)
     if judged.code is not None:
-        raise ChannelUnverified(judged.message, code=judged.code, location=channel.location or None)
+        raise ChannelUnverified(
+            judged.message, code=judged.code, remedy=judged.remedy, location=channel.location or None
+        )
     if judged.ends is not None and judged.announcement is not None:
         last = _logged.get((channel.name, judged.ends))
         if last is None or abs(now - last) >= _DAY:
@@ -107,7 +120,7 @@ def require_verified_at(channel: Channel, app_id: str, begins: datetime) -> None
             f"the test of channel {channel.name!r} counts until {_moment(judged.ends)}; the campaign is to begin at"
             f" {_moment(begins)}"
         )
-        raise ChannelUnverified(message, code=judged.code, location=channel.location or None)
+        raise ChannelUnverified(message, code=judged.code, remedy=judged.remedy, location=channel.location or None)
 
 
 def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> Standing:
@@ -115,14 +128,14 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
     age = now - datetime.combine(record.at, time(), UTC)
     if age < timedelta(0):
         message = f"channel {name!r} is recorded as tested on {record.at}; in UTC it is only {now.date()}"
-        return Standing("verification_in_future", message, age)
+        return _failed("verification_in_future", message, name, age)
     ends = None if record.expires is None else now - age + record.expires
     if ends is not None and now >= ends:
         message = f"the test of channel {name!r} on {record.at} counted until {_moment(ends)} and has expired"
-        return Standing("verification_expired", message, age, ends=ends)
+        return _failed("verification_expired", message, name, age, ends)
     if record.app_id is not None and record.app_id != app_id:
         message = f"channel {name!r} was tested in application {record.app_id!r}; the configured one is {app_id!r}"
-        return Standing("verification_foreign", message, age, ends=ends)
+        return _failed("verification_foreign", message, name, age, ends)
     by = f" by {record.by!r}" if record.by else ""
     cautions = (
         ()
@@ -133,16 +146,16 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
     )
     message = f"channel {name!r} was tested on {record.at}{by}"
     if ends is None or record.expires is None or ends - now > ANNOUNCED:
-        return Standing(None, message, age, cautions, ends)
+        return Standing(None, message, _remedy("verification_expired", name), age, cautions, ends)
     announcement = (
         f"the verification of channel {name!r} ends at {_moment(ends)}, {_in(ends - now)}; from then on nothing is sent"
         " through it"
     )
     remedy = (
         f"Send a test message through channel {name!r} from Metrix's dashboard. When it has arrived, run"
-        f" `metrix-channels channels verify {name} --by YOU --expires {write_span(record.expires)}`."
+        f" `metrix-channels channels verify {quote(name)} --by YOU --expires {write_span(record.expires)}`."
     )
-    return Standing(None, message, age, cautions, ends, announcement, remedy)
+    return Standing(None, message, remedy, age, cautions, ends, announcement)
 
 
 def _moment(moment: datetime) -> str:

@@ -239,7 +239,7 @@ QUESTIONS: Final[dict[str, Situation]] = {
     "message_not_received": Situation(
         "Metrix answered 200, and the message does not arrive.",
         "Send a test message through the channel from Metrix's dashboard. When it has arrived, record it with"
-        " `metrix-channels channels verify`; then send again.",
+        " `metrix-channels channels verify NAME --by YOU`; then send again.",
         source=_CHANNELS,
         reasons=(
             "The channel was never tested from the dashboard: Metrix accepts its messages, and nobody receives them.",

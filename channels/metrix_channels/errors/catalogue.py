@@ -101,20 +101,22 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "channel_unverified": Situation(
         "Nobody is known to have tested the channel.",
         "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"
-        " `metrix-channels channels verify`. Until then Metrix accepts messages for it and nobody receives them.",
+        " `metrix-channels channels verify NAME --by YOU`. Until then Metrix accepts messages for it and nobody"
+        " receives them.",
         3,
         TROUBLESHOOTING + ", section 3",
     ),
     "verification_expired": Situation(
         "The channel's verification has expired.",
-        "Test the channel again from Metrix's dashboard and record it with `metrix-channels channels verify`.",
+        "Test the channel again from Metrix's dashboard and record it with"
+        " `metrix-channels channels verify NAME --by YOU`.",
         3,
         TROUBLESHOOTING + ", section 3",
     ),
     "verification_foreign": Situation(
         "The channel was tested in another application.",
-        "Test it in the dashboard of the configured application and record that with `metrix-channels channels"
-        " verify`, or correct app_id.",
+        "Test it in the dashboard of the configured application and record that with"
+        " `metrix-channels channels verify NAME --by YOU`, or correct app_id.",
         3,
         TROUBLESHOOTING + ", section 3",
     ),

@@ -141,6 +141,14 @@ class Database(ABC):
             code="ledger_not_shared",
         )
 
+    @abstractmethod
+    async def exists(self) -> bool:
+        """Tell whether there is a ledger: the first send, or another use, makes one. Nothing is made by the question.
+
+        Raises:
+            LedgerError: the database cannot be asked.
+        """
+
     async def adopt(self) -> bool:
         """Let processes work here from now on, although the ledger is a copy; False when it was none.
 

@@ -31,7 +31,7 @@ from ..delivery import (
     wait_at_most,
     wall_clock,
 )
-from ..errors import LedgerError, MetrixChannelsError, problem
+from ..errors import LedgerError, MetrixChannelsError
 from ..ledger import (
     Busy,
     Claimed,
@@ -290,7 +290,7 @@ class Engine:
         try:
             require_verified(self._file.current().channel(channel), self.app_id, wall_clock.now())
         except MetrixChannelsError as error:
-            return problem(error.code, error.message)
+            return error.problem
         return None
 
 

@@ -15,7 +15,6 @@ from ..api.connectivity import reach
 from ..checks import Check, CheckStatus
 from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError, sentence
-from ..errors.catalogue import CATALOGUE
 from ..ledger import SendBook, open_database
 from ..models import ChannelType
 from ..templating import SAMPLE, Template, Templates, locales
@@ -110,7 +109,8 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
         yield Check("channel.verified", channel.name, CheckStatus.SKIP, why)
         return
     if found.code is not None:
-        yield Check.failed_as("channel.verified", channel.name, found.code, f"{channel.location}: {found.message}")
+        message = f"{channel.location}: {found.message}"
+        yield Check("channel.verified", channel.name, CheckStatus.FAIL, message, found.remedy)
         return
     yield Check("channel.verified", channel.name, CheckStatus.PASS, found.message)
     if found.announcement is not None:
@@ -118,13 +118,7 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
             "channel.verification_ends", channel.name, CheckStatus.WARN, sentence(found.announcement), found.remedy
         )
     for caution in found.cautions:
-        yield Check(
-            "channel.verification_age",
-            channel.name,
-            CheckStatus.WARN,
-            caution,
-            CATALOGUE["verification_expired"].remedy,
-        )
+        yield Check("channel.verification_age", channel.name, CheckStatus.WARN, caution, found.remedy)
 
 
 async def check_templates(

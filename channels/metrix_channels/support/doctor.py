@@ -118,8 +118,8 @@ def _endings(config: Config) -> Iterator[Check]:
     for channel in config.channels.values():
         found = standing(channel, app_id, datetime.now(UTC))
         if found.code == "verification_expired":
-            remedy = SITUATIONS[found.code].remedy
-            yield Check("channel.verified", channel.name, CheckStatus.WARN, sentence(found.message), remedy)
+            message = sentence(found.message)
+            yield Check("channel.verified", channel.name, CheckStatus.WARN, message, found.remedy)
         elif found.announcement is not None:
             message = sentence(found.announcement)
             yield Check("channel.verification_ends", channel.name, CheckStatus.WARN, message, found.remedy)

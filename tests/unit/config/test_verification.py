@@ -40,6 +40,8 @@ def test_what_does_not_count(verified: bool | Verification, code: str) -> None:
     assert (caught.value.code, caught.value.location) == (code, "channels.yaml:14:5")
     assert caught.value.exit_status == 3
     assert "'sms'" in caught.value.message
+    assert caught.value.remedy == standing(channel(verified), "app", NOW).remedy
+    assert ("channels verify sms --by" in caught.value.remedy) is (code != "verification_in_future")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,18 @@ NEXT = "SELECT next FROM rate_limits"
 ADD = "UPDATE rate_limits SET next = next + 1"
 
 
+def test_looking_for_a_ledger_makes_none(ledger):
+    """There is one as soon as somebody has used it."""
+
+    async def run():
+        async with ledger.opened() as database:
+            assert [await database.exists(), await database.exists()] == [False, False]
+            await database.transact(statement(NEXT))
+            assert await database.exists()
+
+    asyncio.run(run())
+
+
 # -- a transaction is all or nothing, and takes effect once
 
 

@@ -24,7 +24,7 @@ from ...delivery import (
     Verdict,
     wall_clock,
 )
-from ...errors import MetrixChannelsError, problem
+from ...errors import MetrixChannelsError
 from ...ledger import Batch, Counts, RateLimits, RunClaim, RunRecord, SkipReason
 from ...models import ChannelType
 from ...outcomes import Problem
@@ -153,7 +153,7 @@ class Sender:
                 if not (has_begun or self._breaker.has_begun):
                     require_in_time(record.name, schedule)
             except MetrixChannelsError as error:
-                return problem(error.code, error.message)
+                return error.problem
             return None
 
         return admit

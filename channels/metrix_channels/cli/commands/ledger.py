@@ -65,7 +65,7 @@ def check(context: typer.Context) -> None:
     """
     state = state_of(context)
     database = open_database(state.config_file().current())
-    exists = _exists(database)
+    exists = run_interruptibly(database.exists())
     found = run_interruptibly(_check(database)) if exists else LedgerCheck([], [])
     if state.output.as_json:
         state.output.document({**_as_dict(found, database.label), "exists": exists})
@@ -95,23 +95,19 @@ def adopt(context: typer.Context) -> None:
     """
     state = state_of(context)
     database = open_database(state.config_file().current())
-    was_copy = _exists(database) and run_interruptibly(_adopt(database))
-    reason = None if was_copy else _not_adopted(database)
+    exists = database.file is not None and run_interruptibly(database.exists())
+    was_copy = exists and run_interruptibly(_adopt(database))
+    reason = None if was_copy else _not_adopted(database, exists=exists)
     if state.output.as_json:
         state.output.document({"ledger": database.label, "adopted": was_copy, "reason": reason})
     else:
         state.output.say(reason or "Adopted: messages are sent from it now.")
 
 
-def _exists(database: Database) -> bool:
-    """Tell whether there is a ledger: a file is made by the first send; a database may be there or not to be asked."""
-    return database.file is None or database.file.exists()
-
-
-def _not_adopted(database: Database) -> str:
+def _not_adopted(database: Database, *, exists: bool) -> str:
     if database.file is None:
         return "A ledger in PostgreSQL is sent from wherever it is restored; only a file is adopted. Nothing to do."
-    return "It is no copy; nothing to do." if _exists(database) else f"{_NO_LEDGER}; nothing to do."
+    return "It is no copy; nothing to do." if exists else f"{_NO_LEDGER}; nothing to do."
 
 
 def _as_dict(found: LedgerCheck, ledger: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import psycopg
@@ -24,7 +25,7 @@ from ..threads import Threads
 from .connecting import SETTINGS, open_connection, require_fit, served_within
 from .errors import explained, passes
 from .liveness import LEASE_SECONDS, Lease
-from .schema import prepare_schema
+from .schema import has_schema, prepare_schema
 from .sessions import Again, Session
 from .url import label_of
 
@@ -123,6 +124,17 @@ class PostgresDatabase(WorkerDatabase):
             "SELECT 1 FROM owners WHERE name = ? AND lease_until > clock_timestamp()", (owner,)
         ).fetchone()
         return found is not None
+
+    async def exists(self) -> bool:
+        """See `Database`."""
+        return await asyncio.to_thread(self._look)
+
+    def _look(self) -> bool:
+        try:
+            with closing(open_connection(self.url)) as connection:
+                return has_schema(connection, self.url)
+        except psycopg.Error as error:
+            raise explained(error, self.url) from error
 
     async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
         """See `Database`."""

@@ -57,6 +57,16 @@ def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
         )
 
 
+def has_schema(connection: psycopg.Connection[Any], url: str) -> bool:
+    """Tell whether somebody has made the tables.
+
+    Raises:
+        LedgerError: ledger_schema_foreign.
+        psycopg.Error: the database cannot be used.
+    """
+    return _found(connection, url)[0] > 0
+
+
 def _found(connection: psycopg.Connection[Any], url: str) -> tuple[int, str]:
     # Not by to_regclass: it remembers that there was none, though another process has made one since.
     tables = connection.execute(

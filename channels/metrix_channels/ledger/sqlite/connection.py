@@ -124,6 +124,10 @@ class SqliteDatabase(Database):
         """See `Database`."""
         return self._registered.is_alive(owner)
 
+    async def exists(self) -> bool:
+        """See `Database`."""
+        return self.path.exists()
+
     async def adopt(self) -> bool:
         """See `Database`."""
 
