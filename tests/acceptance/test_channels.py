@@ -1,8 +1,17 @@
 """`channels list` and `channels verify`."""
 
+import contextlib
+import json
+import os
+import pty
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+
+import metrix_channels
+from helpers.command_line import COMMAND, environment
 
 TODAY = datetime.now(UTC).date()
 COMMENTED = """\
@@ -151,3 +160,107 @@ def test_verify_mends_what_does_not_count(metrix, commented, record, code):
     assert (listed["verified"], listed["code"]) == (False, code)
     metrix("--config", commented, "channels", "verify", "sms", "--by", "sara")
     assert metrix("--config", commented, "channels", "list", "--json").document["channels"][0]["verified"] is True
+
+
+# -- led through on a terminal
+
+
+@pytest.fixture
+def untested(metrix_config, templates):
+    """A configuration whose channels nobody tested."""
+    return metrix_config(
+        templates=templates,
+        channels={"sms": {"type": "sms", "verified": False}, "push": {"type": "app_push", "verified": False}},
+    )
+
+
+def at_terminal(config, *arguments, answers):
+    """Verify a channel on a terminal; return exit status, what is shown there, and stdout."""
+    controller, terminal = pty.openpty()
+    with (
+        (config.parent / "stdout").open("wb") as out,
+        subprocess.Popen(
+            [COMMAND, "--config", str(config), "channels", "verify", *arguments],
+            stdin=terminal,
+            stdout=out,
+            stderr=terminal,
+            env=environment(TERM="xterm"),
+        ) as process,
+    ):
+        os.close(terminal)
+        os.write(controller, answers)
+        shown = b""
+        with contextlib.suppress(OSError):  # what Linux says when the last writer has gone
+            while part := os.read(controller, 65_536):
+                shown += part
+        os.close(controller)
+        status = process.wait(timeout=60)
+    return status, shown.decode(), (config.parent / "stdout").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("channel", ["sms", "push"])
+def test_on_a_terminal_it_leads_through_the_test(metrix, untested, metrix_sandbox, channel):
+    """The dashboard's test, one message to an id of one's own, and the record of both."""
+    status, shown, out = at_terminal(untested, channel, answers="y\nسارا\nuser-1\ny\n".encode())
+    assert (status, out) == (0, f"{channel} is verified for application sandbox-app; see {untested}.\n")
+    assert "dashboard" in shown
+    assert "Did that arrive too?" in shown
+    assert len(metrix_sandbox.requests()) == 1
+    text = untested.read_text(encoding="utf-8")
+    assert "by: سارا" in text or 'by: "سارا"' in text
+    assert "the dashboard's test and message" in text
+    assert metrix("--config", untested, "send", channel, "--to", "u1", "--text", "x").status == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "requests"),
+    [
+        (b"n\n", 1, 0),
+        (b"\x04", 1, 0),
+        (b"\n", 1, 0),
+        (b"y\n?\n", 2, 0),
+        (b"y\nsara\n\n", 2, 0),
+        (b"y\nsara\nu\xe2\x80\xae1\n", 2, 0),
+        (b"y\nsara\nuser-1\nn\n", 1, 1),
+        (b"y\nsara\nuser-1\n\x04", 1, 1),
+    ],
+)
+def test_a_no_at_any_step_records_nothing(metrix, untested, metrix_sandbox, answers, status, requests):
+    """Nor the end of input, nor an answer that is none; the channel stays refused."""
+    before = untested.read_text()
+    ended, _, _ = at_terminal(untested, "sms", answers=answers)
+    assert (ended, len(metrix_sandbox.requests())) == (status, requests)
+    assert untested.read_text() == before
+    assert metrix("--config", untested, "send", "sms", "--to", "u1", "--text", "x").status == 3
+
+
+def test_a_message_that_metrix_refuses_records_nothing(untested, metrix_sandbox):
+    """The error is that of any send."""
+    metrix_sandbox.inject("status:400", times=9)
+    before = untested.read_text()
+    status, shown, _ = at_terminal(untested, "sms", "--by", "sara", answers=b"y\nuser-1\n")
+    assert (status, "Did that arrive too?" in shown) == (1, False)
+    assert untested.read_text() == before
+
+
+def test_with_by_and_yes_it_asks_nothing(untested, metrix_sandbox):
+    """On a terminal, too."""
+    status, shown, out = at_terminal(untested, "sms", "--by", "sara", "--yes", "--json", answers=b"")
+    assert (status, shown, json.loads(out)["channel"]["verified"]) == (0, "", True)
+    assert metrix_sandbox.requests() == []
+
+
+def test_without_a_terminal_it_needs_by(metrix, untested):
+    """Nobody can be asked."""
+    result = metrix("--config", untested, "channels", "verify", "sms", "--json")
+    assert (result.status, result.document["error"]["code"]) == (2, "usage")
+    assert "--by" in result.document["error"]["remedy"]
+
+
+def test_it_is_the_only_door():
+    """No other module makes a channel pass that is not verified: what lets it pass is named in one module."""
+    package = Path(metrix_channels.__file__).parent
+    users = [path.name for path in package.rglob("*.py") if "_UnderTest" in path.read_text(encoding="utf-8")]
+    assert users == ["guided_verification.py"]
+    callers = [path.name for path in package.rglob("*.py") if "lead_through(" in path.read_text(encoding="utf-8")]
+    assert sorted(callers) == ["channels.py", "guided_verification.py"]

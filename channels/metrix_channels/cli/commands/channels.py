@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from ...config import Verification
+from ...config import ConfigFile, Verification
 from ...config.editing import record_verification
 from ...errors import UsageError
 from ...support.standings import described
-from ..context import app, example, state_of
+from ..context import State, app, example, state_of
+from ..guided_verification import checked_name, lead_through
 from ..values import read_duration
 
 group: typer.Typer = typer.Typer(
@@ -37,12 +39,18 @@ def list_channels(context: typer.Context) -> None:
 
 
 @group.command(
-    epilog=example('metrix-channels channels verify sms --by sara@example.com --note "reached my phone" --expires 90d')
+    epilog=example(
+        "metrix-channels channels verify sms",
+        'metrix-channels channels verify sms --by sara@example.com --note "reached my phone" --expires 90d --yes',
+    )
 )
 def verify(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The channel.")],
-    by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who saw the test message arrive.")],
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="WHO", help="Who saw the test message arrive.", show_default=False),
+    ] = None,
     note: Annotated[
         str | None, typer.Option("--note", metavar="TEXT", help="What was seen.", show_default=False)
     ] = None,
@@ -50,27 +58,42 @@ def verify(
         str | None,
         typer.Option("--expires", metavar="TIME", help="How long it counts, such as 90d.", show_default=False),
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the test message has arrived.")] = False,
 ) -> None:
     """Record that a channel's dashboard test arrived.
 
-    Send a test message through the channel from Metrix's dashboard first. Writes date, person and the configured
-    application into the YAML file; comments and layout stay.
+    On a terminal it leads through the test: the message from Metrix's dashboard, then one through the API to an id of
+    yours. With --by and --yes, or --by where there is no terminal, it records the test without a question.
+    Writes date, person and the configured application into the YAML file; comments and layout stay.
     """
     state = state_of(context)
     file = state.config_file()
-    config = file.current()
-    config.channel(name)
-    if not any(character.isalnum() for character in by):
-        raise UsageError("--by names nobody.", code="usage", remedy="Name who saw the test message arrive.")
-    verification = Verification(
-        at=datetime.now(UTC).date(),
-        by=by,
-        app_id=config.metrix.resolve_app_id(),
-        expires=read_duration("--expires", expires) if expires is not None else None,
-        note=note,
+    file.current().channel(name)
+    lasts = read_duration("--expires", expires) if expires is not None else None
+    if not yes and sys.stdin.isatty() and state.output.err.is_terminal:
+        seen = lead_through(state.output, file, name, by)
+        if seen is None:
+            state.status = 1
+            _show(state, file, name)
+            return
+        by, note = seen.by, f"{note}; {seen.note}" if note else seen.note
+    elif by is None:
+        remedy = f"Run `metrix-channels channels verify {name} --by YOU --yes` when the dashboard's test has arrived."
+        raise UsageError("--by is missing, and nobody is asked.", code="usage", remedy=remedy)
+    app_id = file.current().metrix.resolve_app_id()
+    today = datetime.now(UTC).date()
+    record_verification(
+        file.path, name, Verification(at=today, by=checked_name(by), app_id=app_id, expires=lasts, note=note)
     )
-    record_verification(file.path, name, verification)
+    _show(state, file, name)
+
+
+def _show(state: State, file: ConfigFile, name: str) -> None:
+    config = file.current()
+    channel = described(config, config.channel(name))
     if state.output.as_json:
-        state.output.document({"channel": described(file.current(), file.current().channel(name))})
+        state.output.document({"channel": channel})
+    elif state.status:
+        state.output.say(f"{name} was not recorded as verified; {file.path} is as it was.")
     else:
-        state.output.say(f"{name} is verified for application {verification.app_id}; see {file.path}.")
+        state.output.say(f"{name} is verified for application {config.metrix.resolve_app_id()}; see {file.path}.")
