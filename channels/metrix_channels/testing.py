@@ -13,7 +13,7 @@ pytest loads it wherever metrix-channels is installed; it needs the extra `sandb
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,6 +47,13 @@ class MetrixConfig(Protocol):
         """
 
 
+def pytest_runtest_setup() -> None:
+    """Begin each test of a Django project with an empty outbox."""
+    # Only where something was sent in a test of such a project is there anything to forget.
+    if of_django := sys.modules.get("metrix_channels.django.testing"):
+        of_django.begin_test()
+
+
 @pytest.fixture(scope="session")
 def _metrix_sandbox_of_session() -> Iterator[Sandbox]:
     # Here, so that a test run that uses no sandbox does not pay for importing a web server.
@@ -69,28 +76,12 @@ def metrix_config(metrix_sandbox: Sandbox, tmp_path: Path) -> MetrixConfig:
     """Writes a channels.yaml that points at `metrix_sandbox`: `metrix_config(templates="templates")`."""
     folder = tmp_path / "metrix"
 
-    def write(*, metrix: dict[str, Any] | None = None, **settings: Any) -> Path:
+    def write(**settings: Any) -> Path:
         (folder / "templates").mkdir(parents=True, exist_ok=True)
-        key = folder / "metrix.key"
-        key.write_text(metrix_sandbox.api_key)
-        key.chmod(0o600)
-        sandbox = {
-            "app_id": metrix_sandbox.app_id,
-            "api_key_file": str(key),
-            "base_url": metrix_sandbox.url,
-        }
-        config = {
-            "version": 1,
-            "ledger": "sqlite:///./metrix-channels.db",
-            "channels": _CHANNELS,
-            **settings,
-            "metrix": {**sandbox, **(metrix or {})},
-            "templates": str(Path(settings.get("templates", folder / "templates")).absolute()),
-        }
-        path = folder / "channels.yaml"
-        # JSON is YAML, and leaves nothing to guess.
-        path.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
-        return path
+        templates = str(Path(settings.get("templates", folder / "templates")).absolute())
+        from .sandbox.client_config import write_client_config
+
+        return write_client_config(metrix_sandbox, folder, {"channels": _CHANNELS, **settings, "templates": templates})
 
     return write
 

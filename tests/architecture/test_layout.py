@@ -97,7 +97,7 @@ OPENS = {
     "pages/rendering.py": "files of the package",
     "pages/words.py": "files of the package",
     "support/bundle.py": "a new file",
-    "testing.py": "files of its own",
+    "sandbox/client_config.py": "files of its own",
 }
 """Modules that open files, and which."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from ..version import __version__
@@ -13,6 +14,18 @@ def main() -> None:
     """Run the command line with the process's arguments, and end the process with its exit status."""
     if sys.argv[1:] == ["--version"] and _print_version():
         return
+    status = run_command(sys.argv[1:])
+    # What is left goes with the process: the search for cycles in it takes a sixth of a short verb's time.
+    gc.freeze()
+    sys.exit(status)
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status; see `run` of the module `application`.
+
+    Args:
+        arguments: a verb and its options, with the shared options before or after it.
+    """
     from ..errors import MetrixChannelsError
     from ..process.platform import require_posix
 
@@ -21,22 +34,19 @@ def main() -> None:
 
         message = f"The command line needs the package {missing[0]!r}, which is not installed."
         sys.stderr.write(f"{message} [extra_missing]\n{extra_remedy('cli')}\n")
-        sys.exit(2)
+        return 2
     try:
         require_posix()
     except MetrixChannelsError as error:
         sys.stderr.write(f"{error.message} [{error.code}]\n{error.remedy}\n")
-        sys.exit(2)
+        return 2
     try:
         from .application import run  # on demand: the version needs none of it
         from .ui.output import prepare_streams
     except KeyboardInterrupt:
-        sys.exit(4)
+        return 4
     prepare_streams()
-    status = run(sys.argv[1:])
-    # What is left goes with the process: the search for cycles in it takes a sixth of a short verb's time.
-    gc.freeze()
-    sys.exit(status)
+    return run(arguments)
 
 
 def _print_version() -> bool:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from attrs import field, frozen
 
 from ..errors import UsageError
 from ..models import JsonValue
+from ..printable import is_text
 
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
 Recipients = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 """Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
+LONGEST_DEADLINE: Final = 86_400
+"""Seconds: as long as `deadline` in the configuration may be."""
 
 
 @frozen
@@ -87,6 +91,31 @@ def content_of(
         what = "values" if context else "a locale"
         raise _mixed(f"A text is sent as it is, and {what} for a template came with it.")
     return PlainText(text, title)
+
+
+def checked_key(key: str) -> str:
+    """Return a key as it was given.
+
+    Raises:
+        UsageError: it is not one line of text.
+    """
+    if not (isinstance(key, str) and key.strip() and is_text(key)):
+        raise UsageError(f"The key {key!r:.80} is not one line of text.", code="usage")
+    return key
+
+
+def checked_deadline(seconds: float | None) -> float | None:
+    """Return a deadline as it was given.
+
+    Raises:
+        UsageError: it is no number of seconds from above 0 to a day.
+    """
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST_DEADLINE:
+        message = f"The deadline {seconds!r:.80} is not a number of seconds above 0 and at most {LONGEST_DEADLINE:,}."
+        raise UsageError(message, code="usage", remedy="Write deadline=3.0, or --deadline 3s on the command line.")
+    return float(seconds)
 
 
 def _mixed(what: str) -> UsageError:

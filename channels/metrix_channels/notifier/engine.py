@@ -48,10 +48,10 @@ from ..ledger.database import Question, always
 from ..ledger.descriptors import fitting_connections
 from ..outcomes import Outcome, Problem, Receipt
 from ..templating import Templates
-from .call import Call
+from .call import Call, checked_deadline
 from .clients import Clients
 from .conclusion import raise_unless_accepted, receipts_of
-from .prepared import Prepared, checked_deadline, entry, prepare
+from .prepared import Prepared, entry, prepare
 
 if TYPE_CHECKING:
     from ..campaign import SendingResources

@@ -6,23 +6,18 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Final
 
 from attrs import field, frozen
 
 from ..adapters import adapter_for
 from ..config import Channel, require_verified
-from ..errors import MetrixChannelsError, UsageError
+from ..errors import MetrixChannelsError
 from ..ledger import Entry
 from ..models import Message
-from ..printable import is_text
 from ..recipients import checked_recipients
 from ..redact import MASK, Redactor, Secret, sensitive_values
 from ..templating import Template, Templates
-from .call import Call, Context, FromTemplate, PlainText
-
-LONGEST_DEADLINE: Final = 86_400
-"""Seconds: as long as `deadline` in the configuration may be."""
+from .call import Call, Context, FromTemplate, PlainText, checked_key
 
 
 @frozen
@@ -85,31 +80,6 @@ def _prepare_template(
             return None
 
     return Prepared(recipients, message, shown, hidden, now, message_at)
-
-
-def checked_deadline(seconds: float | None) -> float | None:
-    """Return a deadline as it was given.
-
-    Raises:
-        UsageError: it is no number of seconds from above 0 to a day.
-    """
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST_DEADLINE:
-        message = f"The deadline {seconds!r:.80} is not a number of seconds above 0 and at most {LONGEST_DEADLINE:,}."
-        raise UsageError(message, code="usage", remedy="Write deadline=3.0, or --deadline 3s on the command line.")
-    return float(seconds)
-
-
-def checked_key(key: str) -> str:
-    """Return a key as it was given.
-
-    Raises:
-        UsageError: it is not one line of text.
-    """
-    if not (isinstance(key, str) and key.strip() and is_text(key)):
-        raise UsageError(f"The key {key!r:.80} is not one line of text.", code="usage")
-    return key
 
 
 def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:

@@ -1,6 +1,23 @@
 """Every check that can be made before sending, each with what to do about it."""
 
-from .result import Preflight
-from .run import WatchPreflight, run_preflight
+from __future__ import annotations
 
-__all__ = ["Preflight", "WatchPreflight", "run_preflight"]
+from typing import TYPE_CHECKING
+
+from .files import WatchPreflight, check_files
+from .result import Preflight
+
+if TYPE_CHECKING:
+    from .run import run_preflight
+else:
+
+    def __getattr__(name):
+        # On demand: who checks the files alone needs neither a ledger nor a connection.
+        if name != "run_preflight":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .run import run_preflight
+
+        return run_preflight
+
+
+__all__ = ["Preflight", "WatchPreflight", "check_files", "run_preflight"]

@@ -1,28 +1,16 @@
-"""The checks themselves, from the file outwards: configuration, secrets, channels, templates, ledger, connection."""
+"""The whole preflight: what lies in files, then the ledger, then the connection to Metrix."""
 
 from __future__ import annotations
 
-import asyncio
-import stat
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from functools import cache, partial
-from pathlib import Path
-
-from attrs import evolve
+from collections.abc import Sequence
 
 from ..api.connectivity import reach
 from ..checks import Check, CheckStatus
-from ..config import Channel, Config, ConfigFile, standing
-from ..errors import MetrixChannelsError, sentence
+from ..config import Config, ConfigFile
+from ..errors import MetrixChannelsError
 from ..ledger import SendBook, open_database
-from ..models import ChannelType
-from ..templating import SAMPLE, Template, Templates, locales
+from .files import WatchPreflight, check_files, check_private
 from .result import Preflight
-from .samples import compose, warn_of_no_sample
-
-WatchPreflight = Callable[[int, int], None]
-"""Is told how many templates have been checked, and how many there are."""
 
 
 async def run_preflight(
@@ -43,137 +31,11 @@ async def run_preflight(
         of_campaigns: names of channels whose templates are not looked at, since their campaigns are planned; unknown
             ones are left out. None where no campaign is checked.
     """
-    try:
-        config = file.current()
-        named = [config.channel(name) for name in names]
-        if not named and of_campaigns is None:
-            named = list(config.channels.values())
-    except MetrixChannelsError as error:
-        return Preflight((Check.failed("config.valid", str(file.path), error),))
-    checks = [Check("config.valid", str(file.path), CheckStatus.PASS, _number_of_channels(config))]
-    checks += check_secrets(config)
-    others = [config.channels[name] for name in of_campaigns or () if name in config.channels]
-    for channel in dict.fromkeys(channel.name for channel in (*named, *others)):
-        checks += check_channel(config, config.channels[channel])
-    if named:
-        checks += [check async for check in check_templates(config, named, watch)]
-    checks += await check_ledger(config)
-    checks.append(await check_connection(config, offline=offline))
+    checks, config = await check_files(file, names, watch=watch, of_campaigns=of_campaigns)
+    if config is not None:
+        checks += await check_ledger(config)
+        checks.append(await check_connection(config, offline=offline))
     return Preflight(tuple(checks))
-
-
-def _number_of_channels(config: Config) -> str:
-    count = len(config.channels)
-    return "1 channel." if count == 1 else f"{count} channels."
-
-
-def check_secrets(config: Config) -> Iterator[Check]:
-    """Check that APP_ID and the key are there, and that no other user of this machine can read the key."""
-    try:
-        app_id = config.metrix.resolve_app_id()
-        yield Check("secret.app_id", "app_id", CheckStatus.PASS, f"APP_ID is {app_id}.")
-    except MetrixChannelsError as error:
-        yield Check.failed("secret.app_id", "app_id", error)
-    try:
-        config.metrix.resolve_api_key()
-        yield Check("secret.api_key", "api_key", CheckStatus.PASS, "The key is set.")
-    except MetrixChannelsError as error:
-        yield Check.failed("secret.api_key", "api_key", error)
-    if config.metrix.api_key_file is not None:
-        yield check_private(config.metrix.api_key_file)
-
-
-def check_private(path: Path) -> Check:
-    """Warn when a file that holds secrets or recipients can be read by other users."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return Check.failed_as("file.private", str(path), "file_unreadable", f"{error.strerror}.")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return Check(
-            "file.private",
-            str(path),
-            CheckStatus.WARN,
-            f"Other users of this machine can read it (mode {stat.S_IMODE(mode):04o}).",
-            f"chmod 600 {path}",
-        )
-    return Check("file.private", str(path), CheckStatus.PASS, "Only its owner can read it.")
-
-
-def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
-    """Check a channel's verification and how old it is."""
-    try:
-        found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
-    except MetrixChannelsError:
-        why = "Not checked without APP_ID: a verification belongs to one application."
-        yield Check("channel.verified", channel.name, CheckStatus.SKIP, why)
-        return
-    if found.code is not None:
-        message = f"{channel.location}: {found.message}"
-        yield Check("channel.verified", channel.name, CheckStatus.FAIL, message, found.remedy)
-        return
-    yield Check("channel.verified", channel.name, CheckStatus.PASS, found.message)
-    if found.announcement is not None:
-        yield Check(
-            "channel.verification_ends", channel.name, CheckStatus.WARN, sentence(found.announcement), found.remedy
-        )
-    for caution in found.cautions:
-        yield Check("channel.verification_age", channel.name, CheckStatus.WARN, caution, found.remedy)
-
-
-async def check_templates(
-    config: Config, channels: Sequence[Channel], watch: WatchPreflight | None
-) -> AsyncIterator[Check]:
-    """Check that every template of the channels compiles, renders with its sample and is a message fit to send."""
-    templates = Templates(config.templates)
-    try:
-        names = templates.names()
-        for number, name in enumerate(names, 1):
-            for check in _check_template(templates, name, channels):
-                yield check
-            if watch is not None:
-                watch(number, len(names))
-            await asyncio.sleep(0)  # there may be thousands, and a signal ends this between two of them
-        if not names:
-            yield Check("template.renders", str(config.templates), CheckStatus.WARN, "There is no template.", None)
-    except MetrixChannelsError as error:
-        yield Check.failed("template.renders", str(config.templates), error)
-    finally:
-        templates.close()
-
-
-def _check_template(templates: Templates, name: str, channels: Iterable[Channel]) -> Iterator[Check]:
-    """Check one template in all channels and locales; its samples are read once."""
-    variants = templates.variants(name)
-    sample = cache(partial(templates.sample, name))
-    has_sample = cache(partial(templates.has_sample, name))
-    without: list[tuple[Template, ChannelType]] = []
-    for channel in channels:
-        for locale in locales(variants, channel.name, channel.type):
-            subject = f"{name} for {channel.name}" + (f" in {locale}" if locale else "")
-            try:
-                template = templates.find(name, channel.name, channel.type, locale)
-                if template.variables and not has_sample(locale):
-                    without.append((template, channel.type))
-                    yield Check("template.compiles", subject, CheckStatus.PASS, f"{template.path.name} compiles.")
-                    continue
-                message = compose(template, channel.type, sample(locale))
-            except MetrixChannelsError as error:
-                yield _failed_with_sample(subject, templates.root / name, locale, error)
-                continue
-            yield Check("template.renders", subject, CheckStatus.PASS, f"{template.path.name} renders with its sample.")
-            for caution in message.cautions:
-                yield Check(f"message.{caution.code}", subject, CheckStatus.WARN, caution.message)
-    if without:
-        yield warn_of_no_sample(templates.root / name, without)
-
-
-def _failed_with_sample(subject: str, folder: Path, locale: str | None, error: MetrixChannelsError) -> Check:
-    check = Check.failed("template.renders", subject, error)
-    if error.code != "template_undefined":
-        return check
-    files = str(folder / SAMPLE) + (f" or sample.{locale}.yaml beside it" if locale else "")
-    return evolve(check, remedy=f"Add the value to {files}, or guard it in the template with `default`.")
 
 
 async def check_ledger(config: Config) -> list[Check]:

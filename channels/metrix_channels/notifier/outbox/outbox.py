@@ -21,10 +21,10 @@ from ...logs import say
 from ...models import Message, OnAmbiguous
 from ...outcomes import Outcome, Problem, Receipt
 from ...redact import sensitive_values
-from ..call import Call
+from ..call import Call, checked_key
 from ..conclusion import receipts_of
 from ..engine import Engine
-from ..prepared import Prepared, checked_key, entry
+from ..prepared import Prepared, entry
 from .connections import Statements
 
 _FIRST_AGAIN_SECONDS, _LONGEST_AGAIN_SECONDS = 15.0, 900.0
