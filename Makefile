@@ -35,7 +35,7 @@ long: test
 unit: $(VENV)/.dev
 	$(TESTS) -m "not long" tests/unit
 
-# What a user gets: an example's folder, the wheel, and what the example's requirements name. `make example-cron` runs one.
+# What a user gets: a copy of an example's folder, the wheel, and what its requirements name. `make example-cron` runs one.
 EXAMPLES := $(patsubst examples/%/requirements.txt,example-%,$(wildcard examples/*/requirements.txt))
 
 examples: $(EXAMPLES)
@@ -54,7 +54,10 @@ example-%: wheel
 		$(VENV)/examples/$*/bin/python -m pip install --quiet --disable-pip-version-check --find-links dist/wheel \
 			-r examples/$*/requirements.txt; \
 	fi
-	cd examples/$* && $(abspath $(VENV))/examples/$*/bin/python -m pytest -q -p no:cacheprovider
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp -R examples/$*/. "$$folder" && cd "$$folder" \
+		&& $(abspath $(BIN))/mypy --strict --python-executable $(abspath $(VENV))/examples/$*/bin/python . \
+		&& $(abspath $(BIN))/pyright --pythonpath $(abspath $(VENV))/examples/$*/bin/python . \
+		&& $(abspath $(VENV))/examples/$*/bin/python -m pytest -q -p no:cacheprovider
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/campaign.py --check

@@ -14,14 +14,14 @@ COMMANDS = Path(sys.executable).parent
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """A checkout of the example."""
     checkout = tmp_path / "checkout"
     shutil.copytree(EXAMPLE, checkout, ignore=shutil.ignore_patterns("tests", "*.db*"))
     return checkout
 
 
-def gate(folder, **variables):
+def gate(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """What the job runs; without the server key, as for a change from a fork."""
     return subprocess.run(
         [folder / "gate.sh"],
@@ -33,14 +33,14 @@ def gate(folder, **variables):
     )
 
 
-def edit(file, old, new):
+def edit(file: Path, old: str, new: str) -> None:
     """Make the change that is proposed."""
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_good_change_passes(folder):
+def test_a_good_change_passes(folder: Path) -> None:
     """Without a secret, and without a connection."""
     result = gate(folder)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -64,7 +64,7 @@ def test_a_good_change_passes(folder):
         ("campaigns/shipped.csv", "order_id", "order", "order_id"),
     ],
 )
-def test_a_broken_change_is_refused_with_its_place(folder, file, old, new, said):
+def test_a_broken_change_is_refused_with_its_place(folder: Path, file: str, old: str, new: str, said: str) -> None:
     """Whatever is broken, the log of the job names it."""
     edit(folder / file, old, new)
     result = gate(folder)
@@ -72,14 +72,14 @@ def test_a_broken_change_is_refused_with_its_place(folder, file, old, new, said)
     assert said in result.stdout + result.stderr
 
 
-def test_the_gate_asks_for_the_application(folder):
+def test_the_gate_asks_for_the_application(folder: Path) -> None:
     """A channel was tested for one application, so the gate cannot do without its id."""
     result = gate(folder, METRIX_APP_ID="")
     assert result.returncode != 0
     assert "METRIX_APP_ID" in result.stderr
 
 
-def test_the_workflows_install_the_requirements_and_run_the_gate():
+def test_the_workflows_install_the_requirements_and_run_the_gate() -> None:
     """They are only read here: this machine is neither of the two services."""
     github = yaml.safe_load((EXAMPLE / "workflows" / "github.yml").read_text())
     steps = [step["run"] for step in github["jobs"]["preflight"]["steps"] if "run" in step]

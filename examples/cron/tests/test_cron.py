@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from metrix_channels.testing import Sandbox
+
 EXAMPLE = Path(__file__).parents[1]
 COMMANDS = Path(sys.executable).parent
 CUSTOMERS = ["user-1", "user-2", "user-3"]
 
 
 @pytest.fixture
-def folder(tmp_path, metrix_sandbox):
+def folder(tmp_path: Path, metrix_sandbox: Sandbox) -> Path:
     """A copy of the example that points at the sandbox; nothing is verified in it yet."""
     copy = tmp_path / "messages"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("tests", "venv", "*.db*"))
@@ -27,7 +29,7 @@ def folder(tmp_path, metrix_sandbox):
     return copy
 
 
-def start(folder):
+def start(folder: Path) -> "subprocess.CompletedProcess[str]":
     """What cron does: an own shell, a short PATH, no terminal."""
     return subprocess.run(
         ["/bin/sh", "-c", folder / "send-weekly.sh"],
@@ -39,20 +41,20 @@ def start(folder):
     )
 
 
-def verify(folder, sandbox):
+def verify(folder: Path, sandbox: Sandbox) -> None:
     """The two steps after which a channel sends."""
     sandbox.test_channel("SMS")
     credentials = {"METRIX_APP_ID": sandbox.app_id, "METRIX_API_KEY": sandbox.api_key}
-    command = [COMMANDS / "metrix-channels", "channels", "verify", "sms", "--by", "tests"]
+    command = [str(COMMANDS / "metrix-channels"), "channels", "verify", "sms", "--by", "tests"]
     subprocess.run(command, cwd=folder, env={**os.environ, **credentials}, check=True, capture_output=True)
 
 
-def received(sandbox):
+def received(sandbox: Sandbox) -> list[int]:
     """How many messages each customer has got."""
     return [len(sandbox.messages(recipient=customer)) for customer in CUSTOMERS]
 
 
-def test_the_first_start_sends_and_the_others_do_nothing(folder, metrix_sandbox):
+def test_the_first_start_sends_and_the_others_do_nothing(folder: Path, metrix_sandbox: Sandbox) -> None:
     """Every customer gets one message in Persian, and cron has nothing to mail."""
     verify(folder, metrix_sandbox)
     for _ in range(2):
@@ -63,7 +65,7 @@ def test_the_first_start_sends_and_the_others_do_nothing(folder, metrix_sandbox)
     assert "۲۰ درصد" in message["message"]["body"]
 
 
-def test_an_unverified_channel_sends_nothing_and_says_so(folder, metrix_sandbox):
+def test_an_unverified_channel_sends_nothing_and_says_so(folder: Path, metrix_sandbox: Sandbox) -> None:
     """Status 3, and a mail that holds the line to run."""
     job = start(folder)
     assert job.returncode == 3
@@ -71,7 +73,7 @@ def test_an_unverified_channel_sends_nothing_and_says_so(folder, metrix_sandbox)
     assert metrix_sandbox.messages() == []
 
 
-def test_a_run_that_was_halted_goes_on_at_the_next_start(folder, metrix_sandbox):
+def test_a_run_that_was_halted_goes_on_at_the_next_start(folder: Path, metrix_sandbox: Sandbox) -> None:
     """Nobody gets a second message."""
     verify(folder, metrix_sandbox)
     metrix_sandbox.inject("status:401")
@@ -82,7 +84,7 @@ def test_a_run_that_was_halted_goes_on_at_the_next_start(folder, metrix_sandbox)
     assert received(metrix_sandbox) == [1, 1, 1]
 
 
-def test_the_crontab_starts_the_script():
+def test_the_crontab_starts_the_script() -> None:
     """Five fields, then the path where the README puts the folder."""
     lines = (EXAMPLE / "crontab").read_text().splitlines()
     [entry] = [line for line in lines if line and not line.startswith("#") and "=" not in line]

