@@ -195,6 +195,14 @@ class Locale:
     )
 
 
+class OnEmpty(StrEnum):
+    """What becomes of a row of which a value that the text shows is empty."""
+
+    WARN = "warn"
+    SKIP = "skip"
+    REFUSE = "refuse"
+
+
 @frozen(kw_only=True)
 class Schedule:
     """When it begins.
@@ -264,6 +272,7 @@ class Campaign:
         channel: a channel of the configuration.
         template: a template's name.
         locale: one for all, or the column that names that of each row; None for the template that has none.
+        on_empty: what becomes of a row of which a value that the text shows is empty.
         audience: to whom.
         context: values for every recipient; a column of the same name wins.
         suppress: files of recipients who are not sent to.
@@ -283,6 +292,15 @@ class Campaign:
         default=None,
         metadata=setting(
             "One for all rows, such as fa; or the column that names that of each.", ONE_LOCALE, None, Locale
+        ),
+    )
+    on_empty: OnEmpty = field(
+        default=OnEmpty.WARN,
+        metadata=setting(
+            "When a value that the text shows is empty for a row: warn (the plan counts them), skip (the row is sent"
+            " nothing) or refuse (nobody is sent anything).",
+            kinds.choice(OnEmpty),
+            "warn",
         ),
     )
     audience: AudienceSource = field(metadata=setting("To whom."))

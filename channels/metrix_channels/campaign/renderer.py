@@ -11,10 +11,11 @@ from attrs import frozen
 
 from ..adapters import SmsLength, adapter_for
 from ..api import message_json
-from ..errors import MetrixChannelsError
+from ..errors import MetrixChannelsError, TemplateError
 from ..models import Caution, ChannelType, JsonValue
 from ..redact import Redactor, Secret, sensitive_values
 from ..templating import Template
+from .definition import OnEmpty
 from .locales import LOCALE, NO_LOCALE
 
 T = TypeVar("T")
@@ -29,12 +30,18 @@ class RenderedMessage:
         rest: the request's JSON after the recipients: channel and message.
         length: what an SMS of it costs one recipient; None for other channels.
         cautions: what its author should know.
+        empty: values that are empty and leave a gap in it.
     """
 
     digest: bytes
     rest: bytes
     length: SmsLength | None
     cautions: tuple[Caution, ...]
+    empty: tuple[str, ...] = ()
+
+
+class RowEmpty(Exception):
+    """A value that the text shows is empty, and such rows are sent nothing."""
 
 
 class MessageRenderer:
@@ -45,6 +52,7 @@ class MessageRenderer:
         type: of the channel.
         context: values for every recipient; a row's own win.
         now: the run's start, so that the same row always says the same.
+        on_empty: what becomes of a row of which a value that the text shows is empty.
     """
 
     def __init__(
@@ -53,6 +61,7 @@ class MessageRenderer:
         type: ChannelType,  # noqa: A002
         context: Mapping[str, JsonValue],
         now: datetime,
+        on_empty: OnEmpty = OnEmpty.WARN,
     ) -> None:
         self._templates = templates
         self._adapter = adapter_for(type)
@@ -61,12 +70,14 @@ class MessageRenderer:
             for locale, template in templates.items()
         }
         self._now = now
+        self._on_empty = on_empty
 
     def render(self, values: Mapping[str, JsonValue]) -> RenderedMessage:
         """Render and check the message for a row.
 
         Raises:
             TemplateError, MessageInvalid: this row cannot be sent, and why.
+            RowEmpty: it is to be sent nothing.
         """
         return self._guarded(self._render_checked, values)
 
@@ -90,16 +101,20 @@ class MessageRenderer:
         return Redactor(*secrets).guard(lambda: make(values)) if secrets else make(values)
 
     def _render_checked(self, values: Mapping[str, JsonValue]) -> RenderedMessage:
-        fields = self._render_fields(values)
+        template, known = self._filled(values)
+        empty = template.empty_values(known, self._now)
+        if empty and self._on_empty is not OnEmpty.WARN:
+            raise RowEmpty if self._on_empty is OnEmpty.SKIP else _refusal(empty, template)
+        fields = template.render(known, self._now).fields
         try:
             message = self._adapter.compose(fields)
         except MetrixChannelsError as error:
-            error.location = error.location or str(self._template_of(values).path)
+            error.location = error.location or str(template.path)
             raise
         rest = self._rest(message.fields)
         measure = self._adapter.measure
         length = measure(str(message.fields["body"])) if measure else None
-        return RenderedMessage(hashlib.blake2b(rest, digest_size=16).digest(), rest, length, message.cautions)
+        return RenderedMessage(hashlib.blake2b(rest, digest_size=16).digest(), rest, length, message.cautions, empty)
 
     def _render_body(self, values: Mapping[str, JsonValue]) -> bytes:
         return self._rest(self._adapter.assemble(self._render_fields(values)))
@@ -122,3 +137,13 @@ class MessageRenderer:
 
     def _rest(self, fields: Mapping[str, JsonValue]) -> bytes:
         return message_json(self._adapter.metrix_name, fields)
+
+
+def _refusal(empty: tuple[str, ...], template: Template) -> TemplateError:
+    names = " and ".join(repr(name) for name in empty)
+    values, verb = ("value", "is") if len(empty) == 1 else ("values", "are")
+    return TemplateError(
+        f"the {values} {names} {verb} empty, and the text shows {'it' if len(empty) == 1 else 'them'}",
+        code="value_empty",
+        location=str(template.path),
+    )

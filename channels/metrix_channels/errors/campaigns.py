@@ -27,6 +27,12 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     "plan_failed": Situation(
         "Some rows of the audience cannot be sent, so nothing was.", "Correct the template or the rows.", 2
     ),
+    "value_empty": Situation(
+        "A value that the text shows is empty for a row.",
+        'Fill it in, write what stands in for it, such as `{{ first_name or "friend" }}`, or leave such rows out with'
+        " `on_empty: skip`.",
+        2,
+    ),
     "audience_empty": Situation(
         "Nobody of the audience is left to send to.",
         "Look at the audience, its id column and the lists of `suppress`.",

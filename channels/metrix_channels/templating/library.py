@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import RLock
 from time import time_ns
@@ -27,6 +27,7 @@ from .context import prepare
 from .folder import Folder, Stamp, check_word, is_word, shown
 from .isolation.parent import Apart
 from .program import Program
+from .watched import WatchedProgram
 
 LAYOUTS: Final = "layouts"
 """The folder of files to extend and include; it is no template itself."""
@@ -125,6 +126,34 @@ class Template:
         if self._program.cost.allows(size):
             return Rendered(self._program.render(values))
         return Rendered(self._apart.render(self._program, values))
+
+    def empty_values(self, context: Mapping[str, PlainValue], now: datetime) -> tuple[str, ...]:
+        """Return the values that are empty and leave a gap in the text, such as `first_name` or `items.title`.
+
+        Args:
+            context: plain data by name; what is not there is an error of `render`, and no gap.
+            now: as of `render`.
+
+        Raises:
+            TemplateError: `context_invalid`, `context_too_large`.
+        """
+        for name in self._shown:  # once a recipient
+            value = context.get(name, 0)
+            if type(value) is not int and (type(value) is not str or not value or value.isspace()):
+                break
+        else:
+            return ()
+        values, size = prepare(context, now)
+        return self._watched.gaps_in(values, rendered=self._program.cost.allows(size))
+
+    @cached_property
+    def _shown(self) -> tuple[str, ...]:
+        """The names of values that leave a gap when they are empty."""
+        return self._watched.names
+
+    @cached_property
+    def _watched(self) -> WatchedProgram:
+        return WatchedProgram(self._program)
 
 
 class Templates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count
@@ -75,7 +75,7 @@ class Program:
         self.texts: dict[str, str | None] = {main: read(main)}
         self._read = read
         self._html = main.endswith(".html.j2")
-        self._sandbox = Sandbox(html=self._html)
+        self._sandbox = self._new_sandbox(html=self._html)
         self._trees: dict[str, tuple[nodes.Template, list[Reference]]] = {}
         self._budget = TokenBudget()
         head, body, first_line = split(str(self.texts[main]), self._source(main))
@@ -84,9 +84,11 @@ class Program:
         texts = self._parse_fields(head)
         fields = [tree for tree, _ in texts.values()]
         self.variables: frozenset[str] = self._variables(fields)
+        files = {name: tree for name, (tree, _) in self._trees.items()}
+        self._look_at(files, fields)
         self._body = self._compile_files()
         self._fields = self._compile_fields(head, texts)
-        self.cost: Cost = Cost({name: tree for name, (tree, _) in self._trees.items()}, fields, html=self._html)
+        self.cost: Cost = Cost(files, fields, html=self._html)
 
     def render(self, values: Values) -> dict[str, JsonValue]:
         """Return the fields of the message for `values`, which are plain data.
@@ -116,6 +118,12 @@ class Program:
 
     def _lines(self, name: str, first: int = 1) -> Lines:
         return Lines(self._source(name), self.texts.get(name) or "", first)
+
+    def _new_sandbox(self, *, html: bool) -> Sandbox:
+        return Sandbox(html=html)
+
+    def _look_at(self, files: Mapping[str, nodes.Template], texts: Sequence[nodes.Template]) -> None:
+        """See the whole template before it is compiled."""
 
     # -- reading
 
@@ -167,7 +175,7 @@ class Program:
                 code="template_front_matter",
                 location=f"{self._source(self.main)}:1:1",
             )
-        text_only = Sandbox(html=False)
+        text_only = self._new_sandbox(html=False)
         found = {}
         for path, (first, own) in head.lines.items():
             lines = Lines(self._source(self.main), str(self.texts[self.main]), first, own)
@@ -212,7 +220,7 @@ class Program:
     ) -> dict[str, _Field]:
         fields = title_of_subject(head.fields, self._source(self.main)) if self.email else dict(head.fields)
         original = {"title": "subject"} if self.email and "subject" in head.fields else {}
-        sandbox = Sandbox(html=False)
+        sandbox = self._new_sandbox(html=False)
 
         def build(value: JsonValue, path: FieldPath) -> _Field:
             if isinstance(value, str):

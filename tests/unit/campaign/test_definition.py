@@ -232,6 +232,8 @@ def test_names_that_are_refused(name: str) -> None:
         ("cannary: 5", "6:1", "config_key_unknown", "did you mean 'canary'?"),
         ("path: /etc", "6:1", "config_key_unknown", "known here: version, name, channel"),
         ("locale: 5", "6:9", "config_value_invalid", "expected a locale"),
+        ("on_empty: ignore", "6:11", "config_value_invalid", "warn, skip, refuse"),
+        ("on_empty:", "6:10", "config_value_invalid", "warn, skip, refuse"),
         ("locale: [fa]", "6:9", "config_value_invalid", "or the column that names it, such as {column: lang"),
         ("locale: {}", "6:1", "config_key_missing", "column"),
         ("locale: {default: fa}", "6:1", "config_key_missing", "column"),

@@ -41,7 +41,7 @@ class Group:
         kind: its locale, and the encoding of an SMS.
         sms_parts: what an SMS of it costs one recipient.
         codes: of the cautions about it.
-        empty: names of values that are empty.
+        empty: values that are empty and leave a gap in it.
         recipients: not yet in a batch.
         settled: so many of them were counted.
         counts_of: the message is among those that were counted.
@@ -73,7 +73,7 @@ class Batching:
         texts: different messages, once `finish` has run.
         sms_parts: what all messages cost together, by locale and encoding.
         cautions: recipients by the code of a caution about their message.
-        empty: recipients by the name of a value that is empty for them.
+        empty: recipients by the value that is empty for them and leaves a gap.
         lists: the recipients of each group in memory, by the key of their values.
     """
 
@@ -121,11 +121,10 @@ class Batching:
         group = self._by_digest.get(rendered_message.digest)
         if group is None:
             codes = tuple(caution.code for caution in rendered_message.cautions)
-            empty = tuple(name for name, value in values.items() if value == "")
             length = rendered_message.length
             kind = str(values.get(LOCALE, NO_LOCALE)), length.encoding.value if length else ""
             parts = length.parts if length else 0
-            group = Group(rendered_message.digest, dumped(values), kind, parts, codes, empty)
+            group = Group(rendered_message.digest, dumped(values), kind, parts, codes, rendered_message.empty)
             self._by_digest[rendered_message.digest] = group
         self.lists[key] = group.recipients
         return group.recipients

@@ -11,7 +11,7 @@ from ...ledger import Counts, Draft, Skip, SkipReason
 from ...models import JsonValue
 from ..audience.reader import Chunk
 from ..exclusions.exclusions import Exclusions
-from ..renderer import MessageRenderer
+from ..renderer import MessageRenderer, RowEmpty
 from .batching import Batching, Key
 from .duplicates import DuplicateFinder
 from .faults import Faults
@@ -20,6 +20,8 @@ from .locale_counts import LocaleCounts
 from .row_values import Row, RowValues
 
 _SKIPS: Final = 1_000
+_MOST_EMPTY: Final = 10_000
+"""Different values of rows that are skipped as empty, which are not looked at again."""
 
 
 class Planner:
@@ -64,6 +66,7 @@ class Planner:
         self._skips: list[Skip] = []
         self._skipped: dict[SkipReason, list[tuple[int, str]]] = defaultdict(list)
         self._faults = Faults()
+        self._empty: set[Key] = set()
 
     def take(self, chunk: Chunk) -> None:
         """Plan the next rows."""
@@ -158,22 +161,24 @@ class Planner:
             lines, recipients = [lines[at] for at in kept], [recipients[at] for at in kept]
             values = [values[at] for at in kept] if values else values
         if self._grouping is self._canary:
-            first = self._canaries_left
-            self._canaries_left -= min(first, len(recipients))
-            self._group(lines[:first], recipients[:first], values[:first])
-            lines, recipients, values = lines[first:], recipients[first:], values[first:]
+            while self._canaries_left and recipients:
+                first = self._canaries_left
+                self._canaries_left -= self._group(lines[:first], recipients[:first], values[:first])
+                lines, recipients, values = lines[first:], recipients[first:], values[first:]
             if self._canaries_left:
                 return
             self._grouping = Batching(self._renderer.render, self._batch_size, known=self._canary.digests)
         self._group(lines, recipients, values)
 
-    def _group(self, lines: Sequence[int], recipients: Sequence[str], values: Sequence[Row]) -> None:
+    def _group(self, lines: Sequence[int], recipients: Sequence[str], values: Sequence[Row]) -> int:
+        """Group rows by their messages; return how many, without those that are skipped."""
         if not recipients:
-            return
+            return 0
         lists = self._grouping.lists
+        skipped = self.counts.skipped.get(SkipReason.EMPTY, 0)
         self._locales.add(self._row_values.locales(values))
         if not self._row_values.columns:
-            together = lists.get(()) or self._opened((), (), lines)
+            together = lists.get(()) or self._opened((), (), lines, recipients)
             if together is not None:
                 together += recipients
         else:
@@ -182,23 +187,37 @@ class Planner:
                 try:
                     lists[key].append(recipient)
                 except KeyError:
-                    together = self._opened(key, values[at], lines[at : at + 1])
+                    together = self._opened(key, values[at], lines[at : at + 1], [recipient])
                     if together is not None:
                         together.append(recipient)
-        self._grouping.added(len(recipients))
+        placed = len(recipients) - (self.counts.skipped.get(SkipReason.EMPTY, 0) - skipped)
+        self._grouping.added(placed)
+        return placed
 
-    def _opened(self, key: Key, row: Row, lines: Sequence[int]) -> list[str] | None:
-        """Begin the group of a row; None when its message cannot be made."""
+    def _opened(self, key: Key, row: Row, lines: Sequence[int], recipients: Sequence[str]) -> list[str] | None:
+        """Begin the group of rows with equal values; None when their message cannot be made, or they are skipped."""
         fault = self._faults.known(key)
-        if fault is None:
+        if fault is None and key not in self._empty:
             try:
                 return self._grouping.open(key, self._row_values.of_message(row))
+            except RowEmpty:
+                if len(self._empty) < _MOST_EMPTY:
+                    self._empty.add(key)
             except ConfigError:
                 raise  # the installation is at fault, not the row
             except MetrixChannelsError as error:
                 fault = self._faults.of(key, error)
-        self._faults.add(fault, lines, self.counts.rows)
+        if fault is None:
+            self._skip_empty(row, lines, recipients)
+        else:
+            self._faults.add(fault, lines, self.counts.rows)
         return None
+
+    def _skip_empty(self, row: Row, lines: Sequence[int], recipients: Sequence[str]) -> None:
+        for line, recipient in zip(lines, recipients, strict=True):
+            self._skip(SkipReason.EMPTY, line, recipient)
+        for locale in self._row_values.locales([row]):
+            self._locales.remove(locale, len(lines))
 
     def _skip(self, reason: SkipReason, line: int, recipient: str) -> None:
         self.counts.skip(1, reason)

@@ -80,7 +80,7 @@ class Planning:
         self._chunks: Iterator[Chunk] = self._audience.chunks(wanted)
         self._locales = LocaleCounts(templates)
         self._planner = Planner(
-            MessageRenderer(templates.by_locale, ready.channel.type, campaign.context, now),
+            MessageRenderer(templates.by_locale, ready.channel.type, campaign.context, now, campaign.on_empty),
             RowValues(wanted, plain=columns is not None, templates=templates),
             self._locales,
             batch_size=ready.config.metrix.batch_size,

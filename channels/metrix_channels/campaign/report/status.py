@@ -37,7 +37,7 @@ class CampaignStatus:
         unknown: recipients who may have been reached.
         pending: recipients without an outcome yet.
         cancelled: recipients who will not be sent to.
-        skipped: rows by reason: invalid, duplicate, suppressed, capped.
+        skipped: rows by reason: invalid, duplicate, suppressed, capped, empty.
         batches: requests that the run needs when nothing fails.
         requests: that left so far; it never goes back.
         possible_duplicates: recipients who may have it twice.

@@ -62,6 +62,7 @@ class SkipReason(StrEnum):
     DUPLICATE = "duplicate"
     SUPPRESSED = "suppressed"
     CAPPED = "capped"
+    EMPTY = "empty"
 
 
 class ControlRequest(StrEnum):

@@ -1,0 +1,98 @@
+"""Which values leave a gap in the text when they are empty.
+
+The syntax tree tells which values may do so. What is empty only by its blanks passes `{% if name %}`, so the tree is
+read twice: once for each. Whether such a value is really printed depends on the other values. So the places where it
+may be are marked, and a rendering tells which of them it passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+from jinja2 import nodes
+
+from .printed_values import MARK, Path, PrintedValues
+
+
+def mark_places(trees: Iterable[nodes.Template]) -> None:
+    """Mark the places of trees where a value may be printed, or not, as other values want it."""
+    numbers = count()
+
+    def marked(node: nodes.Expr) -> nodes.Expr:
+        number = nodes.Const(next(numbers), lineno=node.lineno, environment=node.environment)
+        return nodes.Filter(node, MARK, [number], [], None, None, lineno=node.lineno, environment=node.environment)
+
+    for tree in trees:
+        for output in list(tree.find_all(nodes.Output)):
+            output.nodes = [each if isinstance(each, nodes.TemplateData) else marked(each) for each in output.nodes]
+        for node in list(tree.find_all((nodes.CondExpr, nodes.Or, nodes.And))):
+            if isinstance(node, nodes.CondExpr):
+                node.expr1 = marked(node.expr1)
+                node.expr2 = node.expr2 and marked(node.expr2)
+            elif isinstance(node, nodes.Or | nodes.And):
+                node.right = marked(node.right)
+
+
+class Gaps:
+    """Knows which values of a template may leave a gap.
+
+    Args:
+        files: the trees by name, with those that are referred to.
+        main: the template's own file.
+        texts: of the front matter.
+    """
+
+    def __init__(self, files: Mapping[str, nodes.Template], main: str, texts: Sequence[nodes.Template]) -> None:
+        self._by_name: dict[str, list[tuple[Path, frozenset[int], bool]]] = {}
+        for for_blanks in (False, True):
+            reader = PrintedValues(files, for_blanks)
+            reader.read_file(main)
+            for text in texts:
+                reader.read_field(text)
+            for path, marks in sorted(reader.found, key=repr):
+                self._by_name.setdefault(str(path[0]), []).append((path, marks, for_blanks))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of values that may leave a gap when they, or what is in them, is empty."""
+        return tuple(self._by_name)
+
+    def of(self, values: Mapping[str, Any], passed: Collection[int] | None) -> tuple[str, ...]:
+        """Return the values that are empty and leave a gap, such as `first_name` or `items.title`.
+
+        Args:
+            values: by name; what is not there is an error of the rendering, and no gap.
+            passed: marks of the places that the rendering passed; None for all.
+        """
+        found: dict[str, None] = {}
+        for name, paths in self._by_name.items():
+            value = values.get(name, 0)
+            for path, marks, for_blanks in paths:
+                is_printed = passed is None or marks <= set(passed)
+                if is_printed and any(_is_empty(each, for_blanks) for each in _items(value, path[1:])):
+                    found[".".join(str(part) for part in path if part is not None)] = None
+        return tuple(found)
+
+
+def _is_empty(value: Any, for_blanks: bool) -> bool:
+    if for_blanks:
+        return isinstance(value, str) and value.isspace()
+    return value is None or (isinstance(value, str | list | tuple | dict) and not value)
+
+
+def _items(value: Any, path: Path) -> Iterator[Any]:
+    if not path:
+        yield value
+        return
+    key, rest = path[0], path[1:]
+    inner: Iterable[Any] = ()
+    if key is None:
+        inner = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else ()
+    else:
+        with suppress(LookupError, TypeError):  # what is not there is an error, and no gap
+            inner = [value[key]]
+    for each in inner:
+        yield from _items(each, rest)
