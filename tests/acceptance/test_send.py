@@ -118,6 +118,16 @@ def test_a_dry_run_shows_the_bodies_as_they_would_go(metrix, config, metrix_sand
     assert not config.with_name("metrix-channels.db").exists()
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "a\u202eb"])
+def test_a_key_that_is_no_line_of_text(metrix, config, key, dry):
+    """A dry run says so as well: what it shows could not be sent."""
+    result = metrix(
+        "--config", config, "send", "sms", "--to", "u1", "--template", "otp", "--set", "code=1", "--key", key, *dry
+    )
+    assert (result.status, "not one line of text" in result.err) == (2, True)
+
+
 def test_a_dry_run_needs_no_key(metrix, config):
     """It shows none."""
     config.with_name("metrix.key").unlink()

@@ -46,11 +46,14 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
 
     Raises:
         ChannelUnverified: before anything else is looked at.
+        UsageError: the key is not one line of text.
         TemplateError, MessageInvalid: the template, its values, the message or a recipient.
     """
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     require_verified(channel, app_id, now)
+    if call.key is not None:
+        checked_key(call.key)
     recipients = checked_recipients(call.to)
     if isinstance(call.content, PlainText):
         message = _compose_text(call.content, channel)
@@ -83,13 +86,7 @@ def _prepare_template(
 
 
 def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
-    """Return the call as the ledger writes it down.
-
-    Raises:
-        UsageError: the key is not one line of text.
-    """
-    if call.key is not None:
-        checked_key(call.key)
+    """Return the call as the ledger writes it down."""
     said = call.content
 
     def contents_at(at: datetime) -> Iterator[bytes]:
