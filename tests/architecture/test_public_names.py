@@ -118,7 +118,7 @@ def test_the_types_of_the_fixtures_can_be_imported():
     from metrix_channels.testing import MetrixConfig
     from metrix_channels.testing import Sandbox as Exported
 
-    assert Exported is Sandbox
+    assert issubclass(Exported, Sandbox)
     assert MetrixConfig is not None
 
 

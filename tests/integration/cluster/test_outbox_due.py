@@ -15,7 +15,7 @@ from metrix_channels.errors import LedgerError
 from metrix_channels.ledger.sends import book
 
 TODO = "SELECT args->>'send' FROM procrastinate_jobs WHERE status = 'todo'"
-INTEND = 1
+INTEND, FINISH = 1, 2
 PATIENCE_SECONDS = 60.0
 HELLO = {"first_name": "سارا"}
 
@@ -149,6 +149,27 @@ def test_after_a_try_it_can_be_withdrawn_if_certainly_nobody_has_it(outbox, answ
     worker = outbox.worker()
     outbox.run(worker.work())
     assert outbox.withdraw("k") is expected
+
+
+def test_a_message_in_doubt_cannot_be_withdrawn(outbox):
+    """The first request may have been taken; the second was refused for its key alone, so that the message waits."""
+    outbox.configure(max_attempts=2)
+    answers = iter([Taken(500), Taken(401, taken=False)])
+    outbox.server.script = lambda *_: next(answers)
+    message = outbox.enqueue(key="k")
+    outbox.run(outbox.worker().work())
+    assert execute(outbox.url, "SELECT state, owner FROM sends") == [("open", None)]
+    assert (outbox.withdraw("k"), outbox.receipts(message)) == (False, None)
+
+
+def test_a_message_whose_worker_died_during_the_request_cannot_be_withdrawn(outbox):
+    """Nobody knows whether it was taken."""
+    outbox.enqueue(key="k")
+    first, second = outbox.worker(), outbox.worker()
+    outbox.run(first.work(FINISH, first.kill))
+    outbox.run(second.sweep())
+    assert execute(outbox.url, "SELECT state, owner FROM sends") == [("open", None)]
+    assert not outbox.withdraw("k")
 
 
 def test_of_recipients_of_whom_some_have_it_none_is_withdrawn(outbox):

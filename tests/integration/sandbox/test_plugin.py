@@ -1,13 +1,18 @@
 """The pytest plugin, as a user of the library meets it."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from metrix_channels.sandbox import Sandbox
-from metrix_channels.testing import MetrixConfig
+import pytest
+
+from metrix_channels import Notifier, Outcome
+from metrix_channels.errors import UsageError
+from metrix_channels.testing import MetrixConfig, Sandbox
 
 _USERS_TESTS = """
 import json
@@ -89,3 +94,19 @@ def test_key_of_the_config_is_the_sandboxs(metrix_sandbox: Sandbox, metrix_confi
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
         assert answer.status == 200
     assert len(metrix_sandbox.messages()) == 1
+
+
+def test_the_sandbox_sends_what_the_outbox_holds(metrix_sandbox: Sandbox, metrix_config: MetrixConfig) -> None:
+    """In place of a worker: what the test's own code enqueued in a transaction, and nothing that is due later."""
+    metrix_sandbox.test_channel("SMS")
+    with pytest.raises(UsageError):
+        metrix_sandbox.drain()
+    path = metrix_config()
+    metrix_sandbox.drain()
+    with Notifier.from_config(path) as notifier, sqlite3.connect(path.parent / "metrix-channels.db") as connection:
+        notifier.enqueue("sms", "u1", text="Paid", connection=connection)
+        notifier.enqueue("sms", "u2", text="Soon", connection=connection, at=datetime.now(UTC) + timedelta(hours=1))
+    drained = metrix_sandbox.drain()
+    assert [each.outcome for each in drained.receipts] == [Outcome.ACCEPTED]
+    assert [each.recipients for each in drained.waiting] == [("u2",)]
+    assert [each["message"]["body"] for each in metrix_sandbox.messages()] == ["Paid"]

@@ -69,6 +69,7 @@ def metrix_sandbox(_metrix_sandbox_of_session: Sandbox) -> Iterator[Sandbox]:
     _metrix_sandbox_of_session.clear()
     yield _metrix_sandbox_of_session
     _metrix_sandbox_of_session.clear()
+    _metrix_sandbox_of_session.config = None
 
 
 @pytest.fixture
@@ -79,9 +80,11 @@ def metrix_config(metrix_sandbox: Sandbox, tmp_path: Path) -> MetrixConfig:
     def write(**settings: Any) -> Path:
         (folder / "templates").mkdir(parents=True, exist_ok=True)
         templates = str(Path(settings.get("templates", folder / "templates")).absolute())
-        from .sandbox.client_config import write_client_config
+        from ..sandbox.client_config import write_client_config
 
-        return write_client_config(metrix_sandbox, folder, {"channels": _CHANNELS, **settings, "templates": templates})
+        config = {"channels": _CHANNELS, **settings, "templates": templates}
+        metrix_sandbox.config = write_client_config(metrix_sandbox, folder, config)
+        return metrix_sandbox.config
 
     return write
 
