@@ -141,7 +141,7 @@ def test_a_closed_port_of_the_proxy(diagnosed):
         proxy = url.replace("http://", "http://me:pa55word@")
         layer, check = first_failing(diagnosed("https://entry.metrix.ir", proxy=proxy))
     assert layer == "tcp"
-    assert "check metrix.proxy" in check["remedy"]
+    assert "Check metrix.proxy" in check["remedy"]
     assert "pa55word" not in str(check)
 
 

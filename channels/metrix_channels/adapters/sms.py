@@ -18,7 +18,7 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
             Caution(
                 "sms_parts",
                 f"The text is billed as {length.parts} parts for each recipient: {length.units} {length.encoding}"
-                f" units, of which one part carries {_capacity(length)}.",
+                f" characters. {_capacity(length)}.",
             )
         )
     if length.encoding is SmsEncoding.UCS2 and not any(map(_is_letter_beyond_gsm, length.outside)):
@@ -26,21 +26,22 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
         cautions.append(
             Caution(
                 "sms_ucs2",
-                f"A few characters turn the whole text into UCS-2, which holds less than half: {shown}.",
+                f"These characters force the whole text into UCS-2, which holds less than half: {shown}.",
             )
         )
     if "title" in fields:
         cautions.append(
             Caution(
                 "sms_title",
-                "Metrix does not document what becomes of a title in an SMS; the count is of the body.",
+                "Metrix does not document how it uses a title in an SMS; only the body is counted.",
             )
         )
     return tuple(cautions)
 
 
 def _capacity(length: SmsLength) -> str:
-    return "160, and 153 when joined" if length.encoding is SmsEncoding.GSM7 else "70, and 67 when joined"
+    single, part = (160, 153) if length.encoding is SmsEncoding.GSM7 else (70, 67)
+    return f"A single SMS holds {single}, a multipart SMS {part} per part"
 
 
 def _is_letter_beyond_gsm(character: str) -> bool:

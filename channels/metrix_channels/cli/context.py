@@ -122,7 +122,7 @@ def shared(
         int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; -vv says it all.")
     ] = 0,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and leave.")
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and exit.")
     ] = False,
     completion: Annotated[
         str | None,

@@ -65,7 +65,7 @@ _CHANNELS = {"sms": "SMS", "push": "APP_PUSH", "email": "EMAIL"}
 
 @app.command(epilog=example("metrix-channels demo"))
 def demo(context: typer.Context) -> None:
-    """See the main job done, with nothing to configure.
+    """Run a complete demo; needs no configuration.
 
     It runs against a sandbox of its own, and leaves nothing behind.
     """

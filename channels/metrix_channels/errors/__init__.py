@@ -149,7 +149,7 @@ class EventInvalid(MetrixChannelsError):
 
 
 class ChannelUnverified(MetrixChannelsError):
-    """Nobody is known to have tested the channel in Metrix's dashboard."""
+    """The channel has no recorded dashboard test."""
 
 
 class PreflightFailed(MetrixChannelsError):
@@ -161,7 +161,7 @@ class DeliveryError(MetrixChannelsError):
 
 
 class Rejected(DeliveryError):
-    """Metrix refused the message for good."""
+    """Metrix rejected the message."""
 
 
 class CredentialsRefused(DeliveryError):

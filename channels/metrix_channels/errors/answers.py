@@ -23,7 +23,7 @@ _WRONG_KEY: Final = "APP_ID or the API key is wrong, or they belong to different
 
 DELIVERY: Final[dict[str, Situation]] = {
     "rejected": Situation(
-        "Metrix refused the message for good.",
+        "Metrix rejected the message.",
         "Check that the recipient is known to Metrix and that every field is of the documented type.",
         1,
         _FORMAT,
@@ -34,7 +34,7 @@ DELIVERY: Final[dict[str, Situation]] = {
         ),
     ),
     "message_refused": Situation(
-        "Metrix refused the message for one recipient after the other: the message is at fault.",
+        "Metrix rejected the message for several recipients in a row, so the message is the cause.",
         "Check every field of the message against Metrix's documentation.",
         4,
         _FORMAT,
@@ -52,21 +52,21 @@ DELIVERY: Final[dict[str, Situation]] = {
         (_WRONG_KEY, _WHITE_LIST, "The key was changed to the type Client, or replaced, in the dashboard."),
     ),
     "endpoint_refused": Situation(
-        "Metrix's address has no such function.",
+        "The address has no such endpoint.",
         "Check base_url: Metrix's own is https://entry.metrix.ir, without a path.",
         4,
         _RFC,
         ("base_url has a path, or names another host.", "A proxy answers in Metrix's place."),
     ),
     "redirected": Situation(
-        "The answer was a redirect. It was not followed: the key must not go elsewhere.",
+        "The answer was a redirect. It was not followed, because the key must not be sent elsewhere.",
         "Check base_url, and whether a proxy or a captive portal answers in Metrix's place.",
         4,
         _RFC,
         ("base_url is not exactly https://entry.metrix.ir.", "A captive portal wants somebody to sign in first."),
     ),
     "certificate_refused": Situation(
-        "The server could not prove that it is Metrix; the key was not sent.",
+        "The server's certificate is not valid for Metrix; the key was not sent.",
         "Check base_url and this machine's clock. Behind an inspecting proxy, name its certificate by ca_file.",
         4,
         _CONNECTION,
@@ -89,7 +89,7 @@ DELIVERY: Final[dict[str, Situation]] = {
         ),
     ),
     "unavailable": Situation(
-        "Metrix did not take the message: it is busy or asks for fewer requests.",
+        "Metrix did not accept the message: it is overloaded or limits the rate of requests.",
         f"Try again later; lower rate_limit if it was 429. If it lasts, contact Metrix's support: {_SUPPORT}",
         4,
         _CONNECTION,
@@ -106,8 +106,8 @@ DELIVERY: Final[dict[str, Situation]] = {
         ),
     ),
     "outcome_unknown": Situation(
-        "Metrix may have taken the message, or not.",
-        f"Look in Metrix's dashboard or ask the recipient before sending again. {_SUPPORT}",
+        "It is not known whether Metrix accepted the message.",
+        f"Check Metrix's dashboard or ask the recipient before you send again. {_SUPPORT}",
         1,
         f"{_FORMAT} and 4",
         (
@@ -135,7 +135,7 @@ ANSWERS: Final[dict[str, Situation]] = {
     ),
     "400": Situation(
         "Metrix could not use the request.",
-        "Look for the field that is missing or of the wrong type; one recipient among many is found by halving.",
+        "Look for a field that is missing or of the wrong type. One bad recipient in a batch is found automatically.",
         source=_FORMAT,
         reasons=(
             "A mandatory field is missing: body, or for events type, id, time, name or customName, the user's id.",
@@ -145,7 +145,7 @@ ANSWERS: Final[dict[str, Situation]] = {
         leads_to=("rejected", "message_refused", "revenue_invalid", "event_time_invalid", "birthday_invalid"),
     ),
     "401": Situation(
-        "Metrix does not know who asks.",
+        "Metrix did not recognise the credentials.",
         DELIVERY["credentials_refused"].remedy,
         source="Metrix's own web client",
         reasons=DELIVERY["credentials_refused"].reasons,
@@ -166,7 +166,7 @@ ANSWERS: Final[dict[str, Situation]] = {
         leads_to=("endpoint_refused",),
     ),
     "405": Situation(
-        "The address takes no POST.",
+        "The address does not accept POST.",
         DELIVERY["endpoint_refused"].remedy,
         source=_RFC,
         reasons=DELIVERY["endpoint_refused"].reasons,
@@ -206,7 +206,7 @@ ANSWERS: Final[dict[str, Situation]] = {
         source=_CONNECTION,
         reasons=(
             "Metrix is slow or failing.",
-            "A firewall swallows the packets without a word.",
+            "A firewall drops the packets.",
             "The way to Metrix is slow.",
         ),
         leads_to=("outcome_unknown", "unreachable", "outage"),
@@ -278,8 +278,8 @@ QUESTIONS: Final[dict[str, Situation]] = {
     ),
     "key_leaked": Situation(
         "The server key was exposed: in client code, a repository, a log, or a mail.",
-        "At once: change the key's type to Client in Metrix's dashboard (Application Settings), create a new server"
-        " key, and put that into METRIX_API_KEY or the api_key_file. Then search for how it got out.",
+        "Immediately change the key's type to Client in Metrix's dashboard (Application Settings), create a new server"
+        " key, and put that into METRIX_API_KEY or the api_key_file. Then find out how it leaked.",
         source=_ACCESS,
         reasons=(
             "It stood in a web page or a mobile app.",

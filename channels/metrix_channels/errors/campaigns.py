@@ -25,7 +25,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         2,
     ),
     "plan_failed": Situation(
-        "Some rows of the audience cannot be sent, so nothing was.", "Correct the template or the rows.", 2
+        "Some rows of the audience cannot be sent, so nothing was sent.", "Correct the template or the rows.", 2
     ),
     "value_empty": Situation(
         "A value that the text shows is empty for a row.",
@@ -34,12 +34,12 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         2,
     ),
     "audience_empty": Situation(
-        "Nobody of the audience is left to send to.",
-        "Look at the audience, its id column and the lists of `suppress`.",
+        "No recipient is left to send to.",
+        "Check the audience, its id column and the `suppress` lists.",
         2,
     ),
     "outage": Situation(
-        "One attempt after the other failed.",
+        "Too many requests failed in a row.",
         "Wait until Metrix can be reached (`metrix-channels preflight`), then run the campaign again: it goes on where"
         " it stopped.",
         4,
@@ -47,34 +47,36 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "retries_spent": Situation(
         "Too many requests had to be repeated.",
-        "Wait until Metrix is well again, or lower the rate; then run the campaign again: it goes on where it stopped.",
+        "Wait until Metrix has recovered, or lower the rate. Then run the campaign again: it continues where it"
+        " stopped.",
         4,
         TROUBLESHOOTING + ", section 4",
     ),
     "answers_unreadable": Situation(
-        "Answers say success and cannot be believed.",
-        "See what answers in Metrix's place: a proxy, a captive portal, base_url. Then run the campaign again.",
+        "The answers report success but are not from Metrix.",
+        "Find out what answers instead of Metrix: a proxy, a captive portal, a wrong base_url. Then run the campaign"
+        " again.",
         4,
     ),
     "canary_failed": Situation(
-        "Too many of those who went first were not accepted.",
-        "See `metrix-channels campaign report`. To go on in spite of it, raise limits.max_failures and resume.",
+        "Too many of the canary's recipients were not accepted.",
+        "See `metrix-channels campaign report`. To continue anyway, raise limits.max_failures and resume.",
         4,
     ),
     "too_many_failures": Situation(
         "More recipients were rejected or are unknown than the campaign allows.",
-        "See `metrix-channels campaign report`. To go on in spite of it, raise limits.max_failures and resume.",
+        "See `metrix-channels campaign report`. To continue anyway, raise limits.max_failures and resume.",
         4,
     ),
     "run_pinned": Situation(
-        "What the run would say, or to whom, has changed since it was planned.",
+        "The message or the audience has changed since the run was planned.",
         "Undo the change and resume. Or cancel the run, and send the rest under a new name with"
         " `audience: {except: [OLD_NAME]}`.",
         2,
     ),
     "run_finished": Situation(
-        "The campaign is over; it does not run again under its name.",
-        "Give another run a new name. What failed can be sent again: `metrix-channels campaign retry`.",
+        "The campaign has finished and cannot run again under the same name.",
+        "Use a new name for another run. To send failed recipients again, use `metrix-channels campaign retry`.",
         2,
     ),
     "run_cancelled": Situation(
@@ -84,15 +86,15 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_paused": Situation("The campaign is paused.", "`metrix-channels campaign resume NAME` goes on with it.", 4),
     "run_unfinished": Situation(
-        "The campaign is not over, so it is not known whom it reaches.", "Finish or cancel it first.", 2
+        "The campaign has not finished, so its recipients are not final.", "Finish or cancel it first.", 2
     ),
     "schedule_missed": Situation(
-        "It is too late for the campaign's schedule.",
+        "The campaign's scheduled time has passed.",
         "If it is still to be sent, change schedule.at or raise schedule.max_lateness, and run it again.",
         3,
     ),
     "attempt_missing": Situation(
-        "There is no such failed attempt to show.",
+        "There is no such failed attempt.",
         "See `metrix-channels support-bundle --list`; attempts are forgotten as `keep_attempts` says.",
         2,
     ),
@@ -112,11 +114,13 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     "run_missing": Situation(
         "The ledger has no campaign of that name.", "See `metrix-channels campaign list`; --config names the ledger.", 2
     ),
-    "run_exists": Situation("The ledger has a campaign of that name already.", "Give the campaign a new name.", 2),
+    "run_exists": Situation("The ledger already has a campaign of that name.", "Give the campaign a new name.", 2),
     "run_busy": Situation(
-        "Another process works on the campaign.", "Wait for it, or `metrix-channels campaign pause` it.", 4
+        "Another process is running the campaign.", "Wait for it, or `metrix-channels campaign pause` it.", 4
     ),
     "run_lost": Situation(
-        "Another process took the run over, since this one seemed dead.", "See `metrix-channels campaign status`.", 4
+        "Another process took over the run because this process did not respond.",
+        "See `metrix-channels campaign status`.",
+        4,
     ),
 }

@@ -20,57 +20,51 @@ CATALOGUE: Final[dict[str, Situation]] = {
     # -- the call and the installation
     "usage": Situation("The command or call is wrong.", "See the verb's --help.", 2),
     "confirmation_missing": Situation(
-        "The command asks before it sends, and there is no terminal to ask on.",
+        "The command asks for confirmation before it sends, and there is no terminal to ask on.",
         "Look at the plan with --dry-run, then run the same command with --yes.",
         2,
         reasons=("A script, cron or CI runs the command.", "The input or stderr of the command is redirected."),
     ),
     "file_unreadable": Situation("A file cannot be read.", "Check the path and the file's permissions.", 2),
-    "file_exists": Situation(
-        "A file that would be written is there already.", "Move it away or choose another folder.", 2
-    ),
+    "file_exists": Situation("The file already exists.", "Move it away or choose another folder.", 2),
     "file_unwritable": Situation(
         "A file cannot be written.", "Check the folder, its permissions and the space left.", 2
     ),
     "extra_missing": Situation(
-        "A part of the library that is installed on demand is missing.",
+        "An optional dependency is not installed.",
         "In the checkout of metrix-channels, run `pip install '.[all]'`.",
         2,
     ),
-    "port_unavailable": Situation(
-        "The address cannot be listened on.", "Choose another port, or 0 for any that is free.", 2
-    ),
+    "port_unavailable": Situation("The address is not available.", "Choose another port, or 0 for any free port.", 2),
     "interrupted": Situation(
         "It was interrupted.",
         "Run the same command again. With --key, or with events that have their times, nothing goes twice.",
         4,
     ),
-    "internal": Situation("A fault of metrix-channels itself.", "Please report it together with what -vv prints.", 1),
+    "internal": Situation("A bug in metrix-channels.", "Please report it with the output of -vv.", 1),
     **MACHINE,
     # -- configuration
     "config_missing": Situation(
-        "There is no configuration.",
-        "Run `metrix-channels init`, or name the file by --config or METRIX_CHANNELS_CONFIG.",
+        "No configuration file was found.",
+        "Run `metrix-channels init`, or pass the file with --config or METRIX_CHANNELS_CONFIG.",
         2,
     ),
     "yaml_invalid": Situation("The file is not valid YAML.", "Correct the line; mind indentation and quotes.", 2),
     "yaml_refused": Situation(
-        "The file uses a part of YAML that surprises people.",
+        "The file uses a YAML feature that is not supported here.",
         "Write the value out in full; put text in quotes.",
         2,
     ),
     "config_key_unknown": Situation("A key is not known.", "Correct the key or remove it.", 2),
-    "config_key_missing": Situation(
-        "A key is missing.", "Add it; channels.example.yaml shows all that channels.yaml may have.", 2
-    ),
+    "config_key_missing": Situation("A key is missing.", "Add it; channels.example.yaml shows every key.", 2),
     "config_value_invalid": Situation(
-        "A value is not what is expected.",
-        "See channels.example.yaml: it shows every key with a value that is taken.",
+        "A value is not valid.",
+        "See channels.example.yaml: it shows every key with a valid value.",
         2,
     ),
     "environment_refused": Situation(
-        "${NAME} stands where the environment must not decide.",
-        "Write the value itself; only `metrix` and `ledger` are filled in from the environment.",
+        "${NAME} is not allowed here.",
+        "Write the value itself. Environment variables are only filled in under `metrix` and in `ledger`.",
         2,
     ),
     "environment_missing": Situation(
@@ -79,7 +73,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "secret_literal": Situation(
-        "A key stands in the configuration file itself.",
+        "The configuration file contains a literal key.",
         "Write `api_key: ${METRIX_API_KEY}` and set the variable, or use `api_key_file`. A key that was ever"
         " committed counts as leaked: in Metrix's dashboard change its type to Client, then create a new one.",
         2,
@@ -99,7 +93,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     # -- channels and their verification
     "channel_unknown": Situation("There is no channel of that name.", "See `metrix-channels channels list`.", 2),
     "channel_unverified": Situation(
-        "Nobody is known to have tested the channel.",
+        "The channel has no recorded dashboard test.",
         "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"
         " `metrix-channels channels verify NAME --by YOU`. Until then Metrix accepts messages for it and nobody"
         " receives them.",
@@ -121,7 +115,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         TROUBLESHOOTING + ", section 3",
     ),
     "verification_in_future": Situation(
-        "The channel's verification lies in the future.",
+        "The date of the channel's verification is in the future.",
         "Correct the date under `verified`, or this machine's clock.",
         3,
     ),
@@ -143,7 +137,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "template_path_refused": Situation(
-        "A template's name leads out of the templates folder.",
+        "The path leaves the templates folder.",
         "Name templates by plain words; keep the files, not links to them, inside the folder.",
         2,
     ),
@@ -157,10 +151,10 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Add the value to the context, or guard it with `default`.",
         2,
     ),
-    "template_value_refused": Situation("A value cannot stand in a message.", "Give text or a number.", 2),
+    "template_value_refused": Situation("A value cannot be part of a message.", "Give text or a number.", 2),
     "template_too_costly": Situation(
-        "Rendering ended at its limits of time and memory.",
-        "Simplify the template; prepare large values beforehand.",
+        "The template exceeded its limits of time or memory.",
+        "Simplify the template, or compute large values before rendering.",
         2,
     ),
     "template_front_matter": Situation(
@@ -171,17 +165,17 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "context_invalid": Situation(
         "The context is not plain data.",
-        "Give text, numbers, true/false, null, dates, lists and mappings alone.",
+        "Pass only text, numbers, true/false, null, dates, lists and mappings.",
         2,
     ),
     "context_too_large": Situation(
         "The values for one message are too large.",
-        "Leave out what the template does not use; shorten long values.",
+        "Leave out values that the template does not use, and shorten long ones.",
         2,
     ),
     # -- messages
     "field_unknown": Situation(
-        "The channel documents no such field.",
+        "The channel has no documented field of this name.",
         "Correct the name, or put an undocumented field under `extra`.",
         2,
     ),
@@ -192,17 +186,17 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "message_empty": Situation(
         "The message has no text.",
-        "Metrix demands a body: check the text, or the template and its values.",
+        "Metrix requires a body. Check the text, or the template and its values.",
         2,
         "Metrix documentation, POST /push",
     ),
-    "message_too_large": Situation("The message is larger than the channel carries.", "Shorten it.", 2),
+    "message_too_large": Situation("The message is too large for the channel.", "Shorten it.", 2),
     "link_refused": Situation(
         "A link cannot be sent.", "Use http:// or https://; in push also your app's own scheme.", 2
     ),
     "recipient_invalid": Situation(
         "A recipient is not a customUserId.",
-        "Give the id under which the user is known to Metrix, as text.",
+        "Pass the customUserId of the user in Metrix, as text.",
         2,
     ),
     # -- users and events
@@ -211,8 +205,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     **CAMPAIGNS,
     # -- the ledger and its keys
     "key_reused": Situation(
-        "The key was used for another content.",
-        "Make the key from what makes the message unique, or use a new one.",
+        "The key was used for different content.",
+        "Build the key from what makes the message unique, or use a new one.",
         2,
     ),
     "key_busy": Situation("Another process is sending under this key.", "Try again in a moment.", 4),
@@ -222,18 +216,18 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "outcome_unrecorded": Situation(
-        "A request was made, and the ledger could not write down what came of it.",
-        "Make room or repair the ledger first. Look in Metrix's dashboard before sending again.",
+        "A request was made, and its outcome could not be written to the ledger.",
+        "Free disk space or repair the ledger first. Check Metrix's dashboard before you send again.",
         1,
     ),
     "ledger_foreign": Situation(
-        "The transaction is one of another database than the ledger's, so that both cannot commit together.",
+        "The transaction belongs to a different database than the ledger, so both cannot commit together.",
         "Pass a connection to the database that `ledger` in channels.yaml names.",
         2,
     ),
     "connection_unknown": Situation(
-        "The connection is of a kind that a message cannot be put into.",
-        "Pass one of psycopg, sqlite3, Django or SQLAlchemy, or a DB-API connection whose values are written %s.",
+        "This type of connection is not supported.",
+        "Pass a connection of psycopg, sqlite3, Django or SQLAlchemy, or a DB-API connection with %s parameters.",
         2,
     ),
     "message_withdrawn": Situation(
@@ -242,8 +236,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "send_missing": Situation(
-        "The ledger does not know the message.",
-        "Pass what `enqueue` returned, and only after its transaction was committed.",
+        "The ledger has no such message.",
+        "Pass the id that `enqueue` returned, after its transaction was committed.",
         2,
     ),
     "message_foreign": Situation(
@@ -252,7 +246,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "ledger_not_shared": Situation(
-        "The ledger is a file of one machine, and this needs one that machines share.",
+        "The ledger is a local file, and this needs a ledger in PostgreSQL.",
         "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` wherever there is room.",
         2,
     ),
@@ -263,7 +257,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "ledger_login_refused": Situation(
-        "PostgreSQL did not let this process in.",
+        "PostgreSQL refused the login.",
         "Check role, password, database and `sslmode` under `ledger`, and the server's pg_hba.conf.",
         4,
     ),
@@ -273,8 +267,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "ledger_read_only": Situation(
-        "The database can be read and not written: a standby, or transactions are read-only by default.",
-        "Let `ledger` lead to the primary server, and allow the role to write.",
+        "The database is read-only: it is a standby, or its transactions are read-only by default.",
+        "Point `ledger` to the primary server, and allow the role to write.",
         4,
     ),
     "ledger_connections": Situation(
@@ -283,21 +277,21 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "ledger_schema_foreign": Situation(
-        "The schema metrix_channels of the database holds what is not of a ledger.",
+        "The schema metrix_channels contains objects that do not belong to a ledger.",
         "Name another database under `ledger`, or rename that schema.",
         2,
     ),
     "ledger_unsupported": Situation(
-        "The server is too old a PostgreSQL.", "Use PostgreSQL 14 or newer for the ledger.", 2
+        "This version of PostgreSQL is too old.", "Use PostgreSQL 14 or newer for the ledger.", 2
     ),
     "ledger_locked": Situation(
         "The ledger stayed locked by another process.",
-        "Try again; see which process holds it for so long.",
+        "Try again. If it stays locked, find the process that holds it.",
         4,
     ),
     "ledger_corrupt": Situation(
         "The ledger is damaged.",
-        "Restore it from a backup, or move it away and start a new one; keep the old for what it knows.",
+        "Restore it from a backup, or move it away and start with a new one. Keep the damaged file.",
         4,
     ),
     "ledger_newer": Situation("The ledger was written by a newer version.", "Upgrade metrix-channels.", 2),

@@ -17,7 +17,7 @@ MACHINE: Final[dict[str, Situation]] = {
         ),
     ),
     "platform_unsupported": Situation(
-        "The system is one that metrix-channels does not run on.",
+        "This system is not supported.",
         "Run it on Linux or macOS; on Windows, within WSL (`wsl --install`).",
         2,
     ),

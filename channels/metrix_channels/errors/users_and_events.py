@@ -11,7 +11,7 @@ _EVENTS: Final = "Metrix documentation, users and events"
 
 USERS_AND_EVENTS: Final[dict[str, Situation]] = {
     "user_invalid": Situation(
-        "The user's id cannot be one.",
+        "The user's id is not valid.",
         "Give the customUserId under which the user is known to Metrix, as text; or MetrixUser(id), when Metrix gave"
         " the id.",
         2,
@@ -22,7 +22,7 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         ),
     ),
     "event_name_invalid": Situation(
-        "The event has no name that Metrix takes.",
+        "The event has no valid name.",
         "Give `name`, as it stands in the application's taxonomy, or `slug`, the five letters of the dashboard: one of"
         " the two, and not empty.",
         2,
@@ -45,7 +45,7 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         ),
     ),
     "event_time_invalid": Situation(
-        "The event's time is not one that Metrix takes: a Long, Unix milliseconds.",
+        "The event's time is not valid: Metrix expects a Long, in Unix milliseconds.",
         "Give an aware datetime, or whole milliseconds since 1970; or nothing, for now.",
         2,
         _FORMAT,
@@ -84,13 +84,13 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         _FORMAT,
     ),
     "profile_invalid": Situation(
-        "A field of the user's profile is not what Metrix takes.",
+        "A field of the user's profile is not valid.",
         "Give text that is not empty, and leave out what is not known. A gender is Male, Female or Other.",
         2,
         _EVENTS,
     ),
     "attribute_invalid": Situation(
-        "An attribute is of a type that Metrix does not take.",
+        "An attribute has a type that Metrix does not accept.",
         "Give text, a number, a date, a list or a mapping; for an event also true or false. Leave out what is not"
         " known.",
         2,

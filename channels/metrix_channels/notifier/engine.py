@@ -218,7 +218,7 @@ class Engine:
             if not isinstance(claim, Busy):
                 return claim
             if seconds_until(ends) < poll or self._stopped:
-                raise LedgerError(f"Another call is still sending under the key {call.key!r}.", code="key_busy")
+                raise LedgerError(f"Another call is still sending with the key {call.key!r}.", code="key_busy")
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL_SECONDS)
 

@@ -49,19 +49,21 @@ _WAY: Final = {
         " is misspelt; if `dig {host} @1.1.1.1` works, it is the resolver."
     ),
     ReachFault.REFUSED: (
-        "Something answered, and let nobody in: check {setting} and its port, and whether a firewall rejects port"
-        " {port}. Try `telnet {host} {port}`."
+        "A server answered and refused the connection. Check {setting} and its port, and whether a firewall rejects"
+        " port {port}. Try `telnet {host} {port}`."
     ),
     ReachFault.SILENT: (
         "A firewall that drops packets looks like this: let this machine reach {host} on port {port}, and look into the"
         " network's logs for rejected requests. Try `telnet {host} {port}`."
     ),
-    ReachFault.NO_ROUTE: "This machine has no way there: check its network and routes. Try `telnet {host} {port}`.",
-    ReachFault.STALLED: (
-        "A connection stands and nothing follows: a firewall that inspects TLS, or an overloaded server, does that. Try"
-        " `curl -v {url}/`."
+    ReachFault.NO_ROUTE: (
+        "This machine has no route to the server. Check its network and routes. Try `telnet {host} {port}`."
     ),
-    ReachFault.NO_TLS: "Whoever answers does not speak TLS: a proxy, or the wrong port. Try `curl -v {url}/`.",
+    ReachFault.STALLED: (
+        "The connection opens and then nothing arrives. A firewall that inspects TLS or an overloaded server causes"
+        " this. Try `curl -v {url}/`."
+    ),
+    ReachFault.NO_TLS: "The server does not speak TLS: it may be a proxy, or the port is wrong. Try `curl -v {url}/`.",
     ReachFault.EXPIRED: (
         "Check this machine's clock first. If it is right, the server's certificate is at fault, or that of a proxy"
         " that inspects TLS: `curl -v {url}/` shows whose it is."
@@ -71,13 +73,13 @@ _WAY: Final = {
         " or a proxy may answer in Metrix's place."
     ),
     ReachFault.UNTRUSTED: (
-        "Whoever answers cannot prove to be Metrix; `curl -v {url}/` shows who signed. Behind a proxy of your own that"
+        "The server's certificate is not trusted; `curl -v {url}/` shows who signed it. Behind a proxy of your own that"
         " inspects TLS, name its authority by metrix.ca_file."
     ),
     ReachFault.CA_FILE: "Correct metrix.ca_file, or remove it: the common authorities are trusted then.",
 }
 _STRANGER: Final = (
-    "Something else answers in Metrix's place: a proxy, a captive portal, or a wrong base_url. Look at it with"
+    "The answer does not come from Metrix, but from a proxy, a captive portal or a wrong base_url. Look at it with"
     " `curl -v {url}/`."
 )
 

@@ -22,7 +22,7 @@ def add(connection):
 def refuse(connection):
     """Do something, and fail as the ledger's own rules make it fail."""
     add(connection)
-    raise LedgerError("The key was used for another content.", code="key_reused")
+    raise LedgerError("The key was used for different content.", code="key_reused")
 
 
 def break_down(connection):

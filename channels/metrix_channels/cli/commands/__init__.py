@@ -19,22 +19,22 @@ class Verb(NamedTuple):
 
 
 VERBS: Final = {
-    "demo": Verb("metrix_channels.cli.demo", "See the main job done, with nothing to configure."),
+    "demo": Verb("metrix_channels.cli.demo", "Run a complete demo; needs no configuration."),
     "init": Verb("metrix_channels.cli.commands.init", "Write a configuration, templates and a campaign."),
     "preview": Verb("metrix_channels.cli.commands.preview", "Show what a template will look like."),
-    "channels": Verb("metrix_channels.cli.commands.channels", "Show the channels; record that one was tested."),
-    "preflight": Verb("metrix_channels.cli.commands.preflight", "Check all that can be checked before sending."),
-    "doctor": Verb("metrix_channels.cli.commands.doctor", "Find what stands between this machine and Metrix."),
+    "channels": Verb("metrix_channels.cli.commands.channels", "List the channels, or record a test."),
+    "preflight": Verb("metrix_channels.cli.commands.preflight", "Run all checks before sending."),
+    "doctor": Verb("metrix_channels.cli.commands.doctor", "Find out why Metrix cannot be reached."),
     "send": Verb("metrix_channels.cli.commands.send", "Send one message now."),
     "messages": Verb("metrix_channels.cli.commands.messages", "Show what was sent to whom."),
-    "identify": Verb("metrix_channels.cli.commands.tracking", "Tell Metrix who a user is, or many users from a file."),
-    "track": Verb("metrix_channels.cli.commands.tracking", "Tell Metrix what a user did, or of many events."),
-    "campaign": Verb("metrix_channels.cli.commands.campaign", "Send a text to a whole audience; no crash harms it."),
+    "identify": Verb("metrix_channels.cli.commands.tracking", "Send user profiles to Metrix, one or many."),
+    "track": Verb("metrix_channels.cli.commands.tracking", "Send events to Metrix, one or many."),
+    "campaign": Verb("metrix_channels.cli.commands.campaign", "Send a campaign; safe to resume after a crash."),
     "sandbox": Verb("metrix_channels.cli.commands.sandbox", "Run a local Metrix with an inbox in the browser."),
     "dashboard": Verb("metrix_channels.cli.commands.dashboard", "Watch and steer campaigns in the browser."),
     "explain": Verb("metrix_channels.cli.commands.explain", "Explain a code: what happened, why, and what to do."),
-    "support-bundle": Verb("metrix_channels.cli.commands.support_bundle", "Zip what Metrix's support asks for."),
-    "worker": Verb("metrix_channels.cli.commands.worker", "Send what waits in a ledger in PostgreSQL."),
-    "ledger": Verb("metrix_channels.cli.commands.ledger", "Look after the ledger."),
+    "support-bundle": Verb("metrix_channels.cli.commands.support_bundle", "Create a zip file for Metrix's support."),
+    "worker": Verb("metrix_channels.cli.commands.worker", "Send campaigns and queued messages (PostgreSQL)."),
+    "ledger": Verb("metrix_channels.cli.commands.ledger", "Check, purge or adopt the ledger."),
 }
 """By name, in the order in which a newcomer meets them."""

@@ -28,7 +28,7 @@ from .send import show_receipts
 campaign: typer.Typer = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Send a text to a whole audience; no crash harms it.",
+    help="Send a campaign; safe to resume after a crash.",
 )
 app.add_typer(campaign, name="campaign")
 

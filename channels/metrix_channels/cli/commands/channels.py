@@ -17,7 +17,7 @@ from ..guided_verification import checked_name, lead_through
 from ..values import read_duration
 
 group: typer.Typer = typer.Typer(
-    help="Show the channels; record that one was tested.",
+    help="List the channels, or record a test.",
     no_args_is_help=True,
     epilog=example("metrix-channels channels list", "metrix-channels channels verify sms --by sara@example.com"),
 )

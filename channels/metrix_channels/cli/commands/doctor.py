@@ -12,7 +12,7 @@ from ..ui.checks import show_checks
 
 @app.command(epilog=example("metrix-channels doctor", "metrix-channels doctor --json"))
 def doctor(context: typer.Context) -> None:
-    """Find what stands between this machine and Metrix.
+    """Find out why Metrix cannot be reached.
 
     DNS, TCP, TLS, HTTP, the clock and the credentials, in this order, and what to do about the first that fails.
     Nothing is delivered to anyone: the two requests that are made name no recipient. Exit status 1 when a check fails.

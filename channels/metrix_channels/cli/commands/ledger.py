@@ -21,7 +21,7 @@ _SHOWN: Final = {"rows": "audience"}
 
 _NO_LEDGER: Final = "There is no ledger yet; the first message or campaign makes it"
 
-group: typer.Typer = typer.Typer(no_args_is_help=True, help="Look after the ledger.")
+group: typer.Typer = typer.Typer(no_args_is_help=True, help="Check, purge or adopt the ledger.")
 app.add_typer(group, name="ledger")
 
 

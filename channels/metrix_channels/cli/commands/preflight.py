@@ -33,7 +33,7 @@ def preflight(
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Leave out the connection to Metrix.")] = False,
 ) -> None:
-    """Check all that can be checked before sending.
+    """Run all checks before sending.
 
     Nothing is sent and nobody is reached: configuration, secrets, each channel's verification, every template with
     its sample, the ledger, and a connection to Metrix without a request. Of a campaign: its file, its channel's

@@ -63,7 +63,9 @@ def send(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests and send nothing.")] = False,
 ) -> None:
-    """Send one message now: rendered from --template, or the --text as it is.
+    """Send one message now.
+
+    The message is rendered from --template, or is the --text as it is.
 
     Exit status: 0 accepted; 1 rejected or unknown; 2 wrong input; 3 refused, nobody tested the channel; 4 not sent
     for now.

@@ -47,7 +47,7 @@ def support_bundle(
     ] = False,
     listed: Annotated[bool, typer.Option("--list", help="Show the failed attempts there are.")] = False,
 ) -> None:
-    """Zip what Metrix's support asks for.
+    """Create a zip file for Metrix's support.
 
     One zip file: APP_ID, the request as a curl command with headers and body, the answer, the exact time in UTC, our
     log lines and versions, and a mail to begin with. The key is masked everywhere.

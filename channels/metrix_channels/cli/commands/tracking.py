@@ -87,7 +87,7 @@ def identify(
     time: _Time = None,
     file: _File = None,
 ) -> None:
-    """Tell Metrix who a user is, or many users from a file.
+    """Send user profiles to Metrix, one or many.
 
     A line of the file is an object with `user` (or `metrix_user`) and what the options are called.
 
@@ -138,7 +138,7 @@ def track(
     time: _Time = None,
     file: _File = None,
 ) -> None:
-    """Tell Metrix what a user did, or of many events.
+    """Send events to Metrix, one or many.
 
     A line of the file is an object with `user` (or `metrix_user`) and what the options are called. Give each event its
     time: then the file may be sent again after a crash, and what Metrix has is not sent twice.

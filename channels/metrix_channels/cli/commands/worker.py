@@ -33,7 +33,7 @@ def worker(
     ] = None,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address of --health.")] = "127.0.0.1",
 ) -> None:
-    """Send what waits in a ledger in PostgreSQL.
+    """Send campaigns and queued messages (PostgreSQL).
 
     Start it wherever there is room, beside any number of others; it goes on until it is stopped. SIGTERM lets the
     requests under way end and gives back the rest: exit status 0. A worker that was killed or frozen is taken for dead
