@@ -11,7 +11,7 @@ from ...errors import CampaignError
 from ...printable import printable, quoted
 from ...recipients import recipient_fault
 from ..audience.reader import Audience, Chunk
-from ..audience.report_rows import INVALID_IN_REPORT
+from ..audience.report_rows import INVALID_IN_REPORT, outcome_places
 from ..definition import AudienceSource, DamagedIds
 
 _COMMON: Final = "customUserId"
@@ -45,9 +45,10 @@ def listed(path: Path, audience: AudienceSource) -> Iterator[tuple[str, str]]:
 
 
 def _everybody(path: Path, rows: Audience, *, refuses_damage: bool) -> Iterator[tuple[str, str]]:
+    is_report = rows.columns is not None and outcome_places(rows.columns) is not None
     for chunk in rows.chunks((), may_be_empty=rows.columns is not None):
         if refuses_damage:
-            _require_plain_ids(path, chunk)
+            _require_plain_ids(path, chunk, is_report=is_report)
         yield from zip(chunk.recipients, (f"{printable(path.name)}:{line}" for line in chunk.lines), strict=True)
         for invalid in chunk.invalid:
             who = "" if invalid.id is None else invalid.id.strip()  # white space of a bad export saves nobody
@@ -57,10 +58,10 @@ def _everybody(path: Path, rows: Audience, *, refuses_damage: bool) -> Iterator[
                 raise _unclear(path, invalid.line, f"a row is invalid ({invalid.why})", "Correct or remove the row.")
 
 
-def _require_plain_ids(path: Path, chunk: Chunk) -> None:
+def _require_plain_ids(path: Path, chunk: Chunk, *, is_report: bool) -> None:
     remedy = "Write one id a row, as text. If it is an id, write `damaged_ids: send` under `audience`."
     at, what = next(iter(chunk.damaged), None), "looks damaged by a spreadsheet or an export"
-    if at is None:
+    if at is None and not is_report:  # the ids of a report were sent to as they are
         unlike = (at for at, each in enumerate(chunk.recipients) if _SEVERAL_OR_A_COMMENT.search(each))
         at, what = next(unlike, None), "looks like several ids, a comment or an id in quotes"
     if at is not None:
