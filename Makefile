@@ -55,7 +55,7 @@ example-%: wheel
 			-r examples/$*/requirements.txt; \
 	fi
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp -R examples/$*/. "$$folder" && cd "$$folder" \
-		&& $(abspath $(BIN))/mypy --strict --python-executable $(abspath $(VENV))/examples/$*/bin/python . \
+		&& $(abspath $(BIN))/python -m mypy --strict --python-executable $(abspath $(VENV))/examples/$*/bin/python . \
 		&& $(abspath $(BIN))/pyright --pythonpath $(abspath $(VENV))/examples/$*/bin/python . \
 		&& $(abspath $(VENV))/examples/$*/bin/python -m pytest -q -p no:cacheprovider
 
