@@ -17,6 +17,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .campaign import (
+        AudienceRows,
         CampaignPreview,
         CampaignProgress,
         CampaignRow,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "campaign": (
+        "AudienceRows",
         "CampaignPreview",
         "CampaignProgress",
         "CampaignRow",
@@ -171,6 +173,7 @@ __all__ = [
     "AsyncCampaigns",
     "AsyncNotifier",
     "Attributes",
+    "AudienceRows",
     "CampaignError",
     "CampaignHandle",
     "CampaignPreview",

@@ -13,6 +13,7 @@ PUBLIC = {
     "AsyncCampaigns",
     "AsyncNotifier",
     "Attributes",
+    "AudienceRows",
     "CampaignError",
     "CampaignHandle",
     "CampaignPreview",

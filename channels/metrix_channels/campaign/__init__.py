@@ -1,11 +1,12 @@
 """Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
 
 from ..ledger import FailureCount
+from .audience.given_rows import AudienceRows, TakenRows, take
 from .audience.report_rows import REPORT_COLUMNS, guarded
 from .definition import campaign_name, load_campaign
 from .dispatch.sender import SendingResources
 from .execution.selection import execution_on
-from .plan.findings import ALIKE
+from .plan.findings import OF_ROWS
 from .plan.locale_counts import describe_fallbacks
 from .report.overview import FailureGroup, Overview, overview
 from .report.page import bars_of, facts_of, report_page
@@ -13,8 +14,9 @@ from .report.status import CampaignPreview, CampaignProgress, CampaignRow, Campa
 from .service import Campaigns, Confirm
 
 __all__ = [
-    "ALIKE",
+    "OF_ROWS",
     "REPORT_COLUMNS",
+    "AudienceRows",
     "CampaignPreview",
     "CampaignProgress",
     "CampaignRow",
@@ -25,6 +27,7 @@ __all__ = [
     "FailureGroup",
     "Overview",
     "SendingResources",
+    "TakenRows",
     "Watcher",
     "bars_of",
     "campaign_name",
@@ -36,4 +39,5 @@ __all__ = [
     "overview",
     "report_page",
     "rows_of",
+    "take",
 ]

@@ -25,21 +25,18 @@ from ..files import stored_path
 from ..localization.jalali import FIRST_GREGORIAN_YEAR
 from ..localization.locales import EXPECTED, locale_fault, standard_locale
 from ..models import JsonValue, OnAmbiguous
-from ..printable import is_text, printable
+from ..printable import printable
 from ..process.time_zones import zone
+from .audience_source import NAME, NAMED, RUN_NAME, STDIN, AudienceSource
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-_NAMED: Final = "a name of a-z, 0-9, - and _, that begins with a letter or digit and has at most 100 characters"
 _CAP: Final = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})(m|h|d)")
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-_FILE: Final = re.compile(r"-|.*\.([Cc][Ss][Vv]|[Tt][Ss][Vv]|[Jj][Ss][Oo][Nn][Ll])(\.[Gg][Zz])?")
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([+-][0-9]{2}:[0-9]{2}|Z)"
 )
 # What no name in a template has, for editors: \w means ASCII to theirs, and a Persian name is a name.
 _NAME_IN_TEMPLATE: Final = r"^[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][^\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*$"
-STDIN: Final = Path("-")
 
 
 @frozen
@@ -53,10 +50,6 @@ class Cap:
 
     count: int
     window: timedelta
-
-
-def _name(text: str) -> str | None:
-    return text if _NAME.fullmatch(text) else None
 
 
 def _moment(text: str) -> datetime | None:
@@ -100,10 +93,6 @@ def _zone(value: JsonValue) -> ZoneInfo:
     raise Refusal(message, choices=tuple(available_timezones()))
 
 
-def _audience_file(text: str) -> Path | None:
-    return Path(text) if _FILE.fullmatch(text) and is_text(text) else None
-
-
 def _context(value: JsonValue) -> Mapping[str, JsonValue]:
     if not isinstance(value, dict):
         raise Refusal("expected a mapping of names to values")
@@ -119,64 +108,15 @@ def _context(value: JsonValue) -> Mapping[str, JsonValue]:
     return value
 
 
-NAME: Final = text_kind(_NAMED, _name, f"^{_NAME.pattern}$")
 MOMENT: Final = text_kind("a time with its offset, such as 2026-03-20T10:00:00+03:30", _moment, f"^{_MOMENT.pattern}$")
 LOCALE: Final = text_kind(EXPECTED, _locale, "^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
 ONE_LOCALE: Final = Kind(_one_locale, LOCALE.schema)
 CAP: Final = text_kind("messages within a time, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
 CLOCK: Final = text_kind('a time such as "22:00", in quotes', _clock, f"^{_CLOCK.pattern}$")
 ZONE: Final = Kind(_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})
-AUDIENCE: Final = text_kind(
-    "a .csv, .tsv or .jsonl file, each also .gz, or - for standard input",
-    _audience_file,
-    rf"^(?!.*\$\{{)({_FILE.pattern})$",
-)
 CONTEXT: Final[Kind[Mapping[str, JsonValue]]] = Kind(
     _context, {"type": "object", "propertyNames": {"pattern": _NAME_IN_TEMPLATE}}
 )
-
-
-class DamagedIds(StrEnum):
-    """What to do with ids that a spreadsheet or an export damaged, such as 9.12346E+09, 101.0, #N/A or NULL."""
-
-    REFUSE = "refuse"
-    """The plan is refused, and names them."""
-    SEND = "send"
-    """They are ids like any other."""
-
-
-@frozen(kw_only=True)
-class AudienceSource:
-    """To whom.
-
-    Attributes:
-        file: its rows; STDIN for standard input.
-        id: the column or key of the customUserId.
-        except_: campaigns; whom they reached or may have reached is left out.
-        damaged_ids: what to do with ids that a spreadsheet damaged, here and in the suppression lists.
-    """
-
-    file: Path = field(
-        metadata=setting("The rows: .csv, .tsv or .jsonl, each also .gz; - is standard input.", AUDIENCE)
-    )
-    id: str = field(
-        default="customUserId",
-        metadata=setting("The column or key that holds the customUserId.", kinds.TEXT, "customUserId"),
-    )
-    except_: tuple[str, ...] = field(
-        default=(),
-        metadata=setting(
-            "Campaigns that are over: whom they reached or may have reached is left out.", kinds.list_of(NAME), []
-        ),
-    )
-    damaged_ids: DamagedIds = field(
-        default=DamagedIds.REFUSE,
-        metadata=setting(
-            "Ids that a spreadsheet damaged, such as 9.1E+09, 101.0, #N/A or NULL: refuse the plan, or send.",
-            kinds.choice(DamagedIds),
-            "refuse",
-        ),
-    )
 
 
 @frozen(kw_only=True)
@@ -326,17 +266,21 @@ def load_campaign(path: Path) -> Campaign:
 
     Raises:
         ConfigError: `file_unreadable` where there is none; else as of `load_config`, with file, line and column, but
-            that `${NAME}` may stand nowhere.
+            that `${NAME}` may stand in `audience.url` alone.
     """
     path = stored_path(Path(), str(path))
     if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
         message = f"there is no campaign file {printable(str(path))}"
         remedy = "Check the path; a relative one starts at the current folder."
         raise ConfigError(message, code="file_unreadable", remedy=remedy)
-    campaign = make_model(read_yaml(path), Campaign, None)
+    document = read_yaml(path)
+    campaign = make_model(document, Campaign, None)
     path = path.absolute()
-    audience = campaign.audience
-    if audience.file != STDIN:
+    keys = [key for key in ("sql", "url") if getattr(campaign.audience, key) is not None]
+    locations = {key: document.location(("audience", key)) for key in keys}
+    locations["audience"] = document.location(("audience",), key=True)
+    audience = evolve(campaign.audience, locations=locations)
+    if audience.file not in (STDIN, None):
         audience = evolve(audience, file=stored_path(path.parent, str(audience.file)))
     suppress = tuple(stored_path(path.parent, str(each)) for each in campaign.suppress)
     return evolve(campaign, path=path, audience=audience, suppress=suppress)
@@ -357,6 +301,6 @@ def checked_name(name: str) -> str:
     Raises:
         UsageError: usage.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"The name {name!r:.120} is not {_NAMED}.", code="usage", remedy="Give it a plain name.")
+    if not RUN_NAME.fullmatch(name):
+        raise UsageError(f"The name {name!r:.120} is not {NAMED}.", code="usage", remedy="Give it a plain name.")
     return name

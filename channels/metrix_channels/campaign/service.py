@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, Final
@@ -26,15 +27,16 @@ from ..ledger import (
     approved,
 )
 from ..logs import say
-from .audience.reader import audience_digest
+from .audience.given_rows import TakenRows
 from .calendar import require_in_time
-from .definition import STDIN, Campaign, checked_name, load_campaign
+from .definition import Campaign, checked_name, load_campaign
 from .dispatch.sender import SendingResources
 from .exclusions.exclusions import Exclusions
 from .execution.base import Execution
 from .locales import CampaignTemplates
+from .plan.opening import digest_of_rows
 from .plan.pins import pinned_locales, pins_of, require_unchanged
-from .plan.planning import Progress, Ready, first_batches, plan, row_values
+from .plan.planning import Progress, Ready, first_batches, plan, row_values, wanted_of
 from .renderer import MessageRenderer
 from .report.status import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
 
@@ -72,6 +74,7 @@ class Campaigns:
         watch: Watcher | None = None,
         confirm: Confirm | None = None,
         detach: bool = False,
+        given: TakenRows | None = None,
     ) -> RunRecord:
         """Plan a campaign and dispatch it, or take up its halted or interrupted run.
 
@@ -83,6 +86,7 @@ class Campaigns:
                 of the plan is left, and a run stays as it was.
             watch: told how far the run has come.
             detach: return as soon as workers have it.
+            given: rows of a program, in place of the file's audience. To go on with a run, they must be the same.
 
         Returns:
             The run as it is left: finished, finished_with_errors, halted, paused, cancelled or interrupted.
@@ -98,7 +102,7 @@ class Campaigns:
         campaign = _named(load_campaign(path), name, canary)
         found = await self.book.find(campaign.name)
         if found is None:
-            ready = self._ready_when_it_begins(campaign)
+            ready = self._ready_when_it_begins(campaign, given)
             require_in_time(campaign.name, campaign.schedule)
             record = await self._plan(ready, watch)
             if confirm is not None and not await asyncio.to_thread(confirm, CampaignStatus.of(record)):
@@ -109,7 +113,7 @@ class Campaigns:
         if found.state is RunState.PAUSED:
             remedy = f"`metrix-channels campaign resume {quote(campaign.name)}` goes on with it."
             raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused", remedy=remedy)
-        return await self._go_on(found, campaign, watch, confirm=confirm, detach=detach)
+        return await self._go_on(found, campaign, watch, confirm=confirm, detach=detach, given=given)
 
     async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> RunRecord:
         """Go on with a paused, halted or interrupted run; see `run`."""
@@ -154,14 +158,20 @@ class Campaigns:
         return await self.book.get(name)
 
     async def preview(
-        self, path: Path, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        canary: int | None = None,
+        watch: Watcher | None = None,
+        given: TakenRows | None = None,
     ) -> CampaignPreview:
         """Plan a campaign and show its first requests; nothing is sent or written down.
 
         Raises:
             Those of `run` before its first request.
         """
-        ready = self._ready_when_it_begins(_named(load_campaign(path), name, canary))
+        ready = self._ready_when_it_begins(_named(load_campaign(path), name, canary), given)
         batches, facts, counts = await self._first_batches(ready, watch)
         renderer = MessageRenderer(
             ready.templates.by_locale, ready.channel.type, ready.campaign.context, datetime.now(UTC)
@@ -203,21 +213,22 @@ class Campaigns:
 
     # -- steps
 
-    def _ready(self, campaign: Campaign) -> Ready:
+    def _ready(self, campaign: Campaign, given: TakenRows | None = None) -> Ready:
         """Pass the gate and find what the campaign needs."""
         config = self._resources.file.current()
         require_verified(config.channel(campaign.channel), config.metrix.resolve_app_id(), datetime.now(UTC))
         config.metrix.credentials()
-        return self._found(campaign)
+        return self._found(campaign, given)
 
-    def _found(self, campaign: Campaign) -> Ready:
+    def _found(self, campaign: Campaign, given: TakenRows | None = None) -> Ready:
         config = self._resources.file.current()
         channel = config.channel(campaign.channel)
-        return Ready(campaign, config, channel, CampaignTemplates(self._resources.templates, campaign, channel))
+        templates = CampaignTemplates(self._resources.templates, campaign, channel)
+        return Ready(campaign, config, channel, templates, given)
 
-    def _ready_when_it_begins(self, campaign: Campaign) -> Ready:
+    def _ready_when_it_begins(self, campaign: Campaign, given: TakenRows | None = None) -> Ready:
         """Do the same, and look whether the verification still counts when the schedule begins."""
-        ready = self._ready(campaign)
+        ready = self._ready(campaign, given)
         self._require_verified_when_it_begins(ready)
         return ready
 
@@ -255,17 +266,24 @@ class Campaigns:
         *,
         confirm: Confirm | None = None,
         detach: bool = False,
+        given: TakenRows | None = None,
     ) -> RunRecord:
         """Send what is left of a run, after a look at what it is pinned to."""
-        ready = self._ready_when_it_begins(campaign)
+        ready = self._ready_when_it_begins(campaign, given)
         if found.live and not self._execution.is_distributed:
             remedy = f"Wait for it, or stop it with `metrix-channels campaign pause {quote(found.name)}`."
             message = f"Another process works on the campaign {found.name!r}."
             raise CampaignError(message, code="run_busy", remedy=remedy)
         if found.state is RunState.PLANNING:
             raise CampaignError(f"Another process plans the campaign {found.name!r}.", code="run_busy")
-        file = campaign.audience.file
-        digest = found.pins["audience"]["digest"] if file == STDIN else await asyncio.to_thread(audience_digest, file)
+        digest = await asyncio.to_thread(
+            digest_of_rows,
+            campaign.audience,
+            given,
+            partial(wanted_of, ready.templates),
+            found.pins["audience"]["digest"],
+            self._resources.stop.is_set,
+        )
         templates = ready.templates.pinned(pinned_locales(found.pins))
         require_unchanged(found, pins_of(campaign, ready.config, ready.channel, templates, digest))
         if confirm is not None and not found.live and not await asyncio.to_thread(confirm, CampaignStatus.of(found)):

@@ -1,6 +1,7 @@
 """The configuration: YAML to models, or one error with file, line and column."""
 
 from .credentials import Credentials
+from .environment import VariableMissing, substitute
 from .live import ConfigFile
 from .loading import find_config, load_config, make_model
 from .models import Channel, Config, KeepAttempts, Metrix, Verification, setting
@@ -16,6 +17,7 @@ __all__ = [
     "KeepAttempts",
     "Metrix",
     "Standing",
+    "VariableMissing",
     "Verification",
     "find_config",
     "load_config",
@@ -26,4 +28,5 @@ __all__ = [
     "require_verified_at",
     "setting",
     "standing",
+    "substitute",
 ]

@@ -1,7 +1,7 @@
 """`${NAME}` in a file: where it is filled in, where it is refused, and what it says of a variable.
 
-It is filled in under `metrix` and in `ledger` of the configuration alone. A verification that followed the
-environment would verify itself.
+It is filled in under `metrix` and in `ledger` of the configuration alone, and in `audience.url` of a campaign. A
+verification that followed the environment would verify itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .urls import encode_for_place
 
 FILLED: Final = frozenset({"metrix", "ledger"})
 """Keys under which `${NAME}` is filled in."""
-LAZY: Final = frozenset({("metrix", "app_id"), ("metrix", "api_key")})
+LAZY: Final = frozenset({("metrix", "app_id"), ("metrix", "api_key"), ("audience", "url")})
 """Filled in when they are needed, so that what needs no credentials works without them."""
 URLS: Final = frozenset({("ledger",), ("metrix", "base_url"), ("metrix", "proxy")})
 """Where a variable fills in a part of a URL, its value is encoded for its place; the whole URL is taken as it is."""
@@ -80,11 +80,11 @@ def fill(data: JsonValue, environ: Mapping[str, str] | None) -> Filling:
 def _fill_text(value: str, path: KeyPath, environ: Mapping[str, str] | None) -> JsonValue:
     if "${" not in value:
         return value
-    if environ is None:
-        message = "nothing in this file is filled in from the environment, so ${NAME} cannot stand here"
-        raise Refusal(message, code="environment_refused", confidential=True)
     if path in LAZY:
         return value
+    if environ is None:
+        message = "in this file only audience.url is filled in from the environment, so ${NAME} cannot stand here"
+        raise Refusal(message, code="environment_refused", confidential=True)
     if not path or path[0] not in FILLED:
         message = "${NAME} is filled in under `metrix` and in `ledger` only"
         raise Refusal(message, code="environment_refused", confidential=True)

@@ -8,8 +8,20 @@ from .situation import TROUBLESHOOTING, Situation
 
 CAMPAIGNS: Final[dict[str, Situation]] = {
     "audience_invalid": Situation(
-        "The audience is not a file that recipients can be read from.",
+        "Recipients cannot be read from the audience.",
         "Correct that place in the file, then try it with `metrix-channels campaign run FILE --dry-run`.",
+        2,
+    ),
+    "query_failed": Situation(
+        "The database did not answer the query of the audience, so nothing was sent.",
+        "Try the query with the database's own client, as the same user. It may keep the plan waiting for 10 minutes.",
+        2,
+    ),
+    "database_url_invalid": Situation(
+        "The database of the audience is not named by a variable that holds its URL.",
+        "Write `url: ${SHOP_DATABASE_URL}` beside `sql`, and set that variable to a URL as SQLAlchemy writes it:"
+        " DIALECT://USER:PASSWORD@HOST:PORT/DATABASE, such as postgresql://… or sqlite:///shop.db. In a password, write"
+        " @ / : % # ? as %40 %2F %3A %25 %23 %3F.",
         2,
     ),
     "suppression_invalid": Situation(

@@ -14,7 +14,7 @@ from .outbox.asynchronous import AsyncOutbox
 from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
-    from ..campaign import CampaignStatus
+    from ..campaign import AudienceRows, CampaignStatus
     from ..events import EventFields, MetrixUser, ProfileFields
     from ..ledger.messages.search import WatchMessages
     from ..outcomes import EventReceipt, Receipt, SentMessage
@@ -287,9 +287,11 @@ class AsyncNotifier(AsyncOutbox):
 
         return AsyncCampaigns(self._services.current)
 
-    async def run_campaign(self, path: StrPath, *, name: str | None = None) -> CampaignStatus:
+    async def run_campaign(
+        self, path: StrPath, *, name: str | None = None, audience: AudienceRows | None = None
+    ) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`, which takes more."""
-        return await self.campaigns.run(path, name=name)
+        return await self.campaigns.run(path, name=name, audience=audience)
 
     def stop(self) -> None:
         """Begin no further attempt; those in flight finish and are journalled."""

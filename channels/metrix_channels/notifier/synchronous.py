@@ -16,7 +16,7 @@ from .portal import Portal
 from .services import ServicesOfProcess
 
 if TYPE_CHECKING:
-    from ..campaign import CampaignStatus
+    from ..campaign import AudienceRows, CampaignStatus
     from ..events import EventFields, MetrixUser, ProfileFields
     from ..ledger.messages.search import WatchMessages
     from ..outcomes import EventReceipt, Receipt, SentMessage
@@ -278,9 +278,11 @@ class Notifier:
 
         return Campaigns(self._notifier.campaigns, self._portal)
 
-    def run_campaign(self, path: StrPath, *, name: str | None = None) -> CampaignStatus:
+    def run_campaign(
+        self, path: StrPath, *, name: str | None = None, audience: AudienceRows | None = None
+    ) -> CampaignStatus:
         """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`."""
-        return self.campaigns.run(path, name=name)
+        return self.campaigns.run(path, name=name, audience=audience)
 
     def stop(self) -> None:
         """Begin no further attempt; those in flight finish and are journalled. Safe in a signal handler."""

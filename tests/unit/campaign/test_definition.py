@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metrix_channels.campaign.audience_source import STDIN, AudienceSource
 from metrix_channels.campaign.definition import (
-    STDIN,
-    AudienceSource,
     Campaign,
     Cap,
     Limits,
@@ -128,6 +127,8 @@ def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.Mo
         "a.csv.gz",
         "a.tsv.gz",
         "a.jsonl.gz",
+        "a.xlsx",
+        "a.parquet",
         "A.CSV",
         "/srv/مخاطبان.csv",
         "می\u200cخواهم.csv",
@@ -166,13 +167,16 @@ def test_a_locale_has_one_spelling(locale: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["a.xlsx", "a.json", "a.csv.zip", "a.gz", "a", "csv", "a.csv/", '""', '"a\\n.csv"', "5"]
+    "file", ["a.xls", "a.xlsx.gz", "a.json", "a.csv.zip", "a.gz", "a", "csv", "a.csv/", '""', '"a\\n.csv"', "5"]
 )
 def test_audiences_that_are_refused(file: str) -> None:
     """The error names the forms that there are."""
     error = refusal(MINIMAL.replace("a.csv", file))
     assert (error.code, error.location) == ("config_value_invalid", "nowruz.yaml:5:18")
-    assert "audience.file: expected a .csv, .tsv or .jsonl file, each also .gz, or -" in error.message
+    assert (
+        "audience.file: expected a .csv, .tsv or .jsonl file, each also .gz; an .xlsx or .parquet file; or -"
+        in error.message
+    )
 
 
 @pytest.mark.parametrize("name", ["a", "0", "nowruz-1405_b", "a" * 100])

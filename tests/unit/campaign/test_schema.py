@@ -13,7 +13,8 @@ import jsonschema
 import pytest
 
 from metrix_channels.campaign import definition
-from metrix_channels.campaign.definition import AudienceSource, Campaign, Limits, Schedule
+from metrix_channels.campaign.audience_source import AudienceSource
+from metrix_channels.campaign.definition import Campaign, Limits, Schedule
 from metrix_channels.config import make_model, parse_yaml
 from metrix_channels.config.models import SETTING, key_of
 from metrix_channels.errors import ConfigError
@@ -61,6 +62,12 @@ def test_defaults_are_the_models(cls: type[Any]) -> None:
     [
         BASE,
         BASE.replace("a.csv", "'-'"),
+        BASE.replace("file: a.csv", "id: x"),
+        BASE.replace("a.csv", "a.csv, delimiter: ';', encoding: windows-1256"),
+        BASE.replace("a.csv", "a.csv, delimiter: tab"),
+        BASE.replace("a.csv", "A.XLSX, sheet: مشتریان"),
+        BASE.replace("a.csv", "a.parquet"),
+        BASE.replace("file: a.csv", "sql: 'SELECT id FROM users', url: '${SHOP_DATABASE_URL}', id: id"),
         BASE.replace("a.csv", "A.JSONL.GZ, id: شناسه, except: [yalda]"),
         BASE + "locale: {column: lang, default: fa}",
         BASE + "locale: {column: lang}",
@@ -91,9 +98,17 @@ def test_what_the_loader_takes(text: str) -> None:
         BASE.replace("sms", "5"),
         BASE.replace("sale", "'${T}'"),
         BASE.replace("{file: a.csv}", "a.csv"),
-        BASE.replace("a.csv", "a.xlsx"),
+        BASE.replace("a.csv", "a.xls"),
+        BASE.replace("a.csv", "a.csv, sql: SELECT 1, url: '${SHOP}'"),
+        BASE.replace("file: a.csv", "sql: SELECT 1"),
+        BASE.replace("file: a.csv", "url: '${SHOP}'"),
+        BASE.replace("file: a.csv", "sql: SELECT 1, url: 'sqlite:///shop.db'"),
+        BASE.replace("file: a.csv", "sql: SELECT 1, url: 'postgresql://${USER}@host/shop'"),
+        BASE.replace("a.csv", "a.csv, delimiter: ab"),
+        BASE.replace("a.csv", "a.csv, delimiter: a"),
+        BASE.replace("a.csv", "a.csv, encoding: ''"),
+        BASE.replace("file: a.csv", "sheet: Customers"),
         BASE.replace("a.csv", "'${DIR}/a.csv'"),
-        BASE.replace("file: a.csv", "id: x"),
         BASE.replace("a.csv", "a.csv, except: yalda"),
         BASE.replace("a.csv", "a.csv, except: [A]"),
         BASE + "unknown: 1",

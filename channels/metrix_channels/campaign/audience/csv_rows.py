@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from io import StringIO
 from itertools import chain, islice
 from operator import itemgetter
@@ -16,6 +15,7 @@ from typing import Final, cast
 
 from ...errors import CampaignError
 from ...models import JsonValue
+from .header import id_column
 from .report_rows import INVALID_IN_REPORT, is_invalid, outcome_places, unguarded
 from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Invalid, RawRows, shortened
 from .source import ByteSource
@@ -24,7 +24,8 @@ from .text_blocks import LONGEST_LINE, text_blocks
 LONGEST_FIELD: Final = 65_536
 """Characters. The csv module's own limit belongs to the whole process, so it is left alone."""
 
-_NAME_IT: Final = "Name the column of the customUserId in the campaign file: `audience: {file: …, id: COLUMN}`."
+_DELIMITERS: Final = (",", ";", "\t", "|")
+"""What exports separate fields by; of two that would do alike, the first."""
 
 Row = list[str]
 Values = list[tuple[JsonValue, ...]]
@@ -36,15 +37,23 @@ class CsvRows:
     Args:
         byte_source: read once.
         id_names: columns of the customUserId; the first of them that there is.
-        delimiter: between the fields.
+        delimiter: between the fields; None: what the header is separated by.
+        encoding: of the text; None: UTF-8.
 
     Raises:
         CampaignError: audience_invalid, file_unreadable.
     """
 
-    def __init__(self, byte_source: ByteSource, id_names: Sequence[str], delimiter: str) -> None:
-        self._byte_source = byte_source
-        self._delimiter = delimiter
+    is_plain = True
+
+    def __init__(
+        self, byte_source: ByteSource, id_names: Sequence[str], delimiter: str | None, encoding: str | None = None
+    ) -> None:
+        self.source = byte_source
+        self._id_names = id_names
+        self._encoding = encoding
+        self._delimiter = delimiter or ","  # until there is a header
+        self._is_found = delimiter is not None
         parsed = self._parsed()
         blank = 0
         rows, size = next(parsed, ([], 0))
@@ -57,8 +66,7 @@ class CsvRows:
         self.columns: tuple[str, ...] = tuple(rows[at])
         self._first_line = blank + at + 2
         self._parsed_rows = chain([(rows[at + 1 :], size)], parsed)
-        self._check_header(id_names)
-        self.id_name: str = next(name for name in id_names if name in self.columns)
+        self.id_name: str = id_column(byte_source, self.columns, id_names, blank + at + 1)
         self._id = self.columns.index(self.id_name)
         self._outcome = outcome_places(self.columns)
 
@@ -74,6 +82,10 @@ class CsvRows:
         values_of = _extractor([self.columns.index(name) for name in wanted])
         for lines, rows in self._gathered():
             yield self._chunk(lines, rows, values_of)
+
+    def close(self) -> None:
+        """Close the source."""
+        self.source.close()
 
     def _chunk(self, lines: list[int], rows: list[Row], values_of: Callable[[list[Row]], Values]) -> RawRows:
         unread: list[Invalid] = []
@@ -128,9 +140,11 @@ class CsvRows:
         """Yield rows, a blank line being an empty one, and how many characters they took."""
         rest, begun = "", 1
         trouble: csv.Error | None = None
-        for first, text in text_blocks(self._byte_source, cr_ends_lines=True):
+        for first, text in text_blocks(self.source, self._encoding, cr_ends_lines=True):
             line = begun if rest else first
             whole = rest + text
+            if not self._is_found and not whole.isspace():
+                self._delimiter, self._is_found = _delimiter_of(whole, self._id_names), True
             if '"' in whole:
                 rows, rest, lines, trouble = self._parse(whole, line)
                 begun = line + lines
@@ -185,35 +199,27 @@ class CsvRows:
             return self._long_field(line)
         if what.startswith("unexpected end"):
             what = "a quote is opened in the row that begins here, and never closed"
-        return self._byte_source.refusal(what, line, remedy='Double each quote in a quoted field: "a ""b"" c".')
+        return self.source.refusal(what, line, remedy='Double each quote in a quoted field: "a ""b"" c".')
 
     def _long_field(self, line: int) -> CampaignError:
         message = (
             f"a field of the row that begins here is longer than {LONGEST_FIELD:,} characters; is a quote left open?"
         )
-        return self._byte_source.refusal(message, line)
+        return self.source.refusal(message, line)
 
-    # -- the header
 
-    def _check_header(self, id_names: Sequence[str]) -> None:
-        for at, name in enumerate(self.columns, start=1):
-            if not name.strip():
-                raise self._byte_source.refusal(f"column {at} has no name", 1)
-            if (before := self.columns.index(name) + 1) < at:
-                raise self._byte_source.refusal(f"columns {before} and {at} are both called {name!r}", 1)
-        if not any(name in self.columns for name in id_names):
-            wanted = " or ".join(map(repr, id_names))
-            remedy = _NAME_IT if len(id_names) == 1 else "Give the column that holds the ids one of these names."
-            raise self._byte_source.refusal(f"there is no column {wanted}{self._hint(id_names[0])}", 1, remedy=remedy)
+def _delimiter_of(text: str, id_names: Sequence[str]) -> str:
+    """Find what separates the fields of a header: what parts it so that the id column is there, else most fields."""
+    headers = {delimiter: _header(text, delimiter) for delimiter in _DELIMITERS}
+    return max(headers, key=lambda each: (any(name in headers[each] for name in id_names), len(headers[each])))
 
-    def _hint(self, id_column: str) -> str:
-        if len(self.columns) == 1 and (other := next((c for c in ";\t|," if c in self.columns[0]), None)):
-            return f"; the fields are separated by {other!r}, not by {self._delimiter!r}"
-        by_folded = {name.strip().casefold(): name for name in self.columns}
-        near = get_close_matches(id_column.casefold(), by_folded, n=1)
-        if near:
-            return f"; did you mean {by_folded[near[0]]!r}?"
-        return f"; the columns are {', '.join(map(repr, islice(self.columns, 20)))}"
+
+def _header(text: str, delimiter: str) -> Row:
+    try:
+        rows = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        return next(filter(None, rows), [])
+    except csv.Error:  # whoever reads the rows meets it again
+        return []
 
 
 def _extractor(wanted: list[int]) -> Callable[[list[Row]], Values]:

@@ -16,12 +16,15 @@ class JsonlRows:
     Args:
         byte_source: read once.
         id_names: keys of the customUserId; all rows have the first of them that the first row has.
+        encoding: of the text; None: UTF-8.
     """
 
     columns = None
+    is_plain = False
 
-    def __init__(self, byte_source: ByteSource, id_names: Sequence[str]) -> None:
-        self._byte_source = byte_source
+    def __init__(self, byte_source: ByteSource, id_names: Sequence[str], encoding: str | None = None) -> None:
+        self.source = byte_source
+        self._encoding = encoding
         self._id_names = id_names
         self._found: str | None = None
 
@@ -42,10 +45,14 @@ class JsonlRows:
         for lines in self._gathered():
             yield self._chunk(lines, wanted)
 
+    def close(self) -> None:
+        """Close the source."""
+        self.source.close()
+
     def _gathered(self) -> Iterator[list[tuple[int, str]]]:
         lines: list[tuple[int, str]] = []
         size = 0
-        for first, text in text_blocks(self._byte_source):
+        for first, text in text_blocks(self.source, self._encoding):
             lines += [(at, line) for at, line in enumerate(text.split("\n"), first) if line and not line.isspace()]
             size += len(text)
             if len(lines) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:

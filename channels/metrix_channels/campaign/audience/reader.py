@@ -1,49 +1,51 @@
-"""Whom a campaign is for: the rows of a .csv, .tsv or .jsonl file, each also .gz, or of standard input, read once."""
+"""Whom a campaign is for: rows of a file, of standard input, of a database or of Python, read once, in chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
+
+from attrs import frozen
 
 from ...errors import CampaignError
 from ...models import JsonValue
 from .csv_rows import CsvRows
 from .jsonl_rows import JsonlRows
-from .rows import ABSENT, Chunk, Invalid, Rows, checked
-from .source import ByteSource, Stopped, digest_of
+from .rows import ABSENT, HIDDEN_ROWS, Chunk, Invalid, Rows, checked
+from .source import ByteSource, FileSource, Stopped, digest_of
 
-__all__ = ["ABSENT", "Audience", "Chunk", "Invalid", "audience_digest"]
+__all__ = ["ABSENT", "HIDDEN_ROWS", "Audience", "Chunk", "Invalid", "Reading", "audience_digest", "open_audience"]
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
+_ENDINGS: Final = "none of .csv, .tsv and .jsonl, or one of these with .gz, and neither .xlsx nor .parquet"
+
+
+@frozen
+class Reading:
+    """How to read a file; None: as the file itself shows.
+
+    Attributes:
+        delimiter: between the fields of a CSV or TSV.
+        encoding: of a CSV, TSV or JSONL; a byte order mark decides all the same.
+        sheet: of a workbook.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
 
 
 class Audience:
     """An open audience; its header has been read. Memory does not grow with its rows.
 
-    Standard input is CSV, unless its first character that is not blank is `{`: then it is JSONL.
-
     Args:
-        file: what to read; None for standard input.
-        id_names: the column or key of the customUserId; of several, the first that there is.
-        stdin: in place of the process's own.
-        stopped: asked while standard input keeps its reader waiting.
-
-    Raises:
-        CampaignError: file_unreadable; audience_invalid, with the place in the file; interrupted.
+        rows: their reader.
     """
 
-    def __init__(
-        self, file: Path | None, *id_names: str, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False
-    ) -> None:
-        kind = None if file is None else _kind(file)
-        self._byte_source = ByteSource(file, stdin, stopped)
-        try:
-            self._rows = _reader(self._byte_source, kind, id_names)
-        except BaseException:
-            self.close()
-            raise
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
 
     def __enter__(self) -> Self:
         return self
@@ -54,30 +56,40 @@ class Audience:
         self.close()
 
     @property
+    def name(self) -> str:
+        """What messages call it: a file's path, or what stands in its place."""
+        return self._rows.source.name
+
+    @property
     def columns(self) -> tuple[str, ...] | None:
-        """The header of a CSV or TSV; None for JSONL, where each row has its own keys."""
+        """The header; None where each row has its own keys, as in JSONL."""
         return self._rows.columns
 
     @property
-    def read_bytes(self) -> int:
-        """Bytes of the file read so far, of the .gz itself."""
-        return self._byte_source.read_bytes
+    def is_plain(self) -> bool:
+        """Every value is text."""
+        return self._rows.is_plain
 
     @property
-    def total_bytes(self) -> int | None:
-        """The file's size; None for standard input."""
-        return self._byte_source.total_bytes
+    def share_read(self) -> float | None:
+        """Which part has been read, from 0 to 1; None where that is not known."""
+        return self._rows.source.share_read
+
+    @property
+    def cautions(self) -> dict[str, int]:
+        """What there is to say of the rows read so far, by code: how many it is about."""
+        return getattr(self._rows, "cautions", {})
 
     @property
     def digest(self) -> str:
-        """BLAKE2b, in hex, of the bytes read so far: of the whole file, once the chunks are exhausted."""
-        return self._byte_source.digest
+        """A hash, in hex, of what was read so far: of the whole audience, once the chunks are exhausted."""
+        return self._rows.source.digest
 
     def chunks(self, wanted: Sequence[str], *, may_be_empty: bool = False) -> Iterator[Chunk]:
         """Read the rows, a thousand or more at a time.
 
         Args:
-            wanted: the columns or keys whose values are wanted; of a CSV or TSV, some of `columns`.
+            wanted: the columns or keys whose values are wanted; where there are `columns`, some of them.
             may_be_empty: a header alone is no mistake.
 
         Raises:
@@ -89,7 +101,7 @@ class Audience:
             rows += chunk.rows
             yield chunk
         if not (rows or may_be_empty):
-            raise self._byte_source.refusal("it holds no recipients", 1, remedy="Export the file again.")
+            raise self._rows.source.refusal("it holds no recipients", 1, remedy="Export the file again.")
 
     def values(self, names: Collection[str]) -> Iterator[tuple[int, str, dict[str, JsonValue]]]:
         """Read the rows that can be sent to, one by one.
@@ -103,7 +115,7 @@ class Audience:
         Raises:
             CampaignError: as `chunks`.
         """
-        wanted = sorted(names if self.columns is None else set(names).intersection(self.columns))
+        wanted = self.wanted(names)
         before = 1
         for chunk in self.chunks(wanted):
             lines = sorted([*chunk.lines, *(each.line for each in chunk.invalid)])
@@ -114,9 +126,46 @@ class Audience:
                 values = {name: value for name, value in found if value is not ABSENT}
                 yield numbers[line], chunk.recipients[at], values
 
+    def wanted(self, names: Collection[str]) -> list[str]:
+        """Return those of some names that `chunks` can be asked for, sorted."""
+        return sorted(names if self.columns is None else set(names).intersection(self.columns))
+
     def close(self) -> None:
-        """Close the file; standard input stays open."""
-        self._byte_source.close()
+        """Close what is open; standard input stays open."""
+        self._rows.close()
+
+
+def open_audience(
+    file: Path | None,
+    *id_names: str,
+    reading: Reading = Reading(),
+    stdin: BinaryIO | None = None,
+    stopped: Stopped = lambda: False,
+) -> Audience:
+    """Open a file, or standard input, as an audience.
+
+    Standard input is CSV, unless its first character that is not blank is `{`: then it is JSONL.
+
+    Args:
+        file: what to read; None for standard input.
+        id_names: the column or key of the customUserId; of several, the first that there is.
+        reading: how to read it.
+        stdin: in place of the process's own.
+        stopped: asked while standard input keeps its reader waiting.
+
+    Raises:
+        CampaignError: file_unreadable; audience_invalid, with the place in the file; interrupted.
+        ConfigError: extra_missing.
+    """
+    kind = None if file is None else _kind(file)
+    if file is not None and kind in ("xlsx", "parquet"):
+        return Audience(_of_whole_file(FileSource(file), kind, id_names, reading))
+    source = ByteSource(file, stdin, stopped)
+    try:
+        return Audience(_of_bytes(source, kind, id_names, reading))
+    except BaseException:
+        source.close()
+        raise
 
 
 def audience_digest(path: Path) -> str:
@@ -129,17 +178,35 @@ def audience_digest(path: Path) -> str:
 
 
 def _kind(file: Path) -> str:
-    name = file.name.lower().removesuffix(".gz")
+    name = file.name.lower()
     for kind in ("csv", "tsv", "jsonl"):
+        if name.removesuffix(".gz").endswith(f".{kind}"):
+            return kind
+    for kind in ("xlsx", "parquet"):
         if name.endswith(f".{kind}"):
             return kind
-    message = f"the file {file.name!r} is none of .csv, .tsv and .jsonl, or one of these with .gz"
-    raise CampaignError(message, code="audience_invalid", remedy="Give the file the ending of its format.")
+    remedy = "Give the file the ending of its format."
+    raise CampaignError(f"the file {file.name!r} is {_ENDINGS}", code="audience_invalid", remedy=remedy)
 
 
-def _reader(byte_source: ByteSource, kind: str | None, id_names: Sequence[str]) -> Rows:
+def _of_whole_file(source: FileSource, kind: str, id_names: Sequence[str], reading: Reading) -> Rows:
+    try:
+        if kind == "xlsx":
+            # When there is a workbook: its reader is large, and most audiences are CSV.
+            from .workbook.rows import WorkbookRows
+
+            return WorkbookRows(source, id_names, reading.sheet)
+        from .arrow_rows import open_parquet  # pyarrow takes long to import
+
+        return open_parquet(source, id_names)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _of_bytes(source: ByteSource, kind: str | None, id_names: Sequence[str], reading: Reading) -> Rows:
     if kind is None:
-        kind = "jsonl" if byte_source.peek().lstrip(_BLANK).startswith(b"{") else "csv"
+        kind = "jsonl" if source.peek().lstrip(_BLANK).startswith(b"{") else "csv"
     if kind == "jsonl":
-        return JsonlRows(byte_source, id_names)
-    return CsvRows(byte_source, id_names, "\t" if kind == "tsv" else ",")
+        return JsonlRows(source, id_names, reading.encoding)
+    return CsvRows(source, id_names, reading.delimiter or ("\t" if kind == "tsv" else None), reading.encoding)

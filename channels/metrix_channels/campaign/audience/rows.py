@@ -12,10 +12,14 @@ from ...models import JsonValue
 from ...printable import printable
 from ...recipients import all_valid, recipient_fault
 from .ids import damaged, fold
+from .source import Source
 
 CHUNK_ROWS: Final = 1_000
 CHUNK_CHARACTERS: Final = 1 << 20
 """A chunk is full when it reaches one of the two: rows may be long."""
+
+HIDDEN_ROWS: Final = "rows_hidden"
+"""The caution about rows that a sheet hides."""
 
 _MOST_SHOWN: Final = 80
 
@@ -93,6 +97,14 @@ class Rows(Protocol):
     """A reader of one format. What holds for ids of every format is checked by whoever reads through it."""
 
     @property
+    def source(self) -> Source:
+        """Where the rows come from."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Every value is text."""
+
+    @property
     def columns(self) -> tuple[str, ...] | None:
         """The header; None where each row has its own keys."""
 
@@ -102,6 +114,9 @@ class Rows(Protocol):
 
     def chunks(self, wanted: Sequence[str]) -> Iterator[RawRows]:
         """Read the rows, once."""
+
+    def close(self) -> None:
+        """Close what is open; standard input stays open."""
 
 
 def checked(raw: RawRows, id_name: str) -> Chunk:

@@ -1,4 +1,7 @@
-"""The bytes of an audience: from a file or standard input, counted and digested on the way, gunzipped where needed."""
+"""Where an audience comes from: its name, what it is pinned to, and how much of it has been read.
+
+A file or standard input is bytes, counted and digested on the way, and gunzipped where needed.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from ...errors import CampaignError
 from ...files import NotRegular, open_regular
@@ -26,6 +29,30 @@ _LOOK_SECONDS: Final = 0.2
 
 Stopped = Callable[[], bool]
 """Says whether to read no further, though there may be more to come."""
+
+
+class Source(Protocol):
+    """Where the rows of an audience come from.
+
+    Attributes:
+        name: for messages and locations.
+    """
+
+    name: str
+
+    @property
+    def digest(self) -> str:
+        """In hex, of all that was read so far: of the whole, once the rows are exhausted."""
+
+    @property
+    def share_read(self) -> float | None:
+        """Which part has been read, from 0 to 1; None where that is not known."""
+
+    def refusal(self, message: str, line: int = 1, column: int = 1, remedy: str | None = None) -> CampaignError:
+        """Build the error that says where the audience is not as it should be."""
+
+    def close(self) -> None:
+        """Close what is open; standard input stays open."""
 
 
 class _Tap(io.RawIOBase):
@@ -76,7 +103,6 @@ class ByteSource:
 
     Attributes:
         name: of the file, for messages and locations.
-        total_bytes: the file's size; None for standard input.
 
     Raises:
         CampaignError: file_unreadable.
@@ -84,10 +110,10 @@ class ByteSource:
 
     def __init__(self, file: Path | None, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False) -> None:
         self.name: str = "-" if file is None else printable(str(file))
-        self.total_bytes: int | None = None
+        self._total_bytes: int | None = None
         self._file: io.FileIO | None = None
         if file is not None:
-            self._file, self.total_bytes = _opened(file)
+            self._file, self._total_bytes = open_file(file)
         self._tap = _Tap(self._file or stdin or _StandardInput(stopped))
         buffered = io.BufferedReader(self._tap, _BUFFER)
         try:
@@ -100,9 +126,9 @@ class ByteSource:
             raise
 
     @property
-    def read_bytes(self) -> int:
-        """Bytes of the file read so far."""
-        return self._tap.count
+    def share_read(self) -> float | None:
+        """Which part of the file has been read, of the .gz itself; None for standard input."""
+        return min(self._tap.count / self._total_bytes, 1.0) if self._total_bytes else None
 
     @property
     def digest(self) -> str:
@@ -128,10 +154,9 @@ class ByteSource:
         if self._file is not None:
             self._file.close()
 
-    def refusal(self, message: str, line: int, column: int = 1, remedy: str | None = None) -> CampaignError:
-        """Build the error that says where the audience is not as it should be."""
-        location = f"{self.name}:{line}:{column}"
-        return CampaignError(message, code="audience_invalid", location=location, remedy=remedy)
+    def refusal(self, message: str, line: int = 1, column: int = 1, remedy: str | None = None) -> CampaignError:
+        """Build the error that says where the file is not as it should be."""
+        return refusal_at(f"{self.name}:{line}:{column}", message, remedy)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -144,21 +169,70 @@ class ByteSource:
             raise _unreadable(self.name, error) from error
 
 
-def digest_of(file: Path) -> str:
-    """Return what `ByteSource.digest` says at the end of a file.
+class FileSource:
+    """A file whose format needs it whole: its parts are read in any order.
+
+    Args:
+        file: what to read.
+
+    Attributes:
+        name: of the file, for messages and locations.
+        stream: the file, open.
+        share_read: set by the reader of the format.
 
     Raises:
         CampaignError: file_unreadable.
     """
-    stream, _ = _opened(file)
+
+    def __init__(self, file: Path) -> None:
+        self.name: str = printable(str(file))
+        self.stream: io.FileIO = open_file(file)[0]
+        self.share_read: float | None = 0.0
+
+    @property
+    def digest(self) -> str:
+        """BLAKE2b, in hex, of the whole file."""
+        self.stream.seek(0)
+        return _digest(self.stream, self.name)
+
+    def refusal(self, message: str, line: int = 1, column: int = 1, remedy: str | None = None) -> CampaignError:
+        """Build the error that says where the file is not as it should be."""
+        return refusal_at(f"{self.name}:{line}:{column}", message, remedy)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.stream.close()
+
+
+def refusal_at(location: str, message: str, remedy: str | None) -> CampaignError:
+    """Build the error that says where an audience is not as it should be."""
+    return CampaignError(message, code="audience_invalid", location=location, remedy=remedy)
+
+
+def digest_of(file: Path) -> str:
+    """Return what `Source.digest` says at the end of a file.
+
+    Raises:
+        CampaignError: file_unreadable.
+    """
+    stream, _ = open_file(file)
     with stream:
-        try:
-            return hashlib.file_digest(stream, _new_hash).hexdigest()
-        except OSError as error:
-            raise _unreadable(printable(str(file)), error) from error
+        return _digest(stream, printable(str(file)))
 
 
-def _opened(file: Path) -> tuple[io.FileIO, int]:
+def _digest(stream: io.FileIO, name: str) -> str:
+    try:
+        return hashlib.file_digest(stream, _new_hash).hexdigest()
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def open_file(file: Path) -> tuple[io.FileIO, int]:
+    """Open a file and return its size with it.
+
+    Raises:
+        CampaignError: file_unreadable.
+    """
     try:
         stream = open_regular(file)
     except OSError as error:

@@ -10,9 +10,9 @@ from typing import Final
 from ...errors import CampaignError
 from ...printable import printable, quoted
 from ...recipients import recipient_fault
-from ..audience.reader import Audience, Chunk
+from ..audience.reader import Audience, Chunk, open_audience
 from ..audience.report_rows import INVALID_IN_REPORT, outcome_places
-from ..definition import AudienceSource, DamagedIds
+from ..audience_source import AudienceSource, DamagedIds
 
 _COMMON: Final = "customUserId"
 _OF_REPORTS: Final = "recipient"
@@ -36,7 +36,7 @@ def listed(path: Path, audience: AudienceSource) -> Iterator[tuple[str, str]]:
     """
     names = dict.fromkeys((audience.id, _COMMON, _OF_REPORTS))
     try:
-        with Audience(path, *names) as rows:
+        with open_audience(path, *names) as rows:
             yield from _everybody(path, rows, refuses_damage=audience.damaged_ids is DamagedIds.REFUSE)
     except CampaignError as error:
         if error.code == "audience_invalid":

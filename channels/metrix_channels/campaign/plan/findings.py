@@ -9,8 +9,8 @@ from typing import Any, Final, TypedDict
 from attrs import define, field
 
 from ...errors import CampaignError
-from ...printable import printable, quoted
-from ..audience.reader import Chunk, Invalid
+from ...printable import quoted
+from ..audience.reader import HIDDEN_ROWS, Chunk, Invalid
 
 _FIRST: Final = 5
 """Rows that are named."""
@@ -18,6 +18,8 @@ _MOST_REASONS: Final = 20
 _OTHER_REASONS: Final = "has another fault"
 ALIKE: Final = "ids_alike"
 """The caution about ids that look alike."""
+OF_ROWS: Final = (ALIKE, HIDDEN_ROWS)
+"""Cautions that `described` says; the others are about texts."""
 
 
 class InvalidRows(TypedDict):
@@ -39,14 +41,14 @@ class Findings:
     """Collects them in a memory that does not grow with the audience.
 
     Attributes:
-        file: of the audience.
+        name: of the audience: its file's path, or what stands in its place.
         refuses_damage: an id that a spreadsheet damaged refuses the plan.
         invalid: invalid rows by their reason.
         damaged: how many ids are damaged.
         alike: how many ids look like another one.
     """
 
-    file: Path
+    name: str
     refuses_damage: bool
     invalid: dict[str, InvalidRows] = field(factory=dict)
     damaged: int = 0
@@ -74,7 +76,7 @@ class Findings:
 
     def place(self, line: int) -> str:
         """Return `FILE:LINE` for a row of the audience."""
-        return f"{printable(self.file.name)}:{line}"
+        return f"{Path(self.name).name}:{line}"
 
     def add_alike(self, count: int, first: Iterable[tuple[str, str]]) -> None:
         """Note ids that look like another one, and the places (`FILE:LINE`) of the first and of the others."""
@@ -94,7 +96,7 @@ class Findings:
             raise CampaignError(
                 f"{self.damaged:,} {ids} damaged by a spreadsheet or an export (of {rows:,} rows): {first}{more}.",
                 code="ids_damaged",
-                location=f"{printable(str(self.file))}:{self._damaged_first[0][0]}:1",
+                location=f"{self.name}:{self._damaged_first[0][0]}:1",
             )
 
     def facts(self) -> dict[str, Any]:
@@ -109,6 +111,8 @@ def described(facts: Mapping[str, Any]) -> list[str]:
         facts: what a plan found; those of older plans may say nothing of it.
     """
     lines = [_described(each) for each in facts.get("invalid", [])]
+    if hidden := facts.get("cautions", {}).get(HIDDEN_ROWS):
+        lines.append(_hidden(hidden))
     if alike := facts.get("cautions", {}).get(ALIKE):
         pairs = ", ".join(f"{one} and {other}" for one, other in facts["alike"])
         more = ", …" if alike > len(facts["alike"]) else ""
@@ -118,6 +122,17 @@ def described(facts: Mapping[str, Any]) -> list[str]:
             f" differs. Each is a recipient of its own: {pairs}{more}."
         )
     return lines
+
+
+def _hidden(count: int) -> str:
+    rows = (
+        "1 row of the sheet is hidden, and belongs"
+        if count == 1
+        else f"{count:,} rows of the sheet are hidden, and belong"
+    )
+    return (
+        f"Caution, {HIDDEN_ROWS}: {rows} to the audience all the same. To leave rows out, delete them from the sheet."
+    )
 
 
 def _described(rows: InvalidRows) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import asdict
 
@@ -13,6 +13,9 @@ from ...ledger import RunRecord
 from ...templating import Sources, Template
 from ..definition import Campaign
 from ..locales import NO_LOCALE
+
+_READ_AS: Final = ("delimiter", "encoding", "sheet", "sql")
+"""Keys of the audience that are pinned where it has them."""
 
 
 def pins_of(
@@ -41,7 +44,12 @@ def pins_of(
             **pinned,
         },
         "context": dict(campaign.context),
-        "audience": {"id": campaign.audience.id, "except": list(campaign.audience.except_), "digest": digest},
+        "audience": {
+            "id": campaign.audience.id,
+            "except": list(campaign.audience.except_),
+            "digest": digest,
+            **{key: value for key in _READ_AS if (value := getattr(campaign.audience, key)) is not None},
+        },
     }
 
 
@@ -90,9 +98,11 @@ def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted({*then["context"], *now["context"]}):
         if then["context"].get(name, ...) != now["context"].get(name, ...):
             yield f"context.{name}"
-    for name, words in (("id", "audience.id"), ("except", "audience.except"), ("digest", "the rows of audience.file")):
-        if then["audience"][name] != now["audience"][name]:
-            yield words
+    for name in ("id", "except", *_READ_AS):
+        if then["audience"].get(name) != now["audience"].get(name):
+            yield f"audience.{name}"
+    if then["audience"]["digest"] != now["audience"]["digest"]:
+        yield f"the rows of audience.{'sql' if 'sql' in now['audience'] else 'file'}"
 
 
 def _changed_template(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -18,14 +18,17 @@ from attrs import frozen
 from ...config import Channel, Config
 from ...errors import CampaignError
 from ...ledger import SENSITIVE, Counts, Draft, RunBook, RunRecord, Skip
-from ..audience.reader import ABSENT, Audience, Chunk
+from ..audience.given_rows import TakenRows
+from ..audience.reader import ABSENT, Chunk
 from ..audience.source import Stopped
-from ..definition import STDIN, Campaign, DamagedIds
+from ..audience_source import DamagedIds
+from ..definition import Campaign
 from ..exclusions.exclusions import Exclusions
 from ..locales import CampaignTemplates
 from ..renderer import MessageRenderer
 from .findings import Findings
 from .locale_counts import LocaleCounts
+from .opening import open_rows
 from .pins import pins_of
 from .planner import Planner
 from .row_values import RowValues
@@ -48,12 +51,14 @@ class Ready:
         config: the configuration.
         channel: verified.
         templates: compiled.
+        given: rows of a program, in place of the file's audience.
     """
 
     campaign: Campaign
     config: Config
     channel: Channel
     templates: CampaignTemplates
+    given: TakenRows | None = None
 
 
 class Planning:
@@ -73,20 +78,19 @@ class Planning:
         campaign = ready.campaign
         self._ready = ready
         self._cancelled = cancelled
-        self._audience = audience_of(campaign, lambda: cancelled.is_set() or stopped())
-        columns, templates = self._audience.columns, ready.templates
-        names = wanted_of(templates, columns)
-        wanted = sorted(names if columns is None else names.intersection(columns))
+        self._audience = open_rows(campaign.audience, ready.given, lambda: cancelled.is_set() or stopped())
+        templates = ready.templates
+        wanted = self._audience.wanted(wanted_of(templates, self._audience.columns))
         self._chunks: Iterator[Chunk] = self._audience.chunks(wanted)
         self._locales = LocaleCounts(templates)
         self._planner = Planner(
             MessageRenderer(templates.by_locale, ready.channel.type, campaign.context, now, campaign.on_empty),
-            RowValues(wanted, plain=columns is not None, templates=templates),
+            RowValues(wanted, plain=self._audience.is_plain, templates=templates),
             self._locales,
             batch_size=ready.config.metrix.batch_size,
             canary=campaign.canary or 0,
             exclusions=exclusions,
-            findings=Findings(campaign.audience.file, campaign.audience.damaged_ids is DamagedIds.REFUSE),
+            findings=Findings(self._audience.name, campaign.audience.damaged_ids is DamagedIds.REFUSE),
         )
         self._finishing: Iterator[None] | None = None
 
@@ -97,9 +101,8 @@ class Planning:
 
     @property
     def share_read(self) -> float | None:
-        """Which part of the audience's file has been read; None where its size is not known."""
-        total = self._audience.total_bytes
-        return min(self._audience.read_bytes / total, 1.0) if total else None
+        """Which part of the audience has been read; None where its size is not known."""
+        return self._audience.share_read
 
     async def step(self) -> tuple[list[Draft], list[Skip]] | None:
         """Plan some more, and return what is to be written down; None when the plan is whole.
@@ -117,8 +120,10 @@ class Planning:
 
     def facts(self) -> dict[str, Any]:
         """Return what the plan found, once it is whole."""
+        facts: dict[str, Any] = dict(self._planner.facts())
         return {
-            **self._planner.facts(),
+            **facts,
+            "cautions": {**facts["cautions"], **self._audience.cautions},
             "canary": min(self._ready.campaign.canary or 0, self.counts.pending),
             "batch_size": self._ready.config.metrix.batch_size,
             SENSITIVE: sorted(self._ready.templates.sensitive),
@@ -139,12 +144,6 @@ class Planning:
                 return True
             self._finishing = self._planner.finish()
         return next(self._finishing, self) is not self
-
-
-def audience_of(campaign: Campaign, stopped: Stopped) -> Audience:
-    """Open the audience of a campaign; `stopped` is asked while standard input keeps its reader waiting."""
-    source = campaign.audience
-    return Audience(None if source.file == STDIN else source.file, source.id, stopped=stopped)
 
 
 async def plan(
@@ -252,7 +251,7 @@ def row_values(ready: Ready, row: int | None, stopped: Stopped) -> tuple[str | N
         None when there is no such row; the locale is None for the template that has none.
     """
     templates = ready.templates
-    with audience_of(ready.campaign, stopped) as audience:
+    with open_rows(ready.campaign.audience, ready.given, stopped) as audience:
         rows = audience.values(wanted_of(templates, audience.columns))
         values = next((values for number, _, values in rows if row in (None, number)), None)
     if values is None:

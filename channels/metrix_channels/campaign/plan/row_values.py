@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from json import JSONEncoder
 from typing import Final
 
@@ -37,7 +37,9 @@ class RowValues:
 
     def keys(self, rows: Sequence[Row]) -> Sequence[Key]:
         """Return for each row what is equal for equal values, and for no others."""
-        return rows if self._plain else [_ENCODE(self._named(row)) for row in rows]  # type: ignore[return-value]
+        if self._plain or not self.columns:
+            return rows  # type: ignore[return-value]
+        return list(zip(*map(_told_apart, zip(*rows, strict=True)), strict=True))
 
     def of_message(self, row: Row) -> Values:
         """Return what makes the message of a row.
@@ -71,3 +73,10 @@ class RowValues:
 
     def _named(self, row: Row) -> Values:
         return {name: value for name, value in zip(self.columns, row, strict=True) if value is not ABSENT}
+
+
+def _told_apart(column: Sequence[JsonValue]) -> Sequence[Hashable]:
+    """Return what is equal for equal values alone: to Python, 1, 1.0 and True are equal too."""
+    if set(map(type, column)) == {str}:
+        return column
+    return [each if isinstance(each, str) or each is ABSENT else (_ENCODE(each),) for each in column]

@@ -13,7 +13,7 @@ import typer
 from rich.panel import Panel
 from rich.text import Text
 
-from ...campaign.audience.reader import Audience
+from ...campaign.audience.reader import open_audience
 from ...errors import CampaignError
 from ...support.previews import Preview, preview_page, previews, variables
 from ...templating import Templates
@@ -124,7 +124,7 @@ def _rows(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Give the values of some rows of an audience, and what is said of each."""
     missing = set(numbers)
-    with Audience(file, id_column) as audience:
+    with open_audience(file, id_column) as audience:
         for number, who, values in audience.values(names):
             if number in missing:
                 missing.remove(number)

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ...campaign import ALIKE, CampaignPreview, CampaignStatus, FailureCount
+from ...campaign import OF_ROWS, CampaignPreview, CampaignStatus, FailureCount
 from ...errors import problem
 from .output import Output, visible
 
@@ -48,7 +48,7 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
     if planned.skipped:
         lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
     lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
-    lines += [f"Caution, {code}: {count:,} texts." for code, count in facts["cautions"].items() if code != ALIKE]
+    lines += [f"Caution, {code}: {count:,} texts." for code, count in facts["cautions"].items() if code not in OF_ROWS]
     lines += planned.notes
     for line in lines:
         output.err.print(Text(visible(line)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...campaign import (
+    AudienceRows,
     CampaignPreview,
     CampaignProgress,
     CampaignRow,
@@ -17,10 +19,12 @@ from ...campaign import (
     Confirm,
     FailureCount,
     Overview,
+    TakenRows,
     Watcher,
     campaign_name,
     overview,
     rows_of,
+    take,
 )
 from ...ledger import BatchState
 from ...outcomes import Receipt
@@ -52,6 +56,7 @@ class AsyncCampaigns:
         watch: Watcher | None = None,
         confirm: Confirm | None = None,
         detach: bool = False,
+        audience: AudienceRows | None = None,
     ) -> CampaignStatus:
         """Plan a campaign whole and send it; or go on with its halted or interrupted run.
 
@@ -63,6 +68,9 @@ class AsyncCampaigns:
             confirm: shown a new plan, or what is left of a run; when it returns False, nothing is sent, nothing of
                 the plan is left, and a run stays as it was.
             detach: with a ledger in PostgreSQL: return as soon as the workers have it.
+            audience: the rows, in place of the file's: mappings, a QuerySet's `.values()`, or a DataFrame (pandas,
+                polars, Arrow). They are read once, in a thread of their own. To go on with a run, give the same rows
+                again; `resume` goes on without them, since the whole plan is in the ledger.
 
         Returns:
             The run as it was left. Look at `.state`: finished, finished_with_errors, halted (`.halted_by` says why;
@@ -74,9 +82,10 @@ class AsyncCampaigns:
                 run_paused, run_pinned, run_finished, run_cancelled: the run is as it was.
             LedgerError: the books cannot be kept.
         """
-        record = await self._campaigns().run(
-            Path(path), name=name, canary=canary, watch=watch, confirm=confirm, detach=detach
-        )
+        async with _taken(audience) as given:
+            record = await self._campaigns().run(
+                Path(path), name=name, canary=canary, watch=watch, confirm=confirm, detach=detach, given=given
+            )
         return CampaignStatus.of(record)
 
     def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> AsyncCampaignHandle:
@@ -88,14 +97,21 @@ class AsyncCampaigns:
         return AsyncCampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
 
     async def preview(
-        self, path: StrPath, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
+        self,
+        path: StrPath,
+        *,
+        name: str | None = None,
+        canary: int | None = None,
+        watch: Watcher | None = None,
+        audience: AudienceRows | None = None,
     ) -> CampaignPreview:
         """Plan a campaign and return its first requests; nothing is sent or written down.
 
         Raises:
             The same as `run` before its first request.
         """
-        return await self._campaigns().preview(Path(path), name=name, canary=canary, watch=watch)
+        async with _taken(audience) as given:
+            return await self._campaigns().preview(Path(path), name=name, canary=canary, watch=watch, given=given)
 
     async def test(self, path: StrPath, to: Recipients, *, row: int | None = None) -> tuple[Receipt, ...]:
         """Send the message of one row to colleagues, outside the run.
@@ -190,6 +206,18 @@ class AsyncCampaigns:
 
     def _campaigns(self) -> Campaigns:
         return self._services().campaigns
+
+
+@asynccontextmanager
+async def _taken(rows: AudienceRows | None) -> AsyncIterator[TakenRows | None]:
+    if rows is None or isinstance(rows, TakenRows):
+        yield rows
+        return
+    given = await asyncio.to_thread(take, rows)
+    try:
+        yield given
+    finally:
+        given.close()
 
 
 class AsyncCampaignHandle:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ...campaign import (
+    AudienceRows,
     CampaignPreview,
     CampaignProgress,
     CampaignRow,
@@ -14,8 +16,10 @@ from ...campaign import (
     Confirm,
     FailureCount,
     Overview,
+    TakenRows,
     Watcher,
     campaign_name,
+    take,
 )
 from ...outcomes import Receipt
 from ..call import Recipients
@@ -39,21 +43,43 @@ class Campaigns:
         watch: Watcher | None = None,
         confirm: Confirm | None = None,
         detach: bool = False,
+        audience: AudienceRows | None = None,
     ) -> CampaignStatus:
-        """Plan a campaign whole and send it, or go on with its run; `watch` is called in another thread."""
-        return self._portal.call(
-            self._campaigns.run(path, name=name, canary=canary, watch=watch, confirm=confirm, detach=detach)
-        )
+        """Plan a campaign whole and send it, or go on with its run.
+
+        `watch` is called in another thread. Mappings of `audience` are read in this one, before anything else.
+        """
+        with _taken(audience) as given:
+            return self._portal.call(
+                self._campaigns.run(
+                    path,
+                    name=name,
+                    canary=canary,
+                    watch=watch,
+                    confirm=confirm,
+                    detach=detach,
+                    audience=given,
+                )
+            )
 
     def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> CampaignHandle:
         """Begin `run` in the background and return a handle on it."""
         return CampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
 
     def preview(
-        self, path: StrPath, *, name: str | None = None, canary: int | None = None, watch: Watcher | None = None
+        self,
+        path: StrPath,
+        *,
+        name: str | None = None,
+        canary: int | None = None,
+        watch: Watcher | None = None,
+        audience: AudienceRows | None = None,
     ) -> CampaignPreview:
         """Plan a campaign and return its first requests; nothing is sent or written down."""
-        return self._portal.call(self._campaigns.preview(path, name=name, canary=canary, watch=watch))
+        with _taken(audience) as given:
+            return self._portal.call(
+                self._campaigns.preview(path, name=name, canary=canary, watch=watch, audience=given)
+            )
 
     def test(self, path: StrPath, to: Recipients, *, row: int | None = None) -> tuple[Receipt, ...]:
         """Send the message of one row to colleagues, outside the run."""
@@ -104,6 +130,15 @@ class Campaigns:
     def begin(self, path: Path, name: str, canary: int | None, watch: Watcher) -> Future[CampaignStatus]:
         """Run a campaign while the caller goes on."""
         return self._portal.begin(self._campaigns.run(path, name=name, canary=canary, watch=watch))
+
+
+@contextmanager
+def _taken(rows: AudienceRows | None) -> Iterator[TakenRows | None]:
+    if rows is None:
+        yield None
+    else:
+        with closing(take(rows)) as given:
+            yield given
 
 
 class CampaignHandle:

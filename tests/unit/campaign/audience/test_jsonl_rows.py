@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from metrix_channels.campaign.audience.reader import ABSENT, Audience
+from metrix_channels.campaign.audience.reader import ABSENT, open_audience
 
 FIRST = '{"customUserId": "u1"}\n'
 
 
 def rows_of(text, *wanted, key="customUserId"):
     """The only chunk of a text."""
-    (chunk,) = Audience(None, key, stdin=io.BytesIO(text.encode())).chunks(wanted)
+    (chunk,) = open_audience(None, key, stdin=io.BytesIO(text.encode())).chunks(wanted)
     return chunk
 
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from metrix_channels.campaign.audience.reader import Audience
+from metrix_channels.campaign.audience.reader import open_audience
 from metrix_channels.campaign.audience.report_rows import REPORT_COLUMNS, guarded, unguarded
 
 
@@ -19,6 +19,6 @@ def test_a_report_can_be_an_audience():
     """Its ids are read back; a row that named nobody names nobody again, whatever the report shows in its place."""
     rows = ["'+98912,sms,accepted,,1-1,1,200,", "u\\u200f1,sms,skipped,invalid,,0,,", "u2,sms,skipped,duplicate,,0,,"]
     text = "\ufeff" + "\r\n".join([",".join(REPORT_COLUMNS), *rows]) + "\r\n"
-    (chunk,) = Audience(None, "recipient", stdin=io.BytesIO(text.encode())).chunks(["outcome"])
+    (chunk,) = open_audience(None, "recipient", stdin=io.BytesIO(text.encode())).chunks(["outcome"])
     assert (chunk.recipients, chunk.values) == (["+98912", "u2"], [("accepted",), ("skipped",)])
     assert [(each.line, "invalid in the campaign" in each.why) for each in chunk.invalid] == [(3, True)]

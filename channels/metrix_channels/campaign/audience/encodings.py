@@ -1,0 +1,79 @@
+"""The encoding of an audience's text: what a byte order mark or the campaign file says, or what it looks like."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from typing import Final, Protocol
+
+from .source import ByteSource
+
+UTF_8: Final = "utf-8"
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, UTF_8),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the next one
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PERSIAN: Final = "windows-1256"
+_WESTERN: Final = "windows-1252"
+_MOST_BROKEN: Final = 0.05
+"""A text of which a larger part is no UTF-8 never was."""
+
+
+class Reader(Protocol):
+    """Gives UTF-8."""
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most about `size` of them; nothing at the end."""
+
+
+def utf_8_of(source: ByteSource, encoding: str | None) -> Reader:
+    """Return a reader that gives what `source` holds in UTF-8.
+
+    Args:
+        source: nothing of it was read.
+        encoding: of its text; None: UTF-8. A byte order mark says more.
+    """
+    begin = source.peek()
+    found = next((name for mark, name in _MARKS if begin.startswith(mark)), encoding or UTF_8)
+    return source if codecs.lookup(found).name == UTF_8 else _Recoded(source, found)
+
+
+class _Recoded:
+    def __init__(self, source: ByteSource, encoding: str) -> None:
+        self._source = source
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._line = 1
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes in UTF-8; nothing at the end."""
+        text = ""
+        while not text:
+            data = self._source.read(size)
+            try:
+                text = self._decoder.decode(data, final=not data)
+                self._line += text.count("\n")
+                result = text.encode()
+            except UnicodeError as error:
+                message = f"it is not {self._encoding}: {getattr(error, 'reason', error)}"
+                raise self._source.refusal(message, self._line) from error
+            if not data:
+                break
+        return result
+
+
+def probable_encoding(block: bytes) -> str | None:
+    """Say which encoding bytes that are no UTF-8 probably have; None for UTF-8 that was damaged on its way."""
+    if b"\0" in block[:4]:
+        return "utf-16-be" if block[0] == 0 else "utf-16-le"
+    text = block.decode(errors="replace")
+    broken = text.count("\ufffd")
+    if broken < _MOST_BROKEN * sum(not char.isascii() for char in text):
+        return None
+    as_persian = [char for char in block.decode(_PERSIAN, errors="replace") if not char.isascii()]
+    arabic = sum(unicodedata.name(char, "").startswith("ARABIC") for char in as_persian)
+    return _PERSIAN if arabic * 2 > len(as_persian) else _WESTERN

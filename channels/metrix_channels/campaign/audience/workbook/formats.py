@@ -1,0 +1,121 @@
+"""Numbers as a sheet shows them: dates and times as ISO 8601 has them, leading zeros and the percent sign kept.
+
+A number itself is written whole and without separators, however its cell groups or rounds it: an id that was typed as a
+number is that number. One of more than 15 digits is written as Excel shows it, since Excel has lost the rest of them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from attrs import frozen
+
+_QUOTED: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
+"""What of a format's code is text, space, colour or condition; `[h]` is a count of hours."""
+_ZEROS: Final = re.compile(r"0{2,}")
+_PERCENT: Final = re.compile(r"[#0,.]*%")
+_DIGITS: Final = 15
+"""So many does Excel keep."""
+_LEAP_DAY: Final = 60
+"""The 29th of February 1900, which Excel has and no calendar."""
+_MOST_DAYS: Final = 2_958_466
+"""The year 10,000."""
+
+
+class Show(Enum):
+    """What a number stands for."""
+
+    NUMBER = "number"
+    DATE = "date"
+    TIME = "time"
+    MOMENT = "moment"
+    PERCENT = "percent"
+
+
+@frozen
+class Format:
+    """How cells show numbers.
+
+    Attributes:
+        show: what a number stands for.
+        digits: at least so many before the point, with zeros in front.
+    """
+
+    show: Show = Show.NUMBER
+    digits: int = 1
+
+
+GENERAL: Final = Format()
+_BUILT_IN: Final = {
+    **dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 55), 57, 58), Format(Show.DATE)),
+    **dict.fromkeys((18, 19, 20, 21, 45, 46, 47, *range(32, 36), 55, 56), Format(Show.TIME)),
+    22: Format(Show.MOMENT),
+    9: Format(Show.PERCENT),
+    10: Format(Show.PERCENT),
+}
+
+
+def format_of(number: int, code: str | None) -> Format:
+    """Return the format of a style.
+
+    Args:
+        number: of the format.
+        code: that the workbook has for it; None for one that Excel brings along.
+    """
+    if code is None:
+        return _BUILT_IN.get(number, GENERAL)
+    bare = _QUOTED.sub("", code.split(";")[0]).lower()
+    has_date = "y" in bare or "d" in bare or "m" in bare.replace("am/pm", "")
+    has_time = "h" in bare or "s" in bare
+    if has_time and ("y" in bare or "d" in bare):
+        return Format(Show.MOMENT)
+    if has_time:
+        return Format(Show.TIME)
+    if has_date and "general" not in bare:
+        return Format(Show.DATE)
+    if _PERCENT.fullmatch(bare):
+        return Format(Show.PERCENT)
+    return Format(digits=len(bare)) if _ZEROS.fullmatch(bare) else GENERAL
+
+
+def shown(text: str, style: Format, *, is_1904: bool = False) -> str:
+    """Return a cell's number as text.
+
+    Args:
+        text: as the workbook has it.
+        style: of the cell.
+        is_1904: days count from 1904.
+    """
+    if style is GENERAL and text.isdigit() and len(text) <= _DIGITS:
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if style.show is Show.NUMBER:
+        return _number(number, style.digits)
+    if style.show is Show.PERCENT:
+        return f"{_number(round(number * 100, 10))}%"
+    return _moment(number, style.show, is_1904=is_1904) if 0 <= number < _MOST_DAYS else _number(number)
+
+
+def _number(number: float, digits: int = 1) -> str:
+    if number.is_integer():
+        if abs(number) < 10**_DIGITS:
+            return f"{int(number):0{digits}d}"
+        return f"{number:.5E}"
+    text = f"{number:.{_DIGITS}g}"
+    return f"{number:.20f}".rstrip("0") if "e" in text else text
+
+
+def _moment(days: float, show: Show, *, is_1904: bool) -> str:
+    seconds = timedelta(seconds=round(days * 86_400))
+    if show is Show.TIME:
+        return str(seconds) if days >= 1 else str((datetime.min + seconds).time())  # noqa: DTZ901 - a time of day
+    first = (1904, 1, 1) if is_1904 else (1899, 12, 31 if days < _LEAP_DAY else 30)
+    begin = datetime(*first)  # noqa: DTZ001 - sheets know no zones
+    moment = begin + seconds
+    return str(moment.date()) if show is Show.DATE else str(moment)

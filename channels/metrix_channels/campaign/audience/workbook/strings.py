@@ -1,0 +1,86 @@
+"""The texts that cells share, on disk: a sheet has as many different ones as it has ids."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from array import array
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import IO, Final
+from xml.etree import ElementTree as ET
+
+from ....process.temporary import temporary_files
+from .fragments import Fragments, text_of, unescape
+
+_PLAIN: Final = re.compile(rb"<si><t(?: [^>]*)?>([^<]*)</t></si>")
+_DROPPED_AFTER: Final = 2_000_000
+
+
+class SharedStrings:
+    """Read whole when they are made.
+
+    Args:
+        stream: the XML of the part; None: there are none.
+    """
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        with temporary_files():
+            self._file = TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self._ends = array("Q", [0])
+        self._asked = 0
+        if stream is not None:
+            with stream:
+                self._fill(stream)
+        self._file.flush()
+        size = self._ends[-1]
+        self._texts = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ) if size else b""
+
+    def take(self, numbers: list[int]) -> list[str]:
+        """Return some texts by their numbers.
+
+        Raises:
+            KeyError: there is no such number.
+        """
+        texts, ends = self._texts, self._ends
+        try:
+            found = [texts[ends[each] : ends[each + 1]].decode() for each in numbers]
+        except IndexError:
+            raise KeyError("a cell names a text that is not there") from None
+        self._asked += len(numbers)
+        if self._asked > _DROPPED_AFTER and isinstance(texts, mmap.mmap):
+            self._asked = 0
+            _drop(texts)
+        return found
+
+    def close(self) -> None:
+        """Remove them from the disk."""
+        if isinstance(self._texts, mmap.mmap):
+            self._texts.close()
+        self._file.close()
+
+    @temporary_files()
+    def _fill(self, stream: IO[bytes]) -> None:
+        end = 0
+        for block in Fragments(stream, "sst", "si"):
+            lengths, texts = array("Q"), []
+            for text in _texts_of(block.body, block.document):
+                data = text.encode()
+                end += len(data)
+                lengths.append(end)
+                texts.append(data)
+            self._ends.extend(lengths)
+            self._file.write(b"".join(texts))
+
+
+def _texts_of(body: bytes, document: bytes) -> Iterator[str]:
+    plain = _PLAIN.findall(body)
+    if plain and len(plain) == body.count(b"<si"):
+        return (unescape(each.decode()) for each in plain)
+    return (text_of(each) for each in ET.fromstring(document))  # noqa: S314 - entities are not declared
+
+
+def _drop(texts: mmap.mmap) -> None:
+    """Give the memory back that the system uses for what was read; the texts stay on disk."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        texts.madvise(mmap.MADV_DONTNEED)

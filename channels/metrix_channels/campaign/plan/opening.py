@@ -1,0 +1,79 @@
+"""The audience of a campaign, opened: its file, its query, or a program's rows; and what it is pinned to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+
+from ...config import VariableMissing, substitute
+from ...errors import ConfigError
+from ..audience.given_rows import TakenRows
+from ..audience.reader import Audience, Reading, audience_digest, open_audience
+from ..audience.source import Stopped
+from ..audience_source import STDIN, AudienceSource
+
+Names = Callable[[Collection[str] | None], Collection[str]]
+
+
+def open_rows(source: AudienceSource, given: TakenRows | None, stopped: Stopped) -> Audience:
+    """Open an audience.
+
+    Args:
+        source: as the campaign file has it.
+        given: rows of a program; they go before the file's.
+        stopped: asked while standard input or a database keeps its reader waiting.
+
+    Raises:
+        CampaignError: audience_invalid, file_unreadable, query_failed, interrupted.
+        ConfigError: config_key_missing where there are no rows; environment_missing, database_url_invalid,
+            extra_missing.
+    """
+    if given is not None:
+        return Audience(given.read([source.id]))
+    if source.sql is not None:
+        # When there is a query: SQLAlchemy takes long to import.
+        from ..audience.sql_rows import SqlRows
+
+        places = [source.locations.get(key) for key in ("sql", "url")]
+        return Audience(SqlRows(source.sql, _database_url(source), [source.id], places=places, stopped=stopped))
+    if source.file is None:
+        raise ConfigError(
+            "the audience has no rows: neither `file` nor `sql` stands under `audience`",
+            code="config_key_missing",
+            location=source.locations.get("audience"),
+            remedy="Add `file: audience.csv`, or run the campaign from Python with `audience=rows`.",
+        )
+    reading = Reading(source.delimiter, source.encoding, source.sheet)
+    return open_audience(None if source.file == STDIN else source.file, source.id, reading=reading, stopped=stopped)
+
+
+def digest_of_rows(source: AudienceSource, given: TakenRows | None, names: Names, pinned: str, stopped: Stopped) -> str:
+    """Return the digest of an audience as it is today, to compare it with the one that a run is pinned to.
+
+    Standard input, and rows that are not given again, cannot be read again: they count as unchanged, since the whole
+    plan is in the ledger.
+
+    Args:
+        source: as the campaign file has it.
+        given: rows of a program.
+        names: returns, for the audience's columns, the names of the values that the templates use.
+        pinned: the digest of the planned ones.
+        stopped: as of `open_rows`.
+
+    Raises:
+        CampaignError, ConfigError: as `open_rows`.
+    """
+    if given is None and source.sql is None:
+        return pinned if source.file in (None, STDIN) else audience_digest(source.file)
+    with open_rows(source, given, stopped) as audience:
+        for _ in audience.chunks(audience.wanted(names(audience.columns)), may_be_empty=True):
+            pass
+        return audience.digest
+
+
+def _database_url(source: AudienceSource) -> str:
+    try:
+        return substitute(source.url or "", os.environ)
+    except VariableMissing as missing:
+        message = f"the environment variable {missing.name} is not set, or is empty"
+        raise ConfigError(message, code="environment_missing", location=source.locations.get("url")) from None
