@@ -15,7 +15,7 @@ from readme_renderer import markdown
 import metrix_channels
 
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = {".gitignore", ".ci"}
+LEFT_OUT = {".gitignore", ".ci", ".github"}
 """What the source distribution has no use for."""
 
 
