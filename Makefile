@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Most tests wait for processes and databases: twice as many as there are cores keep the cores busy.
 TESTS := $(BIN)/pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
-.PHONY: help demo test long unit examples wheel bench bench-smoke docs pictures format clean
+.PHONY: help demo test long unit examples wheel bench bench-smoke docs site pictures format clean
 
 help:
 	@echo "make demo    show what metrix-channels does, against a Metrix of its own"
@@ -14,6 +14,7 @@ help:
 	@echo "make examples run the tests of each example, with the built wheel in an environment of its own"
 	@echo "make bench   measure how fast it is, beside other ways to do the same; about half an hour"
 	@echo "make docs    write the pages that are drawn from the code"
+	@echo "make site    build the documentation site, in English and Persian, into dist/site"
 	@echo "make pictures take pictures of all pages, into dist/pictures"
 	@echo "make format  lay out the code"
 
@@ -83,6 +84,10 @@ bench-smoke: $(VENV)/.bench
 docs: $(VENV)/.dev
 	$(BIN)/python docs/write_situations.py
 
+site: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file mkdocs.fa.yml
+
 pictures: $(VENV)/.dev
 	$(BIN)/python docs/take_pictures.py
 
@@ -96,7 +101,8 @@ clean:
 $(VENV)/.demo: EXTRA := all
 $(VENV)/.dev: EXTRA := dev
 $(VENV)/.bench: EXTRA := bench
-$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench: pyproject.toml | $(BIN)/python
+$(VENV)/.docs: EXTRA := docs
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@echo "Installing what this needs: the extra \"$(EXTRA)\" …"
 	@if command -v uv >/dev/null 2>&1; then \
 		uv pip install --quiet --python $(BIN)/python -e '.[$(EXTRA)]'; \

@@ -21,7 +21,7 @@ CLASSES = {
 TABLES = ("parcels", "marks", "tallies", "troubles", "events", "pace")
 CODE = sorted([*ROOT.glob("channels/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/**/*.py")])
 SCHEMAS = sorted(ROOT.glob("channels/**/*.sql"))
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def name_of(path):

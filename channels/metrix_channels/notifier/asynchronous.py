@@ -173,7 +173,7 @@ class AsyncNotifier(AsyncOutbox):
         """Return the requests that `send` would make: method, URL, headers with the key masked, and body.
 
         Raises:
-            The same as `send` before its first request, an unverified channel included.
+            MetrixChannelsError: as in `send` before its first request; ChannelUnverified too.
         """
         call = Call(channel, to, content_of(template, context, locale, text, title))
         return self._services.current().shown_requests(call)

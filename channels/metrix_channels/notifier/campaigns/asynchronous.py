@@ -108,7 +108,7 @@ class AsyncCampaigns:
         """Plan a campaign and return its first requests; nothing is sent or written down.
 
         Raises:
-            The same as `run` before its first request.
+            MetrixChannelsError: as in `run` before its first request.
         """
         async with _taken(audience) as given:
             return await self._campaigns().preview(Path(path), name=name, canary=canary, watch=watch, given=given)

@@ -1,0 +1,219 @@
+"""Writes the reference from the code while MkDocs builds the site.
+
+The pages are the Python API, the command line, both YAML files, and the filters.
+
+MkDocs calls `on_files` and `on_page_markdown`. Each page comes from what the program itself uses: the verbs with their help, the JSON schemas,
+the table of filters, the public names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import metrix_channels
+from metrix_channels.cli.commands import VERBS
+from metrix_channels.templating.filters.allowed import FILTERS, TESTS
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(metrix_channels.__file__).parent
+_JINJA = "https://jinja.palletsprojects.com/en/stable/templates/"
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages to those that MkDocs found."""
+    from mkdocs.structure.files import File
+
+    for name, write in PAGES.items():
+        files.append(File.generated(config, f"reference/{name}", content=write()))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Return a page without links to files of the repository that the site does not have, such as examples."""
+    return re.sub(r"\[([^\]]+)\]\((?:\.\./)+(?:examples|tests|channels|benchmarks|[A-Z]+\.md)[^)]*\)", r"`\1`", markdown)
+
+
+def python_page() -> str:
+    """Return the page of all public names; mkdocstrings fills in what each is."""
+    groups: dict[str, list[str]] = {"Notifiers": [], "Errors": [], "Classes and types": []}
+    for name in metrix_channels.__all__:
+        if name != "__version__":
+            groups[_group_of(name)].append(name)
+    lines = [
+        "# Python API",
+        "",
+        "Import these names from `metrix_channels`; those for a framework from its module. Other modules are private.",
+        "`metrix_channels.__version__` is the version.",
+    ]
+    for title, names in groups.items():
+        lines += ["", f"## {title}"]
+        for name in names:
+            lines += ["", f"::: metrix_channels.{name}"]
+    lines += ["", "## Pytest fixtures", "", "::: metrix_channels.testing"]
+    return "\n".join(lines) + "\n"
+
+
+def _group_of(name: str) -> str:
+    found = getattr(metrix_channels, name)
+    if name in ("Notifier", "AsyncNotifier", "Campaigns", "AsyncCampaigns", "CampaignHandle", "AsyncCampaignHandle"):
+        return "Notifiers"
+    return "Errors" if inspect.isclass(found) and issubclass(found, Exception) else "Classes and types"
+
+
+def commands_page() -> str:
+    """Return the page of all verbs: the help of each, as the command prints it."""
+    lines = [
+        "# Command line",
+        "",
+        "This page is the output of `--help`. Each verb also takes `--config FILE`, `--json` and `-v`, before or after",
+        "its name. Results go to stdout and everything else to stderr.",
+        "",
+        "| exit status | meaning |",
+        "| --- | --- |",
+        "| 0 | done |",
+        "| 1 | done, but something was rejected, is unknown, or failed a check |",
+        "| 2 | wrong usage, configuration, template or input; nothing was sent |",
+        "| 3 | refused before sending: a channel is not verified, or it is too late for the schedule |",
+        "| 4 | not sent for now: halted, paused, interrupted, busy, or Metrix cannot be reached; run it again later |",
+    ]
+    for path, text in helps():
+        level = "##" if path.count(" ") == 1 else "###"
+        lines += ["", f"{level} {path}", "", "```text", text, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def helps() -> Iterator[tuple[str, str]]:
+    """Yield each verb with its help, groups before their own verbs."""
+    import typer.main
+
+    from metrix_channels.cli.context import app
+
+    for verb in VERBS.values():
+        importlib.import_module(verb.module)
+    group: Any = typer.main.get_group(app)
+    for name in VERBS:
+        yield from _help_of(group.commands[name], f"metrix-channels {name}")
+
+
+def _help_of(command: Any, path: str) -> Iterator[tuple[str, str]]:
+    from typer.core import TyperCommand
+
+    context_class = TyperCommand.context_class
+    context = context_class(command, info_name=path, max_content_width=100, terminal_width=100)
+    yield path, command.get_help(context).rstrip()
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _help_of(inner, f"{path} {name}")
+
+
+def configuration_page() -> str:
+    """Return the page of channels.yaml: its keys, and the example that explains it."""
+    example = (ROOT / "channels.example.yaml").read_text(encoding="utf-8")
+    about = [
+        "The file is found by `--config`, by `METRIX_CHANNELS_CONFIG`, or as `channels.yaml` in the current folder.",
+        "Relative paths start at the folder of this file. An unknown key, a duplicate key, an anchor or a tag",
+        "is an error with file, line and column.",
+    ]
+    return _page_of_schema("channels.yaml", about, "config/channels.schema.json", example)
+
+
+def campaign_page() -> str:
+    """Return the page of a campaign file."""
+    example = (ROOT / "campaigns" / "welcome.yaml").read_text(encoding="utf-8")
+    about = ["Relative paths start at the folder of the campaign file."]
+    return _page_of_schema("Campaign file", about, "campaign/campaign.schema.json", example)
+
+
+def _page_of_schema(title: str, about: list[str], name: str, example: str) -> str:
+    schema = json.loads((PACKAGE / name).read_text(encoding="utf-8"))
+    lines = [f"# {title}", "", *about, "", "| key | value | default | meaning |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{path}` | {_kind(each)} | {_default(each, is_required)} | {_cell(each.get('description', ''))} |"
+              for path, each, is_required in keys_of(schema)]  # fmt: skip
+    lines += ["", "## Example", "", "```yaml", example.rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def keys_of(schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Yield each key of a schema with its path, such as `metrix.app_id`, its schema, and whether it is required."""
+    for key, each in schema.get("properties", {}).items():
+        yield f"{above}{key}", each, key in schema.get("required", ())
+        yield from keys_of(each, f"{above}{key}.")
+        for name in each.get("patternProperties", {}).values():
+            yield from keys_of(name, f"{above}{key}.NAME.")
+    for form in schema.get("anyOf", ()):
+        yield from keys_of(form, above)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    names = {
+        "string": "text",
+        "integer": "whole number",
+        "boolean": "true or false",
+        "array": "list",
+        "object": "mapping",
+    }
+    forms = [schema, *schema.get("anyOf", ())]
+    return " or ".join(dict.fromkeys(names[form["type"]] for form in forms if "type" in form))
+
+
+def _default(schema: dict[str, Any], is_required: bool) -> str:
+    if is_required:
+        return "*required*"
+    return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"(\$\{\w+\})", r"`\1`", text.replace("|", "\\|"))
+
+
+def filters_page() -> str:
+    """Return the page of the filters and tests that a template may use."""
+    lines = [
+        "# Filters and tests",
+        "",
+        "A template can use these filters and tests and no others. A value in a text must be text or a number: a list,",
+        "`null` or a missing value is an error with file and line.",
+        "",
+        "## Filters",
+        "",
+        "| filter | what it does |",
+        "| --- | --- |",
+        *(f"| `{name}` | {_about_filter(name)} |" for name in sorted(FILTERS)),
+        "",
+        "## Tests",
+        "",
+        f"They work as in [Jinja]({_JINJA}#list-of-builtin-tests).",
+        "",
+        ", ".join(f"`{name}`" for name in sorted(TESTS)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_JINJAS_NAMES = {"e": "escape", "d": "default", "count": "length"}
+"""Short names of filters that Jinja documents under the long one."""
+
+
+def _about_filter(name: str) -> str:
+    if name in ("fa_digits", "jalali"):
+        about = inspect.getdoc(inspect.unwrap(FILTERS[name])) or ""
+        return about.split("\n\n")[0].replace("\n", " ")
+    return f"[as in Jinja]({_JINJA}#jinja-filters.{_JINJAS_NAMES.get(name, name)})"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "python.md": python_page,
+    "commands.md": commands_page,
+    "channels-yaml.md": configuration_page,
+    "campaign-yaml.md": campaign_page,
+    "filters.md": filters_page,
+}
+"""The pages that exist in the site only, by file name."""
