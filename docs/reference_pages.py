@@ -8,6 +8,7 @@ the table of filters, the public names.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
@@ -22,6 +23,8 @@ from metrix_channels.templating.filters.allowed import FILTERS, TESTS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(metrix_channels.__file__).parent
+FRAMEWORKS = {"Django": "django", "FastAPI": "fastapi", "Celery": "celery"}
+"""Modules with public names of their own, by the title of their part."""
 _JINJA = "https://jinja.palletsprojects.com/en/stable/templates/"
 
 
@@ -55,8 +58,19 @@ def python_page() -> str:
         lines += ["", f"## {title}"]
         for name in names:
             lines += ["", f"::: metrix_channels.{name}"]
+    for title, module in FRAMEWORKS.items():
+        lines += ["", f"## {title}"]
+        for name in _public_names(module):
+            lines += ["", f"::: metrix_channels.{module}.{name}"]
     lines += ["", "## Pytest fixtures", "", "::: metrix_channels.testing"]
     return "\n".join(lines) + "\n"
+
+
+def _public_names(module: str) -> list[str]:
+    """Return `__all__` of a module without importing it, since the framework may be missing."""
+    tree = ast.parse((PACKAGE / module / "__init__.py").read_text(encoding="utf-8"))
+    [names] = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+    return list(ast.literal_eval(names))
 
 
 def _group_of(name: str) -> str:
