@@ -2,8 +2,8 @@
 
 The pages are the Python API, the command line, both YAML files, and the filters.
 
-MkDocs calls `on_files` and `on_page_markdown`. Each page comes from what the program itself uses: the verbs with their help, the JSON schemas,
-the table of filters, the public names.
+MkDocs calls `on_files` and `on_page_markdown`. Each page comes from what the program itself uses: the verbs with their
+help, the JSON schemas, the table of filters, the public names.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Return a page without links to files of the repository that the site does not have, such as examples."""
-    return re.sub(r"\[([^\]]+)\]\((?:\.\./)+(?:examples|tests|channels|benchmarks|[A-Z]+\.md)[^)]*\)", r"`\1`", markdown)
+    return re.sub(
+        r"\[([^\]]+)\]\((?:\.\./)+(?:examples|tests|channels|benchmarks|[A-Z]+\.md)[^)]*\)", r"`\1`", markdown
+    )
 
 
 def python_page() -> str:

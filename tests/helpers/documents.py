@@ -1,11 +1,11 @@
 """The code blocks of the documentation, and a reader who runs them in the order of the page.
 
 A block runs unless the line above it says why not: `<!-- not run: needs PostgreSQL -->`. A console block whose last
-command fails on purpose says so: `<!-- exits with 3 -->`. `<!-- examples/… -->` names the example that a block is a part
-of, whose own tests run it. In a console block, lines without `$` are output that the
-command must print; `…` stands for anything. A block with a title is a file: the reader writes it. A YAML block titled
-`channels.yaml` is a part of that file: the reader merges it in. A JSON block titled with a command is what that command
-prints; the test compares the keys.
+command fails on purpose says so: `<!-- exits with 3 -->`. `<!-- examples/… -->` names the example that a block is a
+part of, whose own tests run it. In a console block, lines without `$` are output that the command must print; `…`
+stands for anything. A block with a title is a file: the reader writes it. A YAML block titled `channels.yaml` is a
+part of that file: the reader merges it in. A JSON block titled with a command is what that command prints; the test
+compares the keys.
 """
 
 from __future__ import annotations
