@@ -1,6 +1,7 @@
 """The shape of the tree: what the linters do not see."""
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -130,3 +131,28 @@ def test_files_that_a_user_names_are_opened_in_one_place(path):
     """There named pipes and devices are refused: whoever opens a file of a user's by another way could hang."""
     name = path.relative_to(PACKAGE).as_posix()
     assert _opens_files(ast.parse(path.read_text(encoding="utf-8"))) <= (name in OPENS)
+
+
+READ_THE_CLOCK = {
+    "process/wall_clock.py": "the one place",
+    "logs.py": "lines of a log carry the machine's time",
+    "support/doctor.py": "it judges the machine's clock",
+    "templating/library.py": "compares with the times of files",
+}
+"""Modules that read the machine's wall clock, and why."""
+
+
+def test_the_wall_clock_is_read_in_one_place():
+    """Tests of users set it there, so that everything that the library dates follows."""
+    reads = re.compile(r"\btime\.time\(|\btime_ns\(|\bdatetime\.(?:now|utcnow)\(|\bdate\.today\(")
+    found = {name_of(path) for path in MODULES if reads.search(_without_text(path.read_text(encoding="utf-8")))}
+    assert found == set(READ_THE_CLOCK)
+
+
+def _without_text(source: str) -> str:
+    return ast.unparse(_NoText().visit(ast.parse(source)))
+
+
+class _NoText(ast.NodeTransformer):
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("") if isinstance(node.value, str) else node

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from ..delivery import wall_clock
 from ..errors import CampaignError
+from ..process import wall_clock
 from .definition import QuietHours, Schedule
 
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from attrs import frozen
 
 from ..config import Config
-from ..delivery import wall_clock
 from ..models import OnAmbiguous
+from ..process import wall_clock
 from ..process.time_zones import zone
 from .calendar import quiet_until
 from .definition import Campaign, Cap, QuietHours, Schedule

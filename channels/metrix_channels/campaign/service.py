@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -27,6 +26,7 @@ from ..ledger import (
     approved,
 )
 from ..logs import say
+from ..process import wall_clock
 from .audience.given_rows import TakenRows
 from .calendar import require_in_time
 from .definition import Campaign, checked_name, load_campaign
@@ -174,7 +174,7 @@ class Campaigns:
         ready = self._ready_when_it_begins(_named(load_campaign(path), name, canary), given)
         batches, facts, counts = await self._first_batches(ready, watch)
         renderer = MessageRenderer(
-            ready.templates.by_locale, ready.channel.type, ready.campaign.context, datetime.now(UTC)
+            ready.templates.by_locale, ready.channel.type, ready.campaign.context, wall_clock.now()
         )
         client = self._resources.client()
         bodies = [push_body(recipients, renderer.render_body(values)) for values, recipients in batches]  # type: ignore[arg-type]
@@ -216,7 +216,7 @@ class Campaigns:
     def _ready(self, campaign: Campaign, given: TakenRows | None = None) -> Ready:
         """Pass the gate and find what the campaign needs."""
         config = self._resources.file.current()
-        require_verified(config.channel(campaign.channel), config.metrix.resolve_app_id(), datetime.now(UTC))
+        require_verified(config.channel(campaign.channel), config.metrix.resolve_app_id(), wall_clock.now())
         config.metrix.credentials()
         return self._found(campaign, given)
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from ..config.editing import record_verification
 from ..errors import MetrixChannelsError
 from ..notifier import Notifier
 from ..outcomes import Receipt
+from ..process import wall_clock
 from ..process.temporary import temporary_files
 from ..templating import Templates
 from .commands.preflight import show as show_preflight
@@ -199,7 +199,7 @@ def _the_test(story: _Story) -> None:
         record_verification(
             story.config,
             name,
-            Verification(at=datetime.now(UTC).date(), by="demo", app_id=story.sandbox.app_id, note="seen in the inbox"),
+            Verification(at=wall_clock.now().date(), by="demo", app_id=story.sandbox.app_id, note="seen in the inbox"),
         )
     story.command("preflight")
     with story.notifier() as notifier:

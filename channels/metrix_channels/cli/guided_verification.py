@@ -8,13 +8,13 @@ pass is in memory alone; nothing is written before both messages have arrived.
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 
 from attrs import evolve, frozen
 
 from ..adapters import adapter_for
 from ..config import Config, ConfigFile, Verification
 from ..errors import UsageError
+from ..process import wall_clock
 from ..recipients import checked_recipients
 from .ui.output import Output
 
@@ -101,7 +101,7 @@ def _send(file: ConfigFile, name: str, by: str, recipient: str) -> str:
     from ..notifier.services import ServicesOfProcess
 
     config = file.current()
-    verification = Verification(at=datetime.now(UTC).date(), by=by, app_id=config.metrix.resolve_app_id())
+    verification = Verification(at=wall_clock.now().date(), by=by, app_id=config.metrix.resolve_app_id())
     text, title = f"This is a test of channel {name!r} through Metrix's API.", f"Test of {name}"
     adapter = adapter_for(config.channel(name).type)
     with_title, without = adapter.compose({"title": title, "body": text}), adapter.compose({"body": text})

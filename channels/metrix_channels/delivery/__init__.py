@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from . import wall_clock
 from .attempt import Attempt, AttemptObserver, Attempts, Request
 from .backoff import backoff_seconds, retry_after
 from .circuit_breaker import CircuitBreaker
@@ -49,5 +48,4 @@ __all__ = [
     "retry_after",
     "seconds_until",
     "wait_at_most",
-    "wall_clock",
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 from attrs import frozen
 
 from ..api import Exchange, MetrixClient
+from ..process import wall_clock
 from ..redact import Redactor, Secret
 from .verdict import Disposition, Verdict, judge
 
@@ -95,9 +95,9 @@ class Attempts:
         Returns:
             What came back, without secrets, and what it means. Nothing is raised for what a network or a server does.
         """
-        began, clock = time.time(), time.monotonic()
+        began, clock = wall_clock.seconds(), time.monotonic()
         exchange = (await self._client.post(request.path, request.body, timeout)).hiding(hidden)
-        verdict = judge(exchange, datetime.now(UTC))
+        verdict = judge(exchange, wall_clock.now())
         if verdict.disposition is not Disposition.ACCEPTED or self._observer.sees_accepted:
             attempt = Attempt(request, began, time.monotonic() - clock, exchange, verdict)
             self._observer.observe(attempt, self._client.redactor.hiding(hidden))

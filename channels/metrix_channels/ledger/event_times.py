@@ -6,12 +6,12 @@ belongs to one event from before its request leaves, and is free again only when
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from attrs import frozen
 
+from ..process import wall_clock
 from .checksums import fingerprint
 from .database import Connection, Database
 
@@ -59,7 +59,7 @@ class EventTimes:
         """
 
         def work(connection: Connection) -> list[list[int | None]] | None:
-            now = time.time_ns() // 1_000_000
+            now = wall_clock.milliseconds()
             rows: list[tuple[bytes, int, str]] = []
             found = []
             owner = self._database.owner

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from attrs import frozen
 
 from ..errors import UsageError
 from ..outcomes import iso_utc
+from ..process import wall_clock
 from .database import Connection, Database
 
 _PRUNE_EVERY: Final = 64
@@ -119,7 +120,7 @@ class EvidenceBook:
             self._until_pruned = _PRUNE_EVERY
 
     def _prune(self, connection: Connection) -> None:
-        oldest = iso_utc(datetime.now(UTC) - timedelta(days=self._days))
+        oldest = iso_utc(wall_clock.now() - timedelta(days=self._days))
         connection.execute("DELETE FROM evidence WHERE began_at < ?", (oldest,))
         connection.execute(
             "DELETE FROM evidence WHERE number IN (SELECT number FROM ("

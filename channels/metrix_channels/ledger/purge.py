@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 from attrs import define
 
 from ..outcomes import iso_utc
+from ..process import wall_clock
 from .checksums import checksum, require_checksum
 from .database import Connection, Database
 from .runs.book import seal_run, sealed_run
@@ -135,7 +136,7 @@ def _forget_run(connection: Connection, run: int) -> int | None:
     if FORGOTTEN in found:
         return 0
     # First of all: whoever asks for the recipients from here on is told, should this process end in the middle.
-    found[FORGOTTEN] = iso_utc(datetime.now(UTC))
+    found[FORGOTTEN] = iso_utc(wall_clock.now())
     seal_run(connection, run, pins=json.dumps(json.loads(row["pins"]) | {"context": {}}), facts=json.dumps(found))
     connection.execute("UPDATE failed_attempts SET explanation = '', answer = NULL WHERE run = ?", (run,))
     connection.execute("UPDATE run_journal SET detail = '' WHERE run = ? AND what <> 'planned'", (run,))

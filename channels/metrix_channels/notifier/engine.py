@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -29,7 +28,6 @@ from ..delivery import (
     resume_recipients,
     seconds_until,
     wait_at_most,
-    wall_clock,
 )
 from ..errors import LedgerError, MetrixChannelsError
 from ..ledger import (
@@ -47,6 +45,7 @@ from ..ledger import (
 from ..ledger.database import Question, always
 from ..ledger.descriptors import fitting_connections
 from ..outcomes import Outcome, Problem, Receipt
+from ..process import wall_clock
 from ..templating import Templates
 from .call import Call, checked_deadline
 from .clients import Clients
@@ -159,7 +158,7 @@ class Engine:
         if isinstance(claim, Finished):
             return _repeated(claim.receipts)
         results = await self._delivered(call.channel, prepared, claim, client, ends)
-        receipts = receipts_of(results, claim.id, call.channel, datetime.now(UTC))
+        receipts = receipts_of(results, claim.id, call.channel, wall_clock.now())
         is_wanted = True
         finishing = self.finish(claim.id, (*claim.settled, *receipts), lambda: is_wanted)
         try:
@@ -213,7 +212,7 @@ class Engine:
             except TimeoutError:
                 why = "The ledger did not answer within the deadline, and nothing was sent."
                 results = [give_up(Part(prepared.recipients), "deadline_passed", why)]
-                receipts = receipts_of(results, asked.id, call.channel, datetime.now(UTC))
+                receipts = receipts_of(results, asked.id, call.channel, wall_clock.now())
                 raise LedgerError(why, code="deadline_passed", receipts=receipts) from None
             if not isinstance(claim, Busy):
                 return claim

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from ..errors import UsageError
 from ..ledger.messages.search import WatchMessages, search
 from ..ledger.messages.wanted import Wanted
 from ..outcomes import Outcome, SentMessage
+from ..process import wall_clock
 from ..recipients import checked_recipients
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _since(query: MessageQuery) -> datetime | None:
         return None
     try:
         if since >= timedelta():
-            return datetime.now(UTC) - since
+            return wall_clock.now() - since
     except (TypeError, OverflowError):
         pass
     remedy = "Write since=timedelta(hours=24), or --since 24h on the command line."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from attrs import field, frozen
 
@@ -14,6 +14,7 @@ from ..config import Channel, require_verified
 from ..errors import MetrixChannelsError
 from ..ledger import Entry
 from ..models import Message
+from ..process import wall_clock
 from ..recipients import checked_recipients
 from ..redact import MASK, Redactor, Secret, sensitive_values
 from ..templating import Template, Templates
@@ -37,7 +38,7 @@ class Prepared:
     message: Message
     shown_message: str | None
     hidden: tuple[Secret, ...] = ()
-    at: datetime = field(factory=lambda: datetime.now(UTC), eq=False)
+    at: datetime = field(factory=wall_clock.now, eq=False)
     message_at: Callable[[datetime], Message | None] = field(default=lambda at: None, eq=False)
 
 
@@ -49,7 +50,7 @@ def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> 
         UsageError: the key is not one line of text.
         TemplateError, MessageInvalid: the template, its values, the message or a recipient.
     """
-    now = datetime.now(UTC)
+    now = wall_clock.now()
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     require_verified(channel, app_id, now)
     if call.key is not None:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
+from ..process import wall_clock
+
 LANGUAGES: Final = {"en": "English", "fa": "فارسی"}
 
 _PERSIAN_DIGITS: Final = str.maketrans("0123456789,.", "۰۱۲۳۴۵۶۷۸۹٬٫")
@@ -65,7 +67,7 @@ class Words:
         at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
         at = at.astimezone(UTC)
         time = self.digits(f"{at:%H:%M:%S}")
-        return time if at.date() == datetime.now(UTC).date() else f"{self.day(at)} {time}"
+        return time if at.date() == wall_clock.now().date() else f"{self.day(at)} {time}"
 
     def day(self, moment: datetime | str) -> str:
         """Write a day: in Persian by the Jalali calendar, where jdatetime (the extra `fa`) is installed."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ..checks import Check, CheckStatus
 from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError, sentence
 from ..models import ChannelType
+from ..process import wall_clock
 from ..templating import SAMPLE, Template, Templates, locales
 from .samples import compose, warn_of_no_sample
 
@@ -92,7 +92,7 @@ def check_private(path: Path) -> Check:
 def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
     """Check a channel's verification and how old it is."""
     try:
-        found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
+        found = standing(channel, config.metrix.resolve_app_id(), wall_clock.now())
     except MetrixChannelsError:
         why = "Not checked without APP_ID: a verification belongs to one application."
         yield Check("channel.verified", channel.name, CheckStatus.SKIP, why)

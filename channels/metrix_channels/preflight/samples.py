@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import islice, product
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from ..adapters import adapter_for
 from ..checks import Check, CheckStatus
 from ..errors import MetrixChannelsError
 from ..models import ChannelType, JsonValue, Message
+from ..process import wall_clock
 from ..templating import SAMPLE, Template
 
 _VALUES: Final[tuple[JsonValue, ...]] = ("example", 12, "2026-03-21", "https://example.com/")
@@ -27,7 +27,7 @@ def compose(template: Template, type: ChannelType, values: Mapping[str, JsonValu
     Raises:
         TemplateError, MessageInvalid: it is none.
     """
-    return adapter_for(type).compose(template.render(values, datetime.now(UTC)).fields)
+    return adapter_for(type).compose(template.render(values, wall_clock.now()).fields)
 
 
 def warn_of_no_sample(folder: Path, templates: Sequence[tuple[Template, ChannelType]]) -> Check:

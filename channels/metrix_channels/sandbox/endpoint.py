@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import time
 from collections.abc import Collection, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
 from attrs import frozen
 
+from ..process import wall_clock
 from .bodies import MAX_BODY, BodyRefused, parse_object
 from .events import Batch, check_batch, reason_to_drop
 from .faults import Fault
@@ -129,7 +129,7 @@ class Endpoint:
         if isinstance(content, Push):
             self._state.add_push(content, number, played, len(call.body or b""))
             return
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = wall_clock.milliseconds()
         for message in content.messages:
             drop = reason_to_drop(content.user[1], message, now_ms, self._application.taxonomy)
             self._state.add_event(content.user, message, drop, number, played)

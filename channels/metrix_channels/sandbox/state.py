@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from attrs import AttrsInstance, asdict, define
 
 from ..pages.words import phrase
+from ..process import wall_clock
 from .bodies import CHANNELS
 from .faults import MAX_TIMES, Fault
 from .memory import EventEntry, Log, MessageEntry, RequestEntry, Seen
@@ -196,4 +196,4 @@ def _as_dicts(entries: Iterable[AttrsInstance]) -> list[dict[str, Any]]:
 
 def utc_now() -> str:
     """Return the time in UTC, ISO 8601, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return wall_clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,7 +15,6 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +27,7 @@ from ..errors import ConfigError, UsageError
 from ..errors.catalogue import CATALOGUE
 from ..ledger import Evidence
 from ..outcomes import iso_utc
+from ..process import wall_clock
 from ..redact import Redactor, Secret
 from ..version import __version__
 
@@ -215,7 +215,7 @@ def _facts(evidence: Evidence, application: Application) -> dict[str, object]:
         "status": evidence.status,
         "code": evidence.code,
         "explanation": evidence.explanation,
-        "written_at": iso_utc(datetime.now(UTC)),
+        "written_at": iso_utc(wall_clock.now()),
     }
 
 

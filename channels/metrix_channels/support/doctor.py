@@ -34,6 +34,7 @@ from ..config import Config, standing
 from ..errors import MetrixChannelsError, sentence
 from ..errors.catalogue import SITUATIONS
 from ..outcomes import iso_utc
+from ..process import wall_clock
 from ..redact import Redactor
 from ..version import __version__
 
@@ -118,7 +119,7 @@ def _endings(config: Config) -> Iterator[Check]:
     except MetrixChannelsError:
         return  # said by the credentials
     for channel in config.channels.values():
-        found = standing(channel, app_id, datetime.now(UTC))
+        found = standing(channel, app_id, wall_clock.now())
         if found.code == "verification_expired":
             message = sentence(found.message)
             yield Check("channel.verified", channel.name, CheckStatus.WARN, message, found.remedy)

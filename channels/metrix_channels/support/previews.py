@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..errors import MetrixChannelsError
 from ..localization.locales import standard_locale
 from ..models import Caution
 from ..pages import Renderer, Words
+from ..process import wall_clock
 from ..sms_text import SmsLength
 from ..templating import Templates, locales
 
@@ -122,7 +122,7 @@ def _preview(
     try:
         template = templates.find(name, channel.name, channel.type, locale)
         path = template.path
-        fields = template.render(values, datetime.now(UTC)).fields
+        fields = template.render(values, wall_clock.now()).fields
         message = adapter_for(channel.type).compose(fields)
     except MetrixChannelsError as error:
         return Preview(channel, locale, path, {}, (), error)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from ..adapters import adapter_for
 from ..config import Channel, Config, standing
 from ..errors import MetrixChannelsError
 from ..outcomes import iso_utc
+from ..process import wall_clock
 
 _NOTHING: dict[str, Any] = {"expires_at": None, "announcement": None, "cautions": []}
 
@@ -21,7 +21,7 @@ def described(config: Config, channel: Channel) -> dict[str, Any]:
         "metrix_channel": adapter_for(channel.type).metrix_name,
     }
     try:
-        found = standing(channel, config.metrix.resolve_app_id(), datetime.now(UTC))
+        found = standing(channel, config.metrix.resolve_app_id(), wall_clock.now())
     except MetrixChannelsError as error:
         return row | {"verified": False, "code": error.code, "message": error.message, "age_days": None, **_NOTHING}
     return row | {

@@ -10,35 +10,24 @@ import pytest
 from helpers.accounting_server import AccountingServer, Taken
 from helpers.campaigns import people
 from helpers.command_line import wait_until
-from metrix_channels.campaign import options as options
-from metrix_channels.campaign.dispatch import settlement
-from metrix_channels.delivery import attempt
-from metrix_channels.ledger.sqlite import connection as sqlite
 
 AHEAD = timedelta(days=365, hours=6)
 ROWS = 60
 
 
-class Wall(datetime):
-    """A wall clock that can be set."""
+class Wall:
+    """By how much the wall clock is set ahead."""
 
-    shift = timedelta(0)
-
-    @classmethod
-    def now(cls, tz=None):
-        return datetime.now(tz) + cls.shift
+    def __init__(self) -> None:
+        self.shift = timedelta(0)
 
 
 @pytest.fixture
 def wall(monkeypatch):
-    """The wall clock of the whole process: that of dates and that of seconds since 1970."""
-    monkeypatch.setattr(Wall, "shift", timedelta(0))
-    seconds = time.time
-    for module in (settlement, attempt, options):
-        monkeypatch.setattr(module, "datetime", Wall)
-    monkeypatch.setattr(time, "time", lambda: seconds() + Wall.shift.total_seconds())
-    assert sqlite.time is time
-    return Wall
+    """The wall clock of the whole process, which can be set."""
+    clock, seconds = Wall(), time.time
+    monkeypatch.setattr(time, "time", lambda: seconds() + clock.shift.total_seconds())
+    return clock
 
 
 def is_still(server):

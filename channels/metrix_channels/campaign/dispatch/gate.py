@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from ...delivery import Holdback, wall_clock
+from ...delivery import Holdback
 from ...ledger import Batch
 from ...outcomes import Problem
+from ...process import wall_clock
 from ..calendar import next_quiet_hours
 from ..definition import QuietHours
 from .ending import Ending, EndingSignal

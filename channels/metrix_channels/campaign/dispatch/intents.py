@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 from typing import Final
 
@@ -12,6 +11,7 @@ from attrs import evolve, frozen
 from ...delivery import CircuitBreaker, Place, RateLimiter
 from ...errors import LedgerError
 from ...ledger import APPROVED, Batch, Counts, RunClaim, begin, withdraw
+from ...process import wall_clock
 from .ending import EndingSignal
 from .gate import Gate
 from .group_commit import GroupCommit
@@ -80,7 +80,7 @@ class Intents:
             await self._rate_limiter.give_back(place)
             return None
         intent = Intent(batch, place, batch.flags)
-        begin(batch, self._counts, int(time.time()))
+        begin(batch, self._counts, int(wall_clock.seconds()))
         self._group_commit.write_status(batch)
         await self._group_commit.on_disk()
         return intent
@@ -112,7 +112,7 @@ class Intents:
         await self._rate_limiter.give_back(intent.place)
 
     def _take_back(self, intent: Intent) -> None:
-        withdraw(intent.batch, self._counts, intent.flags, int(time.time()))
+        withdraw(intent.batch, self._counts, intent.flags, int(wall_clock.seconds()))
         self._group_commit.write_status(intent.batch)
 
     async def _wait_for_place(self, batch: Batch) -> Place | None:

@@ -22,12 +22,12 @@ from ...delivery import (
     RateLimiter,
     Request,
     Verdict,
-    wall_clock,
 )
 from ...errors import MetrixChannelsError
 from ...ledger import Batch, Counts, RateLimits, RunClaim, RunRecord, SkipReason
 from ...models import ChannelType
 from ...outcomes import Problem
+from ...process import wall_clock
 from ...templating import Templates
 from ..calendar import require_in_time
 from ..exclusions.exclusions import Exclusions

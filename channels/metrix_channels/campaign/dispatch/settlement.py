@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
-from datetime import UTC, datetime
 from typing import Final
 
 from ...api import Exchange, Failure, Reply, Stage
@@ -36,6 +34,7 @@ from ...ledger import (
     split,
 )
 from ...outcomes import Outcome, Problem, iso_utc
+from ...process import wall_clock
 from .ending import EndingSignal
 from .feeder import Feeder
 from .group_commit import GroupCommit
@@ -183,7 +182,7 @@ class Settlement:
 
     def _note(self, batch: Batch, exchange: Exchange, verdict: Verdict) -> None:
         answer = exchange.body[:_LONGEST_ANSWER] if isinstance(exchange, Reply) else None
-        at = iso_utc(datetime.now(UTC))
+        at = iso_utc(wall_clock.now())
         self._group_commit.add_failed_attempt(
             FailedAttempt(
                 batch.shard.id, batch.slot, at, verdict.disposition.value, verdict.status, verdict.explanation, answer
@@ -192,4 +191,4 @@ class Settlement:
 
 
 def _now() -> int:
-    return int(time.time())
+    return int(wall_clock.seconds())

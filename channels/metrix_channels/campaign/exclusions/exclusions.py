@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from attrs import frozen
 
 from ...errors import CampaignError
 from ...ledger import OVER, BatchState, RunBook, Shard, SkipReason
+from ...process import wall_clock
 from ..definition import Campaign, Cap
 from .store import ExclusionStore
 from .suppression import listed
@@ -94,7 +94,7 @@ class Exclusions:
         """Say which of `recipients` are sent nothing, and why; and who else looks like somebody on a list."""
         found: dict[str, SkipReason] = {}
         if self._cap is not None:
-            since = int(time.time() - self._cap.window.total_seconds())
+            since = int(wall_clock.seconds() - self._cap.window.total_seconds())
             found = dict.fromkeys(self._store.capped(recipients, self._cap.count, since), SkipReason.CAPPED)
         suppressed, alike = self._store.suppressed(recipients)
         return Screening(found | dict.fromkeys(suppressed, SkipReason.SUPPRESSED), alike)

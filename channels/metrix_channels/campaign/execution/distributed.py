@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ...delivery import wall_clock
 from ...ledger import ControlRequest, RetryRequest, RunRecord
 from ...ledger.runs.distributed import DistributedRunBook
 from ...logs import say
+from ...process import wall_clock
 from ..calendar import require_in_time
 from ..definition import Campaign
 from ..dispatch.sender import SendingResources

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ...delivery import wall_clock
 from ...errors import CampaignError, LedgerError
 from ...ledger import (
     ControlRequest,
@@ -26,6 +25,7 @@ from ...ledger import (
 )
 from ...logs import say
 from ...models import OnAmbiguous
+from ...process import wall_clock
 from ..calendar import require_in_time
 from ..definition import Campaign
 from ..dispatch.ending import Ending

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
 from itertools import islice
@@ -18,6 +18,7 @@ from attrs import frozen
 from ...config import Channel, Config
 from ...errors import CampaignError
 from ...ledger import SENSITIVE, Counts, Draft, RunBook, RunRecord, Skip
+from ...process import wall_clock
 from ..audience.given_rows import TakenRows
 from ..audience.reader import ABSENT, Chunk
 from ..audience.source import Stopped
@@ -181,7 +182,7 @@ async def first_batches(
         CampaignError: audience_invalid, plan_failed, audience_empty, interrupted.
     """
     batches: list[tuple[dict[str, object], list[str]]] = []
-    async with _planning(ready, exclusions, datetime.now(UTC), stopped) as planning:
+    async with _planning(ready, exclusions, wall_clock.now(), stopped) as planning:
         while (found := await planning.step()) is not None:
             for draft in found[0]:
                 if len(batches) < count:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from ...pages import Bar, Renderer, Series, Words, outcome_bar, over_time
+from ...process import wall_clock
 from .overview import Overview
 from .status import CampaignStatus
 from .timeline import Timeline
@@ -13,7 +12,7 @@ from .timeline import Timeline
 def report_page(found: Overview, words: Words) -> str:
     """Return the whole page, without any script."""
     return Renderer("metrix_channels.campaign").file(
-        "report.html.j2", words, made_at=datetime.now(UTC), **facts_of(found, words)
+        "report.html.j2", words, made_at=wall_clock.now(), **facts_of(found, words)
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from ...config import ConfigFile, Verification
 from ...config.editing import record_verification
 from ...errors import UsageError
+from ...process import wall_clock
 from ...support.standings import described
 from ..context import State, app, example, state_of
 from ..guided_verification import checked_name, lead_through
@@ -81,7 +81,7 @@ def verify(
         remedy = f"Run `metrix-channels channels verify {name} --by YOU --yes` when the dashboard's test has arrived."
         raise UsageError("--by is missing, and nobody is asked.", code="usage", remedy=remedy)
     app_id = file.current().metrix.resolve_app_id()
-    today = datetime.now(UTC).date()
+    today = wall_clock.now().date()
     record_verification(
         file.path, name, Verification(at=today, by=checked_name(by), app_id=app_id, expires=lasts, note=note)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,6 +12,7 @@ from ...ledger import Counts, Database, LedgerCheck, RunCheck, check_ledger, ope
 from ...ledger.purge import Purged, purge
 from ...ledger.runs.recount import COUNTS
 from ...outcomes import iso_utc
+from ...process import wall_clock
 from ..context import app, example, state_of
 from ..signals import run_interruptibly
 from ..values import read_duration
@@ -43,7 +44,7 @@ def purge_ledger(
     them until it is over, and a message of the outbox until its outcome is known.
     """
     state = state_of(context)
-    before = datetime.now(UTC) - read_duration("--older-than", older_than)
+    before = wall_clock.now() - read_duration("--older-than", older_than)
     purged = run_interruptibly(_purge(open_database(state.config_file().current()), before))
     if state.output.as_json:
         state.output.document({"before": iso_utc(before), **asdict(purged)})

@@ -7,11 +7,12 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from ...errors import CampaignError, LedgerError
 from ...outcomes import Problem, iso_utc
+from ...process import wall_clock
 from ..checksums import checksum, require_checksum
 from ..database import Connection, Database
 from .balance import require_sound
@@ -139,7 +140,7 @@ class RunBook(ABC):
                 code = "run_busy" if found.live else "run_exists"
                 raise CampaignError(f"The ledger has a campaign {name!r} already: {found.state}.", code=code)
             row = (name, uuid.uuid4().hex, RunState.PLANNING.value, self._database.owner, file, json.dumps(pins),
-                   "{}", iso_utc(datetime.now(UTC)))  # fmt: skip
+                   "{}", iso_utc(wall_clock.now()))  # fmt: skip
             added = connection.execute(
                 "INSERT INTO runs (name, run, state, owner, file, pins, facts, started_at, checksum)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO NOTHING RETURNING id",
@@ -317,7 +318,7 @@ def note(connection: Connection, run: int, what: str, detail: str) -> None:
     """Write down what was done with a run."""
     connection.execute(
         "INSERT INTO run_journal (run, at, what, detail) VALUES (?, ?, ?, ?)",
-        (run, iso_utc(datetime.now(UTC)), what, detail),
+        (run, iso_utc(wall_clock.now()), what, detail),
     )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from ...errors import CampaignError, LedgerError
 from ...models import OnAmbiguous
 from ...outcomes import Problem, iso_utc
+from ...process import wall_clock
 from ..database import Connection
 from ..postgres.jobs import JOBS_AT_ONCE, defer_jobs, fail_stalled_jobs, has_jobs, waiting_jobs
 from .balance import require_over
@@ -351,7 +352,7 @@ class DistributedRunBook(RunBook):
             self._leave(connection, run, RunState.HALTED, error.problem)
 
     def _leave(self, connection: Connection, run: int, state: RunState, halted_by: Problem | None = None) -> None:
-        over = iso_utc(datetime.now(UTC)) if state in OVER else None
+        over = iso_utc(wall_clock.now()) if state in OVER else None
         if over:
             forget_sensitive_values(connection, run)
         why = json.dumps(halted_by.as_dict()) if halted_by else None

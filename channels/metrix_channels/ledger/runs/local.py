@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import CampaignError
 from ...outcomes import Problem, iso_utc
+from ...process import wall_clock
 from ..database import Connection, Database
 from .balance import require_match, require_over
 from .batches import Shard, ShardStatus
@@ -84,7 +84,7 @@ class LocalRunBook(RunBook):
             require_own(connection, self._database, run)
             if state in (RunState.FINISHED, RunState.FINISHED_WITH_ERRORS):
                 require_over(counts_of(connection, run), is_open=is_open(connection, run))
-            over = iso_utc(datetime.now(UTC)) if state in OVER else None
+            over = iso_utc(wall_clock.now()) if state in OVER else None
             why = json.dumps(halted_by.as_dict()) if halted_by else None
             seal_run(connection, run, state=state.value, owner=None, control=None, halted_by=why, finished_at=over)
             note(connection, run, state.value, halted_by.message if halted_by else "")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from ...outcomes import iso_utc
+from ...process import wall_clock
 from ..database import Connection
 from .book import seal_run, sealed_run
 from .records import SENSITIVE, VALUES_FORGOTTEN
@@ -50,7 +50,7 @@ def forget_sensitive_values(connection: Connection, run: int) -> bool:
             [(batches, sum_of(run, batches), shard) for batches, shard in emptied],
         )
     pins["context"] = _nulled(pins["context"], names)
-    facts[VALUES_FORGOTTEN] = iso_utc(datetime.now(UTC))
+    facts[VALUES_FORGOTTEN] = iso_utc(wall_clock.now())
     seal_run(connection, run, pins=json.dumps(pins), facts=json.dumps(facts, ensure_ascii=False))
     return True
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from attrs import evolve
@@ -15,6 +15,7 @@ from ...delivery import GRACE_SECONDS, Disposition, wait_at_most
 from ...delivery.resumption import PastAttempt
 from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
+from ...process import wall_clock
 from ..checksums import checksum, digest, require_checksum, salt_of
 from ..database import PASSING, Connection, Database, Question, always
 from .records import Busy, Claim, Claimed, Entry, Finished, dump_receipts, load_receipts
@@ -371,4 +372,4 @@ def _unless_taken_up(work: Callable[[Connection], None], connection: Connection)
 
 
 def _now() -> str:
-    return iso_utc(datetime.now(UTC))
+    return iso_utc(wall_clock.now())

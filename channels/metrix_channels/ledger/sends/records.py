@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
 from ...outcomes import Outcome, Problem, Receipt
+from ...process import wall_clock
 from ..checksums import digest
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Entry:
     template: str | None
     recipients: tuple[str, ...]
     message: str | None
-    at: datetime = field(factory=lambda: datetime.now(UTC))
+    at: datetime = field(factory=wall_clock.now)
     contents_at: Callable[[datetime], Iterable[bytes]] = lambda at: ()
 
     def has_fingerprint(self, expected: bytes, created_at: str, salt: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,6 +13,7 @@ from attrs import frozen
 from ...delivery.verdict import Disposition
 from ...errors import LedgerError, problem
 from ...outcomes import Outcome, Receipt, iso_utc
+from ...process import wall_clock
 from ..checksums import checksum, require_checksum
 from ..sqlite.schema import APPLICATION_ID, require_version
 from .book import COLUMNS, reused, row_of
@@ -184,7 +185,7 @@ def _withdrawn(row: dict[str, Any], attempts: int) -> tuple[Receipt, ...]:
     named = {recipient for receipt in settled for recipient in receipt.recipients}
     left = tuple(recipient for recipient in json.loads(row["recipients"]) if recipient not in named)
     why = problem("message_withdrawn", "The message was withdrawn before it was sent.")
-    now = datetime.now(UTC)
+    now = wall_clock.now()
     return (*settled, Receipt(row["id"], row["channel"], left, Outcome.NOT_SENT, attempts, None, False, now, why))
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ...printable import quoted
+from ...process import wall_clock
 from ..database import Connection, Database, Question, Work, always
 from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
 from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
@@ -77,7 +78,7 @@ class SqliteConnection(sqlite3.Connection):
 
     def time(self) -> float:
         """See `Connection`."""
-        return time.time()
+        return wall_clock.seconds()
 
     def need_not_last(self) -> None:
         """Do nothing: a transaction costs the same."""

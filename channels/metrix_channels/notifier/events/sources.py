@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ...events import Event, Reader
 from ...files import open_regular, remedy_for
 from ...json_records import read_record
 from ...printable import quoted
+from ...process import wall_clock
 
 Record = Mapping[str, Any]
 Source = str | os.PathLike[str] | Sequence[Record]
@@ -39,7 +39,7 @@ def _events(source: Source, read: Reader) -> Iterator[tuple[int, Event]]:
     records = _lines(path) if path is not None else enumerate(_records(source), start=1)
     for number, record in records:
         try:
-            yield number, read(record, time.time_ns() // 1_000_000)
+            yield number, read(record, wall_clock.milliseconds())
         except EventInvalid as error:
             where = f"{path}:{number}" if path is not None else f"record {number}"
             raise EventInvalid(error.message, code=error.code, remedy=error.remedy, location=where) from None

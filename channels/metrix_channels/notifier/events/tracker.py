@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from time import time_ns
 from typing import Final
 
 from attrs import frozen
@@ -31,6 +30,7 @@ from ...events import (
 )
 from ...ledger import EventTimes, Wanted
 from ...outcomes import EventReceipt, Outcome
+from ...process import wall_clock
 from ..conclusion import raise_unless_event_accepted
 from ..engine import Engine
 from .report import Counts, EventsReport, WatchEvents
@@ -277,4 +277,4 @@ def _receipts(batch: _Batch, results: Iterable[Result]) -> list[EventReceipt]:
 
 
 def _now_ms() -> int:
-    return time_ns() // 1_000_000
+    return wall_clock.milliseconds()

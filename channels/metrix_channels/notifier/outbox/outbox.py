@@ -20,6 +20,7 @@ from ...ledger.sends.statements import LedgerTables, enqueue_steps, withdraw_ste
 from ...logs import say
 from ...models import Message, OnAmbiguous
 from ...outcomes import Outcome, Problem, Receipt
+from ...process import wall_clock
 from ...redact import sensitive_values
 from ..call import Call, checked_key
 from ..conclusion import receipts_of
@@ -193,7 +194,7 @@ class Outbox:
         Returns:
             Why recipients were not sent to for now.
         """
-        send, now = queued.claim.id, datetime.now(UTC)
+        send, now = queued.claim.id, wall_clock.now()
 
         def receipts(of: Iterable[Result]) -> tuple[Receipt, ...]:
             return (*queued.claim.settled, *receipts_of(of, send, queued.channel, now))
@@ -245,7 +246,7 @@ def checked_time(at: datetime | None) -> datetime | None:
             remedy='Write at=datetime(2026, 3, 20, 10, 0, tzinfo=ZoneInfo("Asia/Tehran")).',
         )
     try:
-        due, latest = at.astimezone(UTC), datetime.now(UTC) + _LATEST
+        due, latest = at.astimezone(UTC), wall_clock.now() + _LATEST
     except OverflowError:
         raise UsageError(f"`at` is {at!r:.80}, which is out of range.", code="usage") from None
     if due > latest:

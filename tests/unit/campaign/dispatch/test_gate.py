@@ -15,11 +15,11 @@ from metrix_channels.api import Reply
 from metrix_channels.campaign.definition import QuietHours
 from metrix_channels.campaign.dispatch.dispatcher import Dispatch, DispatchDeps, DispatchLimits
 from metrix_channels.delivery import CircuitBreaker, Holdback, Policy, ProcessLimit, RateLimiter
-from metrix_channels.delivery import wall_clock as wall
 from metrix_channels.errors import problem
 from metrix_channels.ledger import BatchState, Committed, ControlRequest, Counts, RunClaim, Shard
 from metrix_channels.ledger.runs.batches import DOUBT, REPEATED, new_statuses
 from metrix_channels.models import OnAmbiguous
+from metrix_channels.process import wall_clock as wall
 
 QUIET = QuietHours(from_=time(22, 0), to=time(22, 1), timezone=ZoneInfo("UTC"))
 BEFORE_QUIET = datetime(2026, 11, 20, 21, 59, 40, tzinfo=UTC).timestamp()
