@@ -173,6 +173,7 @@ def _kind(schema: dict[str, Any]) -> str:
     names = {
         "string": "text",
         "integer": "whole number",
+        "number": "number",
         "boolean": "true or false",
         "array": "list",
         "object": "mapping",
@@ -219,7 +220,7 @@ _JINJAS_NAMES = {"e": "escape", "d": "default", "count": "length"}
 
 
 def _about_filter(name: str) -> str:
-    if name in ("fa_digits", "jalali"):
+    if name in ("fa_digits", "fa_number", "jalali", "money"):
         about = inspect.getdoc(inspect.unwrap(FILTERS[name])) or ""
         return about.split("\n\n")[0].replace("\n", " ")
     return f"[as in Jinja]({_JINJA}#jinja-filters.{_JINJAS_NAMES.get(name, name)})"

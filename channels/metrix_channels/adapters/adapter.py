@@ -45,6 +45,11 @@ class Adapter:
     pictured: frozenset[str] = frozenset({"title", "body", "images", "buttons"})
 
     @property
+    def bills_by_parts(self) -> bool:
+        """A message costs its parts, once for each recipient."""
+        return self.measure is not None
+
+    @property
     def fields(self) -> tuple[Field, ...]:
         """Every documented field."""
         return (TITLE, BODY, *self.further)

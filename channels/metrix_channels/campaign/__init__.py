@@ -3,6 +3,7 @@
 from ..ledger import FailureCount
 from .audience.given_rows import AudienceRows, TakenRows, take
 from .audience.report_rows import REPORT_COLUMNS, guarded
+from .cost import describe_cost
 from .definition import campaign_name, load_campaign
 from .dispatch.sender import SendingResources
 from .execution.selection import execution_on
@@ -31,6 +32,7 @@ __all__ = [
     "Watcher",
     "bars_of",
     "campaign_name",
+    "describe_cost",
     "describe_fallbacks",
     "execution_on",
     "facts_of",

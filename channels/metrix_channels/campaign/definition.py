@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -186,6 +187,7 @@ class Limits:
         rate: requests a second; the configuration's counts too.
         per_recipient: messages of all campaigns to one recipient.
         max_failures: the run halts when more recipients are rejected or unknown.
+        max_cost: a plan that costs more is refused, in the currency of the channel.
     """
 
     rate: float | None = field(default=None, metadata=setting("Requests, such as 100/s.", kinds.RATE))
@@ -197,6 +199,14 @@ class Limits:
         default=None,
         metadata=setting(
             "The run halts when more recipients than this are rejected or unknown.", kinds.whole(0, 1_000_000_000)
+        ),
+    )
+
+    max_cost: Decimal | None = field(
+        default=None,
+        metadata=setting(
+            "A plan that costs more is refused, in the channel's currency; it needs the channel's price_per_part.",
+            kinds.amount(1_000_000_000_000_000),
         ),
     )
 

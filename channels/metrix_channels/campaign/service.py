@@ -29,6 +29,7 @@ from ..logs import say
 from ..process import wall_clock
 from .audience.given_rows import TakenRows
 from .calendar import require_in_time
+from .cost import cost_of, require_price, require_within_cost
 from .definition import Campaign, checked_name, load_campaign
 from .dispatch.sender import SendingResources
 from .exclusions.exclusions import Exclusions
@@ -223,6 +224,7 @@ class Campaigns:
     def _found(self, campaign: Campaign, given: TakenRows | None = None) -> Ready:
         config = self._resources.file.current()
         channel = config.channel(campaign.channel)
+        require_price(campaign, channel)
         templates = CampaignTemplates(self._resources.templates, campaign, channel)
         return Ready(campaign, config, channel, templates, given)
 
@@ -286,6 +288,7 @@ class Campaigns:
         )
         templates = ready.templates.pinned(pinned_locales(found.pins))
         require_unchanged(found, pins_of(campaign, ready.config, ready.channel, templates, digest))
+        require_within_cost(campaign, cost_of(found.facts.get("sms_encodings", {}), ready.channel))
         if confirm is not None and not found.live and not await asyncio.to_thread(confirm, CampaignStatus.of(found)):
             raise _not_confirmed()
         return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)

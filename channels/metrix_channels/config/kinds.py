@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -42,6 +43,7 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATE: Final = re.compile(r"([0-9]{1,9})/([smh])")
 _SIZE: Final = re.compile(r"([0-9]{1,9})(kB|MB|GB)")
 _BYTES: Final = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
+_CURRENCY: Final = re.compile(r"[^\W\d_]{1,20}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
 
@@ -111,6 +113,17 @@ def whole(least: int, most: int) -> Kind[int]:
         raise Refusal(f"expected a whole number from {least:,} to {most:,}")
 
     return Kind(parse, {"type": "integer", "minimum": least, "maximum": most})
+
+
+def amount(most: int) -> Kind[Decimal]:
+    """Make a kind for numbers above zero that are exact, such as prices."""
+
+    def parse(value: JsonValue) -> Decimal:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= most:
+            return Decimal(str(value))
+        raise Refusal(f"expected a number above 0 and at most {most:,}")
+
+    return Kind(parse, {"type": "number", "exclusiveMinimum": 0, "maximum": most})
 
 
 def duration(most: str) -> Kind[float]:
@@ -211,6 +224,10 @@ def _text(text: str) -> str | None:
     return text if text.strip() else None
 
 
+def _currency(text: str) -> str | None:
+    return text if _CURRENCY.fullmatch(text) else None
+
+
 def _path(text: str) -> Path | None:
     return Path(text) if text.strip() and is_text(text) else None
 
@@ -294,6 +311,7 @@ def _is_loopback(host: str) -> bool:
 _PRINTABLE: Final = {"pattern": r"\S", "not": {"pattern": r"\$\{"}}
 
 TEXT: Final = _text_kind("text; put it in quotes if it looks like something else", _text, _PRINTABLE)
+CURRENCY: Final = _text_kind("the name of a currency, such as IRR", _currency, {"pattern": r"^\S{1,20}$"})
 PATH: Final = _text_kind("a path, as text", _path, _PRINTABLE)
 SECRET_PATH: Final = _text_kind("the path of a file that holds the key", _path, _PRINTABLE, confidential=True)
 RATE: Final = _text_kind("a rate such as 50/s, 3000/m or 10000/h", _rate, {"pattern": f"^{_RATE.pattern}$"})

@@ -9,13 +9,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Final, get_args, get_origin
 
 import attrs
 from attrs import field, frozen
+from cattrs.errors import AttributeValidationNote, ClassValidationError
 
+from ..adapters import adapter_for
 from ..errors import ConfigError
 from ..files import stored_path
 from ..models import ChannelType, JsonValue, OnAmbiguous
@@ -24,6 +27,7 @@ from . import kinds
 from .credentials import SANDBOX_APP_ID, Credentials, read_api_key, resolve_api_key, resolve_app_id
 from .kinds import PLAIN_HTTP_ELSEWHERE, Kind, Refusal, is_plain_http_elsewhere
 
+_BILLED_BY_PARTS: Final = [each.value for each in ChannelType if adapter_for(each).bills_by_parts]
 SETTING: Final = "metrix_channels.setting"
 """Where a field's metadata holds its `Setting`."""
 
@@ -101,8 +105,16 @@ class Channel:
         name: in the configuration.
         type: what Metrix calls the channel.
         verified: whether somebody tested it in the dashboard, or the record of the test.
+        price_per_part: what one part to one recipient costs, of a type that is billed by parts; None: not known.
+        currency: of the price.
         location: `file:line:column` of `verified`, or of the channel where it is absent.
     """
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "dependentRequired": {"price_per_part": ["currency"], "currency": ["price_per_part"]},
+        "if": {"required": ["price_per_part"]},
+        "then": {"properties": {"type": {"enum": _BILLED_BY_PARTS}}},
+    }
 
     name: str = ""
     type: ChannelType = field(metadata=setting("What kind of channel it is.", kinds.choice(ChannelType)))
@@ -114,7 +126,30 @@ class Channel:
             default=False,
         ),
     )
+    price_per_part: Decimal | None = field(
+        default=None,
+        metadata=setting(
+            "What one part of a message costs for one recipient, in `currency`: plans show the cost.",
+            kinds.amount(1_000_000_000),
+        ),
+    )
+    currency: str | None = field(default=None, metadata=setting("Of price_per_part, such as IRR.", kinds.CURRENCY))
     location: str = field(default="", eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.price_per_part is not None and not adapter_for(self.type).bills_by_parts:
+            by_parts = " and ".join(_BILLED_BY_PARTS)
+            raise _at("price_per_part", f"only {by_parts} is billed by parts, and {self.type} is not")
+        if (self.price_per_part is None) is not (self.currency is None):
+            there, missing = ("currency", "price_per_part") if self.currency else ("price_per_part", "currency")
+            raise _at(there, f"{missing} is missing beside {there}", code="config_key_missing")
+
+
+def _at(name: str, message: str, code: str = "config_value_invalid") -> ClassValidationError:
+    """Build the refusal of one key of a channel."""
+    refusal = Refusal(message, code=code, confidential=True, at_key=True)
+    refusal.add_note(AttributeValidationNote("in the channel", name, object))
+    return ClassValidationError("in the channel", [refusal], Channel)
 
 
 @frozen(kw_only=True)

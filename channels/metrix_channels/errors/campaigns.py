@@ -45,6 +45,18 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         " `on_empty: skip`.",
         2,
     ),
+    "price_missing": Situation(
+        "A campaign limits its cost, and the price of its channel is not known.",
+        "Write it in channels.yaml, as in `sms: {type: sms, price_per_part: 120, currency: IRR}`, or remove"
+        " `max_cost`. Only channels that are billed by parts have a price.",
+        2,
+    ),
+    "cost_exceeded": Situation(
+        "The plan costs more than its campaign allows, so nothing was sent.",
+        "Shorten the text (one part of a Persian SMS carries 70 characters), send to fewer people, or raise"
+        " `limits: {max_cost: …}`.",
+        3,
+    ),
     "audience_empty": Situation(
         "No recipient is left to send to.",
         "Check the audience, its id column and the `suppress` lists.",

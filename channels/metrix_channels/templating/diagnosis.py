@@ -17,6 +17,7 @@ from jinja2.utils import missing
 from ..errors import MetrixChannelsError, TemplateError
 from .environment import NameMissing
 from .filters.allowed import ValueRefused, name_of
+from .filters.numbers import NumberRefused
 from .filters.persian import DateRefused
 from .folder import shown
 from .lines import Lines, code_of
@@ -49,7 +50,7 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
         return _undefined(error, place, values)
     if isinstance(error, UndefinedError):
         return TemplateError(str(error), code="template_undefined", location=place.at())
-    if isinstance(error, ValueRefused | DateRefused):
+    if isinstance(error, ValueRefused | DateRefused | NumberRefused):
         return _refused(str(error), place, values)
     if isinstance(error, MemoryError | RecursionError | OverflowError):
         return TemplateError("rendering needs too much memory", code="template_too_costly", location=place.at())

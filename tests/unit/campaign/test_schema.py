@@ -79,6 +79,9 @@ def test_defaults_are_the_models(cls: type[Any]) -> None:
         BASE + "quiet_hours: {from: '22:00', to: '08:00', timezone: Etc/GMT+3}",
         BASE + "limits: {rate: 100/s, per_recipient: 2/24h, max_failures: 0}",
         BASE + "limits: {}",
+        BASE + "limits: {max_cost: 5000000}",
+        BASE + "limits: {max_cost: 0.5}",
+        BASE + "on_empty: skip",
     ],
 )
 def test_what_the_loader_takes(text: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ...errors import CampaignError, ConfigError, MetrixChannelsError
 from ...ledger import Counts, Draft, Skip, SkipReason
-from ...models import JsonValue
 from ..audience.reader import Chunk
 from ..exclusions.exclusions import Exclusions
 from ..renderer import MessageRenderer, RowEmpty
@@ -124,7 +123,7 @@ class Planner:
         self._drafts, self._skips = [], []
         return drafts, skips
 
-    def facts(self) -> dict[str, JsonValue]:
+    def facts(self) -> dict[str, Any]:
         """Return what the plan found, beside the counts."""
         both = dict.fromkeys((self._canary, self._grouping))
         parts = sum((grouping.sms_parts for grouping in both), Counter[tuple[str, str]]())

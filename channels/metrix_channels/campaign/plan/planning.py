@@ -23,6 +23,7 @@ from ..audience.given_rows import TakenRows
 from ..audience.reader import ABSENT, Chunk
 from ..audience.source import Stopped
 from ..audience_source import DamagedIds
+from ..cost import cost_of, require_within_cost
 from ..definition import Campaign
 from ..exclusions.exclusions import Exclusions
 from ..locales import CampaignTemplates
@@ -120,10 +121,17 @@ class Planning:
         return pins_of(ready.campaign, ready.config, ready.channel, templates, self._audience.digest)
 
     def facts(self) -> dict[str, Any]:
-        """Return what the plan found, once it is whole."""
+        """Return what the plan found, once it is whole.
+
+        Raises:
+            CampaignError: cost_exceeded.
+        """
         facts: dict[str, Any] = dict(self._planner.facts())
+        cost = cost_of(facts["sms_encodings"], self._ready.channel)
+        require_within_cost(self._ready.campaign, cost)
         return {
             **facts,
+            **({} if cost is None else {"cost": cost}),
             "cautions": {**facts["cautions"], **self._audience.cautions},
             "canary": min(self._ready.campaign.canary or 0, self.counts.pending),
             "batch_size": self._ready.config.metrix.batch_size,

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ...campaign import OF_ROWS, CampaignPreview, CampaignStatus, FailureCount
+from ...campaign import OF_ROWS, CampaignPreview, CampaignStatus, FailureCount, describe_cost
 from ...errors import problem
 from .output import Output, visible
 
@@ -43,7 +43,9 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
     requests = f"{facts['batches']:,} requests, {facts['texts']:,} different texts"
     lines = [f"{planned.audience:,} rows, {planned.pending:,} recipients, {requests}."]
     if facts["sms_parts"]:
-        lines.append(f"{facts['sms_parts']:,} SMS parts are billed.")
+        lines.append(f"{facts['sms_parts']:,} SMS parts are billed{_encodings(facts)}.")
+    if "cost" in facts:
+        lines.append(describe_cost(facts["cost"]))
     lines += [f"{_locale(name)}: {found}." for name, found in _by_locale(facts)]
     if planned.skipped:
         lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
@@ -79,7 +81,11 @@ def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
     for name, words in names.items():
         table.add_row(words, f"{plan[name]:,}")
     if plan["sms_parts"]:
-        table.add_row("SMS parts", f"{plan['sms_parts']:,}")
+        table.add_row("SMS parts", f"{plan['sms_parts']:,}{_encodings(plan)}")
+    if "cost" in plan:
+        for encoding, found in plan["cost"]["by_encoding"].items():
+            table.add_row(f"cost: {encoding}", _money(found["cost"], plan))
+        table.add_row("cost", _money(plan["cost"]["total"], plan))
     for name, found in _by_locale(plan):
         table.add_row(_locale(name), found)
     for reason, count in plan["skipped"].items():
@@ -89,6 +95,15 @@ def _show_counts(output: Output, plan: Mapping[str, Any]) -> None:
     for name, count in plan["empty"].items():
         table.add_row(visible(f"empty: {name}"), f"{count:,}")
     output.show(table)
+
+
+def _encodings(facts: Mapping[str, Any]) -> str:
+    parts = facts.get("sms_encodings", {})
+    return f" ({', '.join(f'{encoding} {count:,}' for encoding, count in parts.items())})" if parts else ""
+
+
+def _money(cost: float, facts: Mapping[str, Any]) -> str:
+    return visible(f"{cost:,} {facts['cost']['currency']}")
 
 
 def _by_locale(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -122,6 +137,8 @@ def show_status(output: Output, found: CampaignStatus, failed_attempts: Sequence
         table.add_row(Text("possible duplicates", style="yellow"), f"{found.possible_duplicates:,}")
     table.add_row("requests", f"{found.requests:,}")
     output.show(table)
+    if "cost" in found.facts:
+        output.say(f"As planned: {describe_cost(found.facts['cost'])}")
     for note in found.notes:
         output.say(note)
     for each in failed_attempts:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ...campaign import CampaignPreview, Campaigns, describe_fallbacks, load_campaign
+from ...campaign import CampaignPreview, Campaigns, describe_cost, describe_fallbacks, load_campaign
 from ...checks import Check, CheckStatus
 from ...errors import MetrixChannelsError
 
@@ -57,6 +57,8 @@ def _plan(file: Loaded, found: CampaignPreview) -> Check:
     told = f"{plan['audience']:,} rows, {plan['recipients']:,} recipients, {plan['batches']:,} requests"
     if plan["sms_parts"]:
         told += f", {plan['sms_parts']:,} SMS parts"
+    if "cost" in plan:
+        told += f". {describe_cost(plan['cost']).removesuffix('.')}"
     cautions = [f"{count:,} rows are invalid" for reason, count in plan["skipped"].items() if reason == "invalid"]
     cautions += [f"{count:,} recipients have an empty {name}" for name, count in plan["empty"].items()]
     cautions += [f"{count:,} texts have the caution {code}" for code, count in plan["cautions"].items()]

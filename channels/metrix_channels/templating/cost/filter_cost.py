@@ -22,6 +22,8 @@ FLOAT_DIGITS: Final = 330
 
 _LONGEST_LIST: Final = 400_000
 """A list of single characters takes some eighty bytes an item."""
+_LONGEST_NUMBER: Final = 100
+"""Characters of a number with its groups: the filters refuse larger ones."""
 _WRITTEN: Final = 10
 """A character in a list that is written out can become `\\U0010ffff`."""
 _ESCAPED: Final = 5
@@ -177,6 +179,10 @@ def _jalali(given: Filtering) -> Operand:
     return Operand(20 * (given.extra + 8))
 
 
+def _written_number(given: Filtering) -> Operand:
+    return Operand(_LONGEST_NUMBER + given.extra)
+
+
 _RULES: Final[Mapping[str, Callable[[Filtering], Operand]]] = MappingProxyType(
     {
         **dict.fromkeys(("upper", "lower", "capitalize", "title"), _growing(3)),
@@ -196,6 +202,7 @@ _RULES: Final[Mapping[str, Callable[[Filtering], Operand]]] = MappingProxyType(
         "replace": _replace,
         "format": _format,
         "jalali": _jalali,
+        **dict.fromkeys(("fa_number", "money"), _written_number),
     }
 )
 _QUADRATIC: Final = frozenset(
@@ -205,7 +212,14 @@ _QUADRATIC: Final = frozenset(
     )
 )
 """Among them what compares, hashes or searches: numbers can be chosen so that all have one hash."""
-_PACE: Final = {"title": 300, "urlencode": 150, "fa_digits": 150, "wordwrap": 500, "sort": 1_000, "jalali": 500}
+_PACE: Final = {
+    "title": 300,
+    "urlencode": 150,
+    "wordwrap": 500,
+    "sort": 1_000,
+    "jalali": 500,
+    **dict.fromkeys(("fa_digits", "fa_number", "money"), 150),
+}
 """Nanoseconds a character of what is slower than a copy; the other slow ones are quadratic."""
-_EACH: Final = {"jalali": 100_000}
-"""Nanoseconds of a call that may read a time zone from a file."""
+_EACH: Final = {"jalali": 100_000, "fa_number": 50_000, "money": 50_000}
+"""Nanoseconds of a call that may read a time zone from a file, or makes a decimal number."""

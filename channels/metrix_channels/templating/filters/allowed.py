@@ -21,6 +21,7 @@ from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
 from markupsafe import Markup, soft_str
 
+from .numbers import fa_number, money
 from .persian import fa_digits, jalali
 
 _NAMES: Final[dict[type, str]] = {
@@ -155,6 +156,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "fa_digits": _of_text(fa_digits),
         "jalali": jalali,
         # numbers
+        "fa_number": _of_text(fa_number),
+        "money": _of_text(money),
         "int": _int,
         "float": _float,
         "round": _round,

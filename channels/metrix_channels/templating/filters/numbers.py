@@ -1,0 +1,76 @@
+"""Filters for numbers and money: grouped digits, in the writing of the reader."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Final
+
+from .persian import fa_digits
+
+_LONGEST: Final = 40
+"""Characters of a number in text; nobody is told a larger one."""
+_MOST_DIGITS: Final = 30
+_MOST_DECIMALS: Final = 10
+_GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}([,٬][0-9]{3})+([.٫][0-9]+)?")
+_PERSIAN: Final = str.maketrans({",": "٬", ".": "٫"})
+_IN_ARABIC_SCRIPT: Final = re.compile(r"[\u0600-\u06ff]")
+
+
+class NumberRefused(Exception):
+    """A value that is no number; becomes `template_value_refused` with its place."""
+
+
+def fa_number(value: object, decimals: int | None = None) -> str:
+    """Write a number in Persian: `1248000.5` becomes `۱٬۲۴۸٬۰۰۰٫۵`.
+
+    Args:
+        value: a number, or text that is one, grouped or not, in any digits.
+        decimals: digits after the point, from 0 to 10; None: as many as it has.
+
+    Raises:
+        NumberRefused: `value` is no number, or has more than 30 digits.
+    """
+    return fa_digits(_grouped(value, decimals).translate(_PERSIAN))
+
+
+def money(value: object, currency: str, decimals: int | None = None) -> str:
+    """Write an amount in the writing of its currency: `۱٬۲۴۸٬۰۰۰ تومان`, `1,248,000 IRR`.
+
+    Args:
+        value: as of `fa_number`.
+        currency: what stands behind it; one in Persian letters brings Persian digits.
+        decimals: as of `fa_number`.
+
+    Raises:
+        NumberRefused: as of `fa_number`.
+    """
+    write = fa_number if _IN_ARABIC_SCRIPT.search(str(currency)) else _grouped
+    return f"{write(value, decimals)} {currency}"
+
+
+def _grouped(value: object, decimals: int | None) -> str:
+    number = _number(value)
+    if decimals is not None:
+        if type(decimals) is not int or not 0 <= decimals <= _MOST_DECIMALS:
+            raise NumberRefused(f"a number is written with 0 to {_MOST_DECIMALS} decimals")
+        number = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{number:,f}"
+
+
+def _number(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        raise NumberRefused("a number is needed; true, false, a date or a list is none")
+    text = str(value).strip()
+    if len(text) > _LONGEST:
+        raise NumberRefused(f"a number of more than {_MOST_DIGITS} digits was given")
+    text = re.sub(r"\d", lambda digit: str(int(digit[0])), text)
+    if _GROUPED.fullmatch(text):
+        text = re.sub("[,٬]", "", text)
+    try:
+        number = Decimal(text.replace("٫", "."))
+    except InvalidOperation:
+        raise NumberRefused("a text that is no number was given; an empty one needs `default` or a condition") from None
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+        raise NumberRefused(f"a number of more than {_MOST_DIGITS} digits was given")
+    return number
