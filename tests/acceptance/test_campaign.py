@@ -356,7 +356,7 @@ def test_canaries_go_first_alone(metrix, folder, metrix_sandbox, option):
 
 def test_the_list_and_the_status(metrix, folder):
     """The newest first, each as `run` shows it; nothing there is no error."""
-    assert metrix("campaign", "list").out == "There is no campaign yet.\n"
+    assert metrix("campaign", "list").out == "There are no campaigns yet.\n"
     ran = [
         metrix("campaign", "run", "eid.yaml", "--yes", "--name", name, "--json").document
         for name in ("first", "second")
@@ -677,7 +677,7 @@ def test_at_a_terminal_it_asks_before_it_goes_on_with_a_run(metrix, folder, metr
     accepted, pending = halted["accepted"], halted["pending"]
     ended, shown, _ = at_terminal(folder, "campaign", "run", "eid.yaml", answer=answer)
     assert ended == status
-    assert f"eid goes on: {accepted} accepted, {pending} pending." in shown
+    assert f"eid continues: {accepted} accepted, {pending} pending." in shown
     assert re.search(rf"Send to {pending} recipients?\? \[y/N\]: ", shown)
     left = metrix("campaign", "status", "eid", "--json").document
     assert (left["accepted"], left["state"]) == ((accepted, "halted") if status else (4, "finished"))

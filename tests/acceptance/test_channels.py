@@ -204,11 +204,11 @@ def test_on_a_terminal_it_leads_through_the_test(metrix, untested, metrix_sandbo
     status, shown, out = at_terminal(untested, channel, answers="y\nسارا\nuser-1\ny\n".encode())
     assert (status, out) == (0, f"{channel} is verified for application sandbox-app; see {untested}.\n")
     assert "dashboard" in shown
-    assert "Did that arrive too?" in shown
+    assert "Did this message arrive too?" in shown
     assert len(metrix_sandbox.requests()) == 1
     text = untested.read_text(encoding="utf-8")
     assert "by: سارا" in text or 'by: "سارا"' in text
-    assert "the dashboard's test and message" in text
+    assert "the dashboard's test message and message" in text
     assert metrix("--config", untested, "send", channel, "--to", "u1", "--text", "x").status == 0
 
 
@@ -239,7 +239,7 @@ def test_a_message_that_metrix_refuses_records_nothing(untested, metrix_sandbox)
     metrix_sandbox.inject("status:400", times=9)
     before = untested.read_text()
     status, shown, _ = at_terminal(untested, "sms", "--by", "sara", answers=b"y\nuser-1\n")
-    assert (status, "Did that arrive too?" in shown) == (1, False)
+    assert (status, "Did this message arrive too?" in shown) == (1, False)
     assert untested.read_text() == before
 
 

@@ -64,7 +64,7 @@ def test_the_key_completes_a_line():
         await_output(shell, b"is ready")
         os.write(shell, b"metrix-channels camp\t--help\n")
         await_output(shell, b"metrix-channels campaign --help")
-        await_output(shell, b"Send a text to a whole audience")
+        await_output(shell, b"Send a campaign; safe to resume")
         bash.kill()
     os.close(shell)
     os.close(terminal)

@@ -244,7 +244,7 @@ def test_for_people_there_is_a_table_and_a_verdict(metrix, tmp_path):
     with FaultServer([Answer(403)]) as server:
         result = metrix("--config", make_project(tmp_path, server.url).config, "doctor")
     assert result.status == 1
-    assert "The first that fails: credentials." in result.out
+    assert "First failed check: credentials." in result.out
     assert "→ Compare APP_ID" in result.out
 
 

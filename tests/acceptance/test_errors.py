@@ -39,7 +39,7 @@ def test_the_help_lists_every_verb_in_one_line_each(metrix):
     [
         ((), "Missing command"),
         (("nope",), "No such command 'nope'"),
-        (("channels",), "No verb was given"),
+        (("channels",), "No command was given"),
         (("channels", "nope"), "No such command 'nope'"),
         (("send",), "Missing argument"),
         (("send", "sms"), "Missing option"),
@@ -50,7 +50,7 @@ def test_the_help_lists_every_verb_in_one_line_each(metrix):
         (("init", "--offline"), "No such option"),
         (("demo", "more"), "extra argument"),
         (("--nope", "demo"), "No such option"),
-        (("demo", "--config"), "--config names no file"),
+        (("demo", "--config"), "--config needs a file name"),
     ],
 )
 def test_a_wrong_command_is_one_document_and_exit_status_2(metrix, arguments, said):

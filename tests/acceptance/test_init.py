@@ -79,7 +79,7 @@ def test_in_a_repository_the_gitignore_stays_and_is_spoken_of(metrix, tmp_path):
     result = metrix("init", tmp_path)
     assert result.status == 0
     assert (tmp_path / ".gitignore").read_text() == "*.pyc\n"
-    assert "add *.db" in result.out
+    assert "Add *.db" in result.out
 
 
 def test_what_is_written_keeps_the_ledger_out_of_git(metrix, tmp_path):

@@ -39,7 +39,7 @@ def test_the_dashboard_prints_its_link_and_ends_by_a_signal(folder, number):
         waiting.close()
     assert (process.returncode, out) == (0, b"")
     assert b"Traceback" not in err
-    assert b"whoever has it" in err
+    assert b"Anyone who has it" in err
 
 
 def test_with_json_the_dashboard_prints_one_document(folder):

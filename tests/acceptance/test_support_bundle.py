@@ -141,5 +141,5 @@ def test_what_cannot_be_done_is_said_and_nothing_is_overwritten(metrix, failed, 
 
 def test_where_nothing_failed_there_is_nothing_to_bundle(metrix, config):
     """It says so."""
-    assert "No attempt failed." in metrix("--config", config, "support-bundle", "--list").out
+    assert "There are no failed attempts." in metrix("--config", config, "support-bundle", "--list").out
     assert "attempt_missing" in metrix("--config", config, "support-bundle", "-o", "b.zip").err

@@ -1,4 +1,4 @@
-"""One run of the command line: the shared options found, the verb called, every error made words and a status."""
+"""One run of the command line: parse the shared options, call the verb, turn errors into text and an exit status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .logs import logged
 from .ui.output import Output, ResultLost, discard
 
 _INTERRUPTED = 130
-"""What typer makes of a KeyboardInterrupt in a verb."""
+"""The exit status that typer returns for a KeyboardInterrupt."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         discard("stdout")
         if not isinstance(lost.__cause__, BrokenPipeError):  # a reader who has read enough wants no more words
             state.output.as_json = False
-            remedy = "Direct it to where there is room. What was sent stays sent; do not send it again without --key."
+            remedy = "Redirect the output to a disk with free space. If it was sent, do not repeat it without --key."
             message = f"The result could not be printed: {lost}."
             state.output.error(UsageError(message, code="file_unwritable", remedy=remedy))
         return state.status or 1
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(shared_ones: Sequence[str], others: Sequence[str], state: State) -> int:
     state.output.as_json = "--json" in shared_ones
     if shared_ones[-1:] == ["--config"]:
-        state.output.error(UsageError("--config names no file.", code="usage"))
+        state.output.error(UsageError("--config needs a file name.", code="usage"))
         return 2
     try:
         result = app([*shared_ones, *others], prog_name="metrix-channels", obj=state, standalone_mode=False)
@@ -63,7 +63,7 @@ def _run(shared_ones: Sequence[str], others: Sequence[str], state: State) -> int
     except Exception as error:  # noqa: BLE001 - the last edge: no traceback ever reaches a user
         logging.getLogger("metrix_channels").debug("internal fault: %s at %s", type(error).__name__, _places(error))
         state.output.error(
-            MetrixChannelsError(f"A fault of metrix-channels itself: {type(error).__name__}.", code="internal")
+            MetrixChannelsError(f"Internal error in metrix-channels: {type(error).__name__}.", code="internal")
         )
         return 1
     if result == _INTERRUPTED:
@@ -78,14 +78,14 @@ def _explain(error: typer.exceptions.TyperException, output: Output) -> None:
         if not output.as_json:
             output.hint(message)
             return
-        message = "No verb was given."
+        message = "No command was given."
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "metrix-channels"
     output.error(UsageError(message, code="usage", remedy=f"See `{command} --help`."))
 
 
 def divide(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the shared options from the others, wherever they stand; what follows `--` is never one of them."""
+    """Separate the shared options from the others, in any position; arguments after `--` are never shared options."""
     shared_ones: list[str] = []
     others: list[str] = []
     remaining = iter(arguments)

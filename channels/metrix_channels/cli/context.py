@@ -53,9 +53,9 @@ def example(*commands: str) -> str:
 app: typer.Typer = typer.Typer(
     name="metrix-channels",
     cls=_Verbs,
-    help="Send Push, SMS and Email through Metrix, and never through a channel that nobody tested.",
+    help="Send Push, SMS and Email through Metrix. Untested channels are refused.",
     epilog=example("metrix-channels demo", "metrix-channels send --help")
-    + "\n\nEvery verb also takes --config FILE, --json and -v, before or after its name.",
+    + "\n\nEvery command also accepts --config FILE, --json and -v.",
     no_args_is_help=True,
     add_completion=False,  # typer's own options edit the user's files, for the shell that they take this one to be
     pretty_exceptions_enable=False,
@@ -115,11 +115,12 @@ def _show_completion(context: typer.Context, shell: str | None) -> None:
 def shared(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration.", show_default=False)
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration file.", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
     verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; -vv says it all.")
+        int,
+        typer.Option("-v", "--verbose", count=True, show_default=False, help="Show more log messages; -vv shows all."),
     ] = 0,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and exit.")

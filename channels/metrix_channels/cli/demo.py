@@ -1,4 +1,4 @@
-"""`demo`: the main job from beginning to end, against a Metrix of its own."""
+"""`demo`: a complete run against a sandbox that the demo starts."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ _CHANNELS = {"sms": "SMS", "push": "APP_PUSH", "email": "EMAIL"}
 def demo(context: typer.Context) -> None:
     """Run a complete demo; needs no configuration.
 
-    It runs against a sandbox of its own, and leaves nothing behind.
+    The demo starts its own sandbox, sends messages and a campaign to it, and deletes all its
+    files at the end.
     """
     from ..sandbox import Sandbox
 
@@ -97,7 +98,7 @@ def _configure(folder: Path, sandbox: Sandbox) -> Path:
 
 @define
 class _Story:
-    """What is told, and whether it went as it must."""
+    """Prints the demo, and records whether each step went as expected."""
 
     output: Output
     sandbox: Sandbox
@@ -118,13 +119,13 @@ class _Story:
             self.output.say(text, style, indent=indent)
 
     def command(self, arguments: str) -> None:
-        """Show how a user would have it done."""
+        """Show the command that a user would run."""
         self.say(f"$ metrix-channels {arguments}", "cyan")
 
     def note(self, what: str, as_expected: bool, **facts: Any) -> None:
         self.steps.append({"step": what, "as_expected": as_expected, **facts})
         if not as_expected:
-            self.say(f"This is not what should have happened: {what}.", "bold red")
+            self.say(f"Unexpected result: {what}.", "bold red")
 
     @contextmanager
     def notifier(self) -> Iterator[Notifier]:
@@ -140,7 +141,7 @@ class _Story:
         attempted = "1 attempt" if receipt.attempts == 1 else f"{receipt.attempts} attempts"
         self.say(f"✓ {what}: {receipt.outcome.value}, {attempted}", "green")
         if receipt.possible_duplicate:
-            doubt = "The lost request may have been taken too: the receipt says possible_duplicate."
+            doubt = "Metrix may have accepted the lost request too: the receipt is marked possible_duplicate."
             self.say(doubt, "yellow", indent=2)
 
     def refusal(self, what: str, attempt: Callable[[], object], code: str, *, requests: int) -> None:
@@ -168,17 +169,17 @@ class _Story:
         if self.output.as_json:
             self.output.document(document)
             return
-        self.heading("What happened")
+        self.heading("Summary")
         self.say(
-            f"{document['requests']} requests; {document['messages']} messages taken, {document['delivered']}"
-            f" delivered, none through an untested channel. It took {seconds:.1f} s."
+            f"{document['requests']} requests; {document['messages']} messages accepted, {document['delivered']}"
+            f" delivered, none on an untested channel. The demo took {seconds:.1f} s."
         )
-        self.say("Begin your own:", "bold")
+        self.say("Start your own project:", "bold")
         self.command("init my-messages")
 
 
 def _an_untested_channel(story: _Story) -> None:
-    story.heading("1. Nobody tested this channel: refused before any request")
+    story.heading("1. An untested channel is refused before any request")
     story.command("send sms --to sara --template otp --set code=4821")
     with story.notifier() as notifier:
         story.refusal(
@@ -190,7 +191,7 @@ def _an_untested_channel(story: _Story) -> None:
 
 
 def _the_test(story: _Story) -> None:
-    story.heading("2. Test it in the dashboard, record that, look at everything else")
+    story.heading("2. Test the channels in the dashboard, record the tests, run all checks")
     story.say("(The test messages from the dashboard arrived.)", "dim")
     for name in _CHANNELS:
         story.command(f"channels verify {name} --by demo")
@@ -239,7 +240,7 @@ def _show(story: _Story, message: dict[str, Any]) -> None:
 
 
 def _faults(story: _Story) -> None:
-    story.heading("4. The network fails, and the receipts say what is known")
+    story.heading("4. When the network fails, the receipts say what is known")
     with story.notifier() as notifier:
         story.sandbox.inject("status:503", times=2)
         receipt = notifier.send("sms", to="reza", template="otp", context={"code": "1111"})
@@ -252,7 +253,7 @@ def _faults(story: _Story) -> None:
 
 
 def _key(story: _Story) -> None:
-    story.heading("5. The same key twice: one message")
+    story.heading("5. Two calls with the same key send one message")
     for _ in range(2):
         story.command("send sms --to leila --template otp --set code=3333 --key login-7")
     with story.notifier() as notifier:
@@ -263,11 +264,11 @@ def _key(story: _Story) -> None:
     story.note("one message for two calls with one key", same)
     for receipt in receipts:
         story.say(f"✓ receipt {receipt.id}: {receipt.outcome.value}", "green")
-    story.say("Two calls, one request; the second got the receipt of the first.", indent=2)
+    story.say("The second call made no request and returned the receipt of the first.", indent=2)
 
 
 def _campaign(story: _Story) -> None:
-    story.heading("6. A campaign of 10,000, killed in the middle, taken up again")
+    story.heading("6. A campaign to 10,000 recipients is killed and resumed")
     folder = story.config.parent
     rows = "".join(f"user-{number},{_NAMES[number % len(_NAMES)]}\n" for number in range(_AUDIENCE))
     (folder / "audience.csv").write_text("customUserId,first_name\n" + rows, encoding="utf-8")
@@ -293,8 +294,8 @@ def _campaign(story: _Story) -> None:
     story.note("a campaign after kill -9", found.state == "finished" and everybody == _AUDIENCE, **found.as_dict())
     story.say(f"✓ {found.state}: {_counts(found)}, {found.requests} requests", "green")
     story.say(
-        f"Nobody is missing. {found.possible_duplicates} may have it twice: their requests were under way at the kill."
-        " With `on_ambiguous: hold` they would be unknown, and sent nothing more.",
+        f"All recipients have the message. {found.possible_duplicates} may have it twice: their requests were in flight"
+        " when the process was killed. `on_ambiguous: hold` would report them as unknown instead of sending again.",
         indent=2,
     )
 
@@ -304,7 +305,7 @@ def _counts(status: CampaignStatus) -> str:
 
 
 def _wrong_key(story: _Story) -> None:
-    story.heading("7. A wrong API key, explained in Metrix's own terms")
+    story.heading("7. A wrong API key is explained")
     story.command("send sms --to sara --template otp --set code=4444")
     key = story.config.with_name("metrix.key")
     key.write_text("a-key-of-another-application")

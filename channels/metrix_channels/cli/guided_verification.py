@@ -1,8 +1,8 @@
-"""Leads through the test of a channel on a terminal: the dashboard's test, then one message through the API.
+"""Guides the user through the test of a channel: the dashboard's test message, then one message through the API.
 
-This is the only place where a message goes through a channel that is not verified yet. It is the test itself: somebody
-has just said that the dashboard's test arrived, and it goes to one id, that person's own. The verification that lets it
-pass is in memory alone; nothing is written before both messages have arrived.
+Only this module sends a message on a channel that is not verified yet. It does so after the user confirmed that the
+dashboard's test message arrived, and only to one recipient: the user. The verification that allows this message is
+kept in memory; nothing is written until both messages have arrived.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .ui.output import Output
 
 @frozen
 class Seen:
-    """What somebody saw.
+    """A confirmed test.
 
     Attributes:
-        by: who.
+        by: the person who received the messages.
         note: which messages arrived.
     """
 
@@ -33,64 +33,68 @@ class Seen:
 
 
 def lead_through(output: Output, file: ConfigFile, name: str, by: str | None) -> Seen | None:
-    """Ask for the dashboard's test, send one message through the API, and ask for that.
+    """Ask whether the dashboard's test message arrived, send one message through the API, and ask about it.
 
     Args:
-        output: whose stderr somebody reads; stdin is the same terminal.
+        output: where to ask; stderr and stdin are the same terminal.
         file: the configuration.
-        name: of the channel.
-        by: who looks; None to ask.
+        name: the name of the channel.
+        by: the person who received the messages; None to ask.
 
     Returns:
-        What was seen; None when one of the messages did not arrive.
+        The confirmed test; None if one of the messages did not arrive.
 
     Raises:
-        MetrixChannelsError: an answer is not as it must be, or the message was not accepted.
+        MetrixChannelsError: an answer is invalid, or the message was not accepted.
     """
     config = file.current()
     channel, app_id = config.channel(name), config.metrix.resolve_app_id()
     said = adapter_for(channel.type).metrix_name
     output.hint(
-        f"1. In Metrix's dashboard, in application {app_id}, send a test message through {said} to yourself. Metrix's"
-        " documentation names no page for it; ask Metrix's support if you do not find it."
+        f"1. In Metrix's dashboard, open application {app_id} and send yourself a test message on {said}. Metrix's"
+        " documentation does not say where; if you cannot find the page, ask Metrix's support."
     )
     if not _says_yes(output, "Did it arrive?"):
-        output.hint("Then the channel's settings in the dashboard are not right yet. Nothing was sent or recorded.")
+        output.hint("Check the channel's settings in the dashboard, then try again. Nothing was sent or recorded.")
         return None
-    by = checked_name(by if by is not None else _answer(output, "Who saw it arrive (name or address)?"))
-    output.hint(f"2. Now one message goes through the API and {channel.name!r}, to you.")
+    by = checked_name(by if by is not None else _answer(output, "Who received it (name or email address)?"))
+    output.hint(f"2. Next, metrix-channels sends you one message through the API on channel {channel.name!r}.")
     [recipient] = checked_recipients([_answer(output, "Your own customUserId:")])
     receipt = _send(file, name, by, recipient)
     output.hint("Metrix accepted it.")
-    if not _says_yes(output, "Did that arrive too?"):
+    if not _says_yes(output, "Did this message arrive too?"):
         output.hint(
-            "Metrix's answer says that it received the request, not that anybody gets the message. Check that Metrix"
-            f" knows the user {recipient!r} and how to reach them. Nothing was recorded."
+            "Metrix confirmed the request, which does not confirm the delivery. Check that Metrix knows the user"
+            f" {recipient!r} and their contact data. Nothing was recorded."
         )
         return None
-    return Seen(by, f"the dashboard's test and message {receipt} through the API arrived")
+    return Seen(by, f"the dashboard's test message and message {receipt} through the API arrived")
 
 
 def checked_name(by: str) -> str:
-    """Return who saw the test, as it was given.
+    """Return the name of the person who received the test message, unchanged.
 
     Raises:
-        UsageError: it names nobody.
+        UsageError: the name has no letter or digit.
     """
     if not any(character.isalnum() for character in by):
-        raise UsageError("--by names nobody.", code="usage", remedy="Name who saw the test message arrive.")
+        raise UsageError(
+            "--by contains no name.",
+            code="usage",
+            remedy="Write the name or address of the person who received the test message.",
+        )
     return by
 
 
 class _UnderTest(ConfigFile):
-    """The configuration for the one message of a test: one channel is verified, in memory alone."""
+    """The configuration for the test message: one channel is verified, in memory only."""
 
     def __init__(self, file: ConfigFile, channel: str, verification: Verification) -> None:
         super().__init__(file.path)
         self._channel, self._verification = channel, verification
 
     def current(self) -> Config:
-        """Return the configuration as the file is now, with the channel under test verified."""
+        """Return the current configuration, with the channel under test marked as verified."""
         config = super().current()
         tested = evolve(config.channel(self._channel), verified=self._verification)
         return evolve(config, channels={**config.channels, self._channel: tested})

@@ -9,7 +9,7 @@ import typer
 from ..errors import UsageError
 from ..pages import LANGUAGES, Words
 
-Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="Of the page: en or fa.")]
+Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="The language of the page: en or fa.")]
 
 
 def language(name: str) -> Words:
@@ -19,6 +19,6 @@ def language(name: str) -> Words:
         UsageError: there are no words of that language.
     """
     if name not in LANGUAGES:
-        there = " and ".join(LANGUAGES)
-        raise UsageError(f"--lang {name!r}: pages are written in {there}.", code="usage", remedy="Write --lang fa.")
+        there = " or ".join(LANGUAGES)
+        raise UsageError(f"--lang {name!r} is not supported; choose {there}.", code="usage", remedy="Write --lang fa.")
     return Words(name)

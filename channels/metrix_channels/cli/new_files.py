@@ -22,7 +22,7 @@ def new_file(path: Path) -> Iterator[TextIO]:
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
     except FileExistsError as error:
-        raise UsageError(f"{quoted(str(path))} is there already.", code="file_exists") from error
+        raise UsageError(f"{quoted(str(path))} already exists.", code="file_exists") from error
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "the path is not valid"
         raise UsageError(f"{quoted(str(path))} cannot be written: {why}.", code="file_unwritable") from error

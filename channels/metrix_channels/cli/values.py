@@ -49,8 +49,8 @@ def typed_value(option: str, pair: str) -> tuple[str, Any]:
     try:
         return name[:-1], json.loads(value, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repetition)
     except (ValueError, RecursionError) as error:
-        remedy = "After := stands JSON: a number, true, false, a list, an object, or text in double quotes."
-        raise UsageError(f"{option} {pair!r} holds no JSON: {error}.", code="usage", remedy=remedy) from error
+        remedy = "After :=, write JSON: a number, true, false, a list, an object, or text in double quotes."
+        raise UsageError(f"{option} {pair!r} is not valid JSON: {error}.", code="usage", remedy=remedy) from error
 
 
 def read_duration(option: str, text: str) -> timedelta:
@@ -63,7 +63,7 @@ def read_duration(option: str, text: str) -> timedelta:
         return span(most="3660d").parse(text)
     except ValueError as error:
         raise UsageError(
-            f"{option} {text!r} is no duration.",
+            f"{option} {text!r} is not a valid duration.",
             code="usage",
             remedy="Write a number and its unit, such as 3s, 12h or 90d.",
         ) from error
@@ -84,7 +84,9 @@ def _from_file(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: nested too deeply.", code="usage", remedy="Flatten the values.") from error
     except json.JSONDecodeError as error:
         where = f"{file}:{error.lineno}:{error.colno}"
-        raise UsageError(f"No JSON: {error.msg}.", code="usage", remedy="Correct the file.", location=where) from error
+        raise UsageError(
+            f"Invalid JSON: {error.msg}.", code="usage", remedy="Correct the file.", location=where
+        ) from error
     except ValueError as error:
         raise UsageError(f"{file}: {error}.", code="usage", remedy="Correct the file.") from error
     if not isinstance(found, dict):
@@ -99,11 +101,11 @@ def _remedy(error: OSError | UnicodeError) -> str | None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _refuse_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("an object contains the same name twice")
     return found

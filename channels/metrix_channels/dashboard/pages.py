@@ -155,7 +155,7 @@ class Pages:
                 return self._problem(request, words, error)
             except Exception as error:  # noqa: BLE001  the last edge: no page is a traceback
                 _log.exception("the page %s cannot be made", request.url.path)
-                message = f"A fault of metrix-channels itself: {type(error).__name__}."
+                message = f"Internal error in metrix-channels: {type(error).__name__}."
                 return self._problem(request, words, MetrixChannelsError(message, code="internal"))
 
         return answer

@@ -26,10 +26,10 @@ def test_a_pair_without_a_plain_name_is_refused(pair):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"a": 1,\n "b": }', "No JSON"),
+        ('{"a": 1,\n "b": }', "Invalid JSON"),
         ("[]", "must be a JSON object"),
-        ('{"a": NaN}', "NaN is no JSON"),
-        ('{"a": 1, "a": 1}', "a name stands twice"),
+        ('{"a": NaN}', "NaN is not valid JSON"),
+        ('{"a": 1, "a": 1}', "the same name twice"),
         ("[" * 100_000, "nested too deeply"),
         ('{"a": ' + "9" * 5000 + "}", "Exceeds the limit"),
         (" " * 4_000_001, "larger than"),

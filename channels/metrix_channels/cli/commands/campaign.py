@@ -33,23 +33,21 @@ campaign: typer.Typer = typer.Typer(
 app.add_typer(campaign, name="campaign")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A campaign file.")]
-Detach = Annotated[
-    bool, typer.Option("--detach", help="With a ledger in PostgreSQL: leave as soon as the workers have it.")
-]
+Detach = Annotated[bool, typer.Option("--detach", help="Return at once; workers send it. Needs a PostgreSQL ledger.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A campaign's name.")]
 _EXITS = {"finished": 0, "finished_with_errors": 1, "cancelled": 1}
 _GOING_ON = ("waiting", "running")
-_RESUME = "`metrix-channels campaign resume {name}` goes on where it stopped."
+_RESUME = "`metrix-channels campaign resume {name}` continues it."
 _WATCH = (
-    "`metrix-channels campaign status {name}` shows how far it is, `metrix-channels campaign pause {name}` stops it."
+    "`metrix-channels campaign status {name}` shows its progress; `metrix-channels campaign pause {name}` pauses it."
 )
-_WITHOUT = ("interrupted", "The workers go on without this command.", _WATCH)
+_WITHOUT = ("interrupted", "This command was interrupted; the workers continue the campaign.", _WATCH)
 _RESTING = {
     "interrupted": ("interrupted", "The campaign was interrupted.", "{again}" + _RESUME),
     "paused": ("run_paused", "The campaign was paused.", _RESUME),
     **dict.fromkeys(_GOING_ON, _WITHOUT),
 }
-"""By the state in which a run is left: code, message and remedy."""
+"""Code, message and remedy by the state of a run that is not finished."""
 
 
 @campaign.command(
@@ -62,21 +60,23 @@ _RESTING = {
 def run(
     context: typer.Context,
     file: File,
-    name: Annotated[str | None, typer.Option("--name", help="In place of the file's own.", show_default=False)] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, show the first requests, send nothing.")] = False,
+    name: Annotated[str | None, typer.Option("--name", help="Overrides the file's `name`.", show_default=False)] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan the campaign and show the first requests; send nothing.")
+    ] = False,
     canary: Annotated[
         int | None,
-        typer.Option("--canary", metavar="N", min=1, help="So many go first, alone.", show_default=False),
+        typer.Option("--canary", metavar="N", min=1, help="Send to N recipients first.", show_default=False),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send without asking for confirmation.")] = False,
     detach: Detach = False,
 ) -> None:
-    """Plan a campaign whole, then send it; or go on with its halted or interrupted run.
+    """Plan and send a campaign, or continue its halted or interrupted run.
 
-    It asks before it sends. Where there is no terminal to ask on, it needs --yes.
+    Asks for confirmation before sending. Without a terminal, --yes is required.
 
-    Exit status: 0 finished; 1 finished, with some rejected or unknown, or cancelled; 2 wrong input, nothing was sent;
-    3 refused; 4 halted, paused, interrupted or busy: run it again to go on.
+    Exit status: 0 finished; 1 cancelled, or finished with rejected or unknown recipients; 2 invalid input, nothing
+    was sent; 3 refused; 4 halted, paused, interrupted or busy: run the command again to continue.
     """
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
@@ -86,7 +86,7 @@ def run(
             _show_preview(state, found)
             return
         if not yes:
-            load_campaign(file)  # what is wrong with the file is said first
+            load_campaign(file)  # errors in the file come first
             _require_terminal(state)
         renamed = "" if name is None else f" --name {quote(name)}"
         _dispatch(
@@ -109,12 +109,15 @@ def run(
 def try_out(
     context: typer.Context,
     file: File,
-    to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A colleague's customUserId; may be repeated.")],
+    to: Annotated[
+        list[str], typer.Option("--to", metavar="ID", help="The customUserId of a colleague; may be repeated.")
+    ],
     row: Annotated[
-        int | None, typer.Option("--row", min=1, help="Whose values; without it the first row's.", show_default=False)
+        int | None,
+        typer.Option("--row", min=1, help="The audience row whose values are used.  [default: 1]", show_default=False),
     ] = None,
 ) -> None:
-    """Send one row's message to a colleague, outside the run."""
+    """Send the message of one audience row to a colleague; the campaign is not started."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier, stopped_by_signals(notifier):
         receipts = notifier.campaigns.test(file, to, row=row)
@@ -132,7 +135,7 @@ def try_out(
 
 @campaign.command("list", epilog=example("metrix-channels campaign list"))
 def list_(context: typer.Context) -> None:
-    """Show every campaign of the ledger."""
+    """List all campaigns in the ledger."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         found = notifier.campaigns.all()
@@ -144,7 +147,7 @@ def list_(context: typer.Context) -> None:
 
 @campaign.command(epilog=example("metrix-channels campaign status nowruz-sale"))
 def status(context: typer.Context, name: Name) -> None:
-    """Show how a campaign stands."""
+    """Show the state and counts of a campaign."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         _show(state, notifier.campaigns.status(name))
@@ -152,7 +155,7 @@ def status(context: typer.Context, name: Name) -> None:
 
 @campaign.command(epilog=example("metrix-channels campaign pause nowruz-sale"))
 def pause(context: typer.Context, name: Name) -> None:
-    """Let a campaign rest until `campaign resume`; requests in flight end first."""
+    """Pause a campaign after its requests in flight; `campaign resume` continues it."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         _show(state, notifier.campaigns.pause(name))
@@ -160,7 +163,7 @@ def pause(context: typer.Context, name: Name) -> None:
 
 @campaign.command(epilog=example("metrix-channels campaign resume nowruz-sale"))
 def resume(context: typer.Context, name: Name, detach: Detach = False) -> None:
-    """Go on with a paused, halted or interrupted campaign."""
+    """Continue a paused, halted or interrupted campaign."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         _dispatch(
@@ -173,7 +176,7 @@ def resume(context: typer.Context, name: Name, detach: Detach = False) -> None:
 
 @campaign.command(epilog=example("metrix-channels campaign cancel nowruz-sale"))
 def cancel(context: typer.Context, name: Name) -> None:
-    """End a campaign for good; whoever is pending is sent nothing."""
+    """Cancel a campaign permanently; pending recipients are sent nothing."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         _show(state, notifier.campaigns.cancel(name))
@@ -187,10 +190,12 @@ def cancel(context: typer.Context, name: Name) -> None:
 def retry(
     context: typer.Context,
     name: Name,
-    rejected: Annotated[bool, typer.Option("--rejected", help="Those whom Metrix refused.")] = False,
-    unknown: Annotated[bool, typer.Option("--unknown", help="Those who may have it; they may get it twice.")] = False,
+    rejected: Annotated[bool, typer.Option("--rejected", help="Send to the recipients that Metrix rejected.")] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Send to the recipients whose outcome is unknown; they may get it twice.")
+    ] = False,
 ) -> None:
-    """Send again to those who were rejected, or whose outcome is unknown; the ledger keeps that you decided it."""
+    """Send again to rejected recipients, or to those whose outcome is unknown. The ledger records the decision."""
     if rejected == unknown:
         remedy = f"Run `metrix-channels campaign retry {quote(name)} --rejected`, or the same with --unknown."
         raise UsageError("Choose --rejected or --unknown.", code="usage", remedy=remedy)
@@ -211,15 +216,19 @@ def report(
     name: Name,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="Write a row for every row of the audience.", show_default=False),
+        typer.Option(
+            "--csv", metavar="FILE", help="Write a CSV file with one row per audience row.", show_default=False
+        ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page to send around, one file.", show_default=False),
+        typer.Option(
+            "--html", metavar="FILE", help="Write the report as one HTML file that you can share.", show_default=False
+        ),
     ] = None,
     lang: Language = "en",
 ) -> None:
-    """Show what became of a campaign: counts, errors by situation, who is unknown and what to do about it."""
+    """Show a campaign's counts, its errors, and what to do about unknown outcomes."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         found = notifier.campaigns.status(name)
@@ -240,13 +249,13 @@ def report(
     if written is not None:
         state.output.say(f"{written:,} rows written to {csv}.", "bold")
     if html is not None:
-        state.output.say(f"{html} is the report as a page.", "bold")
+        state.output.say(f"Report written to {html}.", "bold")
 
 
 def _dispatch(
     state: State, notifier: Notifier, work: Callable[[Live], CampaignStatus], *, detach: bool = False, again: str = ""
 ) -> None:
-    """Send, show how far it is, and then how it ended; `again` names another command that goes on with it."""
+    """Send, show the progress and the result; `again` names another command that continues the run."""
     with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
         found = work(shown)
     why = found.halted_by
@@ -265,9 +274,12 @@ def _dispatch(
 
 
 def _require_terminal(state: State) -> None:
-    """Refuse to send unasked: the question needs somebody who sees it, on stderr, and who can answer it, on stdin."""
+    """Refuse to send without confirmation: the question needs a terminal on both stderr and stdin."""
     if not (sys.stdin.isatty() and state.output.err.is_terminal):
-        raise UsageError("There is no terminal to ask on before anything is sent.", code="confirmation_missing")
+        raise UsageError(
+            "Sending needs a confirmation, and there is no terminal to ask on. Nothing was sent.",
+            code="confirmation_missing",
+        )
 
 
 def _show(state: State, found: CampaignStatus) -> None:

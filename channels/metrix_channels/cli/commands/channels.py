@@ -26,7 +26,7 @@ app.add_typer(group, name="channels")
 
 @group.command("list", epilog=example("metrix-channels channels list", "metrix-channels channels list --json"))
 def list_channels(context: typer.Context) -> None:
-    """Show the channels and their verification."""
+    """List the channels and their verification."""
     state = state_of(context)
     config = state.config_file().current()
     rows = [described(config, channel) for channel in config.channels.values()]
@@ -46,25 +46,28 @@ def list_channels(context: typer.Context) -> None:
 )
 def verify(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The channel.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the channel.")],
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="WHO", help="Who saw the test message arrive.", show_default=False),
+        typer.Option("--by", metavar="WHO", help="The person who received the test message.", show_default=False),
     ] = None,
     note: Annotated[
-        str | None, typer.Option("--note", metavar="TEXT", help="What was seen.", show_default=False)
+        str | None, typer.Option("--note", metavar="TEXT", help="A note to store with the record.", show_default=False)
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="How long it counts, such as 90d.", show_default=False),
+        typer.Option(
+            "--expires", metavar="TIME", help="How long the verification is valid, such as 90d.", show_default=False
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the test message has arrived.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm that the test message arrived; ask nothing.")] = False,
 ) -> None:
-    """Record that a channel's dashboard test arrived.
+    """Record that a channel's test message arrived.
 
-    On a terminal it leads through the test: the message from Metrix's dashboard, then one through the API to an id of
-    yours. With --by and --yes, or --by where there is no terminal, it records the test without a question.
-    Writes date, person and the configured application into the YAML file; comments and layout stay.
+    On a terminal, guides you through the test: first a message from Metrix's dashboard, then a message through the
+    API to your own customUserId. With --by and --yes, records the test without questions; without a terminal, --by
+    is enough. Writes the date, the person and the application into the configuration file; comments and layout are
+    kept.
     """
     state = state_of(context)
     file = state.config_file()
@@ -78,8 +81,8 @@ def verify(
             return
         by, note = seen.by, f"{note}; {seen.note}" if note else seen.note
     elif by is None:
-        remedy = f"Run `metrix-channels channels verify {name} --by YOU --yes` when the dashboard's test has arrived."
-        raise UsageError("--by is missing, and nobody is asked.", code="usage", remedy=remedy)
+        remedy = f"Run `metrix-channels channels verify {name} --by YOU --yes` when the test message has arrived."
+        raise UsageError("--by is missing.", code="usage", remedy=remedy)
     app_id = file.current().metrix.resolve_app_id()
     today = wall_clock.now().date()
     record_verification(
@@ -94,6 +97,6 @@ def _show(state: State, file: ConfigFile, name: str) -> None:
     if state.output.as_json:
         state.output.document({"channel": channel})
     elif state.status:
-        state.output.say(f"{name} was not recorded as verified; {file.path} is as it was.")
+        state.output.say(f"{name} was not recorded as verified; {file.path} is unchanged.")
     else:
         state.output.say(f"{name} is verified for application {config.metrix.resolve_app_id()}; see {file.path}.")

@@ -12,13 +12,15 @@ from ..context import app, example, state_of
 @app.command(epilog=example("metrix-channels dashboard", "metrix-channels dashboard --port 0"))
 def dashboard(
     context: typer.Context,
-    port: Annotated[int, typer.Option("--port", metavar="N", help="0 takes a free one.", min=0, max=65535)] = 8026,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", help="The port to listen on; 0 picks a free one.", min=0, max=65535)
+    ] = 8026,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Watch and steer campaigns in the browser.
+    """Monitor and control campaigns in the browser.
 
-    Channels and templates too. The link that it prints carries a token; without it nothing is shown. Ctrl-C ends it; a
-    campaign that was resumed from here is then left as interrupted, and can be resumed again.
+    Also shows channels and templates. The printed link contains an access token; the pages require it. Press Ctrl-C
+    to stop the dashboard. This interrupts a campaign that was resumed from the dashboard; you can resume it again.
     """
     from ...dashboard import serve
 
@@ -29,6 +31,6 @@ def dashboard(
             state.output.document({"url": link})
             return
         state.output.say(link)
-        state.output.hint("Open this link; whoever has it may pause and cancel campaigns. Ctrl-C ends it.")
+        state.output.hint("Open this link. Anyone who has it can pause and cancel campaigns. Press Ctrl-C to stop.")
 
     serve(state.config_file(), host, port, ready)

@@ -14,8 +14,8 @@ from ..ui.checks import show_checks
 def doctor(context: typer.Context) -> None:
     """Find out why Metrix cannot be reached.
 
-    DNS, TCP, TLS, HTTP, the clock and the credentials, in this order, and what to do about the first that fails.
-    Nothing is delivered to anyone: the two requests that are made name no recipient. Exit status 1 when a check fails.
+    Checks DNS, TCP, TLS, HTTP, the clock and the credentials, in this order, and shows how to fix the first failure.
+    No message is delivered: the two requests that doctor makes name no recipient. Exit status 1 if a check fails.
     """
     state = state_of(context)
     found = run_interruptibly(diagnose(state.config_file().current()))
@@ -25,6 +25,6 @@ def doctor(context: typer.Context) -> None:
         return
     show_checks(state.output, found)
     if found.ok:
-        state.output.say("Nothing stands between this machine and Metrix.", "bold green")
+        state.output.say("All checks passed: this machine can reach Metrix.", "bold green")
     else:
-        state.output.say(f"The first that fails: {found.failures[0].id}.", "bold red")
+        state.output.say(f"First failed check: {found.failures[0].id}.", "bold red")

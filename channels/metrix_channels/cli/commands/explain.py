@@ -23,13 +23,15 @@ def explain(
     context: typer.Context,
     code: Annotated[
         str | None,
-        typer.Argument(metavar="CODE", help="Of an error, or an HTTP status. None: all.", show_default=False),
+        typer.Argument(
+            metavar="CODE", help="An error code or HTTP status. Without it, list all codes.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Explain a code: what happened, why, and what to do.
 
-    CODE is that of an error, in brackets behind its message; an HTTP status such as 403 or 5xx; timeout, connection,
-    dns or tls; or a question such as message_not_received, event_not_displayed and key_leaked.
+    CODE is an error code (in brackets after an error message), an HTTP status such as 403 or 5xx, a connection
+    failure (timeout, connection, dns or tls), or a question (message_not_received, event_not_displayed, key_leaked).
     """
     output = state_of(context).output
     if code is None:
@@ -42,13 +44,13 @@ def explain(
         return
     output.say(f"{name}: {situation.summary}", "bold")
     if situation.reasons:
-        output.say("\nWhy, the likeliest first:")
+        output.say("\nPossible causes, most likely first:")
         for number, reason in enumerate(situation.reasons, start=1):
             output.say(f"{number}. {reason}", indent=2)
     output.say("\nWhat to do:")
     output.say(situation.remedy, indent=2)
     if situation.leads_to:
-        output.say(f"\nIt ends as: {', '.join(situation.leads_to)}", "dim")
+        output.say(f"\nResulting outcome or code: {', '.join(situation.leads_to)}", "dim")
     if situation.exit_status is not None:
         output.say(f"\nExit status: {situation.exit_status}", "dim")
     if situation.source:
@@ -64,7 +66,7 @@ def _found(code: str) -> str:
     close = get_close_matches(wanted, SITUATIONS, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
     raise UsageError(
-        f"There is no code {code!r}.", code="usage", remedy=f"{hint}See them all: `metrix-channels explain`."
+        f"There is no code {code!r}.", code="usage", remedy=f"{hint}`metrix-channels explain` lists all codes."
     )
 
 

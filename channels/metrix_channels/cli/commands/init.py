@@ -20,12 +20,12 @@ IGNORED = ".gitignore"
 @app.command(epilog=example("metrix-channels init my-messages"))
 def init(
     context: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made when it is not there.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; created if missing.")] = Path(),
 ) -> None:
-    """Write a configuration, templates and a campaign.
+    """Create a configuration, templates and a campaign.
 
-    Nothing is ever overwritten: when one of the files is there, nothing is written at all. A .gitignore that is
-    there stays as it is.
+    Existing files are never overwritten: if one of the files already exists, nothing is written. An existing
+    .gitignore is left unchanged.
     """
     state = state_of(context)
     files = _starting_files()
@@ -33,18 +33,18 @@ def init(
         del files[IGNORED]
     if there := [name for name in files if os.path.lexists(directory / name)]:
         raise UsageError(
-            f"{quoted(str(directory / there[0]))} is there already; nothing was written.", code="file_exists"
+            f"{quoted(str(directory / there[0]))} already exists; nothing was written.", code="file_exists"
         )
     for name, content in files.items():
         _write(directory / name, content)
     if state.output.as_json:
         state.output.document({"written": [str(directory / name) for name in files]})
         return
-    state.output.say(f"Wrote {directory / CONFIG} and {len(files) - 1} more files. Now, in that folder:")
+    state.output.say(f"Wrote {directory / CONFIG} and {len(files) - 1} more files. Next steps, in that folder:")
     for step in _NEXT:
         state.output.say(step, indent=2)
     if IGNORED not in files:
-        state.output.say(f"{IGNORED} was there: add *.db and *.db-* to it, the ledger holds recipients.")
+        state.output.say(f"{IGNORED} already exists. Add *.db and *.db-* to it: the ledger contains recipients.")
 
 
 _NEXT = (

@@ -1,4 +1,4 @@
-"""`ledger`: the books themselves."""
+"""`ledger`: purge, check and adopt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..values import read_duration
 _SHOWN: Final = {"rows": "audience"}
 """What counts are called in `campaign status`, where that differs."""
 
-_NO_LEDGER: Final = "There is no ledger yet; the first message or campaign makes it"
+_NO_LEDGER: Final = "There is no ledger yet; the first message or campaign creates it"
 
 group: typer.Typer = typer.Typer(no_args_is_help=True, help="Check, purge or adopt the ledger.")
 app.add_typer(group, name="ledger")
@@ -30,18 +30,18 @@ app.add_typer(group, name="ledger")
 def purge_ledger(
     context: typer.Context,
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="TIME", help="Since when it is over, such as 90d.")
+        str, typer.Option("--older-than", metavar="TIME", help="How long ago it must have ended, such as 90d.")
     ],
 ) -> None:
-    """Forget recipients and values of what was over by then; the counts are kept.
+    """Delete the recipients and values of old messages and campaigns; counts are kept.
 
-    Single messages keep their keys, so that nothing is sent twice; campaigns keep their counts, and lose their rows:
-    `report --csv`, `retry` and `except` refuse them then, and caps on what a recipient gets no longer count them.
-    In a file, what is deleted is overwritten; PostgreSQL keeps old versions of rows until VACUUM. What is not over is
-    left alone: to forget the recipients of a halted or paused campaign, cancel it first.
+    Single messages keep their keys, so that no key is sent twice. Campaigns keep their counts and lose their rows:
+    `report --csv`, `retry` and `except` then refuse the campaign, and frequency caps no longer count it. In a file,
+    deleted data is overwritten; PostgreSQL keeps old versions of rows until VACUUM. Unfinished messages and campaigns
+    are not purged: to purge a halted or paused campaign, cancel it first.
 
-    Values that a template calls sensitive need no purge. Single messages never hold them in clear, a campaign holds
-    them until it is over, and a message of the outbox until its outcome is known.
+    Values that a template marks as sensitive need no purge. Single messages never store them in clear text; a
+    campaign stores them until it ends, and the outbox until the outcome of the message is known.
     """
     state = state_of(context)
     before = wall_clock.now() - read_duration("--older-than", older_than)
@@ -50,19 +50,19 @@ def purge_ledger(
         state.output.document({"before": iso_utc(before), **asdict(purged)})
         return
     state.output.say(
-        f"Forgotten: {purged.sends:,} messages, {purged.campaigns:,} campaigns, {purged.attempts:,} failed attempts,"
-        f" {purged.event_times:,} times of events."
+        f"Purged: {purged.sends:,} messages, {purged.campaigns:,} campaigns, {purged.attempts:,} failed attempts,"
+        f" {purged.event_times:,} event times."
     )
     if purged.unfinished:
-        state.output.say(f"Left alone, since they are not over: {purged.unfinished:,}.", "yellow")
+        state.output.say(f"Not purged, because they are unfinished: {purged.unfinished:,}.", "yellow")
 
 
 @group.command("check", epilog=example("metrix-channels ledger check"))
 def check(context: typer.Context) -> None:
-    """Count every campaign anew from its batches, verify all checksums, and say what differs.
+    """Recount every campaign from its batches, verify all checksums, and show the differences.
 
-    Nothing is changed; campaigns may go on meanwhile. `requests` and `possible_duplicates` cannot be recounted. Exit
-    status 1 when something differs or is damaged.
+    Changes nothing; campaigns can run meanwhile. `requests` and `possible_duplicates` cannot be recounted. Exit
+    status 1 if a count differs or data is damaged.
     """
     state = state_of(context)
     database = open_database(state.config_file().current())
@@ -73,7 +73,7 @@ def check(context: typer.Context) -> None:
     elif not exists:
         state.output.say(f"{_NO_LEDGER}: {database.label}")
     elif found.is_ok and not found.runs:
-        state.output.say(f"The ledger has no campaign, and nothing in it is damaged; {database.label}")
+        state.output.say(f"The ledger has no campaigns and is undamaged: {database.label}")
     else:
         for run in found.runs:
             for line in _lines(run):
@@ -102,13 +102,13 @@ def adopt(context: typer.Context) -> None:
     if state.output.as_json:
         state.output.document({"ledger": database.label, "adopted": was_copy, "reason": reason})
     else:
-        state.output.say(reason or "Adopted: messages are sent from it now.")
+        state.output.say(reason or "Adopted: this ledger can now send messages.")
 
 
 def _not_adopted(database: Database, *, exists: bool) -> str:
     if database.file is None:
-        return "A ledger in PostgreSQL is sent from wherever it is restored; only a file is adopted. Nothing to do."
-    return "It is no copy; nothing to do." if exists else f"{_NO_LEDGER}; nothing to do."
+        return "A restored PostgreSQL ledger needs no adoption; only a file does. Nothing to do."
+    return "The ledger is not a copy; nothing to do." if exists else f"{_NO_LEDGER}; nothing to do."
 
 
 def _as_dict(found: LedgerCheck, ledger: str) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _counts(counts: Counts | None) -> dict[str, Any] | None:
 
 
 def _lines(run: RunCheck) -> list[str]:
-    """Say what is wrong with a run."""
+    """Return one line per problem of a run."""
     lines = [f"{run.campaign}: {text}" for text in run.damaged]
     counts, recounted = _counts(run.counts), _counts(run.recounted)
     if counts is not None and recounted is not None:

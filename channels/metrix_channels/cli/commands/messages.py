@@ -24,35 +24,37 @@ _AT_ONCE: Final = 1000
 def messages(
     context: typer.Context,
     recipient: Annotated[
-        str | None, typer.Option("--recipient", metavar="ID", help="To this customUserId.", show_default=False)
+        str | None,
+        typer.Option("--recipient", metavar="ID", help="Only messages to this customUserId.", show_default=False),
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--key", metavar="KEY", help="Sent under this key.", show_default=False)
+        str | None, typer.Option("--key", metavar="KEY", help="Only messages sent with this key.", show_default=False)
     ] = None,
     channel: Annotated[
-        str | None, typer.Option("--channel", metavar="NAME", help="Through this channel.", show_default=False)
+        str | None, typer.Option("--channel", metavar="NAME", help="Only messages on this channel.", show_default=False)
     ] = None,
     campaign: Annotated[
-        str | None, typer.Option("--campaign", metavar="NAME", help="By this campaign.", show_default=False)
+        str | None,
+        typer.Option("--campaign", metavar="NAME", help="Only messages of this campaign.", show_default=False),
     ] = None,
     outcome: Annotated[
         str | None,
         typer.Option(
             "--outcome",
             metavar="OUTCOME",
-            help="accepted, rejected, unknown, not_sent, pending or cancelled.",
+            help="Only this outcome: accepted, rejected, unknown, not_sent, pending or cancelled.",
             show_default=False,
         ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="Not older than this, such as 24h.", show_default=False),
+        typer.Option("--since", metavar="TIME", help="Only messages newer than this, such as 24h.", show_default=False),
     ] = None,
 ) -> None:
-    """Show what was sent to whom.
+    """Search the messages that were sent.
 
-    Looks through single sends, the outbox and campaigns, and shows the newest messages first. Rows that a campaign
-    skipped are no messages: see `campaign report`. What `ledger purge` forgot is not found.
+    Searches single messages, the outbox and campaigns. Shows the newest messages first. Does not show rows that a
+    campaign skipped (see `campaign report`) or messages that `ledger purge` deleted.
     """
     state = state_of(context)
     age = read_duration("--since", since) if since is not None else None

@@ -29,16 +29,20 @@ def preflight(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CHANNEL|CAMPAIGN.yaml", help="None: all channels.", show_default=False),
+        typer.Argument(
+            metavar="CHANNEL|CAMPAIGN.yaml",
+            help="Channels or campaign files. Without any, check all channels.",
+            show_default=False,
+        ),
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Leave out the connection to Metrix.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Skip the connection to Metrix.")] = False,
 ) -> None:
     """Run all checks before sending.
 
-    Nothing is sent and nobody is reached: configuration, secrets, each channel's verification, every template with
-    its sample, the ledger, and a connection to Metrix without a request. Of a campaign: its file, its channel's
-    verification, and its own template with every row of its audience. Exit status 3 when a check fails; with --json
-    every single check is listed.
+    Checks the configuration, the credentials, each channel's verification, every template with its sample values,
+    the ledger, and the connection to Metrix. For a campaign, checks the campaign file, its channel's verification,
+    and its template with every row of the audience. No message and no API request is sent. Exit status 3 if a check
+    fails. With --json, the output lists every check.
     """
     state = state_of(context)
     with progress_bar(state.output) as move:

@@ -33,43 +33,43 @@ from ..values import read_context
 )
 def preview(
     context: typer.Context,
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name: a folder of the templates.")],
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="The template's name (its folder name).")],
     channels: Annotated[
         list[str] | None,
-        typer.Option("--channel", metavar="NAME", help="This channel alone; may be repeated.", show_default=False),
+        typer.Option("--channel", metavar="NAME", help="Only this channel; may be repeated.", show_default=False),
     ] = None,
     locale: Annotated[
-        str | None, typer.Option("--locale", metavar="LOCALE", help="This locale alone.", show_default=False)
+        str | None, typer.Option("--locale", metavar="LOCALE", help="Only this locale.", show_default=False)
     ] = None,
     values: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="K=V", help="A value, instead of the sample's.", show_default=False),
+        typer.Option("--set", metavar="K=V", help="Replaces a sample value.", show_default=False),
     ] = None,
     context_file: Annotated[
         Path | None,
-        typer.Option("--context", metavar="FILE", help="Values, a JSON object.", show_default=False),
+        typer.Option("--context", metavar="FILE", help="A JSON file with values.", show_default=False),
     ] = None,
     audience: Annotated[
         Path | None,
-        typer.Option("--audience", metavar="FILE", help="Values from rows of an audience.", show_default=False),
+        typer.Option("--audience", metavar="FILE", help="An audience file to take values from.", show_default=False),
     ] = None,
     id_column: Annotated[
-        str, typer.Option("--id", metavar="COLUMN", help="The audience's column of the customUserId.")
+        str, typer.Option("--id", metavar="COLUMN", help="The audience column that contains the customUserId.")
     ] = "customUserId",
     rows: Annotated[
         list[int] | None,
-        typer.Option("--row", metavar="N", help="This row, from 1; may be repeated.  [default: 1]", min=1),
+        typer.Option("--row", metavar="N", help="A row, from 1; may be repeated.  [default: 1]", min=1),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page, one file.", show_default=False),
+        typer.Option("--html", metavar="FILE", help="Write the preview as one HTML file.", show_default=False),
     ] = None,
     lang: Language = "en",
 ) -> None:
-    """Show what a template will look like.
+    """Preview a template on every channel and in every locale.
 
-    In every channel and locale, with its sample values, and what an SMS will cost. Needs neither secrets nor a
-    verified channel; nothing is sent.
+    Uses the template's sample values and shows how many parts an SMS has. Needs no credentials and no verified
+    channel. Nothing is sent.
     """
     state = state_of(context)
     given = read_context(context_file, values or [])
@@ -89,7 +89,7 @@ def _report(state: State, sets: Sequence[tuple[str, Sequence[Preview]]], html: P
         written = {} if html is None else {"html": str(html)}
         state.output.document({"previews": [each.as_dict() for each in everything], **written})
     elif html is not None:
-        state.output.say(f"{html} shows {len(everything)} previews.", "bold")
+        state.output.say(f"{len(everything)} previews written to {html}.", "bold")
     else:
         _show_all(state.output, sets)
 
@@ -102,7 +102,7 @@ def _sets(
     given: Mapping[str, Any],
     audience: tuple[Path, str, Sequence[int]] | None,
 ) -> list[tuple[str, list[Preview]]]:
-    """Return previews with the given values over the sample's, or with those of each row, and what is said of them."""
+    """Return sets of previews with their headings: one with the sample values, or one per audience row."""
     config = state.config_file().current()
     templates = Templates(config.templates)
     try:
@@ -122,7 +122,7 @@ def _sets(
 def _rows(
     file: Path, id_column: str, numbers: Sequence[int], names: Collection[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give the values of some rows of an audience, and what is said of each."""
+    """Yield a heading and the values for each requested row of an audience."""
     missing = set(numbers)
     with open_audience(file, id_column) as audience:
         for number, who, values in audience.values(names):
@@ -131,7 +131,7 @@ def _rows(
                 yield f"{number} · {who}", values
             if not missing:
                 return
-    raise CampaignError(f"The audience has no row {min(missing)} that can be sent to.", code="row_missing")
+    raise CampaignError(f"The audience has no valid row {min(missing)}.", code="row_missing")
 
 
 def _show_all(output: Output, sets: Sequence[tuple[str, Sequence[Preview]]]) -> None:
@@ -172,7 +172,7 @@ def _drawn(preview: Preview) -> Text:
 
 
 def html_as_text(html: str) -> str:
-    """Return what a mail says, without its mark-up; for a glance in a terminal."""
+    """Return the text of an email without its mark-up, for display in a terminal."""
     # What is not closed ends with the text, or is none: no pattern reads on to the end again and again.
     visible_parts = re.sub(r"(?is)<(style|script)\b.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)", "", html)
     without_head = re.split(r"(?i)</head\s*>", visible_parts, maxsplit=1)[-1]

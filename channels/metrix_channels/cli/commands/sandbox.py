@@ -21,22 +21,25 @@ if TYPE_CHECKING:
 )
 def sandbox(
     context: typer.Context,
-    port: Annotated[int, typer.Option("--port", metavar="N", help="0 takes a free one.", min=0, max=65535)] = 8025,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", help="The port to listen on; 0 picks a free one.", min=0, max=65535)
+    ] = 8025,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     allowed_hosts: Annotated[
         list[str] | None,
         typer.Option(
             "--allowed-host",
             metavar="NAME",
-            help="Another name that clients reach it by, such as a service's; may be repeated.",
+            help="Another host name that clients use, such as a service name; may be repeated.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Run a local Metrix with an inbox in the browser.
 
-    Its URL is the first line of the output; Ctrl-C ends it. It is strict where Metrix is; channels deliver once
-    they were tested in it, by the button in the inbox or by POST /_sandbox/channels/SMS/test.
+    The first line of the output is its URL. Press Ctrl-C to stop it. The sandbox validates requests as strictly as
+    Metrix does. A channel delivers only after you test it: click the button in the inbox, or call
+    POST /_sandbox/channels/SMS/test.
     """
     from ...sandbox import serve
 
@@ -54,17 +57,17 @@ def sandbox(
 
 
 def _guide(server: Sandbox, base_url: str) -> str:
-    """Return what to do next, to be copied line by line."""
-    return f"""Open it in a browser to see the inbox. Ctrl-C ends it.
+    """Return the next steps, with lines to copy."""
+    return f"""Open the URL in a browser to see the inbox. Press Ctrl-C to stop the sandbox.
 
-To send to it, write under `metrix` in channels.yaml:
+To send to the sandbox, write under `metrix` in channels.yaml:
   app_id: ${{METRIX_APP_ID}}
   api_key: ${{METRIX_API_KEY}}
   base_url: {base_url}
 and set in the shell:
   export METRIX_APP_ID={server.app_id} METRIX_API_KEY={server.api_key}
 
-A channel sends after two steps. The test in the dashboard (here the button in the inbox, or this line):
+A channel needs two steps before it can send. First test it: click the button in the inbox, or run
   curl -X POST {base_url}/_sandbox/channels/SMS/test
-and its record in channels.yaml, with the channel's name there:
+Then record the test in channels.yaml, with your channel's name:
   metrix-channels channels verify sms --by YOUR-NAME"""

@@ -30,45 +30,44 @@ if TYPE_CHECKING:
 )
 def send(
     context: typer.Context,
-    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel of the configuration.")],
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel from the configuration.")],
     to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A customUserId; may be repeated.")],
     template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME", help="A template's name.", show_default=False)
+        str | None, typer.Option("--template", metavar="NAME", help="The name of a template.", show_default=False)
     ] = None,
     values: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="K=V", help="A value for the template, as text.", show_default=False),
+        typer.Option("--set", metavar="K=V", help="A template value; may be repeated.", show_default=False),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--context", metavar="FILE", help="Values, a JSON object.", show_default=False)
+        Path | None, typer.Option("--context", metavar="FILE", help="A JSON file with values.", show_default=False)
     ] = None,
     locale: Annotated[
-        str | None, typer.Option("--locale", metavar="LOCALE", help="Such as fa or fa-IR.", show_default=False)
+        str | None,
+        typer.Option("--locale", metavar="LOCALE", help="A locale, such as fa or fa-IR.", show_default=False),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option("--text", metavar="TEXT", help="The message as it is, without a template.", show_default=False),
+        typer.Option("--text", metavar="TEXT", help="The message text, without a template.", show_default=False),
     ] = None,
     title: Annotated[
         str | None,
-        typer.Option("--title", metavar="TEXT", help="Of a push or an email, with --text.", show_default=False),
+        typer.Option("--title", metavar="TEXT", help="The title of a push or email.", show_default=False),
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option("--key", metavar="KEY", help="Names this message: repeated, it goes once.", show_default=False),
+        typer.Option("--key", metavar="KEY", help="Idempotency key: sent only once per key.", show_default=False),
     ] = None,
     deadline: Annotated[
         str | None,
-        typer.Option("--deadline", metavar="TIME", help="For all of it, such as 3s.", show_default=False),
+        typer.Option("--deadline", metavar="TIME", help="Total time limit, such as 3s.", show_default=False),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests and send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests; send nothing.")] = False,
 ) -> None:
     """Send one message now.
 
-    The message is rendered from --template, or is the --text as it is.
-
-    Exit status: 0 accepted; 1 rejected or unknown; 2 wrong input; 3 refused, nobody tested the channel; 4 not sent
-    for now.
+    The message comes from --template or --text. Exit status: 0 accepted; 1 rejected or unknown;
+    2 invalid input; 3 refused, the channel is not verified; 4 not sent, try again later.
     """
     state = state_of(context)
     given = read_context(file, values or []) if file is not None or values else None
@@ -80,7 +79,7 @@ def send(
         _send(state, call)
 
 
-# Each way imports on demand what it alone needs: a dry run neither an event loop nor a ledger.
+# Both functions import on demand: a dry run needs neither an event loop nor a ledger.
 
 
 def _show_dry_run(state: State, call: Call) -> None:
@@ -138,11 +137,11 @@ def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
 
     output.show(receipt_table(receipts))
     if receipts and all(receipt.repeated for receipt in receipts):
-        output.say("This is what an earlier call under this key came to. Nothing was sent now.")
+        output.say("This key was already sent: this is the outcome of the earlier call. Nothing was sent now.")
 
 
 def show_requests(output: Output, requests: list[dict[str, Any]], more: Mapping[str, Any] | None = None) -> None:
-    """Print requests as they would go; with --json also what else there is to say."""
+    """Print requests as they would be sent; with --json, also the facts in `more`."""
     if output.as_json:
         output.document({"requests": requests, **(more or {})})
         return

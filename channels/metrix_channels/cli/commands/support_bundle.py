@@ -32,25 +32,26 @@ T = TypeVar("T")
 def support_bundle(
     context: typer.Context,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.zip", help="Where to.", show_default=False)
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.zip", help="The zip file to write.", show_default=False),
     ] = None,
     attempt: Annotated[
         str | None,
         typer.Option(
             metavar="ID",
-            help="A failed attempt, a send, or a campaign, of which the last counts. None: the last of all.",
+            help="A failed attempt, or a send or campaign (its last failed attempt).  [default: the latest]",
             show_default=False,
         ),
     ] = None,
     discreetly: Annotated[
         bool, typer.Option("--without-personal-data", help="Leave out recipients, texts and values.")
     ] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Show the failed attempts there are.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the recorded failed attempts.")] = False,
 ) -> None:
     """Create a zip file for Metrix's support.
 
-    One zip file: APP_ID, the request as a curl command with headers and body, the answer, the exact time in UTC, our
-    log lines and versions, and a mail to begin with. The key is masked everywhere.
+    The file contains the APP_ID, the request as a curl command with headers and body, the response, the exact time
+    in UTC, log lines, versions, and a draft email. The API key is masked everywhere.
     """
     state = state_of(context)
     config = state.config_file().current()
@@ -65,8 +66,8 @@ def support_bundle(
     if state.output.as_json:
         state.output.document({"file": str(output), "attempt": _as_dict(evidence)})
     else:
-        state.output.say(f"{output} holds the attempt {evidence.id} of {iso_utc(evidence.began_at)}.", "bold")
-        state.output.say("Look into it, then send it to Metrix's support with the text of its README.txt.")
+        state.output.say(f"{output} contains the attempt {evidence.id} of {iso_utc(evidence.began_at)}.", "bold")
+        state.output.say("Review the file, then send it to Metrix's support with the text of its README.txt.")
 
 
 async def _from_book(config: Config, ask: Callable[[EvidenceBook], Awaitable[T]]) -> T:
@@ -82,7 +83,7 @@ def _show(output: Output, found: list[Evidence]) -> None:
         output.document({"attempts": [_as_dict(evidence) for evidence in found]})
         return
     if not found:
-        output.say("No attempt failed.")
+        output.say("There are no failed attempts.")
         return
     table = Table("attempt", "at", "of", "status", "what happened", box=None, pad_edge=False)
     for evidence in found:

@@ -1,4 +1,4 @@
-"""`identify` and `track`: users and events to Metrix, one by one or a file of them."""
+"""`identify` and `track`: send users and events to Metrix, one at a time or from a file."""
 
 from __future__ import annotations
 
@@ -28,32 +28,36 @@ from ..ui.progress import Move, progress_bar
 from ..values import typed_value
 
 _User = Annotated[
-    str | None, typer.Argument(metavar="USER", help="The user's customUserId; none with --file.", show_default=False)
+    str | None,
+    typer.Argument(metavar="USER", help="The customUserId of the user; omit with --file.", show_default=False),
 ]
-_IsMetrixUser = Annotated[bool, typer.Option("--metrix-user", help="USER is a metrixUserId.")]
+_IsMetrixUser = Annotated[bool, typer.Option("--metrix-user", help="USER is a metrixUserId, not a customUserId.")]
 _Attributes = Annotated[
     list[str] | None,
     typer.Option(
         "--attribute",
         metavar="K=V",
-        help="An attribute: k=v is text, k:=v is JSON, such as total:=12.5.",
+        help="An attribute: k=v for text, k:=v for JSON, such as total:=12.5; may be repeated.",
         show_default=False,
     ),
 ]
 _Time = Annotated[
     str | None,
-    typer.Option("--time", metavar="TIME", help="ISO 8601 or Unix milliseconds; now without it.", show_default=False),
+    typer.Option("--time", metavar="TIME", help="ISO 8601 or Unix milliseconds.  [default: now]", show_default=False),
 ]
 _File = Annotated[
     Path | None,
     typer.Option(
-        "--file", metavar="FILE.jsonl", help="Many: a JSON object a line; - is standard input.", show_default=False
+        "--file",
+        metavar="FILE.jsonl",
+        help="A file with one JSON object per line; - reads standard input.",
+        show_default=False,
     ),
 ]
 
 
 def _line_of_file(line: str) -> str:
-    return f"\n\n\b\nA line of the file:\n  {line}"
+    return f"\n\n\b\nExample line of the file:\n  {line}"
 
 
 def _text(name: str, help_: str) -> Any:
@@ -71,12 +75,12 @@ def identify(
     context: typer.Context,
     user: _User = None,
     metrix_user: _IsMetrixUser = False,
-    email: Annotated[str | None, _text("--email", "The address.")] = None,
-    phone: Annotated[str | None, _text("--phone", "The number.")] = None,
+    email: Annotated[str | None, _text("--email", "The email address.")] = None,
+    phone: Annotated[str | None, _text("--phone", "The phone number.")] = None,
     first_name: Annotated[str | None, _text("--first-name", "The first name.")] = None,
     last_name: Annotated[str | None, _text("--last-name", "The last name.")] = None,
-    hashed_email: Annotated[str | None, _text("--hashed-email", "In place of the address.")] = None,
-    hashed_phone: Annotated[str | None, _text("--hashed-phone", "In place of the number.")] = None,
+    hashed_email: Annotated[str | None, _text("--hashed-email", "The hashed email address; replaces --email.")] = None,
+    hashed_phone: Annotated[str | None, _text("--hashed-phone", "The hashed phone number; replaces --phone.")] = None,
     country: Annotated[str | None, _text("--country", "The country.")] = None,
     city: Annotated[str | None, _text("--city", "The city.")] = None,
     region: Annotated[str | None, _text("--region", "The region.")] = None,
@@ -89,9 +93,10 @@ def identify(
 ) -> None:
     """Send user profiles to Metrix, one or many.
 
-    A line of the file is an object with `user` (or `metrix_user`) and what the options are called.
+    Each line of the file is a JSON object with `user` (or `metrix_user`) and fields named like the options below,
+    with underscores.
 
-    Exit status: 0 accepted; 1 rejected or unknown; 2 wrong input, nothing was sent; 4 not sent for now.
+    Exit status: 0 accepted; 1 rejected or unknown; 2 invalid input, nothing was sent; 4 not sent, try again later.
     """
     fields: dict[str, Any] = {
         "email": email,
@@ -129,22 +134,25 @@ def track(
     context: typer.Context,
     user: _User = None,
     metrix_user: _IsMetrixUser = False,
-    name: Annotated[str | None, _text("--name", "The event's name in the application's taxonomy.")] = None,
-    slug: Annotated[str | None, _text("--slug", "Or its five letters from the dashboard.")] = None,
+    name: Annotated[str | None, _text("--name", "The event's name, as defined in the application.")] = None,
+    slug: Annotated[
+        str | None, _text("--slug", "The event's five-letter slug from the dashboard; replaces --name.")
+    ] = None,
     attributes: _Attributes = None,
     revenue: Annotated[
-        float | None, typer.Option("--revenue", metavar="NUMBER", help="What it brought in.", show_default=False)
+        float | None, typer.Option("--revenue", metavar="NUMBER", help="The revenue of the event.", show_default=False)
     ] = None,
     time: _Time = None,
     file: _File = None,
 ) -> None:
     """Send events to Metrix, one or many.
 
-    A line of the file is an object with `user` (or `metrix_user`) and what the options are called. Give each event its
-    time: then the file may be sent again after a crash, and what Metrix has is not sent twice.
+    Each line of the file is a JSON object with `user` (or `metrix_user`) and fields named like the options below.
+    Give each event a time. You can then send the file again after a crash: events that Metrix already has are not
+    sent twice.
 
-    Exit status: 0 accepted; 1 rejected, unknown, or (in a file) sent before; 2 wrong input, nothing was sent; 4 not
-    sent for now.
+    Exit status: 0 accepted; 1 rejected, unknown, or (in a file) already sent; 2 invalid input, nothing was sent;
+    4 not sent, try again later.
     """
     fields: dict[str, Any] = {
         "name": name,
@@ -163,7 +171,7 @@ def track(
 
 @frozen
 class _Told:
-    """What the command line says: a user and what is told of it, or the file of many."""
+    """The arguments: a user and its fields, or a file of many users."""
 
     user: str | None
     is_metrix_user: bool
@@ -180,12 +188,12 @@ def _tell(
     given = {name: value for name, value in told.fields.items() if value is not None}
     if told.file is not None:
         if told.user is not None or given:
-            remedy = "Leave out USER and the other options, or --file."
-            raise UsageError("--file holds the users and all that is told of them.", code="usage", remedy=remedy)
+            remedy = "Remove --file, or remove USER and the other options."
+            raise UsageError("--file cannot be combined with USER or other fields.", code="usage", remedy=remedy)
         _many(state, told.file, many)
         return
     if told.user is None:
-        remedy = "Name the user's customUserId, or a file of users with --file FILE."
+        remedy = "Give the user's customUserId, or a file with --file FILE."
         raise UsageError("USER or --file is missing.", code="usage", remedy=remedy)
     whom = MetrixUser(told.user) if told.is_metrix_user else told.user
     _one(state, lambda notifier: one(notifier, whom, given))
@@ -240,7 +248,7 @@ def _many(state: State, file: Path, send: Callable[..., EventsReport]) -> None:
 
 @contextmanager
 def _regular(file: Path) -> Iterator[Path]:
-    """Keep standard input in a file, since the source is read twice."""
+    """Copy standard input to a file, because the source is read twice."""
     if str(file) != "-":
         yield file
         return

@@ -19,7 +19,7 @@ from ..values import read_duration
 def worker(
     context: typer.Context,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Shards of campaigns at one time.")
+        int, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Campaign shards sent in parallel.")
     ] = 8,
     lease: Annotated[
         str,
@@ -28,23 +28,24 @@ def worker(
     health: Annotated[
         int | None,
         typer.Option(
-            "--health", metavar="PORT", min=0, max=65535, help="Serve /health and /metrics there.", show_default=False
+            "--health", metavar="PORT", min=0, max=65535, help="The port of /health and /metrics.", show_default=False
         ),
     ] = None,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address of --health.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address for --health.")] = "127.0.0.1",
 ) -> None:
     """Send campaigns and queued messages (PostgreSQL).
 
-    Start it wherever there is room, beside any number of others; it goes on until it is stopped. SIGTERM lets the
-    requests under way end and gives back the rest: exit status 0. A worker that was killed or frozen is taken for dead
-    after its lease, and what it had under way is in doubt: sent again or held, as on_ambiguous says.
+    Runs until it is stopped and sends from a ledger in PostgreSQL. You can run any number of workers, on any machines. On
+    SIGTERM, the worker finishes the requests in flight, releases its remaining work and exits with status 0. If a
+    worker is killed or hangs, other workers take over when its lease expires. The outcome of its requests in flight
+    is then unknown: `on_ambiguous` decides whether they are sent again or held.
     """
     from ...worker import work
 
     state = state_of(context)
     seconds = read_duration("--lease", lease).total_seconds()
     if seconds < 1:
-        raise UsageError("--lease must be a second or more.", code="usage")
+        raise UsageError("--lease must be at least 1 second.", code="usage")
     listener = None
     if health is not None:
         from ...pages.serving import listen, url_of
@@ -53,7 +54,7 @@ def worker(
         state.output.hint(f"{url_of(host, listener.getsockname()[1])}/health")
 
     output = state.output
-    with shown(logging.WARNING):  # it runs for months: what is wrong must be seen without -v
+    with shown(logging.WARNING):  # a worker runs for months: warnings must show without -v
         orderly = work(
             state.config_file(),
             concurrency=concurrency,
@@ -69,7 +70,7 @@ def _say_ready(output: Output, name: str) -> None:
     if output.as_json:
         output.document({"worker": name})
     else:
-        output.say(f"Worker {name[:8]} takes work. Ctrl-C ends it.")
+        output.say(f"Worker {name[:8]} is running. Press Ctrl-C to stop it.")
 
 
 def _say_problem(output: Output, problem: Problem) -> None:

@@ -1,4 +1,4 @@
-"""What a terminal shows while a campaign goes on: bars, and the question before anything is sent; all on stderr."""
+"""Progress bars of a campaign, and the confirmation before it is sent; all on stderr."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Live:
             self._sending = Bar(self.bars, "Sending", progress.accepted)
         counts = self._sending.counts_of(progress)
         if progress.workers is not None:
-            counts += f" · {progress.workers} workers" if progress.workers else " · no worker is running"
+            counts += f" · {progress.workers} workers" if progress.workers else " · no worker running"
         self._sending.move(progress.share, counts)
 
     def confirm(self, planned: CampaignStatus) -> bool:

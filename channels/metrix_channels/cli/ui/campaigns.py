@@ -1,4 +1,4 @@
-"""Campaigns as people see them in a terminal: bars while they go on, tables when they rest."""
+"""Campaigns as tables in a terminal."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _NAMED = 3
 
 
 def show_plan(output: Output, planned: CampaignStatus) -> None:
-    """Print, on stderr, what a plan would cost, or what is left of a run: before somebody is asked."""
+    """Print the size of a plan, or the remainder of a run, on stderr before the confirmation."""
     if planned.requests:
-        left = f"{planned.campaign} goes on: {planned.accepted:,} accepted, {planned.pending:,} pending."
+        left = f"{planned.campaign} continues: {planned.accepted:,} accepted, {planned.pending:,} pending."
         output.err.print(Text(visible(left)))
         return
     facts = planned.facts
@@ -50,7 +50,7 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
     if planned.skipped:
         lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
     lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
-    lines += [f"Caution, {code}: {count:,} texts." for code, count in facts["cautions"].items() if code not in OF_ROWS]
+    lines += [f"Caution {code}: {count:,} texts." for code, count in facts["cautions"].items() if code not in OF_ROWS]
     lines += planned.notes
     for line in lines:
         output.err.print(Text(visible(line)))
@@ -149,7 +149,7 @@ def show_status(output: Output, found: CampaignStatus, failed_attempts: Sequence
 
 
 def show_halt(output: Output, found: CampaignStatus) -> None:
-    """Print why a campaign stands still, and what to do about that."""
+    """Print why a campaign was halted, and what to do."""
     if found.halted_by is not None:
         output.say(f"{found.halted_by.message} [{found.halted_by.code}]", "red")
         output.say(f"→ {found.halted_by.remedy}")
@@ -159,17 +159,17 @@ def _remedies(found: CampaignStatus) -> Iterator[str]:
     name = found.campaign
     if found.unknown:
         yield (
-            f"{found.unknown:,} may have it, or not: `metrix-channels campaign report {name} --csv FILE` names them."
+            f"Unknown outcome: {found.unknown:,}. `metrix-channels campaign report {name} --csv FILE` lists them."
             f" {problem('outcome_unknown', '').remedy} `metrix-channels campaign retry {name} --unknown` sends again."
         )
     if found.rejected:
-        yield f"Metrix refused {found.rejected:,}. {problem('rejected', '').remedy}"
+        yield f"Metrix rejected {found.rejected:,}. {problem('rejected', '').remedy}"
 
 
 def show_list(output: Output, found: Sequence[CampaignStatus]) -> None:
     """Print campaigns as a table."""
     if not found:
-        output.say("There is no campaign yet.")
+        output.say("There are no campaigns yet.")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("campaign", "state", "audience", "accepted", "rejected", "unknown", "pending", "started"):

@@ -39,7 +39,7 @@ def show_checks(output: Output, found: Findings) -> None:
             if check.remedy and check.status is not CheckStatus.PASS:
                 remedies[check.remedy] = None
         elif place == _MOST_ALIKE:
-            more = f"{len(several) - place:,} more; --json lists every one."
+            more = f"{len(several) - place:,} more; --json lists all."
             table.add_row(*_row(check.status, check.id, more))
     output.show(table)
     for remedy in remedies:

@@ -31,7 +31,7 @@ class ResultLost(Exception):
 
 @define
 class Output:
-    """What the options before and after the verb chose.
+    """Where a verb prints, and in which format.
 
     Attributes:
         as_json: print one JSON document and nothing else to stdout.

@@ -98,7 +98,7 @@ class Campaigns:
         return self._portal.call(self._campaigns.pause(name))
 
     def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> CampaignStatus:
-        """Go on with a paused, halted or interrupted campaign."""
+        """Continue a paused, halted or interrupted campaign."""
         return self._portal.call(self._campaigns.resume(name, watch=watch, detach=detach))
 
     def cancel(self, name: str) -> CampaignStatus:

@@ -45,7 +45,7 @@ def test_of_many_that_failed_or_warn_the_first_are_shown(status, shown):
     """With their remedies, and how many there are besides."""
     text = shown(checks_of(1_000, status))
     assert (text.count("So it is."), text.count("→ Do")) == (50, 50)
-    assert "950 more; --json lists every one." in text
+    assert "950 more; --json lists all." in text
 
 
 @pytest.mark.parametrize("status", list(CheckStatus))
