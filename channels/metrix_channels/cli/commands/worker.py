@@ -35,7 +35,7 @@ def worker(
 ) -> None:
     """Send campaigns and queued messages (PostgreSQL).
 
-    Runs until it is stopped and sends from a ledger in PostgreSQL. You can run any number of workers, on any machines. On
+    Runs until it is stopped and sends from a ledger in PostgreSQL. Run any number of workers, on any machines. On
     SIGTERM, the worker finishes the requests in flight, releases its remaining work and exits with status 0. If a
     worker is killed or hangs, other workers take over when its lease expires. The outcome of its requests in flight
     is then unknown: `on_ambiguous` decides whether they are sent again or held.
