@@ -57,10 +57,13 @@ def run_command(
 
 
 @contextmanager
-def started_command(*arguments: str | os.PathLike[str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start `metrix-channels`, and make sure that it has ended when the block does."""
+def started_command(
+    *arguments: str | os.PathLike[str], cwd: Path, descriptors: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start `metrix-channels`, with a limit of open files, and make sure that it has ended when the block does."""
+    limited = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"] if descriptors else []
     with subprocess.Popen(
-        [COMMAND, *map(os.fspath, arguments)],
+        [*limited, COMMAND, *map(os.fspath, arguments)],
         cwd=cwd,
         env=environment(),
         stdout=subprocess.PIPE,

@@ -10,9 +10,9 @@ from helpers.command_line import started_command
 
 
 @contextmanager
-def running_dashboard(folder: Path) -> Iterator[str]:
-    """Start it in a folder with a configuration, and give its link."""
-    with started_command("dashboard", "--port", "0", cwd=folder) as process:
+def running_dashboard(folder: Path, descriptors: int | None = None) -> Iterator[str]:
+    """Start it in a folder with a configuration, with a limit of open files, and give its link."""
+    with started_command("dashboard", "--port", "0", cwd=folder, descriptors=descriptors) as process:
         assert process.stdout is not None
         link = process.stdout.readline().decode().strip()
         assert link.startswith("http://127.0.0.1:"), link

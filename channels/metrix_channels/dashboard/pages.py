@@ -118,8 +118,8 @@ class Pages:
         bodies = [each.fields.get("body", "") for each in found if (each.channel.name, each.locale) == wanted]
         return mail(str(bodies[0]) if bodies else "")
 
-    async def _changes(self, _request: Request) -> Response:
-        return changes(self._version)
+    async def _changes(self, request: Request) -> Response:
+        return changes(request, self._version)
 
     # -- what is done
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Callable, Iterator
-
-import uvicorn
+from collections.abc import Callable
 
 from ..config import ConfigFile
 from ..notifier import AsyncNotifier
 from ..notifier.services import ServicesOfProcess
-from ..pages.serving import listen, server_config, url_of
+from ..pages.serving import Server, listen, url_of
 from ..process.signals import ending_signals
 from .access import Access, Token
 from .pages import Pages
@@ -41,7 +38,7 @@ async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready:
     async with AsyncNotifier(ServicesOfProcess(file)) as notifier:
         token = Token()
         pages = Pages(file, notifier, token)
-        server = _Server(server_config(Access(token, pages.routes(), host, port)))
+        server = _Server(Access(token, pages.routes(), host, port))
         for number in ending_signals():
             asyncio.get_running_loop().add_signal_handler(number, server.end)
         on_ready(f"{url_of(host, port)}/?token={token.value}")
@@ -51,8 +48,8 @@ async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready:
             await pages.close()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without handlers of its own for signals: it would raise them once more at its end."""
+class _Server(Server):
+    """A web server that ends when it is asked to."""
 
     def end(self) -> None:
         """Answer what is being asked, and end; pages that wait for changes are cut off."""
@@ -60,7 +57,3 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if (transport := getattr(connection, "transport", None)) is not None:
                 transport.close()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

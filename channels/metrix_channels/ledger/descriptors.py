@@ -5,19 +5,15 @@ A ledger that cannot open its journal for want of one could not write down what 
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import resource
 import sqlite3
 from contextlib import suppress
 from typing import Final
 
 from ..logs import say
+from ..process.descriptors import SHORTAGES, connections_left, limit_of_descriptors
 
-RESERVED: Final = 16
-"""Left free by connections: for the ledger, its journal and its spares, the audience, look-ups of names, and a child
-process that renders."""
 MORE_DESCRIPTORS: Final = "Raise the limit of open files (`ulimit -n`), or close what the process does not need."
 """The remedy where none is left."""
 _SPARES: Final = 4
@@ -25,10 +21,10 @@ _SPARES: Final = 4
 
 def fitting_connections(wanted: int) -> int:
     """Return how many connections may be open at one time, at least 1; a warning tells of fewer than wanted."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if limit == resource.RLIM_INFINITY:
+    limit = limit_of_descriptors()
+    if limit is None:
         return wanted
-    fitting = max(1, limit - _open_descriptors(limit) - RESERVED)
+    fitting = max(1, connections_left(limit))
     if fitting >= wanted:
         return wanted
     say(
@@ -52,7 +48,7 @@ def is_shortage(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None) or 0
         return code & 0xFF == sqlite3.SQLITE_CANTOPEN and none_is_left()
-    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+    return isinstance(error, OSError) and error.errno in SHORTAGES
 
 
 class Spares:
@@ -77,10 +73,3 @@ class Spares:
 
 def _opened() -> int:
     return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _open_descriptors(limit: int) -> int:
-    try:
-        return len(os.listdir("/dev/fd")) - 1  # noqa: PTH208 - names are enough; the list is a descriptor itself
-    except OSError as error:  # some containers have no /dev/fd
-        return limit if is_shortage(error) else 3

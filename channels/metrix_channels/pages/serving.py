@@ -1,28 +1,108 @@
-"""Where pages are served: a listening socket, and its address for people."""
+"""Where pages are served: a web server, its listening socket, and its address for people."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import UsageError
+from ..process.descriptors import connections_left, limit_of_descriptors
+
+_LOOK_AGAIN_SECONDS: Final = 0.1
 
 
-def server_config(app: ASGIApp) -> uvicorn.Config:
-    """Return how an application is served: quietly, by whom it was asked to, and ended within a second."""
-    return uvicorn.Config(
-        app,
-        lifespan="off",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+class Server(uvicorn.Server):
+    """Serves an application: quietly, by whom it was asked to, and ended within a second.
+
+    It accepts only as many connections as the limit of open files leaves, and at least one; the others wait in the
+    listening socket's queue. Without a place left it ends each connection with its answer, so that the next is served;
+    an answer without an end asks `request.state.is_full()`. Signals are left to its caller.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            self._answer,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        super().__init__(config)
+        self._app = app
+        self._is_full = False
+        self._answered = asyncio.Event()
+        self._accepting: list[asyncio.Task[None]] = []
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: uvicorn would raise them once more at its end."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections from listening sockets."""
+        await super().startup([])  # asyncio's own servers accept until no descriptor is left
+        self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, and end the connections."""
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await super().shutdown(sockets)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        while True:
+            await self._wait_for_a_place()
+            try:
+                connection, _ = await loop.sock_accept(listener)
+                transport, protocol = await loop.connect_accepted_socket(self._new_protocol, connection)
+                loop.call_later(self.config.timeout_keep_alive, _close_if_silent, transport, protocol)
+            except OSError:  # the client is gone, or others took the last descriptor
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    async def _wait_for_a_place(self) -> None:
+        while self.server_state.connections and (limit := limit_of_descriptors()) and connections_left(limit) < 1:
+            self._is_full = True
+            self._answered.clear()
+            with suppress(TimeoutError):  # a connection also ends without an answer
+                await asyncio.wait_for(self._answered.wait(), _LOOK_AGAIN_SECONDS)
+        self._is_full = False
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_last_if_full(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._is_full:
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        scope["state"]["is_full"] = lambda: self._is_full
+        try:
+            await self._app(scope, receive, send_last_if_full)
+        finally:
+            self._answered.set()
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+
+def _close_if_silent(transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
+    """Close a connection on which no request came: browsers open some in advance, and one may be all that fits."""
+    if getattr(protocol, "cycle", None) is None:
+        transport.close()
 
 
 def url_of(host: str, port: int) -> str:

@@ -117,8 +117,8 @@ class Inbox:
             ),
         )
 
-    async def _changes(self, _request: Request) -> Response:
-        return changes(lambda: self._state.version)
+    async def _changes(self, request: Request) -> Response:
+        return changes(request, lambda: self._state.version)
 
     async def _mail(self, request: Request) -> Response:
         entry = self._state.message(request.path_params["number"])

@@ -11,11 +11,10 @@ from ipaddress import ip_network
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
-import uvicorn
 from starlette.types import Scope
 
 from ..errors import MetrixChannelsError, UsageError
-from ..pages.serving import listen, server_config, url_of
+from ..pages.serving import Server, listen, url_of
 from ..process.signals import ending_signals
 from .app import App
 from .bodies import CHANNELS
@@ -183,11 +182,11 @@ def serve(port: int, host: str, on_ready: Callable[[Sandbox], None], allowed_hos
             signal.signal(number, handler)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, which tells when it is ready, and which ends connections on demand."""
+class _Server(Server):
+    """A web server that tells when it is ready, and which ends connections on demand."""
 
     def __init__(self, application: Application, state: State, names: frozenset[str]) -> None:
-        super().__init__(server_config(App(application, state, names, self._cut)))
+        super().__init__(App(application, state, names, self._cut))
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

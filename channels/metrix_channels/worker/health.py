@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Iterator
 
-import uvicorn
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,7 +14,7 @@ from ..campaign.execution.shard_runner import ShardRunner
 from ..ledger.database import WorkerDatabase
 from ..notifier.outbox.outbox import Outbox
 from ..outcomes import Outcome
-from ..pages.serving import server_config
+from ..pages.serving import Server
 from .jobs import JobQueue
 from .readiness import Readiness
 
@@ -73,7 +70,7 @@ async def serve_health(listener: socket.socket, worker: Worker) -> None:
         return PlainTextResponse(exposition(worker), media_type="text/plain; version=0.0.4")
 
     app = Starlette(routes=[Route("/health", health), Route("/metrics", metrics)])
-    await _Server(server_config(app)).serve(sockets=[listener])
+    await Server(app).serve(sockets=[listener])
 
 
 def exposition(worker: Worker) -> str:
@@ -99,10 +96,3 @@ def exposition(worker: Worker) -> str:
     for name, value in gauges.items():
         lines += [f"# TYPE metrix_channels_{name} gauge", f"metrix_channels_{name} {value}"]
     return "\n".join(lines) + "\n"
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the worker."""
-        yield

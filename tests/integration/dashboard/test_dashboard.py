@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -257,3 +258,19 @@ def test_a_campaign_that_was_resumed_here_is_left_resumable(project):
         assert project.run("resume", "long").status == 0
         assert set(server.account.values()) == {1}
         assert len(server.account) == 200
+
+
+@pytest.mark.parametrize("descriptors", [32, 48])
+def test_with_few_descriptors_every_browser_is_answered(project, descriptors):
+    """More of them than connections fit, and all at one time."""
+
+    def look(client):
+        return client.get("/campaigns/offer").status_code
+
+    with running_dashboard(project.folder, descriptors) as link:
+        browsers = [httpx.Client(base_url=base_of(link), **FOLLOWING | {"timeout": 60}) for _ in range(40)]
+        assert {browser.get(link).status_code for browser in browsers} == {200}
+        with ThreadPoolExecutor(len(browsers)) as pool:
+            assert set(pool.map(look, browsers)) == {200}
+        for browser in browsers:
+            browser.close()
