@@ -99,6 +99,16 @@ def get_sandbox() -> Sandbox:
     return _current().sandbox
 
 
+def use_sandbox(sandbox: Sandbox) -> None:
+    """Let the project's tests send to `sandbox` from now on, which runs; the fixture `metrix_sandbox` gives its own."""
+    with _lock:
+        environment = _current()
+        if environment.sandbox is not sandbox:
+            environment.sandbox.stop()
+            environment.sandbox = sandbox
+            begin_test()
+
+
 def begin_test() -> None:
     """Forget what earlier tests sent, and the keys that they used."""
     with _lock:

@@ -1,29 +1,42 @@
-"""A pytest plugin: fixtures that give your own tests a Metrix of their own.
+"""A pytest plugin: fixtures that give your own tests a Metrix of their own. docs/testing.md shows them.
 
-pytest loads it wherever metrix-channels is installed; it needs the extra `sandbox`. `Sandbox` and
-`MetrixConfig` are the types of the fixtures, for annotations:
+pytest loads it wherever metrix-channels is installed; it needs the extra `sandbox`. The names here are the types of the
+fixtures and of what they return, for annotations:
 
     def test_order_is_confirmed(metrix_sandbox: Sandbox, metrix_config: MetrixConfig) -> None:
         metrix_sandbox.test_channel("SMS")
         with Notifier.from_config(metrix_config(templates="templates")) as notifier:
             confirm_order(notifier, "user-42")
-        [message] = metrix_sandbox.messages(recipient="user-42")
-        assert "ORD-1" in message["message"]["body"]
+        metrix_sandbox.sms.to("user-42").contains("ORD-1")
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
+    from .clock import MetrixClock
+    from .messages import ArrivedMessage, ArrivedMessages
     from .sandbox import Sandbox
 
-__all__ = ["MetrixConfig", "Sandbox", "metrix_config", "metrix_sandbox"]
+__all__ = [
+    "ArrivedMessage",
+    "ArrivedMessages",
+    "MetrixClock",
+    "MetrixConfig",
+    "Sandbox",
+    "metrix_clock",
+    "metrix_config",
+    "metrix_sandbox",
+]
+
+_MODULES = {"ArrivedMessage": "messages", "ArrivedMessages": "messages", "MetrixClock": "clock", "Sandbox": "sandbox"}
 
 _CHANNELS = {
     "sms": {"type": "sms", "verified": True},
@@ -65,11 +78,23 @@ def _metrix_sandbox_of_session() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def metrix_sandbox(_metrix_sandbox_of_session: Sandbox) -> Iterator[Sandbox]:
-    """A stand-in for Metrix in this process, empty, with all channels still untested, as in a new application."""
-    _metrix_sandbox_of_session.clear()
+    """A stand-in for Metrix in this process, empty, with all channels still untested, as in a new application.
+
+    In tests of a Django project it is the one that the project sends to, and all channels are tested.
+    """
+    if _is_of_django():
+        # By its name: the app is built on the notifier, and the plugin must not need Django.
+        import_module("metrix_channels.django.testing").use_sandbox(_metrix_sandbox_of_session)
+    else:
+        _metrix_sandbox_of_session.clear()
     yield _metrix_sandbox_of_session
     _metrix_sandbox_of_session.clear()
     _metrix_sandbox_of_session.config = None
+
+
+def _is_of_django() -> bool:
+    app = sys.modules.get("metrix_channels.django.apps")
+    return app is not None and bool(import_module("metrix_channels.django.settings").is_testing())
 
 
 @pytest.fixture
@@ -89,10 +114,20 @@ def metrix_config(metrix_sandbox: Sandbox, tmp_path: Path) -> MetrixConfig:
     return write
 
 
+@pytest.fixture
+def metrix_clock() -> Iterator[MetrixClock]:
+    """The clock of the library and of the sandbox, which stands still until the test moves it."""
+    from ..process import wall_clock
+    from .clock import MetrixClock
+
+    clock = MetrixClock()
+    wall_clock.use(clock)
+    yield clock
+    wall_clock.use(None)
+
+
 def __getattr__(name: str) -> Any:
     # On demand: pytest loads this module in every run, and the sandbox brings a web server.
-    if name == "Sandbox":
-        from .sandbox import Sandbox
-
-        return Sandbox
+    if module := _MODULES.get(name):
+        return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

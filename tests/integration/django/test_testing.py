@@ -56,6 +56,26 @@ def test_faults(client):
     assert len(get_sandbox().requests()) == 1
 
 
+def test_the_plugins_sandbox_is_the_projects(client, django_capture_on_commit_callbacks, metrix_sandbox, metrix_clock):
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/order/", {"order": "7"})
+    metrix_sandbox.sms.to("u1").contains("سلام سارا")
+    assert get_sandbox() is metrix_sandbox
+    assert metrix_sandbox.sms.last.at.timestamp() == pytest.approx(metrix_clock.now.timestamp(), abs=0.001)
+    assert len(outbox) == 1
+
+
+def test_so_it_is_again_and_empty(metrix_sandbox):
+    assert list(outbox) == []
+    get_notifier().send("sms", "u1", text="سلام")
+    metrix_sandbox.sms.count(1)
+
+
+def test_so_it_is_where_the_fixture_is_asked_for_later(request):
+    get_notifier().send("sms", "u1", text="سلام")
+    assert request.getfixturevalue("metrix_sandbox").sms.last.body == "سلام"
+
+
 def test_a_command_of_the_project(tmp_path):
     from django.core.management import call_command
     (tmp_path / "people.csv").write_text("customUserId,name\\nu1,Sara\\nu2,Ali\\n")

@@ -1,0 +1,53 @@
+"""The clock of a test: it stands still until the test moves it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from ..errors import UsageError
+from ..process import wall_clock
+
+
+class MetrixClock:
+    """The time of day that the library and the sandbox read, as the fixture `metrix_clock` gives it to a test.
+
+    It stands still. What waits for a time of day, such as the end of quiet hours, does not wait: the clock moves there.
+    """
+
+    def __init__(self) -> None:
+        self._now = wall_clock.now()
+
+    @property
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+        return self._now
+
+    def set(self, moment: datetime) -> None:
+        """Move the clock to `moment`, forwards or back.
+
+        Args:
+            moment: a time with a time zone.
+
+        Raises:
+            UsageError: `usage`, it is no time, or has no time zone.
+        """
+        if not isinstance(moment, datetime) or moment.utcoffset() is None:
+            raise UsageError(
+                f"metrix_clock.set takes a datetime with a time zone, and not {moment!r:.80}.",
+                code="usage",
+                remedy='Write metrix_clock.set(datetime(2026, 3, 20, 10, 0, tzinfo=ZoneInfo("Asia/Tehran"))).',
+            )
+        self._now = moment.astimezone(UTC)
+
+    def advance(self, duration: timedelta) -> None:
+        """Move the clock forwards by `duration`, such as `timedelta(hours=1)`."""
+        self._now += duration
+
+    def seconds(self) -> float:
+        """Return the seconds since 1970, as `time.time()` does."""
+        return self._now.timestamp()
+
+    def step_towards(self, moment: datetime) -> float:
+        """Move the clock to `moment` if that is later: the library calls this in place of waiting. Return 0 seconds."""
+        self._now = max(self._now, moment.astimezone(UTC))
+        return 0.0
