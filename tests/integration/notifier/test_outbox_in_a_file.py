@@ -282,6 +282,48 @@ def test_a_channel_that_lost_its_verification_sends_nothing(shop, server):
         assert (drained.receipts, server.requests) == ((), [])
 
 
+def test_a_verification_withdrawn_while_a_message_waits_for_its_place_stops_it(shop, server):
+    """Under a rate limit, the first message leaves and the second keeps waiting for the next drain."""
+    shop.configure(server.url, rate_limit="15/m")
+
+    def withdraw(_recipients, _message, _body):
+        shop.configure(server.url, rate_limit="15/m", verified=False)
+        return Taken()
+
+    server.script = withdraw
+    with shop.notifier() as notifier, opened(shop) as connection:
+        messages = {enqueue(notifier, connection, to=name) for name in ("u1", "u2")}
+        connection.commit()
+        drained = notifier.drain()
+    [receipt] = drained.receipts
+    assert {receipt.id, *drained.problems} == messages
+    assert [why.code for why in drained.problems.values()] == ["channel_unverified"]
+    assert sum(server.account.values()) == 1
+
+
+def test_a_verification_withdrawn_while_a_send_waits_for_its_place_stops_it(shop, server):
+    """Under a rate limit, the second of two sends at one time is refused."""
+    shop.configure(server.url, rate_limit="15/m")
+
+    def withdraw(_recipients, _message, _body):
+        shop.configure(server.url, rate_limit="15/m", verified=False)
+        return Taken()
+
+    server.script = withdraw
+
+    async def send_two():
+        async with AsyncNotifier.from_config(shop.config) as notifier:
+            sends = [notifier.send("sms", name, "offer", HELLO, key=name) for name in ("u1", "u2")]
+            return await asyncio.gather(*sends, return_exceptions=True)
+
+    ended = asyncio.run(send_two())
+    assert sorted(str(getattr(each, "code", None) or each.outcome) for each in ended) == [
+        "accepted",
+        "channel_unverified",
+    ]
+    assert sum(server.account.values()) == 1
+
+
 def test_in_an_event_loop_too(shop, server):
     """AsyncNotifier has the same methods."""
 
