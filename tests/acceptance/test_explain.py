@@ -9,7 +9,7 @@ def test_a_code_is_explained(metrix):
     """What happened, why, what to do, where it is written."""
     result = metrix("explain", "credentials_refused")
     assert result.status == 0
-    for words in ("Metrix refused the application.", "1. ", "white list", "Application Settings", "section 1"):
+    for words in ("Metrix refused the credentials.", "1. ", "white list", "Application Settings", "section 1"):
         assert words in result.out
 
 

@@ -112,7 +112,7 @@ class Campaigns:
             return await self._execution.begin(record, campaign, self._lists(ready), watch, detach=detach)
         _require_resumable(found)
         if found.state is RunState.PAUSED:
-            remedy = f"`metrix-channels campaign resume {quote(campaign.name)}` goes on with it."
+            remedy = f"`metrix-channels campaign resume {quote(campaign.name)}` continues it."
             raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused", remedy=remedy)
         return await self._go_on(found, campaign, watch, confirm=confirm, detach=detach, given=given)
 

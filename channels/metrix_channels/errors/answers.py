@@ -44,7 +44,7 @@ DELIVERY: Final[dict[str, Situation]] = {
         ),
     ),
     "credentials_refused": Situation(
-        "Metrix refused the application.",
+        "Metrix refused the credentials.",
         "Compare APP_ID and the API key with Application Settings in Metrix's dashboard, and see whether this"
         " machine's address is on the application's IP white list (or switch the list off for a moment).",
         4,

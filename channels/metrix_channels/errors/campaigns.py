@@ -64,7 +64,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "outage": Situation(
         "Too many requests failed in a row.",
-        "Wait until Metrix can be reached (`metrix-channels preflight`), then run the campaign again: it goes on where"
+        "Wait until Metrix can be reached (`metrix-channels preflight`). Run the campaign again: it continues where"
         " it stopped.",
         4,
         TROUBLESHOOTING + ", section 4",
@@ -105,10 +105,10 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_cancelled": Situation(
         "The campaign was cancelled.",
-        "To send to the others, give it a new name and `audience: {except: [OLD_NAME]}`.",
+        "To send to the remaining recipients, use a new name and `audience: {except: [OLD_NAME]}`.",
         2,
     ),
-    "run_paused": Situation("The campaign is paused.", "`metrix-channels campaign resume NAME` goes on with it.", 4),
+    "run_paused": Situation("The campaign is paused.", "`metrix-channels campaign resume NAME` continues it.", 4),
     "run_unfinished": Situation(
         "The campaign has not finished, so its recipients are not final.", "Finish or cancel it first.", 2
     ),
@@ -126,8 +126,8 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         "The audience has no such row.", "Rows count from 1, without the header and blank lines.", 2
     ),
     "run_purged": Situation(
-        "The campaign's recipients were forgotten by `ledger purge`; its counts are kept.",
-        "Look at `metrix-channels campaign status`. Rows, retries and `except` need recipients that are not there.",
+        "`ledger purge` deleted the campaign's recipients; its counts are kept.",
+        "See `metrix-channels campaign status`. Rows, retries and `except` are not available without recipients.",
         2,
     ),
     "run_values_forgotten": Situation(
@@ -136,7 +136,9 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         2,
     ),
     "run_missing": Situation(
-        "The ledger has no campaign of that name.", "See `metrix-channels campaign list`; --config names the ledger.", 2
+        "The ledger has no campaign with that name.",
+        "See `metrix-channels campaign list`; --config names the ledger.",
+        2,
     ),
     "run_exists": Situation("The ledger already has a campaign of that name.", "Give the campaign a new name.", 2),
     "run_busy": Situation(

@@ -37,8 +37,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "port_unavailable": Situation("The address is not available.", "Choose another port, or 0 for any free port.", 2),
     "interrupted": Situation(
-        "It was interrupted.",
-        "Run the same command again. With --key, or with events that have their times, nothing goes twice.",
+        "The command was interrupted.",
+        "Run the same command again. A message with --key, or an event with a time, is not sent twice.",
         4,
     ),
     "internal": Situation("A bug in metrix-channels.", "Please report it with the output of -vv.", 1),
@@ -49,7 +49,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Run `metrix-channels init`, or pass the file with --config or METRIX_CHANNELS_CONFIG.",
         2,
     ),
-    "yaml_invalid": Situation("The file is not valid YAML.", "Correct the line; mind indentation and quotes.", 2),
+    "yaml_invalid": Situation("The file is not valid YAML.", "Correct the line; check indentation and quotes.", 2),
     "yaml_refused": Situation(
         "The file uses a YAML feature that is not supported here.",
         "Write the value out in full; put text in quotes.",
@@ -81,17 +81,17 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "secret_missing": Situation(
         "APP_ID or the API key is not set.",
-        "Both stand in Metrix's dashboard under Application Settings.",
+        "Find both in Metrix's dashboard under Application Settings.",
         2,
         TROUBLESHOOTING + ", section 1",
     ),
     "secret_invalid": Situation(
-        "APP_ID or the API key holds a character that cannot stand in an HTTP header.",
+        "APP_ID or the API key contains a character that is not allowed in an HTTP header.",
         "Copy it again from Metrix's dashboard, without spaces or line breaks.",
         2,
     ),
     # -- channels and their verification
-    "channel_unknown": Situation("There is no channel of that name.", "See `metrix-channels channels list`.", 2),
+    "channel_unknown": Situation("There is no channel with that name.", "See `metrix-channels channels list`.", 2),
     "channel_unverified": Situation(
         "The channel has no recorded dashboard test.",
         "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"
@@ -133,12 +133,12 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "locale_unknown": Situation(
         "A locale is not known.",
-        "Write the language by its code of ISO 639-1, such as fa or en; after it perhaps a region, as in fa-IR.",
+        "Write an ISO 639-1 language code, such as fa or en, optionally with a region, such as fa-IR.",
         2,
     ),
     "template_path_refused": Situation(
         "The path leaves the templates folder.",
-        "Name templates by plain words; keep the files, not links to them, inside the folder.",
+        "Use plain template names, and put the files (not links) in the templates folder.",
         2,
     ),
     "template_syntax": Situation(
@@ -147,7 +147,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "template_undefined": Situation(
-        "The template uses a name that it was not given.",
+        "The template uses a variable that has no value.",
         "Add the value to the context, or guard it with `default`.",
         2,
     ),
@@ -158,7 +158,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "template_front_matter": Situation(
-        "The front matter cannot be used.",
+        "The front matter is invalid.",
         "Begin the file with a line `---`; write the message's fields as YAML, and a second line `---` below them. A"
         ' text that really begins like front matter begins with `{{ "---" }}` instead of `---`.',
         2,
@@ -209,7 +209,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Build the key from what makes the message unique, or use a new one.",
         2,
     ),
-    "key_busy": Situation("Another process is sending under this key.", "Try again in a moment.", 4),
+    "key_busy": Situation("Another process is sending a message with this key.", "Try again in a moment.", 4),
     "ledger_unavailable": Situation(
         "The ledger cannot be opened or written; nothing is sent without it.",
         "Check the path, its permissions and the space left.",
@@ -247,7 +247,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "ledger_not_shared": Situation(
         "The ledger is a local file, and this needs a ledger in PostgreSQL.",
-        "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` wherever there is room.",
+        "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` on one or more machines.",
         2,
     ),
     "ledger_pooled": Situation(
@@ -263,7 +263,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "ledger_denied": Situation(
         "The role under `ledger` lacks a right in the database.",
-        "Let the owner of the database grant that right with GRANT.",
+        "Ask the owner of the database to grant this right with GRANT.",
         4,
     ),
     "ledger_read_only": Situation(
@@ -272,7 +272,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "ledger_connections": Situation(
-        "No further connection to the database is free.",
+        "The database has no free connection.",
         "Raise max_connections of the server or the limit of the role, or end what holds the connections.",
         4,
     ),

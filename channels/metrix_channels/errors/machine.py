@@ -28,7 +28,7 @@ MACHINE: Final[dict[str, Situation]] = {
     ),
     "temporary_unwritable": Situation(
         "A temporary file cannot be written.",
-        "Set TMPDIR to a folder that can be written and has room.",
+        "Set TMPDIR to a writable folder with free space.",
         2,
     ),
     "renderer_unavailable": Situation(

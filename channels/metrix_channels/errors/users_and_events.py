@@ -76,7 +76,9 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
             "Old events are sent without their own times.",
         ),
     ),
-    "revenue_invalid": Situation("The revenue is not a Double.", "Give a number, such as 12.5; not text.", 2, _FORMAT),
+    "revenue_invalid": Situation(
+        "The revenue is not a number (Double).", "Give a number, such as 12.5; not text.", 2, _FORMAT
+    ),
     "birthday_invalid": Situation(
         "The birthday is not a Long in the past.",
         "Give a date, such as date(1990, 5, 1) or 1990-05-01; or Unix milliseconds.",
@@ -97,7 +99,7 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         _EVENTS,
     ),
     "record_invalid": Situation(
-        "A line is not a user or an event.",
+        "A line is not a valid user or event.",
         'Write one JSON object a line: {"user": "…"} and the arguments of identify or track.',
         2,
     ),

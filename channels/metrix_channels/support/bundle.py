@@ -93,7 +93,7 @@ def write_bundle(path: Path, evidence: Evidence, application: Application) -> No
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise UsageError(f"{path} is there already.", code="file_exists") from None
+        raise UsageError(f"{path} already exists.", code="file_exists") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.", code="file_unwritable") from error
     try:

@@ -22,7 +22,7 @@ _HELP = {
     "shards": "Shards of campaigns that were sent.",
     "requests": "Requests to Metrix for messages of campaigns and of the outbox.",
     "accepted": "Recipients for whom Metrix answered 2xx.",
-    "rejected": "Recipients whom Metrix refused for good.",
+    "rejected": "Recipients that Metrix rejected.",
     "unknown": "Recipients who may have been reached.",
     "possible_duplicates": "Recipients who may have a message twice.",
 }

@@ -214,7 +214,7 @@ _RULES: Final = (
         "ledger_unavailable",
         ("57P01", "57P02", "57P05"),
         "shutting down|server_login_retry|cannot connect to server|server login failed|server conn crashed",
-        "Start the server again, or wait until whoever stopped it has done so.",
+        "Start the server, or wait until it is running again.",
         passes=True,
     ),
     Rule(

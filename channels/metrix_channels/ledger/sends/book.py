@@ -79,7 +79,9 @@ class SendBook:
 
         def work(connection: Connection) -> tuple[int, str]:
             if not is_wanted:  # it waited for the ledger for longer than its caller did
-                raise LedgerError("Nobody waits for this request any more.", code="deadline_passed")
+                raise LedgerError(
+                    "The deadline passed before the ledger could record the request.", code="deadline_passed"
+                )
             owner = str(self._own(connection, send)["owner"])
             named = json.dumps(recipients)
             [(number,)] = connection.execute(
