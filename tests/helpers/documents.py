@@ -4,8 +4,8 @@ A block runs unless the line above it says why not: `<!-- not run: needs Postgre
 command fails on purpose says so: `<!-- exits with 3 -->`. `<!-- examples/… -->` names the example that a block is a
 part of, whose own tests run it. In a console block, lines without `$` are output that the command must print; `…`
 stands for anything. A block with a title is a file: the reader writes it. A YAML block titled `channels.yaml` is a
-part of that file: the reader merges it in. A JSON block titled with a command is what that command prints; the test
-compares the keys.
+part of that file: the reader merges it in. A Python block with tests runs under pytest. A JSON block titled with a
+command is what that command prints; the test compares the keys.
 """
 
 from __future__ import annotations
@@ -154,6 +154,10 @@ class Reader:
 
     def _python(self, block: Block) -> None:
         source = self._pointed(block.source)
+        if re.search(r"^(?:async )?def test_", source, re.MULTILINE):
+            (self.folder / "test_of_the_page.py").write_text(source, encoding="utf-8")
+            self._run([sys.executable, "-m", "pytest", "-q", "test_of_the_page.py"], 0, block.place)
+            return
         if not re.search(r"import .*\b(?:Async)?Notifier\b", source):
             source = _OWN_NOTIFIER + source
         self._run([sys.executable, "-c", source], 0, block.place)
