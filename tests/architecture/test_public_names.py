@@ -20,6 +20,8 @@ PUBLIC = {
     "CampaignProgress",
     "CampaignRow",
     "CampaignStatus",
+    "ExampleMessage",
+    "Outlook",
     "Campaigns",
     "ChannelUnverified",
     "Check",

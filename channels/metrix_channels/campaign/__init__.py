@@ -9,6 +9,7 @@ from .dispatch.sender import SendingResources
 from .execution.selection import execution_on
 from .plan.findings import OF_ROWS
 from .plan.locale_counts import describe_fallbacks
+from .report.outlook import ExampleMessage, Outlook
 from .report.overview import FailureGroup, Overview, overview
 from .report.page import bars_of, facts_of, report_page
 from .report.status import CampaignPreview, CampaignProgress, CampaignRow, CampaignStatus, Watcher, rows_of
@@ -24,8 +25,10 @@ __all__ = [
     "CampaignStatus",
     "Campaigns",
     "Confirm",
+    "ExampleMessage",
     "FailureCount",
     "FailureGroup",
+    "Outlook",
     "Overview",
     "SendingResources",
     "TakenRows",

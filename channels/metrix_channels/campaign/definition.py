@@ -111,6 +111,8 @@ def _context(value: JsonValue) -> Mapping[str, JsonValue]:
 
 MOMENT: Final = text_kind("a time with its offset, such as 2026-03-20T10:00:00+03:30", _moment, f"^{_MOMENT.pattern}$")
 LOCALE: Final = text_kind(EXPECTED, _locale, "^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
+_MANY: Final = kinds.whole(1, 1_000_000_000)
+ONE_CANARY: Final = Kind(lambda value: Canary(first=_MANY.parse(value)), _MANY.schema)
 ONE_LOCALE: Final = Kind(_one_locale, LOCALE.schema)
 CAP: Final = text_kind("messages within a time, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
 CLOCK: Final = text_kind('a time such as "22:00", in quotes', _clock, f"^{_CLOCK.pattern}$")
@@ -142,6 +144,33 @@ class OnEmpty(StrEnum):
     WARN = "warn"
     SKIP = "skip"
     REFUSE = "refuse"
+
+
+class AfterCanary(StrEnum):
+    """What follows when those who go first have their outcomes."""
+
+    GO = "go"
+    PAUSE = "pause"
+
+
+@frozen(kw_only=True)
+class Canary:
+    """Who goes first, alone.
+
+    Attributes:
+        first: so many recipients.
+        then: go on when not too many of them failed; or pause, since only people see what arrived.
+    """
+
+    first: int = field(metadata=setting("So many recipients go first, alone.", _MANY))
+    then: AfterCanary = field(
+        default=AfterCanary.GO,
+        metadata=setting(
+            "go: send to the others when not too many of them failed; pause: wait for `campaign resume`.",
+            kinds.choice(AfterCanary),
+            "go",
+        ),
+    )
 
 
 @frozen(kw_only=True)
@@ -230,7 +259,7 @@ class Campaign:
         quiet_hours: when no request is begun.
         limits: what it must not exceed.
         on_ambiguous: in place of the configuration's.
-        canary: so many go first, alone.
+        canary: who goes first, alone.
     """
 
     path: Path = Path()
@@ -266,8 +295,9 @@ class Campaign:
     on_ambiguous: OnAmbiguous | None = field(
         default=None, metadata=setting("retry or hold, in place of channels.yaml's.", kinds.choice(OnAmbiguous))
     )
-    canary: int | None = field(
-        default=None, metadata=setting("So many go first, alone.", kinds.whole(1, 1_000_000_000))
+    canary: Canary | None = field(
+        default=None,
+        metadata=setting("So many go first, alone; then it goes on, or pauses.", ONE_CANARY, model=Canary),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from ..adapters import SmsLength, adapter_for
-from ..api import message_json
+from ..api import message_json, push_body
 from ..errors import MetrixChannelsError, TemplateError
 from ..models import Caution, ChannelType, JsonValue
 from ..redact import Redactor, Secret, sensitive_values
@@ -88,6 +88,14 @@ class MessageRenderer:
             TemplateError, MessageInvalid: it can no longer be rendered as it was.
         """
         return self._guarded(self._render_body, values)
+
+    def render_shown(self, values: Mapping[str, JsonValue]) -> str:
+        """Return the JSON of a message as it may be shown: what is sensitive is masked.
+
+        Raises:
+            TemplateError, MessageInvalid: as `render_body`.
+        """
+        return Redactor(*self.secrets(values)).clean_json(push_body([], self.render_body(values)).decode(), "message")
 
     def secrets(self, values: Mapping[str, JsonValue]) -> tuple[Secret, ...]:
         """Return what of the values for a message nobody may see."""

@@ -30,7 +30,7 @@ from ..process import wall_clock
 from .audience.given_rows import TakenRows
 from .calendar import require_in_time
 from .cost import cost_of, require_price, require_within_cost
-from .definition import Campaign, checked_name, load_campaign
+from .definition import Campaign, Canary, checked_name, load_campaign
 from .dispatch.sender import SendingResources
 from .exclusions.exclusions import Exclusions
 from .execution.base import Execution
@@ -39,6 +39,7 @@ from .plan.opening import digest_of_rows
 from .plan.pins import pinned_locales, pins_of, require_unchanged
 from .plan.planning import Progress, Ready, first_batches, plan, row_values, wanted_of
 from .renderer import MessageRenderer
+from .report.outlook import outlook
 from .report.status import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
 
 _SHOWN: Final = 20
@@ -106,7 +107,7 @@ class Campaigns:
             ready = self._ready_when_it_begins(campaign, given)
             require_in_time(campaign.name, campaign.schedule)
             record = await self._plan(ready, watch)
-            if confirm is not None and not await asyncio.to_thread(confirm, CampaignStatus.of(record)):
+            if confirm is not None and not await asyncio.to_thread(confirm, await self._shown(ready, record)):
                 await self.book.discard(record.id)
                 raise _not_confirmed()
             return await self._execution.begin(record, campaign, self._lists(ready), watch, detach=detach)
@@ -121,7 +122,9 @@ class Campaigns:
         self._require_detachable(detach)
         found = await self.book.get(name)
         _require_resumable(found)
-        return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, detach=detach)
+        return await self._go_on(
+            found, _named(load_campaign(Path(found.file)), name, None), watch, detach=detach, releases=True
+        )
 
     async def retry(self, name: str, which: BatchState, *, watch: Watcher | None = None) -> RunRecord:
         """Move what was rejected, or is unknown, back to pending, and dispatch.
@@ -269,8 +272,9 @@ class Campaigns:
         confirm: Confirm | None = None,
         detach: bool = False,
         given: TakenRows | None = None,
+        releases: bool = False,
     ) -> RunRecord:
-        """Send what is left of a run, after a look at what it is pinned to."""
+        """Send what is left of a run, after a look at what it is pinned to; `releases`: what waits after its canary."""
         ready = self._ready_when_it_begins(campaign, given)
         if found.live and not self._execution.is_distributed:
             remedy = f"Wait for it, or stop it with `metrix-channels campaign pause {quote(found.name)}`."
@@ -291,7 +295,16 @@ class Campaigns:
         require_within_cost(campaign, cost_of(found.facts.get("sms_encodings", {}), ready.channel))
         if confirm is not None and not found.live and not await asyncio.to_thread(confirm, CampaignStatus.of(found)):
             raise _not_confirmed()
+        if releases:
+            await self.book.release(found.name)
         return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)
+
+    async def _shown(self, ready: Ready, record: RunRecord) -> CampaignStatus:
+        """Return a new plan as it is shown before anything is sent."""
+        renderer = MessageRenderer(
+            ready.templates.by_locale, ready.channel.type, ready.campaign.context, record.started_at
+        )
+        return evolve(CampaignStatus.of(record), outlook=await outlook(self.book, record, renderer))
 
     def _require_detachable(self, detach: bool) -> None:
         if detach and not self._execution.is_distributed:
@@ -313,8 +326,12 @@ def _named(campaign: Campaign, name: str | None, canary: int | None) -> Campaign
     return evolve(
         campaign,
         name=campaign.name if name is None else checked_name(name),
-        canary=campaign.canary if canary is None else canary,
+        canary=campaign.canary if canary is None else _first(canary, campaign.canary),
     )
+
+
+def _first(count: int, canary: Canary | None) -> Canary:
+    return Canary(first=count) if canary is None else evolve(canary, first=count)
 
 
 def _not_confirmed() -> CampaignError:

@@ -82,6 +82,11 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         " again.",
         4,
     ),
+    "canary_waits": Situation(
+        "Those who go first have their outcomes, and the campaign waits for people.",
+        "Ask them what arrived. Then `metrix-channels campaign resume NAME` sends to the others.",
+        4,
+    ),
     "canary_failed": Situation(
         "Too many of the canary's recipients were not accepted.",
         "See `metrix-channels campaign report`. To continue anyway, raise limits.max_failures and resume.",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .runs.book import RunBook
     from .runs.local import LocalRunBook
     from .runs.records import (
+        CANARY_WAITS,
         OVER,
         SENSITIVE,
         Changes,
@@ -64,6 +65,7 @@ _HOMES = {
     "runs.local": ("LocalRunBook",),
     "runs.records": (
         "OVER",
+        "CANARY_WAITS",
         "SENSITIVE",
         "Changes",
         "Committed",
@@ -103,6 +105,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "APPROVED",
+    "CANARY_WAITS",
     "DOUBT",
     "OVER",
     "REPEATED",

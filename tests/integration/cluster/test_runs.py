@@ -368,3 +368,21 @@ def test_workers_know_the_locales_of_rows_without_their_files(project, cluster):
         wait_until(lambda: len(server.account) == 60)
     assert {server.texts[f"u{at}"]["body"] for at in range(0, 60, 2)} == {"سلام Sara"}
     assert {server.texts[f"u{at}"]["body"] for at in range(1, 60, 2)} == {"Hi Sara"}
+
+
+def test_workers_wait_after_those_who_go_first(project, cluster):
+    """Until somebody resumes the run, from anywhere; then each of the others is sent to once."""
+    first = {f"u{number}" for number in range(30)}
+    with AccountingServer(seconds=0.01) as server, cluster(server) as workers:
+        project.audience(people(400))
+        project.campaign(canary={"first": 30, "then": "pause"})
+        workers.start(3)
+        result = project.run("run", "offer.yaml", "--yes")
+        assert (result.status, result.document["state"], result.document["accepted"]) == (4, "paused", 30)
+        assert result.document["error"]["code"] == "canary_waits"
+        assert "The first 30 recipients of 'offer' have their outcomes: u0" in result.document["error"]["message"]
+        assert set(server.account) == first
+        assert project.run("run", "offer.yaml", "--yes").document["error"]["code"] == "run_paused"
+        result = project.run("resume", "offer")
+        assert (result.status, result.document["accepted"]) == (0, 400)
+    assert set(server.account.values()) == {1}

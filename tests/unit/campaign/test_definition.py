@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from metrix_channels.campaign.audience_source import STDIN, AudienceSource
 from metrix_channels.campaign.definition import (
     Campaign,
+    Canary,
     Cap,
     Limits,
     Locale,
@@ -87,7 +88,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
         quiet_hours=QuietHours(from_=time(22), to=time(8), timezone=ZoneInfo("Asia/Tehran")),
         limits=Limits(rate=100.0, per_recipient=Cap(2, timedelta(hours=24)), max_failures=50),
         on_ambiguous=OnAmbiguous.HOLD,
-        canary=100,
+        canary=Canary(first=100),
     )
 
 
@@ -236,6 +237,11 @@ def test_names_that_are_refused(name: str) -> None:
         ("cannary: 5", "6:1", "config_key_unknown", "did you mean 'canary'?"),
         ("path: /etc", "6:1", "config_key_unknown", "known here: version, name, channel"),
         ("locale: 5", "6:9", "config_value_invalid", "expected a locale"),
+        ("canary: 0", "6:9", "config_value_invalid", "whole number from 1"),
+        ("canary: {first: 0}", "6:17", "config_value_invalid", "whole number from 1"),
+        ("canary: {then: pause}", "6:1", "config_key_missing", "first"),
+        ("canary: {first: 5, then: wait}", "6:26", "config_value_invalid", "go, pause"),
+        ("canary: {first: 5, than: go}", "6:20", "config_key_unknown", "then"),
         ("limits: {max_cost: 0}", "6:20", "config_value_invalid", "a number above 0"),
         ("limits: {max_cost: 5 IRR}", "6:20", "config_value_invalid", "a number above 0"),
         ("limits: {max_cost: true}", "6:20", "config_value_invalid", "a number above 0"),

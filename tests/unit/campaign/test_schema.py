@@ -82,6 +82,8 @@ def test_defaults_are_the_models(cls: type[Any]) -> None:
         BASE + "limits: {max_cost: 5000000}",
         BASE + "limits: {max_cost: 0.5}",
         BASE + "on_empty: skip",
+        BASE + "canary: {first: 100, then: pause}",
+        BASE + "canary: {first: 100}",
     ],
 )
 def test_what_the_loader_takes(text: str) -> None:

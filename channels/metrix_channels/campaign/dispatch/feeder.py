@@ -8,9 +8,9 @@ from typing import Final
 
 from ...delivery import Holdback
 from ...errors import LedgerError, problem
-from ...ledger import Batch, BatchState, RunClaim, RunRecord, Shard
+from ...ledger import Batch, BatchState, ControlRequest, RunClaim, RunRecord, Shard
 from .batch_queue import BatchQueue
-from .ending import EndingSignal
+from .ending import Ending, EndingSignal
 from .gate import Gate
 
 _SHARDS_AT_ONCE: Final = 16
@@ -129,6 +129,8 @@ class Feeder:
         if 0 < settled <= self._record.facts["canary"] and failures > self._canary_failures:
             why = f"Of those who went first, {failures} were rejected or are unknown."
             self._signal.halt(problem("canary_failed", why))
+        elif self._record.waits_after_canary and counts.pending:
+            self._signal.end(Ending(control=ControlRequest.PAUSE))
         return True
 
     async def _wait_for_news(self, seconds: float) -> None:

@@ -17,14 +17,14 @@ from attrs import frozen
 
 from ...config import Channel, Config
 from ...errors import CampaignError
-from ...ledger import SENSITIVE, Counts, Draft, RunBook, RunRecord, Skip
+from ...ledger import CANARY_WAITS, SENSITIVE, Counts, Draft, RunBook, RunRecord, Skip
 from ...process import wall_clock
 from ..audience.given_rows import TakenRows
 from ..audience.reader import ABSENT, Chunk
 from ..audience.source import Stopped
 from ..audience_source import DamagedIds
 from ..cost import cost_of, require_within_cost
-from ..definition import Campaign
+from ..definition import AfterCanary, Campaign
 from ..exclusions.exclusions import Exclusions
 from ..locales import CampaignTemplates
 from ..renderer import MessageRenderer
@@ -90,7 +90,7 @@ class Planning:
             RowValues(wanted, plain=self._audience.is_plain, templates=templates),
             self._locales,
             batch_size=ready.config.metrix.batch_size,
-            canary=campaign.canary or 0,
+            canary=campaign.canary.first if campaign.canary else 0,
             exclusions=exclusions,
             findings=Findings(self._audience.name, campaign.audience.damaged_ids is DamagedIds.REFUSE),
         )
@@ -129,11 +129,13 @@ class Planning:
         facts: dict[str, Any] = dict(self._planner.facts())
         cost = cost_of(facts["sms_encodings"], self._ready.channel)
         require_within_cost(self._ready.campaign, cost)
+        canary = self._ready.campaign.canary
         return {
             **facts,
             **({} if cost is None else {"cost": cost}),
             "cautions": {**facts["cautions"], **self._audience.cautions},
-            "canary": min(self._ready.campaign.canary or 0, self.counts.pending),
+            "canary": min(canary.first, self.counts.pending) if canary else 0,
+            **({CANARY_WAITS: True} if canary and canary.then is AfterCanary.PAUSE else {}),
             "batch_size": self._ready.config.metrix.batch_size,
             SENSITIVE: sorted(self._ready.templates.sensitive),
         }

@@ -12,6 +12,7 @@ from ...ledger import OVER, REPEATED, Batch, BatchState, Counts, RunBook, RunRec
 from ...outcomes import Problem, ProblemDict, iso_utc
 from ..plan.findings import described
 from ..plan.locale_counts import describe_fallbacks
+from .outlook import Outlook
 
 _WORDS = {
     BatchState.PENDING: "pending",
@@ -45,6 +46,7 @@ class CampaignStatus:
         finished_at: when it was over.
         halted_by: why it stopped.
         facts: what the plan found: different texts, SMS parts, cautions, the lines of invalid rows.
+        outlook: of a new plan that is shown before anything is sent: its messages, and who goes first.
     """
 
     campaign: str
@@ -64,6 +66,7 @@ class CampaignStatus:
     finished_at: datetime | None
     halted_by: Problem | None
     facts: dict[str, Any] = field(factory=dict)
+    outlook: Outlook | None = None
 
     @classmethod
     def of(cls, record: RunRecord) -> CampaignStatus:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ...campaign import OF_ROWS, CampaignPreview, CampaignStatus, FailureCount, describe_cost
+from ...campaign import OF_ROWS, CampaignPreview, CampaignStatus, FailureCount, Outlook, describe_cost
 from ...errors import problem
 from .output import Output, visible
 
@@ -29,6 +29,8 @@ _STATES = {
     "waiting": "bold cyan",
 }
 
+_LONGEST_MESSAGE = 600
+"""Characters of a message that is shown before somebody is asked."""
 _NAMED = 3
 """Recipients of a request that a preview names."""
 
@@ -52,8 +54,32 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
     lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
     lines += [f"Caution {code}: {count:,} texts." for code, count in facts["cautions"].items() if code not in OF_ROWS]
     lines += planned.notes
+    if planned.outlook is not None:
+        lines += _first(planned.outlook)
     for line in lines:
         output.err.print(Text(visible(line)))
+    for example in planned.outlook.messages if planned.outlook else ():
+        locale = f", {_locale(example.locale)}" if example.locale else ""
+        output.err.print(Text(visible(f"To {example.recipient}{locale}:"), style="bold"))
+        output.err.print(Text(visible(_shortened(example.fields))))
+
+
+def _first(outlook: Outlook) -> list[str]:
+    """Say who goes first."""
+    names = ", ".join(outlook.first)
+    if not outlook.first_count:
+        return [f"First to: {names}, …" if names else ""]
+    more = ", …" if outlook.first_count > len(outlook.first) else ""
+    then = "Then the campaign waits for `campaign resume`." if outlook.waits else "Then it goes on to the others."
+    people = "1 recipient" if outlook.first_count == 1 else f"{outlook.first_count:,} recipients"
+    return [f"First to {people}, alone: {names}{more}. {then}"]
+
+
+def _shortened(fields: Mapping[str, Any]) -> str:
+    """Write a message, a line for each field, the body last; not too much of it."""
+    lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items() if name != "body"]
+    text = "\n".join([*lines, str(fields.get("body", ""))])
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 def show_preview(output: Output, found: CampaignPreview) -> None:

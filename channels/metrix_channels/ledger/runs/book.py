@@ -17,6 +17,7 @@ from ..checksums import checksum, require_checksum
 from ..database import Connection, Database
 from .balance import require_sound
 from .batches import SIZE, BatchState, Shard, settled, settled_at
+from .canary import first_recipients, is_to_wait, released
 from .records import LIVE, ControlRequest, Counts, Draft, FailureCount, RunRecord, RunState, Skip
 from .shards import add_drafts, add_skips, read_all, read_skips
 
@@ -211,6 +212,21 @@ class RunBook(ABC):
             LedgerError: run_lost, when others took this process for dead.
         """
         return await self._database.transact(lambda connection: require_own(connection, self._database, run))
+
+    async def release(self, name: str) -> None:
+        """Let a run that pauses after its canary go on to the others; any other is left as it is."""
+
+        def work(connection: Connection) -> None:
+            record = self._locked(connection, name)
+            if record.state is RunState.PAUSED and is_to_wait(connection, record.id):
+                seal_run(connection, record.id, facts=json.dumps(released(record.facts), ensure_ascii=False))
+                note(connection, record.id, "released", "the canary was looked at")
+
+        await self._database.transact(work)
+
+    async def first_recipients(self, run: int, count: int) -> list[str]:
+        """Return some of those who go first, in the order of the plan."""
+        return await self._database.transact(lambda connection: first_recipients(connection, run, count))
 
     # -- rows
 

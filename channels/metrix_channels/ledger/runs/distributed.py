@@ -21,6 +21,7 @@ from ..postgres.jobs import JOBS_AT_ONCE, defer_jobs, fail_stalled_jobs, has_job
 from .balance import require_over
 from .batches import Shard, ShardStatus
 from .book import RunBook, counts_of, is_open, note, require_own, seal_run
+from .canary import is_to_wait, waiting
 from .records import LIVE, OVER, ControlRequest, Counts, RunRecord, RunState
 from .sensitive import forget_sensitive_values
 from .shard_claim import CONTENTS, Claim, ShardClaim, add_to_counts, free
@@ -145,6 +146,9 @@ class DistributedRunBook(RunBook):
             row = connection.execute("SELECT state, control, send_options FROM runs WHERE id = ?", (run,)).fetchone()
             if row is None or row[0] != RunState.RUNNING or row[1] is not None:
                 return None
+            phase = _phase(connection, run)
+            if not phase and is_to_wait(connection, run):
+                return None
             owner = self._database.owner
             found = connection.execute(
                 # Materialized: as a part of the join it might be run for every row, and claim them all.
@@ -153,7 +157,7 @@ class DistributedRunBook(RunBook):
                 " ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED"
                 ") UPDATE shard_statuses s SET owner = ?, epoch = epoch + 1 FROM next WHERE s.shard = next.shard"
                 " RETURNING s.shard, epoch",
-                (run, _phase(connection, run), owner),
+                (run, phase, owner),
             ).fetchone()
             if found is None:
                 return None
@@ -244,7 +248,7 @@ class DistributedRunBook(RunBook):
         """Defer a job for each shard that waits, as many at once as is good; True when there are more to defer."""
         connection.lock(f"run {run}")
         row = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
-        if row is None or row[0] != RunState.RUNNING or row[1] is not None:
+        if row is None or row[0] != RunState.RUNNING or row[1] is not None or is_to_wait(connection, run):
             return False
         [(waiting,)] = connection.execute(
             "SELECT count(*) FROM shard_statuses WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?",
@@ -337,6 +341,8 @@ class DistributedRunBook(RunBook):
                 if control == ControlRequest.CANCEL:
                     self._change(connection, run, cancelled, "AND m.open = 1")
                 self._leave(connection, run, _RESTS[ControlRequest(control)])
+        elif live and is_to_wait(connection, run):
+            self._leave(connection, run, RunState.PAUSED, waiting(connection, run))
         elif live and freed:
             defer_jobs(connection, run, freed)
         elif live and not has_jobs(connection, run):

@@ -13,6 +13,7 @@ from ..database import Connection, Database
 from .balance import require_match, require_over
 from .batches import Shard, ShardStatus
 from .book import RunBook, count, counts_of, is_open, note, require_own, seal_run
+from .canary import is_to_wait, waiting
 from .records import OVER, Changes, Committed, ControlRequest, Counts, RunRecord, RunState
 from .run_claim import RunClaim
 from .sensitive import forget_sensitive_values
@@ -85,9 +86,12 @@ class LocalRunBook(RunBook):
             if state in (RunState.FINISHED, RunState.FINISHED_WITH_ERRORS):
                 require_over(counts_of(connection, run), is_open=is_open(connection, run))
             over = iso_utc(wall_clock.now()) if state in OVER else None
-            why = json.dumps(halted_by.as_dict()) if halted_by else None
+            reason = halted_by
+            if state is RunState.PAUSED and is_to_wait(connection, run):
+                reason = waiting(connection, run)
+            why = json.dumps(reason.as_dict()) if reason else None
             seal_run(connection, run, state=state.value, owner=None, control=None, halted_by=why, finished_at=over)
-            note(connection, run, state.value, halted_by.message if halted_by else "")
+            note(connection, run, state.value, reason.message if reason else "")
             return state in OVER and forget_sensitive_values(connection, run)
 
         try:

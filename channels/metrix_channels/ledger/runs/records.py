@@ -16,6 +16,10 @@ from .batches import BatchState, Shard
 
 FORGOTTEN: Final = "forgotten_at"
 """The fact of a run whose recipients and values were forgotten, and when."""
+CANARY_WAITS: Final = "canary_waits"
+"""The fact of a run that pauses after its canary."""
+CANARY_RELEASED: Final = "canary_released_at"
+"""The fact of a run that was resumed after that, and when."""
 SENSITIVE: Final = "sensitive"
 """The fact of a run that names the values that its template calls sensitive."""
 VALUES_FORGOTTEN: Final = "values_forgotten_at"
@@ -176,6 +180,11 @@ class RunRecord:
     started_at: datetime
     finished_at: datetime | None
     halted_by: Problem | None
+
+    @property
+    def waits_after_canary(self) -> bool:
+        """It pauses when those who go first have their outcomes, and nobody resumed it after that yet."""
+        return bool(self.facts.get(CANARY_WAITS)) and CANARY_RELEASED not in self.facts
 
     def require_recipients(self) -> None:
         """Refuse what only the recipients can tell, when they were forgotten.

@@ -40,6 +40,16 @@ def add_drafts(connection: Connection, run: int, drafts: Sequence[Draft]) -> lis
     return added
 
 
+def read_canary(connection: Connection, run: int) -> Iterator[Shard]:
+    """Give the shards of a run that go first, those that were divided among them.
+
+    Raises:
+        LedgerError: ledger_corrupt.
+    """
+    for row in connection.execute(f"{_SHARDS}WHERE m.run = ? AND m.canary = 1 ORDER BY m.shard", (run,)).fetchall():
+        yield shard_of(row, run)
+
+
 def opened(shard: int, draft: Draft) -> Shard:
     """Return a shard that was just added."""
     statuses = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
