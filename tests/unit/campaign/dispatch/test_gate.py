@@ -157,7 +157,7 @@ def made(chance, loop):
     claim = Claim(shard_of(new_statuses(ROWS)), chance, chance.choice([0.001, 0.02, 0.3, 5.0]))
     world = World(chance, loop.time, claim, chance.choice([None, 0.5, 2.0, 30.0]))
     counts = Counts(rows=ROWS, pending=ROWS, batches=ROWS)
-    record = SimpleNamespace(counts=counts, facts={"canary": 0})
+    record = SimpleNamespace(counts=counts, facts={"canary": 0}, waits_after_canary=False)
     limits = DispatchLimits(Policy(1_000, 10.0, OnAmbiguous.RETRY), chance.choice([1, 8]), None, 0)
     breaker = CircuitBreaker()
     breaker.began = lambda *, again: None  # a run halts when Metrix asks to wait too often: not what this is about
