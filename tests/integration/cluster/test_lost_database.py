@@ -21,7 +21,7 @@ from metrix_channels.worker.worker import _say_untold
 
 
 def health_of(workers):
-    wait_until(lambda: workers.log.exists() and "takes work" in workers.log.read_text(), 60)
+    wait_until(lambda: workers.log.exists() and "is running" in workers.log.read_text(), 60)
     url = re.search(r"http://\S+/health", workers.log.read_text())[0]
 
     def asked():

@@ -250,7 +250,7 @@ def health(url):
 def started_with_health(workers):
     workers.start(1, "--health", "0")
     wait_until(
-        lambda: "takes work" in workers.log.read_text() and "/health" in workers.log.read_text(), PATIENCE_SECONDS
+        lambda: "is running" in workers.log.read_text() and "/health" in workers.log.read_text(), PATIENCE_SECONDS
     )
     return re.search(r"http://\S+/health", workers.log.read_text())[0]
 

@@ -43,7 +43,7 @@ def test_a_pool_of_five_is_enough_for_a_worker_and_whoever_watches(project, serv
     project.campaign()
     with Workers(project) as workers:
         workers.start()
-        wait_until(lambda: workers.log.exists() and "takes work" in workers.log.read_text())
+        wait_until(lambda: workers.log.exists() and "is running" in workers.log.read_text())
         result = project.run("run", "offer.yaml", "--yes")
         assert (result.status, result.document["accepted"]) == (0, 400), result.err
         with project.notifier() as notifier, psycopg.connect(debian_url) as connection:

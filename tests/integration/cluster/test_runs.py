@@ -126,7 +126,7 @@ def test_four_workers_keep_to_one_rate(project, cluster, where):
         project.audience(people(300))
         project.campaign(limits={"rate": "100/s"} if where == "campaign" else {})
         workers.start(4)
-        wait_until(lambda: workers.log.read_text().count("takes work") == 4)
+        wait_until(lambda: workers.log.read_text().count("is running") == 4)
         launched(project)
         until(project, "offer", over)
     assert len(moments) == 300
