@@ -294,7 +294,7 @@ def test_a_signal_lets_requests_in_flight_end(slow, number):
         status, found = document(process)
     assert (status, found["state"], found["error"]["code"]) == (4, "interrupted", "interrupted")
     again = "`metrix-channels campaign run offer.yaml` or `metrix-channels campaign resume offer`"
-    assert found["error"]["remedy"] == f"{again} goes on where it stopped."
+    assert found["error"]["remedy"] == f"{again} continues it."
     assert found["accepted"] == len(server.requests)
     server.seconds = 0
     assert run(project)["possible_duplicates"] == 0
@@ -310,7 +310,7 @@ def test_pause_resume_and_cancel_from_outside(slow):
         assert project.run("pause", "offer").status == 0
         status, found = document(process)
     assert (status, found["state"]) == (4, "paused")
-    assert found["error"]["remedy"].startswith("`metrix-channels campaign resume offer` goes on")
+    assert found["error"]["remedy"].startswith("`metrix-channels campaign resume offer` continues it")
     refused = refusal(project)
     assert refused.code == "run_paused"
     assert "metrix-channels campaign resume offer" in refused.remedy
