@@ -352,7 +352,6 @@ def test_a_worker_that_waits_for_work_logs_that_a_verification_ends(project, clu
         wait_until(
             lambda: workers.log.exists() and all(said in workers.log.read_text() for said in ("ends at", "is running"))
         )
-        workers.terminate(0)
     assert workers.log.read_text().count("ends at") == 1
     assert "WARNING" in workers.log.read_text()
 
