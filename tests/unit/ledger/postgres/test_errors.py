@@ -183,15 +183,17 @@ def test_a_standby_is_refused(debian_postgres, debian_url):
 def test_time_limits_of_a_role_do_not_hold_for_a_ledger(url, administer, name):
     """They are meant for people at a prompt, and would end the making of the tables."""
     limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
-    administer(f"GRANT CREATE ON DATABASE {name} TO shop", *(f"ALTER ROLE shop SET {each} = '40ms'" for each in limits))
+    administer(
+        f"GRANT CREATE ON DATABASE {name} TO shop", *(f"ALTER ROLE shop SET {each} = '600ms'" for each in limits)
+    )
 
     async def run():
         database = PostgresDatabase(url)
         await SendBook(database).check_writable()
         kept = await database.transact(lambda connection: connection.execute("SELECT pg_backend_pid()").fetchone())
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.2)
         found = await database.transact(lambda connection: connection.execute("SELECT pg_backend_pid()").fetchone())
-        await database.transact(lambda connection: connection.execute("SELECT pg_sleep(0.2)"))
+        await database.transact(lambda connection: connection.execute("SELECT pg_sleep(1)"))
         await database.close()
         return kept == found
 
