@@ -56,10 +56,15 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "config_key_unknown": Situation("A key is not known.", "Correct the key or remove it.", 2),
-    "config_key_missing": Situation("A key is missing.", "Add it; channels.example.yaml shows every key.", 2),
+    "config_key_missing": Situation(
+        "A key is missing.",
+        "Add it. channels.example.yaml shows every key of channels.yaml, campaigns/welcome.yaml those of a campaign.",
+        2,
+    ),
     "config_value_invalid": Situation(
         "A value is not valid.",
-        "See channels.example.yaml: it shows every key with a valid value.",
+        "See an example: channels.example.yaml has every key of channels.yaml with a valid value,"
+        " campaigns/welcome.yaml those of a campaign.",
         2,
     ),
     "environment_refused": Situation(

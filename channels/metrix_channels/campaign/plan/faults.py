@@ -8,6 +8,7 @@ from typing import Final
 from attrs import define, field
 
 from ...errors import CampaignError, MetrixChannelsError
+from ...printable import printable
 from .batching import Key
 
 _FIRST_ROWS: Final = 5
@@ -27,9 +28,14 @@ class Fault:
 
 
 class Faults:
-    """Remembers which values failed, so that equal ones are not rendered again."""
+    """Remembers which values failed, so that equal ones are not rendered again.
 
-    def __init__(self) -> None:
+    Args:
+        columns: of the audience; empty where each row has keys of its own.
+    """
+
+    def __init__(self, columns: Sequence[str] = ()) -> None:
+        self._columns = columns
         self._faults: dict[tuple[str, str | None], Fault] = {}
         self._failed: dict[Key, Fault] = {}
 
@@ -79,9 +85,17 @@ class Faults:
         raise CampaignError(
             f"{total:,} of {rows:,} rows cannot be sent, so nothing was:\n" + "\n".join(lines),
             code="plan_failed",
-            remedy=faults[0].error.remedy,
+            remedy=self._remedy(faults[0].error),
             location=faults[0].error.location,
         )
+
+    def _remedy(self, error: MetrixChannelsError) -> str:
+        if error.code != "template_undefined" or not self._columns:
+            return error.remedy
+        columns = ", ".join(map(printable, self._columns[:_MOST_KINDS]))
+        more = ", …" if len(self._columns) > _MOST_KINDS else ""
+        shown = f"The audience has the columns {columns}{more}."
+        return f"{shown} Rename a column, or the name in the template. {error.remedy}"
 
 
 def _told(fault: Fault) -> str:

@@ -76,4 +76,7 @@ def _database_url(source: AudienceSource) -> str:
         return substitute(source.url or "", os.environ)
     except VariableMissing as missing:
         message = f"the environment variable {missing.name} is not set, or is empty"
-        raise ConfigError(message, code="environment_missing", location=source.locations.get("url")) from None
+        remedy = f"Run `export {missing.name}=…` in the shell or service that runs metrix-channels."
+        raise ConfigError(
+            message, code="environment_missing", remedy=remedy, location=source.locations.get("url")
+        ) from None

@@ -34,6 +34,7 @@ class Planner:
         canary: so many of the first go first, alone.
         exclusions: who is to be sent nothing.
         findings: what there is to say of rows by their lines.
+        faults: collects rows whose message cannot be made.
 
     Attributes:
         counts: the counts so far.
@@ -49,6 +50,7 @@ class Planner:
         canary: int,
         exclusions: Exclusions,
         findings: Findings,
+        faults: Faults,
     ) -> None:
         self.counts: Counts = Counts()
         self._row_values = row_values
@@ -64,7 +66,7 @@ class Planner:
         self._drafts: list[Draft] = []
         self._skips: list[Skip] = []
         self._skipped: dict[SkipReason, list[tuple[int, str]]] = defaultdict(list)
-        self._faults = Faults()
+        self._faults = faults
         self._empty: set[Key] = set()
 
     def take(self, chunk: Chunk) -> None:

@@ -28,6 +28,7 @@ from ..definition import AfterCanary, Campaign
 from ..exclusions.exclusions import Exclusions
 from ..locales import CampaignTemplates
 from ..renderer import MessageRenderer
+from .faults import Faults
 from .findings import Findings
 from .locale_counts import LocaleCounts
 from .opening import open_rows
@@ -93,6 +94,7 @@ class Planning:
             canary=campaign.canary.first if campaign.canary else 0,
             exclusions=exclusions,
             findings=Findings(self._audience.name, campaign.audience.damaged_ids is DamagedIds.REFUSE),
+            faults=Faults(self._audience.columns or ()),
         )
         self._finishing: Iterator[None] | None = None
 

@@ -39,3 +39,13 @@ def test_a_plan_that_would_not_end_is_given_up():
 def test_a_plan_without_faults_goes_on():
     """Nothing is said."""
     Faults().require_none(5)
+
+
+def test_a_name_that_the_audience_does_not_have_is_answered_with_its_columns():
+    """The template says `first_name`, the sheet says نام: whoever reads the error sees both."""
+    faults = Faults(("شناسه", "نام"))
+    error = TemplateError("`first_name` is not defined", code="template_undefined")
+    faults.add(faults.of(("x",), error), [2], 1)
+    with pytest.raises(CampaignError) as caught:
+        faults.require_none(1)
+    assert "the columns شناسه, نام." in caught.value.remedy
