@@ -17,7 +17,7 @@ _KINDS: Final = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
 }
-_NAME_A_FILE: Final = "Name a regular file, or a link to one. Write what a pipe gives to a file first."
+_NAME_A_FILE: Final = "Name a regular file, or a link to one. Save the output of a pipe to a file first."
 _NO_WAITING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 

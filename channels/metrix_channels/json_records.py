@@ -13,7 +13,7 @@ from .printable import printable
 Record = dict[str, JsonValue]
 
 _MOST_NESTED: Final = 32
-_TOO_NESTED: Final = f"is nested more than {_MOST_NESTED} deep"
+_TOO_NESTED: Final = f"is nested more than {_MOST_NESTED} levels deep"
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "an array"}
 _MOST_SHOWN: Final = 80
@@ -33,7 +33,7 @@ def read_record(line: str) -> Record:
     try:
         record = _DECODE(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"is no JSON: {error.msg} at column {error.colno}") from error
+        raise ValueError(f"is not JSON: {error.msg} at column {error.colno}") from error
     except RecursionError:
         raise ValueError(_TOO_NESTED) from None
     if not isinstance(record, dict):
@@ -41,7 +41,7 @@ def read_record(line: str) -> Record:
     if line.count("[") + line.count("{") > _MOST_NESTED and _depth(record) > _MOST_NESTED:
         raise ValueError(_TOO_NESTED)
     if _SURROGATE.search(line) and not _encodable(record):
-        raise ValueError("holds half a character, a lone surrogate")
+        raise ValueError("contains half a character (a lone surrogate)")
     return record
 
 
@@ -55,13 +55,13 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> Record:
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"holds {name}, which is no JSON")
+    raise ValueError(f"contains {name}, which is not JSON")
 
 
 def _float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError("holds a number that is too large")
+        raise ValueError("contains a number that is too large")
     return number
 
 
@@ -69,7 +69,7 @@ def _int(digits: str) -> int:
     try:
         return int(digits)
     except ValueError:
-        raise ValueError("holds a number that is too large") from None
+        raise ValueError("contains a number that is too large") from None
 
 
 _DECODE: Final = json.JSONDecoder(

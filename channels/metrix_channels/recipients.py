@@ -123,4 +123,4 @@ def _is_letter(char: str, categories: str) -> bool:
 
 def _named(text: str, at: int) -> str:
     name = unicodedata.name(text[at], _NO_NAME)
-    return f"holds the invisible character U+{ord(text[at]):04X} {name} at position {at + 1}"
+    return f"contains the invisible character U+{ord(text[at]):04X} {name} at position {at + 1}"

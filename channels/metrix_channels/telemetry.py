@@ -78,6 +78,6 @@ def _instruments() -> _Instruments | None:
         client=trace.SpanKind.CLIENT,
         error=trace.StatusCode.ERROR,
         attempts=meter.create_counter("metrix_channels.attempts", "{attempt}", "HTTP requests made"),
-        recipients=meter.create_counter("metrix_channels.recipients", "{recipient}", "Recipients that they named"),
+        recipients=meter.create_counter("metrix_channels.recipients", "{recipient}", "Recipients of these requests"),
         duration=meter.create_histogram("metrix_channels.attempt.duration", "s", "From the first byte to the answer"),
     )

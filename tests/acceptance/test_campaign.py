@@ -69,7 +69,7 @@ def test_the_reason_of_an_invalid_row_is_named_with_its_line(metrix, folder):
     (folder / "audience.csv").write_text(rows, encoding="utf-8")
     invalid = [
         {
-            "reason": "its 'customUserId' holds the invisible character U+200F RIGHT-TO-LEFT MARK at position 2",
+            "reason": "its 'customUserId' contains the invisible character U+200F RIGHT-TO-LEFT MARK at position 2",
             "count": 1,
             "lines": [4],
         },

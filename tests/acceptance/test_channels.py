@@ -47,7 +47,7 @@ def test_list_tells_each_channels_type_and_standing_without_a_key(metrix, commen
     assert result.status == 0
     row = result.document["channels"][0]
     message = row.pop("message")
-    assert "is known to have tested channel 'sms'" in message
+    assert "channel 'sms' has no recorded dashboard test" in message
     assert row == {
         "name": "sms",
         "type": "sms",
@@ -73,7 +73,7 @@ def test_list_works_without_app_id_and_says_why_nothing_is_verified(metrix, comm
 
 def test_list_shows_what_a_bare_true_cannot_notice(metrix, config):
     """`verified: true` is shown with its caution."""
-    assert "cannot notice that the application changed" in metrix("--config", config, "channels", "list").out
+    assert "cannot detect a change of the application" in metrix("--config", config, "channels", "list").out
 
 
 def test_verify_writes_the_record_and_leaves_everything_else(metrix, commented):

@@ -123,7 +123,7 @@ def test_a_blackholed_address(tmp_path):
     ("fate", "message", "remedy"),
     [
         (OnConnect.STALL, "did not end within 1 s", "curl -v https://127.0.0.1"),
-        (OnConnect.CLOSE, "No handshake", "does not speak TLS"),
+        (OnConnect.CLOSE, "handshake with 127.0.0.1 failed", "does not speak TLS"),
     ],
 )
 def test_a_handshake_that_stalls_or_is_none(diagnosed, fate, message, remedy):

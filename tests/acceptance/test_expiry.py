@@ -75,7 +75,7 @@ def test_a_send_after_the_end_says_until_when_it_counted(config, expires):
     day = expires(-1)
     with Notifier.from_config(config) as notifier, pytest.raises(ChannelUnverified) as caught:
         notifier.send("sms", to="u1", template="otp", context={"code": "1"})
-    assert f"counted until {day} 00:00 UTC" in caught.value.message
+    assert f"expired at {day} 00:00 UTC" in caught.value.message
 
 
 def test_a_campaign_that_begins_after_the_end_is_refused_when_it_is_planned(
@@ -94,7 +94,7 @@ def test_a_campaign_that_begins_after_the_end_is_refused_when_it_is_planned(
     for arguments in (("run", "eid.yaml", "--dry-run"), ("run", "eid.yaml", "--yes")):
         result = metrix("campaign", *arguments, "--json")
         assert (result.status, result.document["error"]["code"]) == (3, "verification_expired")
-        assert f"counts until {day} 00:00 UTC" in result.document["error"]["message"]
+        assert f"ends at {day} 00:00 UTC" in result.document["error"]["message"]
     assert metrix("preflight", "eid.yaml", "--offline").status == 3
     assert metrix("campaign", "test", "eid.yaml", "--to", "boss").status == 0
     assert metrix("campaign", "list", "--json").document == {"campaigns": []}

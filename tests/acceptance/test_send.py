@@ -183,7 +183,7 @@ def test_in_text_the_error_is_on_stderr_and_the_receipt_on_stdout(metrix, config
     result = metrix("--config", config, *SEND)
     assert "rejected" in result.out
     assert "[rejected]" in result.err
-    assert "Check that the recipient is known to Metrix" in result.err
+    assert "Check that Metrix knows the recipient" in result.err
 
 
 def test_an_ambiguous_attempt_before_an_accepted_one_is_shown(metrix, config, metrix_sandbox):

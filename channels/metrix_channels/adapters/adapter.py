@@ -90,6 +90,6 @@ class Adapter:
         near = get_close_matches(name, documented, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return MessageInvalid(
-            f"{self.metrix_name} documents no field {name!r}.{hint} It documents {', '.join(documented)}.",
+            f"{self.metrix_name} has no documented field {name!r}.{hint} Documented: {', '.join(documented)}.",
             code="field_unknown",
         )

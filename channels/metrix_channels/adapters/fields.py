@@ -32,7 +32,7 @@ def check_text(where: str, value: JsonValue) -> str:
     if not isinstance(value, str):
         raise _invalid(where, f"must be text, not {_kind(value)}; put it in quotes")
     if found := _UNSENDABLE.search(value):
-        raise _invalid(where, f"holds the control character U+{ord(found[0]):04X} at position {found.start()}")
+        raise _invalid(where, f"contains the control character U+{ord(found[0]):04X} at position {found.start()}")
     return value
 
 
@@ -40,7 +40,7 @@ def check_line(where: str, value: JsonValue) -> str:
     """Refuse what is not one line of text."""
     line = check_text(where, value)
     if _LINE_BREAK.search(line):
-        raise _invalid(where, "must be one line: it holds a line break")
+        raise _invalid(where, "must be one line, but contains a line break")
     return line
 
 
@@ -66,7 +66,7 @@ def items_of(**parts: Check) -> Check:
 
 def _check_item(where: str, item: JsonValue, parts: Mapping[str, Check]) -> JsonValue:
     if not isinstance(item, Mapping) or set(item) != set(parts):
-        raise _invalid(where, f"must hold exactly {' and '.join(parts)}")
+        raise _invalid(where, f"must have exactly these keys: {', '.join(parts)}")
     return {name: parts[name](f"{where}.{name}", value) for name, value in item.items()}
 
 
@@ -78,7 +78,7 @@ def check_extra(extra: JsonValue, documented: Container[str]) -> dict[str, JsonV
         raise _invalid("extra", f"must be a mapping, not {_kind(extra)}")
     for name in extra:
         if name in documented:
-            raise _invalid(f"extra.{name}", "is documented: write it beside `extra`, not in it")
+            raise _invalid(f"extra.{name}", "is a documented field: write it beside `extra`, not in it")
     _check_extra_value("extra", extra)
     return dict(extra)
 

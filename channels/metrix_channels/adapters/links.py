@@ -34,8 +34,8 @@ _WEB: Final = re.compile(
 _HOST: Final = re.compile(r"[!$&'()*+,;=~\w.-]+", re.ASCII)
 _HIGHEST_PORT: Final = 65_535
 _LONGEST_LABEL: Final = 63
-_NO_HOST: Final = "names a host that there cannot be"
-_CORRECT: Final = "Correct the link. Let values in it go through `| urlencode`."
+_NO_HOST: Final = "has an invalid host"
+_CORRECT: Final = "Correct the link. Encode the values in it with `| urlencode`."
 _HTML_LINK = re.compile(
     r"""(?:^|[\s"'/])(?:href|src|action|formaction|background|poster|srcset|xlink:href)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""",
     re.IGNORECASE,
@@ -62,9 +62,9 @@ def encode_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool =
     """
     scheme = _scheme(url)
     if url != url.strip() or not is_text(url):
-        raise _refused(where, url, "begins or ends with a space, or holds a character that cannot be seen", _CORRECT)
+        raise _refused(where, url, "starts or ends with a space, or contains an invisible character", _CORRECT)
     if scheme in _FORBIDDEN or not scheme or not (any_app or scheme in schemes):
-        raise _refused(where, url, "must begin with " + (" or ".join(f"{each}:" for each in schemes)))
+        raise _refused(where, url, "must start with " + (" or ".join(f"{each}:" for each in schemes)))
     try:
         return _encode_http(url) if scheme in HTTP else _encode_rest(url, _QUERY)
     except _Malformed as error:
@@ -83,10 +83,10 @@ def _encode_http(url: str) -> str:
     # A browser reads a backslash as a slash; other readers would take what stands before it for the user's name.
     found = _WEB.fullmatch(head.replace("\\", "/"))
     if found is None:
-        raise _Malformed("names no host")
+        raise _Malformed("has no host")
     user, host, port = found["user"] or "", found["host"], found["port"] or ""
     if port and int(port[1:] or 0) > _HIGHEST_PORT:
-        raise _Malformed("names a port that there cannot be")
+        raise _Malformed("has an invalid port")
     place = quote(user[:-1], safe=_USER) + user[-1:] + _encode_host(host) + port + quote(found["path"], safe=_PATH)
     return found["scheme"] + place + mark + _encode_rest(tail, _WEB_QUERY if mark == "?" else _FRAGMENT)
 
@@ -149,7 +149,7 @@ def check_html_links(where: str, html: str) -> None:
         url = unescape(found[1].strip("\"'"))
         scheme = _scheme(url)
         if scheme and scheme not in (*MAIL, "cid"):
-            raise _refused(where, url, "must begin with http:, https:, mailto:, tel: or sms:")
+            raise _refused(where, url, "must start with http:, https:, mailto:, tel: or sms:")
 
 
 def _scheme(url: str) -> str:

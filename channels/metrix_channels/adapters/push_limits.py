@@ -20,13 +20,13 @@ def push_limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
     size = len(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode())
     if size > PAYLOAD_BYTES:
         raise MessageInvalid(
-            f"The push is {size:,} bytes; push services carry {PAYLOAD_BYTES:,} and drop what is larger.",
+            f"The push has {size:,} bytes; push services drop messages of more than {PAYLOAD_BYTES:,} bytes.",
             code="message_too_large",
         )
     cautions = []
     if not str(fields.get("title", "")).strip():
         cautions.append(
-            Caution("push_without_title", "Without a title, phones show the app's or the site's name alone.")
+            Caution("push_without_title", "Without a title, phones show only the app's or the site's name.")
         )
     buttons = fields.get("buttons")
     if isinstance(buttons, list | tuple) and len(buttons) > SHOWN_BUTTONS:

@@ -105,7 +105,7 @@ async def reach(base_url: str, ca_file: Path | None, timeout: float) -> tuple[La
 
 async def _resolved(host: str, port: int, timeout: float) -> tuple[Layer, list[str]]:  # noqa: ASYNC109
     with suppress(ValueError):
-        return Layer("dns", f"{ipaddress.ip_address(host)} is an address; there is nothing to look up."), [host]
+        return Layer("dns", f"{ipaddress.ip_address(host)} is an IP address; it needs no look-up."), [host]
     began = time.monotonic()
     try:
         async with asyncio.timeout(timeout):
@@ -118,7 +118,7 @@ async def _resolved(host: str, port: int, timeout: float) -> tuple[Layer, list[s
         return Layer("dns", f"{host} cannot be resolved{_resolvers()}: {reason}.", ReachFault.NO_ADDRESS), []
     taken = (time.monotonic() - began) * 1_000
     addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-    return Layer("dns", f"{host} is {', '.join(addresses)}, found in {taken:.0f} ms{_resolvers()}."), addresses
+    return Layer("dns", f"{host} resolves to {', '.join(addresses)} in {taken:.0f} ms{_resolvers()}."), addresses
 
 
 async def _connected(
@@ -145,7 +145,7 @@ async def _connected(
             taken = (time.monotonic() - began) * 1_000
             local = str(connection.getsockname()[0])
             where = _endpoint(address, port)
-            return Layer("tcp", f"{where} takes connections, after {taken:.0f} ms.", local_address=local), connection
+            return Layer("tcp", f"{where} accepts connections, in {taken:.0f} ms.", local_address=local), connection
         connection.close()
         told.append(f"{_endpoint(address, port)}: {why}")
     return Layer("tcp", f"No connection. {'; '.join(told)}.", fault), None
@@ -161,13 +161,13 @@ async def _secured(
         async with asyncio.timeout(timeout):
             _, writer = await asyncio.open_connection(sock=connection, ssl=context, server_hostname=host)
     except TimeoutError:
-        return Layer("tls", f"The handshake did not end within {timeout:g} s.", ReachFault.STALLED)
+        return Layer("tls", f"The TLS handshake did not end within {timeout:g} s.", ReachFault.STALLED)
     except ssl.SSLCertVerificationError as error:
         message = f"The certificate of {host} was refused: {error.verify_message}."
         return Layer("tls", message, _certificate_fault(error.verify_code))
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or str(error) or type(error).__name__
-        return Layer("tls", f"No handshake with {host}: {reason}.", ReachFault.NO_TLS)
+        return Layer("tls", f"The TLS handshake with {host} failed: {reason}.", ReachFault.NO_TLS)
     secure = writer.get_extra_info("ssl_object")
     writer.transport.abort()
     return Layer("tls", f"{secure.version()}; the certificate {_shown(secure.getpeercert())}.")
@@ -183,7 +183,7 @@ def _shown(certificate: dict[str, Any]) -> str:
     issuer = {key: value for part in certificate.get("issuer", ()) for key, value in part}
     names = ", ".join(value for _, value in certificate.get("subjectAltName", ())[:3])
     by = issuer.get("organizationName") or issuer.get("commonName") or "an unnamed authority"
-    return f"is for {names or 'no name'}, by {by}, valid until {certificate.get('notAfter')}"
+    return f"is for {names or 'no name'}, issued by {by}, valid until {certificate.get('notAfter')}"
 
 
 def _endpoint(address: str, port: int) -> str:

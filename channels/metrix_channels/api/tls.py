@@ -31,7 +31,7 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         # By its text: OpenSSL itself would wait for ever for a named pipe. Text between certificates has no meaning.
         context.load_verify_locations(cadata=read_regular(ca_file, _MOST).decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError) as error:
-        raise ConfigError(f"The ca_file {str(ca_file)!r} holds no certificates.", code="file_unreadable") from error
+        raise ConfigError(f"The ca_file {str(ca_file)!r} contains no certificates.", code="file_unreadable") from error
     except OSError as error:
         reason = f"The ca_file {str(ca_file)!r} cannot be read: {error.strerror}."
         raise ConfigError(reason, code="file_unreadable", remedy=remedy_for(error)) from error

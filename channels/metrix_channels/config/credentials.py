@@ -62,13 +62,13 @@ def read_api_key(path: Path, location: str | None) -> Secret:
     try:
         raw = read_regular(path, _LONGEST_KEY + len(b"\r\n"))
     except FileNotFoundError:
-        message = "the file that api_key_file names is not there"
+        message = "the file in api_key_file does not exist"
         raise ConfigError(message, code="secret_missing", location=location) from None
     except FileTooLarge:
         message = "the key in api_key_file is too long for an HTTP header"
         raise ConfigError(message, code="secret_invalid", location=location) from None
     except OSError as error:
-        message = f"the file that api_key_file names cannot be read: {error.strerror}"
+        message = f"the file in api_key_file cannot be read: {error.strerror}"
         raise ConfigError(message, code="file_unreadable", remedy=remedy_for(error), location=location) from None
     text = raw.decode("utf-8", errors="replace")
     text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
@@ -79,7 +79,7 @@ def _substituted(raw: str, environ: Mapping[str, str], location: str | None) -> 
     try:
         return substitute(raw, environ)
     except VariableMissing as missing:
-        message = f"the environment variable {missing.name} is not set, or is empty"
+        message = f"the environment variable {missing.name} is not set or is empty"
         raise ConfigError(message, code="secret_missing", location=location) from None
 
 
@@ -88,9 +88,9 @@ def _checked(value: str, described: str, location: str | None) -> str:
         raise ConfigError(f"{printable(described)} is blank", code="secret_missing", location=location)
     if not HEADER_TEXT.fullmatch(value) or len(value) > _LONGEST_KEY:
         fault = (
-            "holds a line break"
+            "contains a line break"
             if "\n" in value or "\r" in value
-            else "holds a space or another character that an HTTP header cannot carry, or is too long"
+            else "contains a space or another character that is not allowed in an HTTP header, or is too long"
         )
         raise ConfigError(f"{printable(described)} {fault}", code="secret_invalid", location=location)
     return value

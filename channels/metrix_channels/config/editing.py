@@ -56,7 +56,7 @@ def _check(before: Config, after: Config, channel: str, verification: Verificati
     """Make sure that the edit says what was meant, and nothing else."""
     meant = {**before.channels, channel: attrs.evolve(before.channels[channel], verified=verification)}
     if after != attrs.evolve(before, channels=meant):
-        message = f"the verification of channel {channel!r} cannot be written so that it reads the same"
+        message = f"the verification of channel {channel!r} cannot be written to the file without changing its meaning"
         raise ConfigError(message, code="config_value_invalid")
 
 

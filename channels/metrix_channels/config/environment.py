@@ -83,17 +83,17 @@ def _fill_text(value: str, path: KeyPath, environ: Mapping[str, str] | None) -> 
     if path in LAZY:
         return value
     if environ is None:
-        message = "in this file only audience.url is filled in from the environment, so ${NAME} cannot stand here"
+        message = "${NAME} is not allowed here: in this file, only audience.url is filled in from the environment"
         raise Refusal(message, code="environment_refused", confidential=True)
     if not path or path[0] not in FILLED:
-        message = "${NAME} is filled in under `metrix` and in `ledger` only"
+        message = "${NAME} is only allowed under `metrix` and in `ledger`"
         raise Refusal(message, code="environment_refused", confidential=True)
     if "${" in REFERENCE.sub("", value):
-        raise Refusal("expected ${NAME}, a name of letters, digits and _", confidential=True)
+        raise Refusal("expected ${NAME}, with a name of letters, digits and _", confidential=True)
     try:
         filled = substitute(value, environ, is_url=path in URLS)
     except VariableMissing as missing:
-        message = f"the environment variable {missing.name} is not set, or is empty"
+        message = f"the environment variable {missing.name} is not set or is empty"
         raise Refusal(message, code="environment_missing", confidential=True) from None
     number = integer(filled)
     return filled if number is None else number

@@ -32,8 +32,8 @@ HEADER_TEXT: Final = re.compile(r"[\x21-\x7e]+")
 """What an HTTP header can carry without quoting or loss."""
 
 UNREADABLE: Final = (
-    "its URL cannot be read; in user, password, database and parameters, the characters @ / : % # ? are written %40 %2F"
-    " %3A %25 %23 %3F, or the password alone comes from the environment: postgresql://ROLE:${LEDGER_PASSWORD}@HOST/NAME"
+    "the URL cannot be parsed; in user, password, database and parameters, write @ / : % # ? as %40 %2F %3A %25 %23"
+    " %3F, or take only the password from the environment: postgresql://ROLE:${LEDGER_PASSWORD}@HOST/NAME"
 )
 
 CHANNEL_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -235,7 +235,7 @@ def _path(text: str) -> Path | None:
 def _version(value: JsonValue) -> int:
     if value == 1 and isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise Refusal("expected 1, the only version that this metrix-channels reads")
+    raise Refusal("expected 1, the only version that this release supports")
 
 
 def _ledger(text: str) -> str | None:
@@ -259,7 +259,7 @@ def _api_key(value: JsonValue) -> str:
         raise Refusal("api_key is blank", code="secret_missing", confidential=True)
     if isinstance(value, str) and REFERENCE.fullmatch(value):
         return value
-    message = "the key stands in the file itself; only a variable's name may, as in ${METRIX_API_KEY}"
+    message = "the file contains the key itself; write only the name of a variable, as in ${METRIX_API_KEY}"
     raise Refusal(message, code="secret_literal", confidential=True)
 
 

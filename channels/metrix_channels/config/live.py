@@ -49,7 +49,7 @@ class ConfigFile:
         try:
             stat = self._absolute.stat()
         except FileNotFoundError as error:
-            message = f"the file {printable(str(self.path))} is gone"
+            message = f"the file {printable(str(self.path))} no longer exists"
             raise ConfigError(message, code="config_missing") from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "the path is not valid"

@@ -38,7 +38,7 @@ def find_config(explicit: Path | None = None, environ: Mapping[str, str] = os.en
     if explicit is not None:
         path, origin = explicit, ""
     elif named := environ.get(VARIABLE):
-        path, origin = Path(named), f", that {VARIABLE} names"
+        path, origin = Path(named), f", which {VARIABLE} names"
     else:
         path, origin = Path(FILE_NAME), ""
     if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
@@ -195,7 +195,7 @@ def _channels(value: JsonValue, _: Any) -> Mapping[str, Channel]:
 
 def _check_channel_name(name: str) -> None:
     if not CHANNEL_NAME.fullmatch(name):
-        message = "a channel's name is made of a-z, 0-9, - and _, and begins with a letter or digit"
+        message = "a channel's name consists of a-z, 0-9, - and _, and starts with a letter or digit"
         raise Refusal(message, confidential=True, at_key=True)
 
 

@@ -92,7 +92,9 @@ class Verification:
     )
     expires: timedelta | None = field(
         default=None,
-        metadata=setting("How long the test counts, from 00:00 UTC of its day, such as 90d.", kinds.span(most="3660d")),
+        metadata=setting(
+            "How long the test is valid, from 00:00 UTC of its day, such as 90d.", kinds.span(most="3660d")
+        ),
     )
     note: str | None = field(default=None, metadata=setting("Anything worth remembering.", kinds.TEXT))
 
@@ -129,17 +131,19 @@ class Channel:
     price_per_part: Decimal | None = field(
         default=None,
         metadata=setting(
-            "What one part of a message costs for one recipient, in `currency`: plans show the cost.",
+            "The price of one message part for one recipient, in `currency`. Plans show the cost.",
             kinds.amount(1_000_000_000),
         ),
     )
-    currency: str | None = field(default=None, metadata=setting("Of price_per_part, such as IRR.", kinds.CURRENCY))
+    currency: str | None = field(
+        default=None, metadata=setting("The currency of price_per_part, such as IRR.", kinds.CURRENCY)
+    )
     location: str = field(default="", eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.price_per_part is not None and not adapter_for(self.type).bills_by_parts:
             by_parts = " and ".join(_BILLED_BY_PARTS)
-            raise _at("price_per_part", f"only {by_parts} is billed by parts, and {self.type} is not")
+            raise _at("price_per_part", f"only {by_parts} is billed per part; {self.type} is not")
         if (self.price_per_part is None) is not (self.currency is None):
             there, missing = ("currency", "price_per_part") if self.currency else ("price_per_part", "currency")
             raise _at(there, f"{missing} is missing beside {there}", code="config_key_missing")
@@ -161,8 +165,10 @@ class KeepAttempts:
         size: bytes kept at most.
     """
 
-    days: int = field(default=30, metadata=setting("Days to keep.", kinds.whole(1, 3660), 30))
-    size: int = field(default=200_000_000, metadata=setting("Space to keep, such as 200MB.", kinds.SIZE, "200MB"))
+    days: int = field(default=30, metadata=setting("How many days to keep them.", kinds.whole(1, 3660), 30))
+    size: int = field(
+        default=200_000_000, metadata=setting("The most space that they may use, such as 200MB.", kinds.SIZE, "200MB")
+    )
 
 
 @frozen(kw_only=True)
@@ -195,8 +201,8 @@ class Metrix:
     api_key: str | None = field(
         default=None,
         metadata=setting(
-            "The variable that holds the server API key, as ${METRIX_API_KEY}. The key itself must not stand in"
-            " this file.",
+            "The variable that holds the server API key, as ${METRIX_API_KEY}. The key itself must not be in this"
+            " file.",
             kinds.API_KEY,
         ),
     )
@@ -208,43 +214,48 @@ class Metrix:
     base_url: str = field(
         default="https://entry.metrix.ir",
         metadata=setting(
-            "Where Metrix is. Plain http only towards this machine and, with app_id: sandbox-app, towards a sandbox.",
+            "The address of Metrix. Plain http is allowed only to this machine and, with app_id: sandbox-app, to a"
+            " sandbox.",
             kinds.BASE_URL,
             "https://entry.metrix.ir",
         ),
     )
     timeout: float = field(
         default=10.0,
-        metadata=setting("For one attempt, all of it, however slowly it drips.", kinds.duration("1h"), "10s"),
+        metadata=setting("The time limit of one whole attempt.", kinds.duration("1h"), "10s"),
     )
     max_attempts: int = field(
-        default=5, metadata=setting("HTTP requests for one batch, at most.", kinds.whole(1, 100), 5)
+        default=5, metadata=setting("The most HTTP requests for one batch.", kinds.whole(1, 100), 5)
     )
-    concurrency: int = field(default=32, metadata=setting("Requests at one time.", kinds.whole(1, 1024), 32))
+    concurrency: int = field(
+        default=32, metadata=setting("The most requests at the same time.", kinds.whole(1, 1024), 32)
+    )
     rate_limit: float | None = field(
         default=None,
         metadata=setting(
-            "Requests, over all processes that share the ledger, such as 50/s. Absent: no limit.", kinds.RATE
+            "The most requests by all processes that share the ledger, such as 50/s. Absent: no limit.", kinds.RATE
         ),
     )
     batch_size: int = field(
-        default=500, metadata=setting("Recipients a request, at most.", kinds.whole(1, 100_000), 500)
+        default=500, metadata=setting("The most recipients per request.", kinds.whole(1, 100_000), 500)
     )
     split_refused: bool = field(
         default=True,
         metadata=setting(
-            "When Metrix refuses a request for several recipients, look for those at fault by halving it. false: the"
-            " outcome of all of them is unknown.",
+            "When Metrix refuses a request for several recipients, find those at fault by splitting it in halves."
+            " false: the outcome of all of them is unknown.",
             default=True,
         ),
     )
     deadline: float = field(
-        default=60.0, metadata=setting("For one send with all its retries.", kinds.duration("24h"), "60s")
+        default=60.0, metadata=setting("The time limit of one send with all its retries.", kinds.duration("24h"), "60s")
     )
     proxy: str | None = field(
         default=None,
         repr=False,
-        metadata=setting("A proxy, such as http://proxy.example:3128. The environment's never counts.", kinds.PROXY),
+        metadata=setting(
+            "A proxy, such as http://proxy.example:3128. Proxies in the environment are ignored.", kinds.PROXY
+        ),
     )
     ca_file: Path | None = field(
         default=None,
@@ -315,25 +326,25 @@ class Config:
 
     path: Path = Path()
     version: int = field(metadata=setting("The version of this file's format.", kinds.VERSION))
-    metrix: Metrix = field(metadata=setting("How to reach Metrix, and as whom."))
+    metrix: Metrix = field(metadata=setting("How to connect to Metrix, and with which credentials."))
     templates: Path = field(
         default=Path("templates"),
         metadata=setting(
-            "The folder of the templates. Relative paths start here, at this file.", kinds.PATH, "./templates"
+            "The folder of the templates. Relative paths start at this file's folder.", kinds.PATH, "./templates"
         ),
     )
     ledger: str = field(
         default="sqlite:///./metrix-channels.db",
         repr=False,
         metadata=setting(
-            "Where it is recorded what was sent, and to whom.", kinds.LEDGER, "sqlite:///./metrix-channels.db"
+            "The database that records what was sent to whom.", kinds.LEDGER, "sqlite:///./metrix-channels.db"
         ),
     )
     on_ambiguous: OnAmbiguous = field(
         default=OnAmbiguous.RETRY,
         metadata=setting(
-            "When a request may have been taken: retry (some may get it twice, and the receipt says so) or hold (some"
-            " may not get it).",
+            "When Metrix may have accepted a request: retry (some recipients may get the message twice, and the receipt"
+            " says so) or hold (some may not get it).",
             kinds.choice(OnAmbiguous),
             "retry",
         ),
@@ -347,7 +358,7 @@ class Config:
         metadata=setting("Event names known to Metrix. Absent: not checked.", kinds.list_of(kinds.TEXT)),
     )
     keep_attempts: KeepAttempts = field(
-        factory=KeepAttempts, metadata=setting("How much the support bundle can draw on.")
+        factory=KeepAttempts, metadata=setting("How many details of attempts to keep for the support bundle.")
     )
     channels: Mapping[str, Channel] = field(
         factory=dict, metadata=setting("The channels, by the name that you give them.")
@@ -372,5 +383,5 @@ class Config:
         hint = f"did you mean {close[0]!r}? " if close else ""
         there = ", ".join(self.channels) or "none"
         raise ConfigError(
-            f"there is no channel {name!r} in {self.path.name}; {hint}there are: {there}", code="channel_unknown"
+            f"there is no channel {name!r} in {self.path.name}; {hint}channels: {there}", code="channel_unknown"
         )

@@ -87,14 +87,14 @@ def _step(error: Exception) -> KeyPath:
 def _unknown_key(document: Document, path: KeyPath, cls: type) -> _Problem:
     known = [key_of(field.name) for field in attrs.fields(cls) if SETTING in field.metadata]
     key = str(path[-1])
-    meant = _meant(key, known) or "; known here: " + ", ".join(known)
+    meant = _meant(key, known) or "; known keys: " + ", ".join(known)
     place = f" under {_dotted(path[:-1])}" if path[1:] else ""
     message = f"unknown key {quoted(key, _LONGEST_SHOWN)}{place}{meant}"
     return _Problem(document.position(path, key=True), path, "config_key_unknown", message)
 
 
 def _missing_key(document: Document, path: KeyPath) -> _Problem:
-    place = f"under {_dotted(path[:-1])}" if path[1:] else "at the top"
+    place = f"under {_dotted(path[:-1])}" if path[1:] else "at the top level"
     message = f"the key {path[-1]} is missing {place}"
     return _Problem(document.position(path[:-1], key=True), path, "config_key_missing", message)
 

@@ -103,7 +103,7 @@ def parse_yaml(text: str, source: str, *, first_line: int = 1) -> Document:
         line, column = _position_in(text[: found.start()])
         _fail(
             "yaml_invalid",
-            f"the character U+{ord(found[0]):04X} cannot stand in YAML; inside double quotes, write it as an escape",
+            f"the character U+{ord(found[0]):04X} is not allowed in YAML; write it as an escape in double quotes",
             _location(source, (line + first_line - 1, column)),
         )
     return _Reader(text, source, first_line).document()
@@ -143,7 +143,7 @@ def read_text(path: Path, source: str | None = None) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
-        _fail("yaml_invalid", "the file is not UTF-8; save it as such", _location(source, _position_in(before)))
+        _fail("yaml_invalid", "the file is not UTF-8; save it as UTF-8", _location(source, _position_in(before)))
 
 
 def integer(text: str) -> int | None:
@@ -169,25 +169,25 @@ class _Reader:
         if isinstance(event, yaml.StreamEndEvent):
             return Document(None, self._source, self._positions)
         if isinstance(event, yaml.DocumentStartEvent) and (event.version or event.tags):
-            self._refuse("directives (lines that start with %) are not used here", event.start_mark)
+            self._refuse("directives (lines that start with %) are not supported", event.start_mark)
         event = next(self._events)
         place = self._position(event.start_mark)
         self._positions[()] = (place, place)
         data = self._value(event, ())
         next(self._events)  # the document's end
         if isinstance(event := next(self._events), yaml.DocumentStartEvent):
-            self._refuse("a second document starts here (---); write one document a file", event.start_mark)
+            self._refuse("a second document starts here (---); write one document per file", event.start_mark)
         return Document(data, self._source, self._positions)
 
     def _checked_events(self) -> Iterator[yaml.Event]:
         for count in range(MAX_EVENTS + 1):
             event = self._next_event()
             if isinstance(event, yaml.AliasEvent):
-                self._refuse("aliases (*name) are not used here; write the value out", event.start_mark)
+                self._refuse("aliases (*name) are not supported; write the value itself", event.start_mark)
             if getattr(event, "anchor", None) is not None:
-                self._refuse("anchors (&name) are not used here; put text in quotes", event.start_mark)
+                self._refuse("anchors (&name) are not supported; put text in quotes", event.start_mark)
             if getattr(event, "tag", None) is not None:
-                self._refuse("tags (!name) are not used here; put text in quotes", event.start_mark)
+                self._refuse("tags (!name) are not supported; put text in quotes", event.start_mark)
             if count == MAX_EVENTS:
                 self._refuse(f"the document has more than {MAX_EVENTS:,} parts", event.start_mark)
             yield event
@@ -198,7 +198,7 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark or self._loader.get_mark()
             if "tag handle" in (error.problem or ""):  # PyYAML's words would quote the text
-                self._refuse("tags (!name) are not used here; put text in quotes", mark)
+                self._refuse("tags (!name) are not supported; put text in quotes", mark)
             self._invalid(error.problem or "it cannot be read", error.context, error.context_mark, mark)
         except yaml.YAMLError:
             self._invalid("it cannot be read", None, None, self._loader.get_mark())
@@ -230,7 +230,7 @@ class _Reader:
             here = (*path, key)
             if key in values:
                 first = self._positions[here][0][0]
-                self._refuse(f"the key {quoted(key)} is here twice; first in line {first}", event.start_mark)
+                self._refuse(f"the key {quoted(key)} is used twice; the first one is in line {first}", event.start_mark)
             value = next(self._events)
             self._positions[here] = (self._position(event.start_mark), self._position(value.start_mark))
             values[key] = self._value(value, here)
@@ -240,7 +240,7 @@ class _Reader:
         if not isinstance(event, yaml.ScalarEvent):
             self._refuse("a key must be text, not a list or a mapping", event.start_mark)
         if event.implicit[0] and event.value == "<<":
-            self._refuse("merge keys (<<) are not used here; write the keys out", event.start_mark)
+            self._refuse("merge keys (<<) are not supported; write the keys themselves", event.start_mark)
         key = self._scalar(event)
         if not isinstance(key, str):
             self._refuse("a key must be text; put it in quotes", event.start_mark)
@@ -249,7 +249,7 @@ class _Reader:
     def _scalar(self, event: yaml.ScalarEvent) -> JsonScalar:
         text: str = event.value
         if _SURROGATE.search(text):
-            self._refuse("half a character (\\uD800 to \\uDFFF); write the character itself", event.start_mark)
+            self._refuse("this is half a character (\\uD800 to \\uDFFF); write the whole character", event.start_mark)
         if not event.implicit[0]:  # in quotes, or a block
             return text
         if text in _WORDS:
@@ -260,14 +260,13 @@ class _Reader:
             return decimal
         if _ALMOST_A_NUMBER.fullmatch(text):
             self._refuse(
-                "readers of YAML disagree about what this is (a leading zero or plus, a colon, an underscore, another"
-                " base, an exponent, or too large); if it is text, put it in quotes, else write a plain number",
+                "YAML parsers disagree about this value (a leading zero or plus, a colon, an underscore, another base,"
+                " an exponent, or too large); put text in quotes, or write a plain number",
                 event.start_mark,
             )
         if _ALMOST_A_WORD.fullmatch(text):
             self._refuse(
-                "readers of YAML disagree about what this is; if it is text, put it in quotes, else write true,"
-                " false or null",
+                "YAML parsers disagree about this value; put text in quotes, or write true, false or null",
                 event.start_mark,
             )
         return text
@@ -279,7 +278,7 @@ class _Reader:
         _fail("yaml_refused", message, _location(self._source, self._position(mark)))
 
     def _invalid(self, problem: str, context: str | None, since: Any, mark: Any) -> NoReturn:
-        start = f", that starts in line {self._position(since)[0]}" if since else ""
+        start = f" that starts in line {self._position(since)[0]}" if since else ""
         where = f" ({context}{start})" if context else ""
         hint = "; indent with spaces, not with tabs" if "'\\t'" in problem else ""
         _fail("yaml_invalid", f"{problem}{where}{hint}", _location(self._source, self._position(mark)))

@@ -67,12 +67,12 @@ def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
         return _of_record(channel.name, verified, app_id, now)
     if verified:
         caution = (
-            f"`verified: true` of channel {channel.name!r} cannot notice that the application changed; record the"
-            " test with its app_id"
+            f"`verified: true` of channel {channel.name!r} cannot detect a change of the application; record the test"
+            " with its app_id"
         )
         message = f"channel {channel.name!r} is declared verified"
         return Standing(None, message, _remedy("verification_expired", channel.name), cautions=(caution,))
-    message = f"nobody is known to have tested channel {channel.name!r} from Metrix's dashboard"
+    message = f"channel {channel.name!r} has no recorded dashboard test"
     return _failed("channel_unverified", message, channel.name)
 
 
@@ -117,7 +117,7 @@ def require_verified_at(channel: Channel, app_id: str, begins: datetime) -> None
     judged = standing(channel, app_id, begins)
     if judged.code == "verification_expired" and judged.ends is not None:
         message = (
-            f"the test of channel {channel.name!r} counts until {_moment(judged.ends)}; the campaign is to begin at"
+            f"the verification of channel {channel.name!r} ends at {_moment(judged.ends)}, but the campaign starts at"
             f" {_moment(begins)}"
         )
         raise ChannelUnverified(message, code=judged.code, remedy=judged.remedy, location=channel.location or None)
@@ -127,11 +127,11 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
     now = now.astimezone(UTC)
     age = now - datetime.combine(record.at, time(), UTC)
     if age < timedelta(0):
-        message = f"channel {name!r} is recorded as tested on {record.at}; in UTC it is only {now.date()}"
+        message = f"the test of channel {name!r} is dated {record.at}, but today is {now.date()} in UTC"
         return _failed("verification_in_future", message, name, age)
     ends = None if record.expires is None else now - age + record.expires
     if ends is not None and now >= ends:
-        message = f"the test of channel {name!r} on {record.at} counted until {_moment(ends)} and has expired"
+        message = f"the verification of channel {name!r}, tested on {record.at}, expired at {_moment(ends)}"
         return _failed("verification_expired", message, name, age, ends)
     if record.app_id is not None and record.app_id != app_id:
         message = f"channel {name!r} was tested in application {record.app_id!r}; the configured one is {app_id!r}"
@@ -140,15 +140,13 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
     cautions = (
         ()
         if record.app_id
-        else (
-            f"the verification of channel {name!r} names no app_id, so it cannot notice that the application changed",
-        )
+        else (f"the verification of channel {name!r} has no app_id, so it cannot detect a change of the application",)
     )
     message = f"channel {name!r} was tested on {record.at}{by}"
     if ends is None or record.expires is None or ends - now > ANNOUNCED:
         return Standing(None, message, _remedy("verification_expired", name), age, cautions, ends)
     announcement = (
-        f"the verification of channel {name!r} ends at {_moment(ends)}, {_in(ends - now)}; from then on nothing is sent"
+        f"the verification of channel {name!r} ends at {_moment(ends)}, {_in(ends - now)}; after that, nothing is sent"
         " through it"
     )
     remedy = (

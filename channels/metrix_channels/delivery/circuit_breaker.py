@@ -46,7 +46,7 @@ class CircuitBreaker:
             self._first += 1
             return None
         if self._again >= _BUDGET + _SHARE * self._first:
-            why = f"{self._again} requests were repetitions, beside {self._first} first ones."
+            why = f"{self._again} requests were retries, on top of {self._first} first attempts."
             return problem("retries_spent", why)
         self._again += 1
         return None
@@ -67,7 +67,8 @@ class CircuitBreaker:
         elif verdict.disposition is Disposition.UNREADABLE:
             self._unreadable += 1
             if self._unreadable >= MOST_UNREADABLE:
-                return problem("answers_unreadable", f"{self._unreadable} times in a row: {verdict.explanation}")
+                why = f"{self._unreadable} answers in a row were not from Metrix: {verdict.explanation}"
+                return problem("answers_unreadable", why)
         return None
 
     def refused_alone(self, message: bytes, verdict: Verdict) -> Problem | None:
@@ -75,6 +76,6 @@ class CircuitBreaker:
         self._refusals += 1
         of_one = self._refused[message] = self._refused.get(message, 0) + 1
         if of_one >= MESSAGE_AT_FAULT_AFTER or self._refusals >= MOST_FAILURES:
-            why = f"Metrix refused {self._refusals} recipients in a row, each alone: {verdict.explanation}"
+            why = f"Metrix refused {self._refusals} recipients in a row, one per request: {verdict.explanation}"
             return problem("message_refused", why)
         return None

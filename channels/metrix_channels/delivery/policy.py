@@ -138,7 +138,7 @@ def give_up(part: Part, code: str, why: str) -> Result:
 
 def _problem(code: str, why: str, part: Part, outcome: Outcome) -> Problem:
     if outcome is Outcome.UNKNOWN and part.doubt and part.doubt != why:
-        why = f"{why} An earlier attempt may have been taken: {part.doubt}"
+        why = f"{why} Metrix may have accepted an earlier attempt: {part.doubt}"
     if outcome is Outcome.UNKNOWN and code in _OF_WHAT_WAS_NOT_SENT:
         code = "outcome_unknown"
     return problem(code, why)

@@ -93,7 +93,7 @@ class Delivery:
             results.append(settled)
             lone_rejections = lone_rejections + 1 if settled.outcome is Outcome.REJECTED else 0
             if lone_rejections >= MESSAGE_AT_FAULT_AFTER:
-                why = f"Metrix refused {lone_rejections} in a row, each of them alone."
+                why = f"Metrix refused {lone_rejections} recipients in a row, one per request."
                 results += [give_up(part, "message_refused", why) for part in reversed(waiting)]
                 break
             if settled.halts and settled.problem:
@@ -127,7 +127,7 @@ class Delivery:
                 left = seconds_until(ends)
                 place = await self.rate_limiter.wait(left, lambda: self._forbidden(ends) is None, self._sleep)
                 if place is None:
-                    why = f"The rate limit leaves no place for a request within {left:.3g} s."
+                    why = f"The rate limit allows no request within {left:.3g} s."
                     return self._forbidden(ends) or problem("unavailable", why)
                 number = await self._declare(part, ends, place)
                 if isinstance(number, Problem):
@@ -166,7 +166,7 @@ class Delivery:
             await wait_at_most(seconds_until(ends) + GRACE_SECONDS, settling)
         except TimeoutError:
             message = (
-                f"The request was made ({verdict.explanation}), and the ledger did not answer within the deadline."
+                f"The request was made ({verdict.explanation}), but the ledger did not answer within the deadline."
             )
             raise LedgerError(message, code="outcome_unrecorded") from None
         return verdict
@@ -174,7 +174,7 @@ class Delivery:
     def _forbidden(self, ends: float) -> Problem | None:
         """Say why no request may leave now. Asked after each wait before a request."""
         if self.stop.is_set():
-            return problem("interrupted", "It was interrupted before it was accepted.")
+            return problem("interrupted", "The send was interrupted before Metrix accepted it.")
         if seconds_until(ends) < _LEAST_SECONDS:
             return problem("deadline_passed", _TOO_LATE)
         return self.refusal()

@@ -72,7 +72,7 @@ def _judge_failure(failure: Failure) -> Verdict:
             why = f"The server's certificate was refused: {failure.reason}."
             return Verdict(Disposition.HALT, "certificate_refused", why)
         case Stage.BEGUN:
-            why = f"The request had begun to leave when it failed: {failure.reason}."
+            why = f"The request failed after sending had begun: {failure.reason}."
             return Verdict(Disposition.AMBIGUOUS, "outcome_unknown", why)
 
 
@@ -99,7 +99,7 @@ def _judge_success(reply: Reply) -> Verdict:
         why = f"Metrix answered {status}, but the answer was cut off."
         return Verdict(Disposition.UNREADABLE, "outcome_unknown", why, status)
     if reply.is_page:
-        why = f"The answer was {status} with a web page: something between here and Metrix may have given it."
+        why = f"The answer was {status} with a web page: something between this machine and Metrix may have sent it."
         return Verdict(Disposition.UNREADABLE, "outcome_unknown", why, status)
     return Verdict(Disposition.ACCEPTED, "accepted", f"Metrix answered {status}.", status)
 

@@ -1,7 +1,7 @@
-"""What Metrix may answer, what its silence may mean, and what to do about each: the troubleshooting page as data.
+"""What Metrix's answers, or a missing answer, mean and what to do about each: the troubleshooting page as data.
 
-`DELIVERY` holds what errors carry. `ANSWERS` holds the answers themselves, by status, for whoever has one before them.
-`QUESTIONS` holds what no error carries: somebody asks why nothing arrived, or `doctor` finds it.
+`DELIVERY` holds the situations that errors report. `ANSWERS` holds the answers themselves, by HTTP status.
+`QUESTIONS` holds situations that no error reports, such as "nothing arrived", and those that `doctor` finds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CHANNELS: Final = f"{TROUBLESHOOTING}, section 3"
 _CONNECTION: Final = f"{TROUBLESHOOTING}, section 4"
 _RFC: Final = "RFC 9110"
 
-_SUPPORT: Final = "`metrix-channels support-bundle` puts together what Metrix's support asks for."
+_SUPPORT: Final = "`metrix-channels support-bundle` collects what Metrix's support asks for."
 _DOCTOR: Final = "`metrix-channels doctor` finds the layer that fails."
 _WHITE_LIST: Final = "This machine's address is not on the application's IP white list."
 _WRONG_KEY: Final = "APP_ID or the API key is wrong, or they belong to different applications."
@@ -24,13 +24,13 @@ _WRONG_KEY: Final = "APP_ID or the API key is wrong, or they belong to different
 DELIVERY: Final[dict[str, Situation]] = {
     "rejected": Situation(
         "Metrix rejected the message.",
-        "Check that the recipient is known to Metrix and that every field is of the documented type.",
+        "Check that Metrix knows the recipient and that every field has the documented type.",
         1,
         _FORMAT,
         (
-            "The recipient is no customUserId that was introduced to Metrix before.",
-            "A field of the message is of the wrong type, or a mandatory one is missing.",
-            "A field under `extra` is not what Metrix expects there.",
+            "The recipient is not a customUserId that Metrix knows.",
+            "A field of the message has the wrong type, or a mandatory field is missing.",
+            "A field under `extra` is not what Metrix expects.",
         ),
     ),
     "message_refused": Situation(
@@ -40,46 +40,46 @@ DELIVERY: Final[dict[str, Situation]] = {
         _FORMAT,
         (
             "A field of the template's front matter, or one under `extra`, is not what Metrix expects.",
-            "The audience's id column is not the customUserId, so that Metrix knows none of the recipients.",
+            "The audience's id column does not hold customUserIds, so Metrix knows none of the recipients.",
         ),
     ),
     "credentials_refused": Situation(
         "Metrix refused the credentials.",
-        "Compare APP_ID and the API key with Application Settings in Metrix's dashboard, and see whether this"
-        " machine's address is on the application's IP white list (or switch the list off for a moment).",
+        "Compare APP_ID and the API key with Application Settings in Metrix's dashboard. Check that this machine's"
+        " address is on the application's IP white list (or switch the list off for a moment).",
         4,
         _ACCESS,
-        (_WRONG_KEY, _WHITE_LIST, "The key was changed to the type Client, or replaced, in the dashboard."),
+        (_WRONG_KEY, _WHITE_LIST, "The key's type was changed to Client, or the key was replaced, in the dashboard."),
     ),
     "endpoint_refused": Situation(
         "The address has no such endpoint.",
         "Check base_url: Metrix's own is https://entry.metrix.ir, without a path.",
         4,
         _RFC,
-        ("base_url has a path, or names another host.", "A proxy answers in Metrix's place."),
+        ("base_url has a path, or names another host.", "A proxy answers instead of Metrix."),
     ),
     "redirected": Situation(
         "The answer was a redirect. It was not followed, because the key must not be sent elsewhere.",
-        "Check base_url, and whether a proxy or a captive portal answers in Metrix's place.",
+        "Check base_url, and whether a proxy or a captive portal answers instead of Metrix.",
         4,
         _RFC,
-        ("base_url is not exactly https://entry.metrix.ir.", "A captive portal wants somebody to sign in first."),
+        ("base_url is not exactly https://entry.metrix.ir.", "A captive portal asks you to sign in first."),
     ),
     "certificate_refused": Situation(
         "The server's certificate is not valid for Metrix; the key was not sent.",
-        "Check base_url and this machine's clock. Behind an inspecting proxy, name its certificate by ca_file.",
+        "Check base_url and this machine's clock. Behind a proxy that inspects TLS, set ca_file to its certificate.",
         4,
         _CONNECTION,
         (
             "A proxy or firewall inspects TLS with a certificate of its own.",
-            "base_url names a host that the certificate is not made for.",
-            "This machine's clock is wrong, or its authorities are out of date.",
+            "The certificate is for another host than the one in base_url.",
+            "This machine's clock is wrong, or its certificate authorities are out of date.",
         ),
     ),
     "unreachable": Situation(
         "No connection to Metrix; nothing was sent.",
-        "Run `metrix-channels doctor`: it finds the layer that fails on the way to base_url (DNS, TCP, TLS), and says"
-        " what to do about it.",
+        "Run `metrix-channels doctor`: it finds which layer of the connection to base_url fails (DNS, TCP or TLS), and"
+        " says what to do about it.",
         4,
         _CONNECTION,
         (
@@ -90,18 +90,18 @@ DELIVERY: Final[dict[str, Situation]] = {
     ),
     "unavailable": Situation(
         "Metrix did not accept the message: it is overloaded or limits the rate of requests.",
-        f"Try again later; lower rate_limit if it was 429. If it lasts, contact Metrix's support: {_SUPPORT}",
+        f"Try again later; after a 429, lower rate_limit. If the problem lasts, contact Metrix's support: {_SUPPORT}",
         4,
         _CONNECTION,
         ("Too many requests in a short time (429).", "Metrix is overloaded or being maintained (503)."),
     ),
     "deadline_passed": Situation(
         "The deadline passed before a request could be made.",
-        "Send fewer messages at one time, or raise deadline or concurrency.",
+        "Send fewer messages at once, or raise deadline or concurrency.",
         4,
         reasons=(
-            "Earlier requests of this process are slow and take all places.",
-            "rate_limit leaves no place.",
+            "Slow requests use all of this process's concurrency.",
+            "rate_limit allows no request before the deadline.",
             "Another process keeps the ledger locked, or its server answers slowly.",
         ),
     ),
@@ -111,9 +111,9 @@ DELIVERY: Final[dict[str, Situation]] = {
         1,
         f"{_FORMAT} and 4",
         (
-            "Metrix failed (5xx), or the answer did not come in time, after the request had begun to leave.",
-            "The connection was lost, or the process ended, while the request was under way.",
-            "Something between here and Metrix answered 200 in its place.",
+            "Metrix failed (5xx), or did not answer in time, after sending the request had begun.",
+            "The connection was lost, or the process ended, during the request.",
+            "Something between this machine and Metrix answered 200 instead of Metrix.",
         ),
     ),
 }
@@ -123,12 +123,15 @@ ANSWERS: Final[dict[str, Situation]] = {
         "Metrix received the request. It does not say that anything was processed or delivered.",
         "If nothing arrives, see `metrix-channels explain message_not_received` or `explain event_not_displayed`.",
         source=_FORMAT,
-        reasons=("All is well.", "A web page with 200, or a cut-off answer, comes from something else: it is unknown."),
+        reasons=(
+            "All is well.",
+            "A web page or a truncated answer is not from Metrix, even with status 200: the outcome is unknown.",
+        ),
         leads_to=("outcome_unknown", "answers_unreadable"),
     ),
     "3xx": Situation(
         "A redirect. Metrix documents none.",
-        "Check base_url. Redirects are never followed: neither the key nor the message goes elsewhere.",
+        "Check base_url. Redirects are never followed, so the key and the message go to no other server.",
         source=_RFC,
         reasons=DELIVERY["redirected"].reasons,
         leads_to=("redirected",),
@@ -139,8 +142,8 @@ ANSWERS: Final[dict[str, Situation]] = {
         source=_FORMAT,
         reasons=(
             "A mandatory field is missing: body, or for events type, id, time, name or customName, the user's id.",
-            "A field is of the wrong type: time and birthday are Long (milliseconds), revenue is a Double.",
-            "The request is no valid JSON.",
+            "A field has the wrong type: time and birthday are Long (milliseconds), revenue is a Double.",
+            "The request is not valid JSON.",
         ),
         leads_to=("rejected", "message_refused", "revenue_invalid", "event_time_invalid", "birthday_invalid"),
     ),
@@ -152,14 +155,14 @@ ANSWERS: Final[dict[str, Situation]] = {
         leads_to=("credentials_refused",),
     ),
     "403": Situation(
-        "Metrix forbids it to this application, or to this address.",
+        "Metrix does not allow this request from this application or this address.",
         DELIVERY["credentials_refused"].remedy,
         source=_ACCESS,
         reasons=DELIVERY["credentials_refused"].reasons,
         leads_to=("credentials_refused",),
     ),
     "404": Situation(
-        "There is no such address.",
+        "The address does not exist.",
         DELIVERY["endpoint_refused"].remedy,
         source=_RFC,
         reasons=DELIVERY["endpoint_refused"].reasons,
@@ -173,46 +176,48 @@ ANSWERS: Final[dict[str, Situation]] = {
         leads_to=("endpoint_refused",),
     ),
     "408": Situation(
-        "Metrix waited too long for the request, and may have taken it.",
-        "It is repeated, or held, as `on_ambiguous` says. If it lasts, raise timeout and lower concurrency.",
+        "Metrix gave up waiting for the request, but may have accepted it.",
+        "The request is retried or held, as `on_ambiguous` says. If the problem lasts, raise timeout and lower"
+        " concurrency.",
         source=_CONNECTION,
-        reasons=("The way to Metrix is slow.", "Too many requests at one time share it."),
+        reasons=("The connection to Metrix is slow.", "Too many requests at once share the connection."),
         leads_to=("outcome_unknown",),
     ),
     "413": Situation(
         "The request is too large.",
-        "Batches shrink by themselves. Lower batch_size so that the first request fits; shorten the message.",
+        "Batches are split automatically. Lower batch_size so that the first request fits, or shorten the message.",
         source=_RFC,
         reasons=("Too many recipients in one request.", "The message itself is too large."),
         leads_to=("rejected", "message_refused"),
     ),
     "429": Situation(
         "Metrix asks for fewer requests.",
-        "They are repeated after the time that Metrix asks for. Lower rate_limit; limits.rate in a campaign.",
+        "Requests are retried after the time that Metrix asks for. Lower rate_limit, or limits.rate in a campaign.",
         source=_RFC,
-        reasons=("More requests a second than Metrix allows this application.",),
+        reasons=("The application makes more requests per second than Metrix allows.",),
         leads_to=("unavailable", "outage", "retries_spent"),
     ),
     "5xx": Situation(
-        "A fault on Metrix's side, usually a temporary one.",
-        f"It is repeated with exponential backoff, as Metrix advises. If it lasts, contact support: {_SUPPORT}",
+        "An error at Metrix, usually a temporary one.",
+        "The request is retried with exponential backoff, as Metrix advises. If the problem lasts, contact Metrix's"
+        f" support: {_SUPPORT}",
         source=_CONNECTION,
-        reasons=("Metrix is failing or overloaded.", "A gateway on the way to it is."),
+        reasons=("Metrix is failing or overloaded.", "A gateway in front of Metrix is failing or overloaded."),
         leads_to=("outcome_unknown", "unavailable", "outage"),
     ),
     "timeout": Situation(
         "No answer came in time.",
-        f"It is repeated as `on_ambiguous` says. {_DOCTOR} If Metrix is slow, raise timeout.",
+        f"The request is retried or held, as `on_ambiguous` says. {_DOCTOR} If Metrix is slow, raise timeout.",
         source=_CONNECTION,
         reasons=(
             "Metrix is slow or failing.",
             "A firewall drops the packets.",
-            "The way to Metrix is slow.",
+            "The connection to Metrix is slow.",
         ),
         leads_to=("outcome_unknown", "unreachable", "outage"),
     ),
     "connection": Situation(
-        "The connection was refused, or lost on the way.",
+        "The connection was refused or lost.",
         "Check DNS (`dig entry.metrix.ir`), the firewall for port 443 (`telnet entry.metrix.ir 443`) and"
         f" `curl -v https://entry.metrix.ir/`. {_DOCTOR}",
         source=_CONNECTION,
@@ -227,7 +232,7 @@ ANSWERS: Final[dict[str, Situation]] = {
         leads_to=("unreachable", "outage"),
     ),
     "tls": Situation(
-        "No secure connection could be made.",
+        "A TLS connection cannot be established.",
         f"Try `curl -v https://entry.metrix.ir/`. {_DOCTOR}",
         source=_CONNECTION,
         reasons=DELIVERY["certificate_refused"].reasons,
@@ -244,17 +249,17 @@ QUESTIONS: Final[dict[str, Situation]] = {
         reasons=(
             "The channel was never tested from the dashboard: Metrix accepts its messages, and nobody receives them.",
             "The recipient has no device, number or address for this channel in Metrix.",
-            "The customUserId is not the one under which the user is known to Metrix.",
+            "Metrix knows the user under another customUserId.",
         ),
         leads_to=("channel_unverified", "verification_expired", "verification_foreign"),
     ),
     "event_not_displayed": Situation(
         "Metrix answered 200, and the event does not show in the dashboard.",
-        "Send events by `notifier.track` or `metrix-channels track`: they give each its own id and time. Check the"
-        " user's id and the event's name against the dashboard; list the names under `taxonomy`.",
+        "Send events with `notifier.track` or `metrix-channels track`: they give each event its own id and time."
+        " Compare the user's id and the event's name with the dashboard; list the names under `taxonomy`.",
         source=_FORMAT,
         reasons=(
-            "It was dropped as a duplicate: another event of this user has the same time.",
+            "Metrix dropped it as a duplicate: another event of this user has the same time.",
             "The customUserId or metrixUserId is incomplete or wrong.",
             "The event's name is empty, or not in the application's taxonomy.",
         ),
@@ -268,11 +273,11 @@ QUESTIONS: Final[dict[str, Situation]] = {
     ),
     "clock_wrong": Situation(
         "This machine's clock differs from the server's.",
-        "Let the system keep the time: `timedatectl set-ntp true`, or the clock of the machine's host.",
+        "Synchronise the clock: run `timedatectl set-ntp true`, or on a virtual machine correct its host's clock.",
         source=_FORMAT,
         reasons=(
-            "No time service runs here, or it cannot reach its server.",
-            "The machine slept, or is a copy of one that was stopped.",
+            "No time service runs on this machine, or it cannot reach its server.",
+            "The machine was suspended, or was restored from a snapshot.",
         ),
         leads_to=("certificate_refused",),
     ),
@@ -282,8 +287,8 @@ QUESTIONS: Final[dict[str, Situation]] = {
         " key, and put that into METRIX_API_KEY or the api_key_file. Then find out how it leaked.",
         source=_ACCESS,
         reasons=(
-            "It stood in a web page or a mobile app.",
-            "It was committed, with a configuration or a script.",
+            "It was part of a web page or a mobile app.",
+            "It was committed to a repository, in a configuration or a script.",
             "It was printed by a script that logs its requests.",
         ),
         leads_to=("secret_literal",),
@@ -292,7 +297,7 @@ QUESTIONS: Final[dict[str, Situation]] = {
 
 
 def answer_code(status: int | None) -> str:
-    """Return the entry of `ANSWERS` for an HTTP status; None stands for no answer."""
+    """Return the key in `ANSWERS` for an HTTP status; None means that no answer came."""
     if status is None:
         return "timeout"
     families = {2: "200", 3: "3xx", 4: "400", 5: "5xx"}

@@ -9,25 +9,25 @@ from .situation import TROUBLESHOOTING, Situation
 CAMPAIGNS: Final[dict[str, Situation]] = {
     "audience_invalid": Situation(
         "Recipients cannot be read from the audience.",
-        "Correct that place in the file, then try it with `metrix-channels campaign run FILE --dry-run`.",
+        "Correct the file at this place, then check it with `metrix-channels campaign run FILE --dry-run`.",
         2,
     ),
     "query_failed": Situation(
-        "The database did not answer the query of the audience, so nothing was sent.",
-        "Try the query with the database's own client, as the same user. It may keep the plan waiting for 10 minutes.",
+        "The database did not answer the audience's query, so nothing was sent.",
+        "Try the query with the database's own client, as the same user. The plan waits up to 10 minutes for it.",
         2,
     ),
     "database_url_invalid": Situation(
-        "The database of the audience is not named by a variable that holds its URL.",
-        "Write `url: ${SHOP_DATABASE_URL}` beside `sql`, and set that variable to a URL as SQLAlchemy writes it:"
+        "`audience.url` does not name an environment variable that contains a database URL.",
+        "Write `url: ${SHOP_DATABASE_URL}` beside `sql`, and set that variable to an SQLAlchemy URL:"
         " DIALECT://USER:PASSWORD@HOST:PORT/DATABASE, such as postgresql://… or sqlite:///shop.db. In a password, write"
         " @ / : % # ? as %40 %2F %3A %25 %23 %3F.",
         2,
     ),
     "suppression_invalid": Situation(
-        "A suppression list does not say clearly who must not be sent to.",
-        "Correct the list: each row names one recipient, in the audience's id column or in `customUserId`. A header"
-        " without rows is an empty list; a file without any text is none, so remove it from `suppress`.",
+        "A suppression list does not clearly name the recipients to leave out.",
+        "Correct the list: each row names one recipient, in the audience's id column or in `customUserId`. A file with"
+        " a header and no rows is an empty list. A file without any text is not a list: remove it from `suppress`.",
         2,
     ),
     "ids_damaged": Situation(
@@ -40,20 +40,20 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         "Some rows of the audience cannot be sent, so nothing was sent.", "Correct the template or the rows.", 2
     ),
     "value_empty": Situation(
-        "A value that the text shows is empty for a row.",
-        'Fill it in, write what stands in for it, such as `{{ first_name or "friend" }}`, or leave such rows out with'
-        " `on_empty: skip`.",
+        "A value that the text shows is empty in a row.",
+        'Add the value, give it a default in the template, such as `{{ first_name or "friend" }}`, or skip such rows'
+        " with `on_empty: skip`.",
         2,
     ),
     "price_missing": Situation(
-        "A campaign limits its cost, and the price of its channel is not known.",
-        "Write it in channels.yaml, as in `sms: {type: sms, price_per_part: 120, currency: IRR}`, or remove"
-        " `max_cost`. Only channels that are billed by parts have a price.",
+        "The campaign limits its cost, but its channel has no price.",
+        "Add the price in channels.yaml, as in `sms: {type: sms, price_per_part: 120, currency: IRR}`, or remove"
+        " `max_cost`. Only channels that are billed per part can have a price.",
         2,
     ),
     "cost_exceeded": Situation(
         "The plan costs more than its campaign allows, so nothing was sent.",
-        "Shorten the text (one part of a Persian SMS carries 70 characters), send to fewer people, or raise"
+        "Shorten the text (a single Persian SMS holds 70 characters), send to fewer people, or raise"
         " `limits: {max_cost: …}`.",
         3,
     ),
@@ -83,8 +83,8 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         4,
     ),
     "canary_waits": Situation(
-        "Those who go first have their outcomes, and the campaign waits for people.",
-        "Ask them what arrived. Then `metrix-channels campaign resume NAME` sends to the others.",
+        "The canary's recipients have their outcomes, and the campaign waits for `resume`.",
+        "Ask the canary's recipients what arrived. `metrix-channels campaign resume NAME` then sends to the others.",
         4,
     ),
     "canary_failed": Situation(
@@ -113,22 +113,22 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         "To send to the remaining recipients, use a new name and `audience: {except: [OLD_NAME]}`.",
         2,
     ),
-    "run_paused": Situation("The campaign is paused.", "`metrix-channels campaign resume NAME` continues it.", 4),
+    "run_paused": Situation("The campaign is paused.", "Run `metrix-channels campaign resume NAME` to continue.", 4),
     "run_unfinished": Situation(
         "The campaign has not finished, so its recipients are not final.", "Finish or cancel it first.", 2
     ),
     "schedule_missed": Situation(
         "The campaign's scheduled time has passed.",
-        "If it is still to be sent, change schedule.at or raise schedule.max_lateness, and run it again.",
+        "To send it anyway, change schedule.at or raise schedule.max_lateness, and run it again.",
         3,
     ),
     "attempt_missing": Situation(
-        "There is no such failed attempt.",
-        "See `metrix-channels support-bundle --list`; attempts are forgotten as `keep_attempts` says.",
+        "The ledger has no failed attempt with this id.",
+        "See `metrix-channels support-bundle --list`. Old attempts are deleted as `keep_attempts` says.",
         2,
     ),
     "row_missing": Situation(
-        "The audience has no such row.", "Rows count from 1, without the header and blank lines.", 2
+        "The audience has no such row.", "Rows are numbered from 1, without the header and blank lines.", 2
     ),
     "run_purged": Situation(
         "`ledger purge` deleted the campaign's recipients; its counts are kept.",
@@ -136,18 +136,18 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         2,
     ),
     "run_values_forgotten": Situation(
-        "The campaign is over, and the values that its template calls sensitive were forgotten with its end.",
-        "Run it under another name with `audience: {except: [OLD_NAME]}`: it reaches those whom the old one did not.",
+        "The campaign has ended, and the values that its template marks as sensitive have been deleted.",
+        "Run it under a new name with `audience: {except: [OLD_NAME]}`, which skips the recipients that it reached.",
         2,
     ),
     "run_missing": Situation(
         "The ledger has no campaign with that name.",
-        "See `metrix-channels campaign list`; --config names the ledger.",
+        "See `metrix-channels campaign list`. For a campaign in another ledger, name its channels.yaml with --config.",
         2,
     ),
-    "run_exists": Situation("The ledger already has a campaign of that name.", "Give the campaign a new name.", 2),
+    "run_exists": Situation("The ledger already has a campaign with that name.", "Give the campaign a new name.", 2),
     "run_busy": Situation(
-        "Another process is running the campaign.", "Wait for it, or `metrix-channels campaign pause` it.", 4
+        "Another process is running the campaign.", "Wait for it, or run `metrix-channels campaign pause NAME`.", 4
     ),
     "run_lost": Situation(
         "Another process took over the run because this process did not respond.",

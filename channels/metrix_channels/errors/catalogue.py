@@ -1,7 +1,7 @@
-"""What each code means: one entry a situation, from which errors, preflight and the command line speak.
+"""What each error code means. Errors, preflight and the command line take their texts from these entries.
 
-The exit statuses: 1 something was rejected or is unknown; 2 the input is at fault and nothing was sent;
-3 refused before sending; 4 not for now, and it may be tried again.
+Exit statuses: 1, something was rejected or is unknown; 2, the input is wrong and nothing was sent; 3, refused before
+sending; 4, not possible now, so try again later.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "Write the value out in full; put text in quotes.",
         2,
     ),
-    "config_key_unknown": Situation("A key is not known.", "Correct the key or remove it.", 2),
+    "config_key_unknown": Situation("The file has an unknown key.", "Correct the key or remove it.", 2),
     "config_key_missing": Situation(
         "A key is missing.",
-        "Add it. channels.example.yaml shows every key of channels.yaml, campaigns/welcome.yaml those of a campaign.",
+        "Add it. channels.example.yaml shows all keys of channels.yaml, campaigns/welcome.yaml the keys of a campaign.",
         2,
     ),
     "config_value_invalid": Situation(
         "A value is not valid.",
-        "See an example: channels.example.yaml has every key of channels.yaml with a valid value,"
-        " campaigns/welcome.yaml those of a campaign.",
+        "See an example: channels.example.yaml shows a valid value for every key of channels.yaml,"
+        " campaigns/welcome.yaml for the keys of a campaign.",
         2,
     ),
     "environment_refused": Situation(
@@ -79,8 +79,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "secret_literal": Situation(
         "The configuration file contains a literal key.",
-        "Write `api_key: ${METRIX_API_KEY}` and set the variable, or use `api_key_file`. A key that was ever"
-        " committed counts as leaked: in Metrix's dashboard change its type to Client, then create a new one.",
+        "Write `api_key: ${METRIX_API_KEY}` and set the variable, or use `api_key_file`. Treat a key that was ever"
+        " committed as leaked: in Metrix's dashboard change its type to Client, then create a new one.",
         2,
         TROUBLESHOOTING + ", section 1",
     ),
@@ -134,10 +134,10 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "template_ambiguous": Situation(
-        "Two files of a template are for the same channel and locale.", "Delete or rename one of them.", 2
+        "Two files of a template have the same channel and locale.", "Delete or rename one of them.", 2
     ),
     "locale_unknown": Situation(
-        "A locale is not known.",
+        "The locale is unknown.",
         "Write an ISO 639-1 language code, such as fa or en, optionally with a region, such as fa-IR.",
         2,
     ),
@@ -153,19 +153,20 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "template_undefined": Situation(
         "The template uses a variable that has no value.",
-        "Add the value to the context, or guard it with `default`.",
+        "Add the value to the context, or give it a default in the template, as in"
+        ' `{{ first_name | default("friend") }}`.',
         2,
     ),
-    "template_value_refused": Situation("A value cannot be part of a message.", "Give text or a number.", 2),
+    "template_value_refused": Situation("A value cannot be part of a message.", "Pass text or a number.", 2),
     "template_too_costly": Situation(
-        "The template exceeded its limits of time or memory.",
+        "The template exceeded its time or memory limit.",
         "Simplify the template, or compute large values before rendering.",
         2,
     ),
     "template_front_matter": Situation(
         "The front matter is invalid.",
-        "Begin the file with a line `---`; write the message's fields as YAML, and a second line `---` below them. A"
-        ' text that really begins like front matter begins with `{{ "---" }}` instead of `---`.',
+        "Start the file with a line `---`, then write the message's fields as YAML, then a second line `---`. To send"
+        ' a text that starts with `---`, write `{{ "---" }}` instead.',
         2,
     ),
     "context_invalid": Situation(
@@ -186,7 +187,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "field_invalid": Situation(
         "A field's value cannot be sent.",
-        "Correct the text or title; in a template the field of its front matter, or the value that fills it in.",
+        "Correct the text or title. For a template, correct the field in its front matter, or the value in that field.",
         2,
     ),
     "message_empty": Situation(
@@ -200,7 +201,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         "A link cannot be sent.", "Use http:// or https://; in push also your app's own scheme.", 2
     ),
     "recipient_invalid": Situation(
-        "A recipient is not a customUserId.",
+        "A recipient is not a valid customUserId.",
         "Pass the customUserId of the user in Metrix, as text.",
         2,
     ),
@@ -256,9 +257,10 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "ledger_pooled": Situation(
-        "A pooler in front of PostgreSQL gives each transaction another server connection; a ledger needs sessions.",
-        "Set `pool_mode = session` for the ledger's database in the pooler, or let `ledger` in channels.yaml lead to"
-        " the server's own port.",
+        "A pooler in front of PostgreSQL uses a different server connection for each transaction, but the ledger needs"
+        " sessions.",
+        "Set `pool_mode = session` for the ledger's database in the pooler, or write the PostgreSQL server's own port"
+        " under `ledger` in channels.yaml.",
         2,
     ),
     "ledger_login_refused": Situation(
@@ -267,8 +269,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
         4,
     ),
     "ledger_denied": Situation(
-        "The role under `ledger` lacks a right in the database.",
-        "Ask the owner of the database to grant this right with GRANT.",
+        "The role under `ledger` lacks a privilege in the database.",
+        "Ask the owner of the database to grant this privilege to the role with GRANT.",
         4,
     ),
     "ledger_read_only": Situation(
@@ -278,12 +280,12 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "ledger_connections": Situation(
         "The database has no free connection.",
-        "Raise max_connections of the server or the limit of the role, or end what holds the connections.",
+        "Raise the server's max_connections or the role's connection limit, or close other sessions.",
         4,
     ),
     "ledger_schema_foreign": Situation(
         "The schema metrix_channels contains objects that do not belong to a ledger.",
-        "Name another database under `ledger`, or rename that schema.",
+        "Write another database under `ledger`, or rename that schema.",
         2,
     ),
     "ledger_unsupported": Situation(
@@ -291,7 +293,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "ledger_locked": Situation(
         "The ledger stayed locked by another process.",
-        "Try again. If it stays locked, find the process that holds it.",
+        "Try again. If it stays locked, find the process that holds the lock.",
         4,
     ),
     "ledger_corrupt": Situation(
@@ -302,28 +304,28 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "ledger_newer": Situation("The ledger was written by a newer version.", "Upgrade metrix-channels.", 2),
     "ledger_older": Situation(
         "The ledger was written by an earlier version, and this version cannot read it.",
-        "Finish its campaigns with the version that wrote it, or name another file under `ledger` in channels.yaml.",
+        "Finish its campaigns with the version that wrote it, or write another file under `ledger` in channels.yaml.",
         2,
     ),
     "ledger_copied": Situation(
         "The ledger is a copy of another file. Both could send the same messages, so nothing is sent from the copy.",
-        "Use the original. If the copy takes its place for good, run `metrix-channels ledger adopt`. It does not know"
-        " what was sent from the original since: cancel the campaigns that went on there.",
+        "Use the original. If the copy replaces it for good, run `metrix-channels ledger adopt`. The copy does not know"
+        " what was sent from the original since then, so cancel the campaigns that continued there.",
         2,
         reasons=(
             "A backup was restored.",
             "The file was moved to another disk or machine.",
-            "The file system gives its files new inode numbers whenever it is mounted.",
+            "The file system assigns new inode numbers each time it is mounted.",
         ),
     ),
     "counts_wrong": Situation(
-        "The counts of a campaign would not have added up. They were not written, and nothing more was sent.",
+        "The new counts of a campaign do not add up. They were not written, and nothing more was sent.",
         "Run `metrix-channels ledger check` to see what differs, and report it.",
         4,
     ),
     **DELIVERY,
 }
-"""What an error of this library can carry."""
+"""The situations that errors of this library report, by code."""
 
 SITUATIONS: Final[dict[str, Situation]] = {**ANSWERS, **QUESTIONS, **CATALOGUE}
-"""The same, with what Metrix may answer and with what no error carries."""
+"""All situations: those of CATALOGUE, Metrix's answers, and questions that no error reports."""

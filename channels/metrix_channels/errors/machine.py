@@ -1,4 +1,4 @@
-"""What the machine and the process lack: the codes of these situations."""
+"""Error codes for what the machine or the process lacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MACHINE: Final[dict[str, Situation]] = {
         4,
         reasons=(
             "The process is ending: the main thread is over.",
-            "The system's limit of threads is reached: see `ulimit -u`, or the limit of the container.",
+            "The process has reached its thread limit: see `ulimit -u`, or the limit of the container.",
         ),
     ),
     "platform_unsupported": Situation(
@@ -37,9 +37,9 @@ MACHINE: Final[dict[str, Situation]] = {
         " `sys.executable = '/usr/bin/python3'`. Under uWSGI, `virtualenv` in its settings is enough.",
         2,
         reasons=(
-            "Python is embedded in another program, or frozen into one, and no interpreter is there.",
-            "The system refuses another process or file descriptor: see `ulimit -u` and `ulimit -n`.",
-            "The process is ending: from Python 3.12 on, none can be started any more.",
+            "Python is embedded in another program, or the program is frozen, and no interpreter was found.",
+            "The process has reached its limit of processes or open files: see `ulimit -u` and `ulimit -n`.",
+            "The process is ending: since Python 3.12, an ending process cannot start another one.",
         ),
     ),
 }

@@ -94,7 +94,7 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
     try:
         found = standing(channel, config.metrix.resolve_app_id(), wall_clock.now())
     except MetrixChannelsError:
-        why = "Not checked without APP_ID: a verification belongs to one application."
+        why = "Not checked, because APP_ID is missing: a verification belongs to one application."
         yield Check("channel.verified", channel.name, CheckStatus.SKIP, why)
         return
     if found.code is not None:
@@ -162,4 +162,4 @@ def _failed_with_sample(subject: str, folder: Path, locale: str | None, error: M
     if error.code != "template_undefined":
         return check
     files = str(folder / SAMPLE) + (f" or sample.{locale}.yaml beside it" if locale else "")
-    return evolve(check, remedy=f"Add the value to {files}, or guard it in the template with `default`.")
+    return evolve(check, remedy=f"Add the value to {files}, or give it a default in the template with `default`.")

@@ -56,9 +56,9 @@ async def check_connection(config: Config, *, offline: bool) -> Check:
     """Check that a secure connection can be made; no request is sent, nobody is reached."""
     settings = config.metrix
     if offline:
-        return Check("metrix.reachable", settings.base_url, CheckStatus.SKIP, "Left out: --offline.")
+        return Check("metrix.reachable", settings.base_url, CheckStatus.SKIP, "Skipped because of --offline.")
     if settings.proxy is not None:
-        return Check("metrix.reachable", settings.base_url, CheckStatus.SKIP, "Left out: the proxy connects.")
+        return Check("metrix.reachable", settings.base_url, CheckStatus.SKIP, "Skipped because the proxy connects.")
     layers = await reach(settings.base_url, settings.ca_file, settings.timeout)
     reached = layers[-1]
     if reached.fault is not None:

@@ -18,4 +18,5 @@ def zone(name: str) -> ZoneInfo | None:
     except (OSError, ValueError, KeyError):  # a folder, what cannot be a zone's name, and a name that is not there
         if available_timezones():
             return None
-    raise ConfigError(f"The time zone {name!r} is not known: no time zone database is here.", code="time_zones_missing")
+    message = f"The time zone {name!r} cannot be found: this machine has no time zone database."
+    raise ConfigError(message, code="time_zones_missing")

@@ -159,7 +159,7 @@ class Redactor:
         try:
             found = _find(self._needles, map(_Folded, _every_reading(masked, self._least(is_cut), is_cut)), is_cut)
         except TooDeepError:
-            return f"[{what} withheld: it is encoded too often to be searched for secrets]"
+            return f"[{what} withheld: it is encoded too many times to be searched for secrets]"
         if found:
             return f"[{what} withheld: it contains {found} in an encoded form]"
         return masked.replace(HOLE, MASK)

@@ -39,13 +39,14 @@ def prepare(context: Mapping[str, Any], now: datetime) -> tuple[dict[str, Any], 
             naming the largest value.
     """
     if now.tzinfo is None:
-        raise TemplateError("`now` has no time zone", code="context_invalid", remedy="Give an aware time.")
+        remedy = "Pass a datetime with a time zone."
+        raise TemplateError("`now` has no time zone", code="context_invalid", remedy=remedy)
     values = dict(context)
     if "now" in values:
         raise TemplateError(
             "`now` is a reserved name: it is the start of the run",
             code="context_invalid",
-            remedy="Give the value another name, in the context or as a column.",
+            remedy="Rename the value in the context, or the column in the audience.",
         )
     size = _ITEM
     for name, value in values.items():
@@ -105,12 +106,12 @@ class _Reader:
             return _date(value)
         if isinstance(value, Mapping | list | tuple):
             if id(value) in parents or len(parents) >= _DEEPEST:
-                raise _refused(path, f"is nested more than {_DEEPEST} deep, or in itself")
+                raise _refused(path, f"is nested more than {_DEEPEST} levels deep, or contains itself")
             inner = (*parents, id(value))
             if isinstance(value, Mapping):
                 return self._mapping(value, path, inner)
             return self._list(value, path, inner)
-        raise _refused(path, f"is of the type {kind.__name__}, which is not plain data")
+        raise _refused(path, f"has the type {kind.__name__}, which is not plain data")
 
     def _list(self, value: Sequence[Any], path: _Path, parents: tuple[int, ...]) -> list[Any]:
         self._add(_ITEM * len(value))
@@ -120,7 +121,7 @@ class _Reader:
         result: dict[str, Any] = {}
         for key, item in value.items():
             if not isinstance(key, str):
-                raise _refused(path, f"has a key of the type {type(key).__name__}; keys are text")
+                raise _refused(path, f"has a key of the type {type(key).__name__}; keys must be text")
             self._add(_ITEM + len(key))
             result[str.__str__(key)] = self._plain(item, (*path, key), parents)
         return result
@@ -130,7 +131,7 @@ class _Reader:
         if digits is None:
             raise _refused(path, "is not a finite number")
         if digits > _LONGEST_NUMBER:
-            raise _refused(path, "is a number of more than a thousand digits")
+            raise _refused(path, "is a number with more than a thousand digits")
         self._add(digits)
         if isinstance(value, int):
             return int.__int__(value)
@@ -150,7 +151,7 @@ def _digits(value: float | Decimal) -> int | None:
 
 def _too_large(name: object) -> TemplateError:
     return TemplateError(
-        f"the values for one message have more than {MAX_SIZE:,} characters and items; the largest is at "
+        f"the values for one message have more than {MAX_SIZE:,} characters and items; the largest value is at "
         + _written((str(name)[:80],)),
         code="context_too_large",
     )

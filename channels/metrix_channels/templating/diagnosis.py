@@ -15,6 +15,7 @@ from jinja2.exceptions import FilterArgumentError, SecurityError
 from jinja2.utils import missing
 
 from ..errors import MetrixChannelsError, TemplateError
+from ..errors.catalogue import CATALOGUE
 from .environment import NameMissing
 from .filters.allowed import ValueRefused, name_of
 from .filters.numbers import NumberRefused
@@ -55,16 +56,14 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
     if isinstance(error, MemoryError | RecursionError | OverflowError):
         return TemplateError("rendering needs too much memory", code="template_too_costly", location=place.at())
     if isinstance(error, SecurityError):
-        return TemplateError(
-            "what is called there is not a function of templates", code="template_syntax", location=place.at()
-        )
+        return TemplateError("a template cannot call this", code="template_syntax", location=place.at())
     if isinstance(error, TemplateNotFound):
         return TemplateError("a file of the template is missing", code="template_missing", location=place.at())
     if isinstance(error, TemplateRuntimeError):
-        return TemplateError("a tag or filter cannot be used like this", code="template_syntax", location=place.at())
+        return TemplateError("a tag or filter is used incorrectly", code="template_syntax", location=place.at())
     # Only the words of a TypeError are known to name types and never values.
     detail = f": {error}" if isinstance(error, TypeError) else ""
-    return _refused(f"an operation does not fit its values ({type(error).__name__}{detail})", place, values)
+    return _refused(f"an operation does not accept its values ({type(error).__name__}{detail})", place, values)
 
 
 def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
@@ -92,7 +91,7 @@ def _undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> T
     return TemplateError(
         message,
         code="template_undefined",
-        remedy=f"{hint}Add the value to the context, or guard it with `default`.",
+        remedy=f"{hint}{CATALOGUE['template_undefined'].remedy}",
         location=place.at(name),
     )
 

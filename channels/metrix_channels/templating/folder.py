@@ -39,10 +39,10 @@ class Folder:
         if any(part in ("", ".", "..") for part in parts) or not is_text(name) or "\\" in name:
             raise _refused(f"{shown(name)} is not a plain relative path")
         if re.match(r"[A-Za-z]:", name):
-            raise _refused(f"{shown(name)} names a drive")
+            raise _refused(f"{shown(name)} starts with a drive letter")
         path = stored_path(self.root, name)
         if self._has_link(path) and not self._is_inside(path):
-            raise _refused(f"{shown(name)} is a link that leads out of the templates folder")
+            raise _refused(f"{shown(name)} is a link to a place outside the templates folder")
         return path
 
     def _has_link(self, path: Path) -> bool:
@@ -117,7 +117,7 @@ class Folder:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            raise _unreadable(path, "it is not UTF-8; save it as such", f"{path}:{line}:1") from None
+            raise _unreadable(path, "it is not UTF-8; save it as UTF-8", f"{path}:{line}:1") from None
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -133,7 +133,7 @@ def is_word(name: str) -> bool:
 def check_word(what: str, name: str) -> None:
     """Refuse a name of a template or channel that is not one plain word."""
     if not is_word(name):
-        raise _refused(f"{shown(name)} cannot be the name of a {what}: letters, digits, `-` and `_` only")
+        raise _refused(f"{shown(name)} is not a valid {what} name: use only letters, digits, `-` and `_`")
 
 
 def shown(text: str) -> str:

@@ -11,7 +11,6 @@ from attrs import frozen
 from ..config import parse_yaml
 from ..errors import ConfigError, MetrixChannelsError, TemplateError
 from ..models import JsonValue
-from .folder import shown
 from .near_front_matter import escaped, is_fence
 
 _FENCE: Final = re.compile(r"---[ \t]*")
@@ -57,7 +56,7 @@ def split(text: str, source: str) -> tuple[FrontMatter, str, int]:
     end = next((number for number, line in enumerate(lines[1:], 1) if _FENCE.fullmatch(line)), None)
     if end is None:
         _refuse_near_end(lines[1:], source)
-        raise _wrong("the front matter that begins here has no end: a second line `---`", f"{source}:1:1")
+        raise _wrong("the front matter that starts here is not closed by a second line `---`", f"{source}:1:1")
     try:
         return _read(lines[: end + 1], source), "\n".join(lines[end + 1 :]), end + 2
     except TemplateError as error:
@@ -81,7 +80,8 @@ def _read(lines: list[str], source: str) -> FrontMatter:
     if not isinstance(data, dict):
         raise _wrong("the front matter is not a mapping of fields", document.location())
     if "body" in data:
-        raise _wrong("`body` is the text below the front matter", document.location(("body",), key=True))
+        message = "the front matter cannot have a field `body`: the text below it is the body"
+        raise _wrong(message, document.location(("body",), key=True))
     fields = {name: value for name, value in data.items() if name != "sensitive"}
     places: dict[FieldPath, tuple[int, bool]] = {}
     for path in _texts(fields, ()):
@@ -95,7 +95,7 @@ def _read(lines: list[str], source: str) -> FrontMatter:
 def _names(value: JsonValue, location: str) -> frozenset[str]:
     if isinstance(value, list) and all(isinstance(name, str) and name.isidentifier() for name in value):
         return frozenset(str(name) for name in value)
-    raise _wrong("`sensitive` is a list of names, like [code]", location)
+    raise _wrong("`sensitive` must be a list of names, such as [code]", location)
 
 
 def _texts(value: JsonValue, path: FieldPath) -> list[FieldPath]:
@@ -113,7 +113,7 @@ def _in_template(error: ConfigError, lines: list[str]) -> TemplateError:
     line = _line_of(error)
     remedy = error.remedy
     if line <= len(lines) and _BARE_EXPRESSION.search(lines[line - 1]):
-        remedy = 'Put a value that begins with {{ or {% in quotes: "{{ name }}".'
+        remedy = 'Put a value that starts with {{ or {% in quotes: "{{ name }}".'
     return TemplateError(error.message, code=error.code, remedy=remedy, location=error.location)
 
 
@@ -128,5 +128,6 @@ def _wrong(message: str, location: str) -> TemplateError:
 def title_of_subject(fields: Mapping[str, JsonValue], source: str) -> dict[str, JsonValue]:
     """Return an email's fields under Metrix's name for the subject, `title`."""
     if "subject" in fields and "title" in fields:
-        raise _wrong(f"an email's {shown('subject')} is its {shown('title')}: give one of them", f"{source}:1:1")
+        message = "`subject` and `title` are the same field of an email: write one of them"
+        raise _wrong(message, f"{source}:1:1")
     return {"title" if name == "subject" else name: value for name, value in fields.items()}

@@ -42,7 +42,7 @@ _VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>.+))?\.(?P<f
 
 _SAMPLE: Final = re.compile(r"sample(?:\.(?P<locale>.+))?\.yaml")
 
-_RENAME: Final = "Rename it for its locale, such as {}. Files that templates include belong in the folder `layouts`."
+_RENAME: Final = "Rename it for its locale, such as {}. Put files that templates include into the folder `layouts`."
 
 PlainValue = JsonValue | date | datetime | Decimal
 
@@ -282,7 +282,7 @@ class Templates:
             return {}
         if not isinstance(document.data, dict):
             raise TemplateError(
-                "a sample is a mapping of names to values", code="context_invalid", location=document.location()
+                "a sample must be a mapping of names to values", code="context_invalid", location=document.location()
             )
         return document.data
 
@@ -366,7 +366,7 @@ def _standard_name(file: str) -> str:
 def _ambiguous(folder: Path, files: list[str]) -> TemplateError:
     names = " and ".join(map(shown, files))
     return TemplateError(
-        f"{names} are for the same channel and locale", code="template_ambiguous", location=str(folder / files[0])
+        f"{names} have the same channel and locale", code="template_ambiguous", location=str(folder / files[0])
     )
 
 

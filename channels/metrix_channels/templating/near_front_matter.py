@@ -42,8 +42,8 @@ _SENSITIVE: Final = re.compile(
 )
 
 _MEND: Final = (
-    "Begin the template's own file with a line `---`, then the fields, then a second line `---`. If this is the text"
-    ' of the message, write `{{ "---" }}` in place of `---`, or `{{ "title" }}` in place of `title`.'
+    "Start the template's own file with a line `---`, then the fields, then a second line `---`. If this is the text"
+    ' of the message, write `{{ "---" }}` instead of `---`, or `{{ "title" }}` instead of `title`.'
 )
 
 
@@ -62,7 +62,7 @@ def refuse_near_front_matter(text: str, lines: Lines, *, own: bool) -> None:
     found = [(start, _explain(text, start, lines, own=own))] if _looks_like_fields(text[start:]) else []
     if not found and (sensitive := _SENSITIVE.search(_COMMENT.sub(_blanked, text))):
         where = sensitive.start() + len(sensitive[0]) - len(sensitive[0].lstrip())
-        found = [(where, "`sensitive` stands in the text, where it hides nothing and is sent")]
+        found = [(where, "`sensitive` is in the text of the message, where it hides nothing and would be sent")]
     for place, why in found:
         line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
         location = f"{lines.source}:{lines.number(line)}:{column}"
@@ -151,14 +151,14 @@ def _explain(text: str, start: int, lines: Lines, *, own: bool) -> str:
     begin = text.rfind("\n", 0, start) + 1
     line = text[begin:].split("\n", 1)[0]
     if not own:
-        return "front matter counts only in a template's own file, not in one that it extends or includes"
+        return "front matter is allowed only in a template's own file, not in one that it extends or includes"
     if lines.first > 1:
-        return "a second front matter begins here; a template has one"
+        return "a second front matter starts here; a template can have only one"
     if not is_fence(line):
-        return "these lines look like front matter, but no line `---` stands above them"
+        return "these lines look like front matter, but there is no line `---` above them"
     if line.rstrip(" \t") != "---":
-        return f"front matter begins with a line `---`, not {escaped(line)}"
-    return "front matter begins in the first line of a file, not here"
+        return f"front matter starts with a line `---`, not {escaped(line)}"
+    return "front matter must start in the first line of the file"
 
 
 def escaped(line: str) -> str:

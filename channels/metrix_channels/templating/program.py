@@ -103,15 +103,15 @@ class Program:
             name, line = template_of(error.__traceback__) or (self.main, 1)
             raise explain(error, Place(self._lines(name), line), values) from None
         if fields["body"] is None:
-            raise self.too_costly(f"its text grows longer than {BODY_LIMIT:,} characters")
+            raise self.too_costly(f"the text is longer than {BODY_LIMIT:,} characters")
         return fields
 
     def too_costly(self, why: str) -> TemplateError:
         """Return the error for a rendering that was given up; it points at what makes it costly."""
         risk = self.cost.heaviest(MAX_SIZE)
-        because = f"; {risk.reason} makes it hard to bound" if risk else ""
+        because = f"; its cost is hard to predict because of {risk.reason}" if risk else ""
         place = Place(self._lines(risk.file if risk else self.main), risk.line if risk else 1)
-        return TemplateError(f"rendering was given up: {why}{because}", code="template_too_costly", location=place.at())
+        return TemplateError(f"rendering was stopped: {why}{because}", code="template_too_costly", location=place.at())
 
     def _source(self, name: str) -> str:
         return f"{self.root}/{name}"
@@ -136,7 +136,7 @@ class Program:
             place = lines.of_file(reference.line)
             if reference.name in chain:
                 raise TemplateError(
-                    f"{shown(reference.name)} comes back to itself", code="template_syntax", location=place
+                    f"{shown(reference.name)} includes or extends itself", code="template_syntax", location=place
                 )
             if reference.name not in self.texts and self._fetch(reference, place):
                 inner = str(self.texts[reference.name])
@@ -147,7 +147,7 @@ class Program:
         """Read a file that is referred to; returns whether it is there."""
         if len(self.texts) >= MAX_FILES:
             raise TemplateError(
-                f"the template is made of more than {MAX_FILES} files", code="template_too_costly", location=place
+                f"the template consists of more than {MAX_FILES} files", code="template_too_costly", location=place
             )
         try:
             self.texts[reference.name] = self._read(reference.name)
@@ -156,7 +156,7 @@ class Program:
                 raise TemplateError(
                     f"there is no file {shown(reference.name)} in {self.root}",
                     code="template_missing",
-                    remedy="Create it, or correct the name; it starts at the templates folder.",
+                    remedy="Create it, or correct the name, which is relative to the templates folder.",
                     location=place,
                 ) from None
             self.texts[reference.name] = None
@@ -182,7 +182,7 @@ class Program:
             tree = parse(text_only, _text_at(head.fields, path), lines, self._budget)
             if (tag := next((n for n, _ in walk(tree) if isinstance(n, _NOT_IN_FIELDS)), None)) is not None:
                 raise TemplateError(
-                    f"`{type(tag).__name__.lower()}` has no place in the front matter",
+                    f"`{type(tag).__name__.lower()}` is not allowed in the front matter",
                     code="template_front_matter",
                     location=lines.of_file(tag.lineno),
                 )
@@ -244,7 +244,7 @@ class Program:
         text = run(template, values, FIELD_LIMIT)
         if text is None:
             raise TemplateError(
-                f"a field grows longer than {FIELD_LIMIT:,} characters",
+                f"a field is longer than {FIELD_LIMIT:,} characters",
                 code="template_too_costly",
                 location=self._lines(self.main).of_file(line),
             )

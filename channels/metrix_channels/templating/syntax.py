@@ -63,7 +63,7 @@ def compiling(locate: Callable[[int], str]) -> Iterator[None]:
     except RecursionError:
         raise _syntax("it is nested too deeply", locate(1)) from None
     except ValueError:
-        raise _syntax("a number in it has too many digits", locate(1)) from None
+        raise _syntax("a number has too many digits", locate(1)) from None
     except MemoryError:
         raise TemplateError("compiling needs too much memory", code="template_too_costly", location=locate(1)) from None
     except Exception as error:  # noqa: BLE001  whatever a template makes Jinja raise is the template's error
@@ -90,7 +90,7 @@ def parse(sandbox: Sandbox, text: str, lines: Lines, budget: TokenBudget) -> nod
         budget.left -= sum(1 for _ in islice(sandbox.lexer.tokeniter(text, None), budget.left + 1))
         if budget.left < 0:
             raise TemplateError(
-                f"the template has more than {MAX_TOKENS:,} pieces of code",
+                f"the template has more than {MAX_TOKENS:,} tokens",
                 code="template_too_costly",
                 location=lines.location(1),
             )
@@ -215,7 +215,7 @@ def _check(node: nodes.Node, sandbox: Sandbox, lines: Lines) -> None:
         where = lines.location(node.lineno)
         raise _syntax("`autoescape` cannot be changed: HTML is always escaped, text never", where)
     if isinstance(node, nodes.Const) and isinstance(node.value, int | float) and abs(node.value) >= _LARGEST_NUMBER:
-        raise _syntax("a number in it is too large", lines.location(node.lineno))
+        raise _syntax("a number is too large", lines.location(node.lineno))
 
 
 def _unknown(what: str, name: str, known: list[str], lines: Lines, line: int) -> TemplateError:
@@ -227,7 +227,7 @@ def _unknown(what: str, name: str, known: list[str], lines: Lines, line: int) ->
     return TemplateError(
         f"there is no {what} {shown(name)}",
         code="template_syntax",
-        remedy=f"{hint}There are: {', '.join(sorted(words))}.",
+        remedy=f"{hint}Available {what}s: {', '.join(sorted(words))}.",
         location=lines.location(line, name),
     )
 

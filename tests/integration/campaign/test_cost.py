@@ -131,5 +131,5 @@ def test_only_what_is_billed_by_parts_has_a_price(project, server):
     project.config.write_text(text)
     with pytest.raises(ConfigError) as caught:
         project.notifier()
-    assert "only sms is billed by parts, and email is not" in caught.value.message
+    assert "only sms is billed per part; email is not" in caught.value.message
     assert caught.value.location.endswith(":6:5")

@@ -120,7 +120,7 @@ def test_a_failures_reason_shows_neither(secretive, caplog, said):
         with secretive.notifier() as notifier:
             notifier.campaigns.run(secretive.folder / "offer.yaml")
     found = visible(secretive, caplog)
-    assert "had begun to leave" in found
+    assert "failed after sending had begun" in found
     assert shown(found, CODE) + shown(found, KEY) == []
 
 

@@ -277,7 +277,7 @@ def test_ledgers_that_are_refused(ledger: str) -> None:
     [
         ("metrix: {app_id: a}\nversion: 1\nmetrics: 1", "1:1", "api_key or api_key_file is missing"),
         (MINIMAL + "on_ambigous: hold", "3:1", "unknown key 'on_ambigous'; did you mean 'on_ambiguous'?"),
-        (MINIMAL + "zzz: hold", "3:1", "unknown key 'zzz'; known here: version, metrix, templates"),
+        (MINIMAL + "zzz: hold", "3:1", "unknown key 'zzz'; known keys: version, metrix, templates"),
         (metrix("time_out: 5s"), "7:3", "unknown key 'time_out' under metrix; did you mean 'timeout'?"),
         (metrix("environ: {}"), "7:3", "unknown key 'environ' under metrix"),
         (MINIMAL + "path: x", "3:1", "unknown key 'path'"),
@@ -291,7 +291,7 @@ def test_ledgers_that_are_refused(ledger: str) -> None:
         (MINIMAL + "channels:\n  a: {type: sms, verified: 'true'}", "4:28", "expected true, false, or the record"),
         (MINIMAL + "channels:\n  a: {type: sms, verified: {at: 2026-02-30}}", "4:33", "expected a date"),
         (MINIMAL + "channels:\n  a: {type: sms, verified: {at: 2026-01-01, expires: 0d}}", "4:54", "above zero"),
-        (MINIMAL + "channels:\n  Sms: {type: sms}", "4:3", "a channel's name is made of a-z"),
+        (MINIMAL + "channels:\n  Sms: {type: sms}", "4:3", "a channel's name consists of a-z"),
         (MINIMAL + "channels:\n  a:", "4:5", "expected a mapping of keys to values, not nothing"),
         (MINIMAL + "channels: [sms]", "3:11", "expected channels by name"),
         (MINIMAL + "suppress: optout.csv", "3:11", "expected a list, not 'optout.csv'"),
@@ -419,7 +419,7 @@ def test_variables_elsewhere_are_refused(line: str) -> None:
 def test_unknown_channels_are_answered_with_the_known() -> None:
     """A misspelt name gets a suggestion and the names that there are."""
     config = load(MINIMAL + "channels:\n  sms: {type: sms}\n  email: {type: email}\n")
-    with pytest.raises(ConfigError, match=r"'emial'.*did you mean 'email'\? there are: sms, email") as caught:
+    with pytest.raises(ConfigError, match=r"'emial'.*did you mean 'email'\? channels: sms, email") as caught:
         config.channel("emial")
     assert caught.value.code == "channel_unknown"
 

@@ -106,7 +106,7 @@ def test_surprises_are_refused(text: str) -> None:
         ("a: ! b", "1:4", "tags"),
         ("a: !secret!handle b", "1:4", "tags"),
         ("a: 1\nb: {<<: {c: 1}}", "2:5", "merge"),
-        ("a: 1\nb: 2\n'a': 3", "3:1", "twice; first in line 1"),
+        ("a: 1\nb: 2\n'a': 3", "3:1", "used twice; the first one is in line 1"),
         ("a:\n  1: x", "2:3", "must be text"),
         ("on: x", "1:1", "quotes"),
         ("? \n: x", "1:2", "must be text"),

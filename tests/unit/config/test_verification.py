@@ -71,12 +71,12 @@ def test_days_count_in_utc() -> None:
     assert half_past_one.date() == TODAY + DAY
     judged = standing(channel(Verification(at=TODAY + DAY)), "app", half_past_one)
     assert judged.code == "verification_in_future"
-    assert "in UTC it is only 2026-11-20" in judged.message
+    assert "today is 2026-11-20 in UTC" in judged.message
 
 
 def test_cautions() -> None:
-    """What cannot notice that the application changed passes with a caution."""
-    assert "cannot notice" in standing(channel(True), "app", NOW).cautions[0]
+    """What cannot detect that the application changed passes with a caution."""
+    assert "cannot detect" in standing(channel(True), "app", NOW).cautions[0]
     assert "app_id" in standing(channel(Verification(at=TODAY)), "app", NOW).cautions[0]
     assert standing(channel(Verification(at=TODAY, app_id="app")), "app", NOW).cautions == ()
 
@@ -128,7 +128,7 @@ def test_an_end_that_is_far_or_never_comes_is_not_announced(verified: bool | Ver
 def test_an_expired_verification_says_until_when_it_counted() -> None:
     """A run that halts in the middle of the night tells when it began to refuse."""
     found = standing(channel(Verification(at=TODAY - 90 * DAY, expires=90 * DAY)), "app", NOW)
-    assert "counted until 2026-11-20 00:00 UTC" in found.message
+    assert "expired at 2026-11-20 00:00 UTC" in found.message
 
 
 def test_an_end_is_logged_once_a_day(caplog: pytest.LogCaptureFixture) -> None:
@@ -148,4 +148,4 @@ def test_what_begins_after_the_end_is_refused_now() -> None:
     with pytest.raises(ChannelUnverified) as caught:
         require_verified_at(ends_soon, "app", NOW + 3 * DAY)
     assert (caught.value.code, caught.value.exit_status) == ("verification_expired", 3)
-    assert "2026-11-23 22:00 UTC; the campaign is to begin at 2026-11-23 22:00 UTC" in caught.value.message
+    assert "2026-11-23 22:00 UTC, but the campaign starts at 2026-11-23 22:00 UTC" in caught.value.message

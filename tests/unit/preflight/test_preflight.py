@@ -122,9 +122,9 @@ def test_no_template_at_all_is_a_warning(metrix_config):
 
 
 def test_a_bare_true_is_a_warning(metrix_config):
-    """It cannot notice that the application changed."""
+    """It cannot detect that the application changed."""
     [check] = [check for check in checked(metrix_config(), "sms").checks if check.id == "channel.verification_age"]
-    assert "cannot notice" in check.message
+    assert "cannot detect" in check.message
 
 
 def test_only_the_channels_asked_for_are_checked(metrix_config):

@@ -155,7 +155,9 @@ def test_what_is_encoded_too_often_to_be_searched_is_withheld():
     form = API_KEY
     for _ in range(9):
         form = quote(form, safe="")
-    assert cleaned(form, Secret(API_KEY)) == "[answer withheld: it is encoded too often to be searched for secrets]"
+    assert (
+        cleaned(form, Secret(API_KEY)) == "[answer withheld: it is encoded too many times to be searched for secrets]"
+    )
 
 
 def test_without_secrets_text_stays_as_it_is():

@@ -292,7 +292,7 @@ def test_a_sample_that_no_locale_uses_is_an_error(write: Callable[..., Path], te
     assert (caught.value.code, caught.value.location) == ("locale_unknown", str(path))
     write("u/sample.en-US.yaml", "name: Sara\n")
     write("u/sample.en_us.yaml", "name: Sara\n")
-    with pytest.raises(TemplateError, match="are for the same channel and locale") as caught:
+    with pytest.raises(TemplateError, match="have the same channel and locale") as caught:
         templates.sample("u")
     assert caught.value.code == "template_ambiguous"
 

@@ -75,7 +75,8 @@ class AnswerReader:
                 self._careful.receive_data(step)
                 self._take_events(self._careful)
             if self._part_size > _LONGEST_PART and not self.is_over:
-                self._give_up("the answer's head has no end" if not self.answer.status else "a part has no end")
+                part = "a part of the answer" if self.answer.status else "the answer's head"
+                self._give_up(f"{part} is too long")
 
     def end(self, error: Exception | None = None) -> None:
         """End the answer with its connection; one whose length was not told is whole then, unless that broke."""
@@ -132,7 +133,7 @@ class AnswerReader:
                     case _:
                         return
         except h11.RemoteProtocolError as error:
-            self._give_up(f"the answer is no HTTP ({error})")
+            self._give_up(f"the answer is not HTTP ({error})")
 
     # -- httptools, and what it calls
 
@@ -177,7 +178,7 @@ class AnswerReader:
         status = self._parser.get_status_code()
         if status == _SWITCHED:
             # What became of the request is not said, and what follows would be no HTTP.
-            self._give_up(f"the connection was switched to another protocol ({status})")
+            self._give_up(f"the server switched to another protocol ({status})")
         elif status < 200 or self._is_unusual():
             raise ValueError("an unusual head")
         else:

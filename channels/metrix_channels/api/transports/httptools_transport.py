@@ -99,7 +99,7 @@ class HttptoolsTransport:
             first = f"POST {self._base_path}{path} HTTP/1.1"
             lines = [first, f"Host: {self._authority}", *map(": ".join, headers.items())]
             if any("\r" in line or "\n" in line for line in lines):
-                raise ValueError("a line break in a header")
+                raise ValueError("a header contains a line break")
             self._head = path, headers, "\r\n".join(lines).encode("ascii")
         return self._head[2]
 

@@ -175,7 +175,7 @@ class Estimate(Expressions):
         """Go through all definitions of a block from some level on: which of them counts is not asked."""
         for above, (file, block) in enumerate(self._blocks[name][level:], level):
             if (name, above) in self._rendering:
-                raise Unbounded("a block in itself", line)
+                raise Unbounded("a block inside itself", line)
             self._rendering.append((name, above))
             with self._inside(file):
                 self._bodies(block.body)
@@ -205,7 +205,7 @@ def _names(target: nodes.Node) -> list[str]:
     if isinstance(target, nodes.Name):
         return [target.name]
     if not isinstance(target, nodes.Tuple):
-        raise Unbounded("an assignment to something that is no name", target.lineno)
+        raise Unbounded("an assignment to something that is not a name", target.lineno)
     return [name for item in target.items for name in _names(item)]
 
 

@@ -57,7 +57,7 @@ class Expressions:
         self._steps += 1
         self.work += STEP
         if self._steps > _MAX_STEPS:
-            raise Unbounded("what is included or nested there", node.lineno)
+            raise Unbounded("the number of nested or included parts", node.lineno)
 
     def _super(self, line: int) -> float:
         """Return the size of what `super()` gives."""
@@ -185,7 +185,7 @@ class Expressions:
     def _arguments(self, node: nodes.Filter | nodes.Test | nodes.Call) -> dict[int | str, Operand]:
         """Return the bounds of arguments by position and name."""
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise Unbounded("a call with arguments that are not written out", node.lineno)
+            raise Unbounded("a call with `*` or `**` arguments", node.lineno)
         found: dict[int | str, Operand] = {position: self.bound(each) for position, each in enumerate(node.args)}
         for pair in node.kwargs:
             assert isinstance(pair, nodes.Keyword)  # noqa: S101  whatever Jinja's types say

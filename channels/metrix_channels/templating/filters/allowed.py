@@ -60,8 +60,8 @@ def as_text(value: Any) -> Any:
         return value
     if isinstance(value, Undefined):
         str(value)  # raises where a name is missing
-        raise ValueRefused("an inline `if` without `else` gives nothing here")
-    raise ValueRefused(f"{name_of(value)} cannot stand in a message")
+        raise ValueRefused("an inline `if` without `else` has no value here")
+    raise ValueRefused(f"{name_of(value)} cannot be part of a message")
 
 
 def name_of(value: object) -> str:
@@ -97,7 +97,7 @@ def _join(context: EvalContext, values: Iterable[Any], separator: str = "", attr
 def _number(value: Any) -> Any:
     if type(value) not in (int, float, Decimal):
         as_text(value)
-        raise ValueRefused("text stands where a number is needed; convert it with `int` or `float`")
+        raise ValueRefused("a number is needed here, not text; convert it with `int` or `float`")
     return value
 
 
@@ -112,20 +112,20 @@ def _int(value: Any) -> int:
     text = as_text(value)
     # Python takes the square of the time to read more, and may be set to do so.
     if isinstance(text, str) and len(text) > _MAX_DIGITS:
-        raise ValueRefused("a text that is no whole number was given to `int`")
+        raise ValueRefused("`int` was given text that is not a whole number")
     try:
         return int(text)
     except ValueError:
-        raise ValueRefused("a text that is no whole number was given to `int`") from None
+        raise ValueRefused("`int` was given text that is not a whole number") from None
 
 
 def _float(value: Any) -> float:
     try:
         number = float(as_text(value))
     except (ValueError, OverflowError):
-        raise ValueRefused("a text that is no number was given to `float`") from None
+        raise ValueRefused("`float` was given text that is not a number") from None
     if not math.isfinite(number):
-        raise ValueRefused("a number without a finite value was given to `float`")
+        raise ValueRefused("`float` was given a number that is not finite")
     return number
 
 

@@ -53,24 +53,24 @@ def _grouped(value: object, decimals: int | None) -> str:
     number = _number(value)
     if decimals is not None:
         if type(decimals) is not int or not 0 <= decimals <= _MOST_DECIMALS:
-            raise NumberRefused(f"a number is written with 0 to {_MOST_DECIMALS} decimals")
+            raise NumberRefused(f"`decimals` must be from 0 to {_MOST_DECIMALS}")
         number = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
     return f"{number:,f}"
 
 
 def _number(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        raise NumberRefused("a number is needed; true, false, a date or a list is none")
+        raise NumberRefused("a number is needed here, not true, false, a date or a list")
     text = str(value).strip()
     if len(text) > _LONGEST:
-        raise NumberRefused(f"a number of more than {_MOST_DIGITS} digits was given")
+        raise NumberRefused(f"a number has more than {_MOST_DIGITS} digits")
     text = re.sub(r"\d", lambda digit: str(int(digit[0])), text)
     if _GROUPED.fullmatch(text):
         text = re.sub("[,٬]", "", text)
     try:
         number = Decimal(text.replace("٫", "."))
     except InvalidOperation:
-        raise NumberRefused("a text that is no number was given; an empty one needs `default` or a condition") from None
+        raise NumberRefused("text is not a number; if it may be empty, use `default` or a condition") from None
     if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
-        raise NumberRefused(f"a number of more than {_MOST_DIGITS} digits was given")
+        raise NumberRefused(f"a number has more than {_MOST_DIGITS} digits")
     return number

@@ -59,16 +59,16 @@ def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran
         message = "the filter `jalali` needs the package 'jdatetime', which is not installed"
         raise missing_extra(message, "fa") from None
     if unknown := next((each for each in _DIRECTIVE.findall(str(format)) if each not in DIRECTIVES), None):
-        raise DateRefused(f"`jalali` does not know {unknown}; it knows {' '.join(DIRECTIVES)}")
+        raise DateRefused(f"`jalali` does not support {unknown}; it supports {' '.join(DIRECTIVES)}")
     moment = _moment(value)
     if moment.year < FIRST_GREGORIAN_YEAR:
-        raise DateRefused("`jalali` takes a Gregorian date; this one is before the year 1700, perhaps a Jalali date")
+        raise DateRefused("`jalali` takes a Gregorian date; this one is before 1700 and may be a Jalali date already")
     if moment.tzinfo is not None:
         moment = moment.astimezone(_zone(timezone))
     try:
         local = jdatetime.datetime.fromgregorian(datetime=moment.replace(tzinfo=None), locale="fa_IR")
     except ValueError:
-        raise DateRefused("the date lies outside of the Solar Hijri calendar") from None
+        raise DateRefused("the date is outside the range of the Solar Hijri calendar") from None
     return str(local.strftime(format))
 
 
@@ -79,7 +79,7 @@ def _moment(value: object) -> datetime:
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            raise DateRefused("`jalali` was given a text that is no ISO 8601 date") from None
+            raise DateRefused("`jalali` was given text that is not an ISO 8601 date") from None
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -90,5 +90,5 @@ def _moment(value: object) -> datetime:
 def _zone(name: str) -> ZoneInfo:
     found = zone(name)
     if found is None:
-        raise DateRefused("`jalali` was given an unknown time zone; write it like Asia/Tehran")
+        raise DateRefused("`jalali` was given an unknown time zone; write a name such as Asia/Tehran")
     return found

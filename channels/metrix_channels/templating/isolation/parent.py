@@ -115,7 +115,7 @@ def _start_child(program: Program) -> _Child:
             return child
     why = "; ".join(reasons) or f"this process has no Python interpreter, as sys.executable is {sys.executable!r}"
     raise ConfigError(
-        f"The template {program.main!r} renders in a child process, and none can be started: {why}.",
+        f"The template {program.main!r} renders in a child process, but none can be started: {why}.",
         code="renderer_unavailable",
     )
 
@@ -154,12 +154,12 @@ class _Child:
             raise _NotStarted(f"was not ready within {START_SECONDS:.0f} seconds") from None
         except _Costly:
             status = self._process.poll()
-            why = "says something else" if status is None else f"ended with status {status}"
+            why = "wrote something else" if status is None else f"ended with status {status}"
             raise _NotStarted(f"{why} before it was ready") from None
         except (OSError, ValueError) as error:
-            raise _NotStarted(f"did not say that it is ready ({error})") from None
+            raise _NotStarted(f"did not report that it is ready ({error})") from None
         if not is_ready:
-            raise _NotStarted("did not say that it is ready")
+            raise _NotStarted("did not report that it is ready")
 
     def ask(self, program: Program, values: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request and return its answer."""
@@ -186,7 +186,7 @@ class _Child:
                 raise _Costly(self._why_it_ended())
             received += piece
             if len(received) > _MAX_ANSWER:
-                raise _Costly("its answer is too large")
+                raise _Costly("its result is too large")
         answer: dict[str, Any] = json.loads(received)
         return answer
 
@@ -195,7 +195,7 @@ class _Child:
             self._process.wait(_END_SECONDS)
         if self._process.returncode == -signal.SIGPROF:
             return "it takes longer than 2 seconds"
-        return "its process ended at its limits"
+        return "its process reached its limits"
 
     def end(self) -> None:
         """End the process, whatever it does."""

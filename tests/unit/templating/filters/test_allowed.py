@@ -62,7 +62,7 @@ def test_jalali_refuses_what_is_no_date(text: str, render: Render) -> None:
 @pytest.mark.parametrize("format", ["%e %B", "%-e", "%Ey", "%Q", "%", "100%", "%-", "%5d", "% d", "%Z", "%٪", "%%%"])
 def test_jalali_refuses_a_directive_that_it_does_not_know(format: str, render: Render) -> None:  # noqa: A002
     """It would stand in the message as it is; the error lists what can be written."""
-    with pytest.raises(TemplateError, match="it knows %a") as caught:
+    with pytest.raises(TemplateError, match="it supports %a") as caught:
         render("{{ now|jalali(f) }}", {"f": format})
     assert caught.value.code == "template_value_refused"
 

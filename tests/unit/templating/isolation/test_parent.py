@@ -341,7 +341,7 @@ def test_where_there_is_no_python_the_error_says_so(
     monkeypatch.setattr(sys, "_base_executable", path, raising=False)
     for prefix in ("prefix", "exec_prefix", "base_prefix", "base_exec_prefix"):
         monkeypatch.setattr(sys, prefix, str(tmp_path / "nowhere"))
-    with pytest.raises(ConfigError, match="renders in a child process, and none can be started") as caught:
+    with pytest.raises(ConfigError, match="renders in a child process, but none can be started") as caught:
         templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW)
     assert caught.value.code == "renderer_unavailable"
     assert repr(path) in caught.value.message
