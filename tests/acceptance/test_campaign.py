@@ -73,7 +73,7 @@ def test_the_reason_of_an_invalid_row_is_named_with_its_line(metrix, folder):
             "count": 1,
             "lines": [4],
         },
-        {"reason": "has 1 field, the header 2", "count": 1, "lines": [5]},
+        {"reason": "has 1 field, but the header has 2", "count": 1, "lines": [5]},
         {"reason": "its 'customUserId' is empty", "count": 2, "lines": [6, 7]},
     ]
     plan = metrix("campaign", "run", "eid.yaml", "--dry-run", "--json").document["plan"]

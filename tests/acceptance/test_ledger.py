@@ -153,7 +153,7 @@ def test_a_ledger_that_is_right_is_called_so(metrix, old):
     assert run["counts"] == run["recounted"]
     assert (run["counts"]["audience"], run["counts"]["accepted"]) == (4, 2)
     assert run["counts"]["skipped"] == {"invalid": 1, "duplicate": 1}
-    assert "1 of 1 campaigns are right" in metrix("ledger", "check").out
+    assert "1 of 1 campaigns are correct" in metrix("ledger", "check").out
     time.sleep(1.1)
     metrix("ledger", "purge", "--older-than", "1s")
     result = metrix("ledger", "check", "--json")
@@ -174,8 +174,8 @@ def test_what_differs_is_told_with_both_numbers(metrix, old):
     assert (run["counts"]["pending"], run["recounted"]["pending"]) == (-20, 0)
     result = metrix("ledger", "check")
     assert result.status == 1
-    assert "eid: accepted is 22 in the counts, 2 recounted." in result.out
-    assert "0 of 1 campaigns are right" in result.out
+    assert "eid: accepted is 22 in the counts, but 2 after recounting." in result.out
+    assert "0 of 1 campaigns are correct" in result.out
 
 
 def test_what_is_damaged_is_told(metrix, old):
@@ -222,11 +222,11 @@ def test_where_there_is_no_ledger_yet_check_and_adopt_say_so(metrix, config):
 def test_a_ledger_without_campaigns_is_not_counted(metrix, config):
     """Nobody has to understand what 0 of 0 are."""
     metrix("--config", config, "send", "sms", "--to", "u1", "--template", "otp", "--set", "code=1")
-    assert "The ledger has no campaigns and is undamaged" in metrix("--config", config, "ledger", "check").out
+    assert "The ledger has no campaigns and no damage" in metrix("--config", config, "ledger", "check").out
 
 
 def test_adopt_says_why_there_is_nothing_to_adopt_in_postgresql(metrix, metrix_config):
     """The question is one of files; no server has to answer."""
     config = metrix_config(ledger="postgresql://me@127.0.0.1:9/db")
     document = metrix("--config", config, "ledger", "adopt", "--json").document
-    assert (document["adopted"], "only a file does" in document["reason"]) == (False, True)
+    assert (document["adopted"], "only a SQLite ledger" in document["reason"]) == (False, True)

@@ -316,7 +316,7 @@ def test_a_full_disk_behind_stdout_is_spoken_of(config):
         )
     assert result.returncode == 1
     assert "could not be printed: No space left on device. [file_unwritable]" in result.stderr
-    assert "If it was sent, do not repeat it without --key" in result.stderr
+    assert "Repeat a message only with its --key" in result.stderr
 
 
 def test_persian_is_printed_whatever_the_terminal_can_show(config):

@@ -19,7 +19,7 @@ from ..models import JsonValue
 from ..printable import is_text
 
 RUN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-NAMED: Final = "a name of a-z, 0-9, - and _, that begins with a letter or digit and has at most 100 characters"
+NAMED: Final = "a name of up to 100 characters a-z, 0-9, - and _ that begins with a letter or digit"
 _TEXTS: Final = r".*\.([Cc][Ss][Vv]|[Tt][Ss][Vv]|[Jj][Ss][Oo][Nn][Ll])(\.[Gg][Zz])?"
 _FILE: Final = re.compile(rf"-|{_TEXTS}|.*\.([Xx][Ll][Ss][Xx]|[Pp][Aa][Rr][Qq][Uu][Ee][Tt])")
 _FORMATS: Final = {
@@ -60,8 +60,8 @@ def _database_url(value: JsonValue) -> str:
     if isinstance(value, str) and kinds.REFERENCE.fullmatch(value):
         return value
     message = (
-        "expected the name of the variable that holds the database's URL, such as ${SHOP_DATABASE_URL}: a password may"
-        " be in it, and this file is no place for one"
+        "expected an environment variable that holds the database's URL, such as ${SHOP_DATABASE_URL}: the URL may"
+        " contain a password, which does not belong in this file"
     )
     raise Refusal(message, code="database_url_invalid", confidential=True)
 
@@ -126,21 +126,24 @@ class AudienceSource:
     delimiter: str | None = field(
         default=None,
         metadata=setting(
-            'Between the fields of a CSV or TSV, such as ";". Without it: what separates the header.', DELIMITER
+            'The separator of a CSV or TSV file, such as ";". Default: the separator of the header.', DELIMITER
         ),
     )
     encoding: str | None = field(
-        default=None, metadata=setting("Of a CSV, TSV or JSONL that is not UTF-8, such as windows-1256.", ENCODING)
+        default=None, metadata=setting("The encoding of a text file, such as windows-1256. Default: UTF-8.", ENCODING)
     )
     sheet: str | None = field(
-        default=None, metadata=setting("Of an .xlsx; without it: the first that is visible.", kinds.TEXT)
+        default=None, metadata=setting("The sheet of an .xlsx file. Default: the first visible sheet.", kinds.TEXT)
     )
     sql: str | None = field(
-        default=None, metadata=setting("A query for the rows, in place of a file; it is only read.", kinds.TEXT)
+        default=None,
+        metadata=setting(
+            "A query that returns the rows; replaces `file`. It changes nothing in the database.", kinds.TEXT
+        ),
     )
     url: str | None = field(
         default=None,
-        metadata=setting("The query's database: a variable that holds its SQLAlchemy URL.", DATABASE_URL),
+        metadata=setting("The query's database: an environment variable that holds its SQLAlchemy URL.", DATABASE_URL),
     )
     id: str = field(
         default="customUserId",
@@ -149,13 +152,15 @@ class AudienceSource:
     except_: tuple[str, ...] = field(
         default=(),
         metadata=setting(
-            "Campaigns that are over: whom they reached or may have reached is left out.", kinds.list_of(NAME), []
+            "Finished or cancelled campaigns. Recipients whom they reached, or may have reached, are left out.",
+            kinds.list_of(NAME),
+            [],
         ),
     )
     damaged_ids: DamagedIds = field(
         default=DamagedIds.REFUSE,
         metadata=setting(
-            "Ids that a spreadsheet damaged, such as 9.1E+09, 101.0, #N/A or NULL: refuse the plan, or send.",
+            "If a spreadsheet damaged an id, as in 9.1E+09, 101.0, #N/A or NULL: refuse the plan, or send.",
             kinds.choice(DamagedIds),
             "refuse",
         ),
@@ -164,14 +169,14 @@ class AudienceSource:
     def __attrs_post_init__(self) -> None:
         problems: list[Exception] = []
         if self.file is not None and self.sql is not None:
-            problems.append(_refused("sql", "either `file` or `sql` names the rows, not both"))
+            problems.append(_refused("sql", "`file` and `sql` cannot be combined"))
         if self.sql is not None and self.url is None:
-            problems.append(_refused("sql", "beside `sql` stands the database's `url`, such as ${SHOP_DATABASE_URL}"))
+            problems.append(_refused("sql", "`sql` needs the database's `url`, such as ${SHOP_DATABASE_URL}"))
         if self.url is not None and self.sql is None:
-            problems.append(_refused("url", "beside `url` stands the query, `sql`"))
+            problems.append(_refused("url", "`url` needs a query in `sql`"))
         for key, (files, named) in _FORMATS.items():
             if getattr(self, key) is not None and not files.fullmatch(str(self.file or "")):
-                problems.append(_refused(key, f"only {named} has a use for it"))
+                problems.append(_refused(key, f"it is only valid for {named}"))
         if problems:
             raise IterableValidationError("in the audience", problems, AudienceSource)
 

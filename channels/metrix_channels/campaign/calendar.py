@@ -59,4 +59,7 @@ def require_in_time(name: str, schedule: Schedule | None) -> None:
         CampaignError: schedule_missed.
     """
     if schedule is not None and too_late(wall_clock.now(), schedule):
-        raise CampaignError(f"The campaign {name!r} was to begin at {schedule.at.isoformat()}.", code="schedule_missed")
+        raise CampaignError(
+            f"The campaign {name!r} was scheduled for {schedule.at.isoformat()}, which has passed.",
+            code="schedule_missed",
+        )

@@ -90,7 +90,9 @@ def _zone(value: JsonValue) -> ZoneInfo:
             return found
     except ConfigError as error:
         raise Refusal(f"{error.message[:1].lower()}{error.message[1:-1]} (`pip install tzdata`)") from error
-    message = "expected a time zone that this machine knows, such as Asia/Tehran (the package tzdata brings them all)"
+    message = (
+        "expected a time zone that this machine knows, such as Asia/Tehran (the package tzdata contains all of them)"
+    )
     raise Refusal(message, choices=tuple(available_timezones()))
 
 
@@ -100,7 +102,7 @@ def _context(value: JsonValue) -> Mapping[str, JsonValue]:
     problems: list[Exception] = []
     for name in value:
         if not name.isidentifier():
-            message = "expected a name that a template can use: letters, digits and _, no digit first"
+            message = "expected a name that a template can use: letters, digits and _, not starting with a digit"
             refusal = Refusal(message, confidential=True, at_key=True)
             refusal.add_note(IterableValidationNote("in the context", name, object))
             problems.append(refusal)
@@ -114,7 +116,7 @@ LOCALE: Final = text_kind(EXPECTED, _locale, "^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8
 _MANY: Final = kinds.whole(1, 1_000_000_000)
 ONE_CANARY: Final = Kind(lambda value: Canary(first=_MANY.parse(value)), _MANY.schema)
 ONE_LOCALE: Final = Kind(_one_locale, LOCALE.schema)
-CAP: Final = text_kind("messages within a time, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
+CAP: Final = text_kind("a number of messages per period, such as 2/24h or 5/7d", _cap, f"^{_CAP.pattern}$")
 CLOCK: Final = text_kind('a time such as "22:00", in quotes', _clock, f"^{_CLOCK.pattern}$")
 ZONE: Final = Kind(_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})
 CONTEXT: Final[Kind[Mapping[str, JsonValue]]] = Kind(
@@ -134,7 +136,7 @@ class Locale:
     column: str | None = field(metadata=setting("The column or key that holds the locale of each row.", kinds.TEXT))
     default: str | None = field(
         default=None,
-        metadata=setting("The locale of rows that name none, or one that is not known, such as fa.", LOCALE),
+        metadata=setting("The locale of rows that have none, or one without a template, such as fa.", LOCALE),
     )
 
 
@@ -162,11 +164,11 @@ class Canary:
         then: go on when not too many of them failed; or pause, since only people see what arrived.
     """
 
-    first: int = field(metadata=setting("So many recipients go first, alone.", _MANY))
+    first: int = field(metadata=setting("How many recipients are sent to first.", _MANY))
     then: AfterCanary = field(
         default=AfterCanary.GO,
         metadata=setting(
-            "go: send to the others when not too many of them failed; pause: wait for `campaign resume`.",
+            "go: send to the others unless too many of the first failed; pause: wait for `campaign resume`.",
             kinds.choice(AfterCanary),
             "go",
         ),
@@ -182,10 +184,10 @@ class Schedule:
         max_lateness: not at all when it could only begin later than so long after it.
     """
 
-    at: datetime = field(metadata=setting("When to begin, such as 2026-03-20T10:00:00+03:30.", MOMENT))
+    at: datetime = field(metadata=setting("When the campaign starts, such as 2026-03-20T10:00:00+03:30.", MOMENT))
     max_lateness: timedelta = field(
         default=timedelta(hours=1),
-        metadata=setting("Later than this it does not begin at all, such as 30m.", kinds.span(most="3660d"), "1h"),
+        metadata=setting("How late the campaign may still start, such as 30m.", kinds.span(most="3660d"), "1h"),
     )
 
 
@@ -199,9 +201,9 @@ class QuietHours:
         timezone: of both.
     """
 
-    from_: time = field(metadata=setting('When the quiet begins, such as "22:00".', CLOCK))
-    to: time = field(metadata=setting('When it ends, such as "08:00".', CLOCK))
-    timezone: ZoneInfo = field(metadata=setting("Of both, such as Asia/Tehran.", ZONE))
+    from_: time = field(metadata=setting('When quiet hours begin, such as "22:00".', CLOCK))
+    to: time = field(metadata=setting('When quiet hours end, such as "08:00".', CLOCK))
+    timezone: ZoneInfo = field(metadata=setting("The time zone of both times, such as Asia/Tehran.", ZONE))
 
     def __attrs_post_init__(self) -> None:
         if self.from_ == self.to:
@@ -219,10 +221,12 @@ class Limits:
         max_cost: a plan that costs more is refused, in the currency of the channel.
     """
 
-    rate: float | None = field(default=None, metadata=setting("Requests, such as 100/s.", kinds.RATE))
+    rate: float | None = field(
+        default=None, metadata=setting("The maximum rate of requests, such as 100/s.", kinds.RATE)
+    )
     per_recipient: Cap | None = field(
         default=None,
-        metadata=setting("Messages to one recipient, over all campaigns, such as 2/24h.", CAP),
+        metadata=setting("The maximum of messages to one recipient, over all campaigns, such as 2/24h.", CAP),
     )
     max_failures: int | None = field(
         default=None,
@@ -234,7 +238,7 @@ class Limits:
     max_cost: Decimal | None = field(
         default=None,
         metadata=setting(
-            "A plan that costs more is refused, in the channel's currency; it needs the channel's price_per_part.",
+            "The maximum cost of a plan, in the channel's currency. Needs the channel's price_per_part.",
             kinds.amount(1_000_000_000_000_000),
         ),
     )
@@ -264,40 +268,47 @@ class Campaign:
 
     path: Path = Path()
     version: int = field(metadata=setting("The version of this file's format.", kinds.VERSION))
-    name: str = field(metadata=setting("The run's identity: a finished campaign does not run again under it.", NAME))
+    name: str = field(
+        metadata=setting("The name of the run. A finished campaign cannot run again under the same name.", NAME)
+    )
     channel: str = field(metadata=setting("A channel of channels.yaml.", kinds.TEXT))
     template: str = field(metadata=setting("A template's name.", kinds.TEXT))
     locale: Locale | None = field(
         default=None,
         metadata=setting(
-            "One for all rows, such as fa; or the column that names that of each.", ONE_LOCALE, None, Locale
+            "One locale for all rows, such as fa, or the column that holds the locale of each row.",
+            ONE_LOCALE,
+            None,
+            Locale,
         ),
     )
     on_empty: OnEmpty = field(
         default=OnEmpty.WARN,
         metadata=setting(
-            "When a value that the text shows is empty for a row: warn (the plan counts them), skip (the row is sent"
-            " nothing) or refuse (nobody is sent anything).",
+            "If a value in the text is empty for a row: warn (the plan counts such rows), skip (the row gets no"
+            " message) or refuse (nothing is sent).",
             kinds.choice(OnEmpty),
             "warn",
         ),
     )
-    audience: AudienceSource = field(metadata=setting("To whom."))
+    audience: AudienceSource = field(metadata=setting("The recipients."))
     context: Mapping[str, JsonValue] = field(
         factory=dict, metadata=setting("Values for every recipient; a column of the same name wins.", CONTEXT)
     )
     suppress: tuple[Path, ...] = field(
         default=(), metadata=setting("Files of recipients who are not sent to.", kinds.list_of(kinds.PATH), [])
     )
-    schedule: Schedule | None = field(default=None, metadata=setting("When it begins."))
-    quiet_hours: QuietHours | None = field(default=None, metadata=setting("When no request is begun."))
-    limits: Limits = field(factory=Limits, metadata=setting("What it must not exceed."))
+    schedule: Schedule | None = field(default=None, metadata=setting("When the campaign starts."))
+    quiet_hours: QuietHours | None = field(default=None, metadata=setting("Hours in which no request starts."))
+    limits: Limits = field(factory=Limits, metadata=setting("The limits of the campaign."))
     on_ambiguous: OnAmbiguous | None = field(
-        default=None, metadata=setting("retry or hold, in place of channels.yaml's.", kinds.choice(OnAmbiguous))
+        default=None, metadata=setting("retry or hold; overrides channels.yaml.", kinds.choice(OnAmbiguous))
     )
     canary: Canary | None = field(
         default=None,
-        metadata=setting("So many go first, alone; then it goes on, or pauses.", ONE_CANARY, model=Canary),
+        metadata=setting(
+            "How many recipients are sent to first; then the campaign continues, or pauses.", ONE_CANARY, model=Canary
+        ),
     )
 
 
@@ -311,7 +322,7 @@ def load_campaign(path: Path) -> Campaign:
     path = stored_path(Path(), str(path))
     if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
         message = f"there is no campaign file {printable(str(path))}"
-        remedy = "Check the path; a relative one starts at the current folder."
+        remedy = "Check the path; a relative path starts at the current folder."
         raise ConfigError(message, code="file_unreadable", remedy=remedy)
     document = read_yaml(path)
     campaign = make_model(document, Campaign, None)
@@ -342,5 +353,7 @@ def checked_name(name: str) -> str:
         UsageError: usage.
     """
     if not RUN_NAME.fullmatch(name):
-        raise UsageError(f"The name {name!r:.120} is not {NAMED}.", code="usage", remedy="Give it a plain name.")
+        raise UsageError(
+            f"The name {name!r:.120} is not {NAMED}.", code="usage", remedy="Write a name such as nowruz-sale."
+        )
     return name

@@ -138,8 +138,8 @@ class CampaignTemplates:
         if self._default is not None:
             return RowLocale(self._default, why)
         raise TemplateError(
-            "the row has no locale that the template has a file for, and no file serves every locale",
+            "the template has no file for the row's locale, and no file without a locale",
             code="template_missing",
-            remedy="Name one for such rows, as in `locale: {column: lang, default: fa}`.",
+            remedy="Set a default locale, as in `locale: {column: lang, default: fa}`.",
             location=str(self._folder),
         )

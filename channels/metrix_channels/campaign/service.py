@@ -278,10 +278,10 @@ class Campaigns:
         ready = self._ready_when_it_begins(campaign, given)
         if found.live and not self._execution.is_distributed:
             remedy = f"Wait for it, or stop it with `metrix-channels campaign pause {quote(found.name)}`."
-            message = f"Another process works on the campaign {found.name!r}."
+            message = f"Another process is running the campaign {found.name!r}."
             raise CampaignError(message, code="run_busy", remedy=remedy)
         if found.state is RunState.PLANNING:
-            raise CampaignError(f"Another process plans the campaign {found.name!r}.", code="run_busy")
+            raise CampaignError(f"Another process is planning the campaign {found.name!r}.", code="run_busy")
         digest = await asyncio.to_thread(
             digest_of_rows,
             campaign.audience,
@@ -308,7 +308,7 @@ class Campaigns:
 
     def _require_detachable(self, detach: bool) -> None:
         if detach and not self._execution.is_distributed:
-            raise ConfigError("Only workers could send it without this process.", code="ledger_not_shared")
+            raise ConfigError("Only workers can send a detached campaign.", code="ledger_not_shared")
 
     def _lists(self, ready: Ready) -> list[Path]:
         return [*ready.config.suppress, *ready.campaign.suppress]

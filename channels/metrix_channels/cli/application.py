@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         discard("stdout")
         if not isinstance(lost.__cause__, BrokenPipeError):  # a reader who has read enough wants no more words
             state.output.as_json = False
-            remedy = "Redirect the output to a disk with free space. If it was sent, do not repeat it without --key."
+            remedy = "Redirect the output to a disk with free space. Repeat a message only with its --key."
             message = f"The result could not be printed: {lost}."
             state.output.error(UsageError(message, code="file_unwritable", remedy=remedy))
         return state.status or 1

@@ -137,7 +137,7 @@ class Database(ABC):
             ConfigError: ledger_not_shared, where no worker can send.
         """
         raise ConfigError(
-            "Workers need a ledger in PostgreSQL; this one is a file, which `campaign run` sends from by itself.",
+            "Workers need a ledger in PostgreSQL, but this ledger is a file. `campaign run` sends without workers.",
             code="ledger_not_shared",
         )
 

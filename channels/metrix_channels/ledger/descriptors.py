@@ -14,7 +14,7 @@ from typing import Final
 from ..logs import say
 from ..process.descriptors import SHORTAGES, connections_left, limit_of_descriptors
 
-MORE_DESCRIPTORS: Final = "Raise the limit of open files (`ulimit -n`), or close what the process does not need."
+MORE_DESCRIPTORS: Final = "Raise the limit of open files (`ulimit -n`), or close files that the process does not need."
 """The remedy where none is left."""
 _SPARES: Final = 4
 
@@ -29,7 +29,7 @@ def fitting_connections(wanted: int) -> int:
         return wanted
     say(
         logging.WARNING,
-        f"Only {fitting} of {wanted} connections fit into the limit of {limit} open files (`ulimit -n`).",
+        f"The limit of {limit} open files (`ulimit -n`) allows only {fitting} of {wanted} connections.",
     )
     return fitting
 

@@ -88,7 +88,7 @@ class EvidenceBook:
 
         rows = await self._database.transact(work)
         if not rows:
-            which = "no failed attempt" if name is None else f"no failed attempt of the name {name!r}"
+            which = "no failed attempt" if name is None else f"no failed attempt {name!r}"
             raise UsageError(f"The ledger has {which}.", code="attempt_missing")
         return _loaded(rows[0])
 

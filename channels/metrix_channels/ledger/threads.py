@@ -32,7 +32,7 @@ def start_thread(thread: Thread) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        raise MetrixChannelsError(f"No further thread can be started: {error}.", code="thread_refused") from error
+        raise MetrixChannelsError(f"No more threads can be started: {error}.", code="thread_refused") from error
 
 
 class Threads(Executor):

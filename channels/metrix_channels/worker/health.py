@@ -19,12 +19,12 @@ from .jobs import JobQueue
 from .readiness import Readiness
 
 _HELP = {
-    "shards": "Shards of campaigns that were sent.",
-    "requests": "Requests to Metrix for messages of campaigns and of the outbox.",
+    "shards": "Campaign shards that were sent.",
+    "requests": "Requests to Metrix for campaigns and the outbox.",
     "accepted": "Recipients for whom Metrix answered 2xx.",
     "rejected": "Recipients that Metrix rejected.",
     "unknown": "Recipients who may have been reached.",
-    "possible_duplicates": "Recipients who may have a message twice.",
+    "possible_duplicates": "Recipients who may have received a message twice.",
 }
 
 
@@ -84,7 +84,7 @@ def exposition(worker: Worker) -> str:
         lines += [f"# HELP {metric} {words}", f"# TYPE {metric} counter", f"{metric} {counts[name]}"]
     metric = "metrix_channels_outbox_recipients_total"
     lines += [
-        f"# HELP {metric} Those of the outbox among them, and those not sent to, by outcome.",
+        f"# HELP {metric} Recipients of outbox messages, by outcome.",
         f"# TYPE {metric} counter",
     ]
     lines += [f'{metric}{{outcome="{each.value}"}} {worker.outbox.counts[each.value]}' for each in Outcome]

@@ -101,7 +101,7 @@ class JobQueue:
         except psycopg.Error as error:
             why = explained(error, url)
             if self.trouble is None and self._database.trouble is None:
-                say(logging.WARNING, f"No jobs can be fetched: {why.message} It is tried again.", code=why.code)
+                say(logging.WARNING, f"No jobs can be fetched: {why.message} The worker tries again.", code=why.code)
             self.trouble = why
 
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:

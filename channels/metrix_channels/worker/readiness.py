@@ -80,7 +80,12 @@ class Readiness:
             if each.seconds < _GRACE_SECONDS:
                 continue
             if each.app_id != app_id:
-                found.append(problem("message_foreign", f"Messages wait that are for the application {each.app_id}."))
+                found.append(
+                    problem(
+                        "message_foreign",
+                        f"Messages of the application {each.app_id} wait, which this worker cannot send.",
+                    )
+                )
             elif why := self._engine.refusal(each.channel):
                 found.append(why)
         return found

@@ -212,4 +212,4 @@ def _say_untold(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 def _say_fault(what: str, error: Exception) -> None:
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" at {Path(place[0].filename).name}:{place[0].lineno}" if place else ""
-    say(logging.ERROR, f"{what} ended in {type(error).__name__}{where}.", code="internal")
+    say(logging.ERROR, f"{what} failed with {type(error).__name__}{where}.", code="internal")

@@ -34,7 +34,7 @@ def test_it_pauses_after_them_and_names_them(project, server):
     assert (result.status, document["state"], document["accepted"], document["pending"]) == (4, "paused", 5, 35)
     assert document["error"] == document["halted_by"]
     assert document["error"]["code"] == "canary_waits"
-    assert document["error"]["message"] == "The first 5 recipients of 'offer' have their outcomes: u0, u1, u2, u3, u4."
+    assert document["error"]["message"] == "The canary of 'offer' was sent to 5 recipients: u0, u1, u2, u3, u4."
     assert "`metrix-channels campaign resume offer` sends to the others" in document["error"]["remedy"]
     assert set(server.account) == FIRST
     assert project.run("run", "offer.yaml", "--yes").document["error"]["code"] == "run_paused"
@@ -56,7 +56,7 @@ def test_the_option_keeps_what_the_file_says_of_what_follows(project, server):
     project.campaign(canary=WAITS)
     result = project.run("run", "offer.yaml", "--yes", "--canary", "1")
     assert (result.document["state"], result.document["accepted"]) == ("paused", 1)
-    assert "The first 1 recipient of 'offer'" in result.document["error"]["message"]
+    assert "The canary of 'offer' was sent to 1 recipient" in result.document["error"]["message"]
 
 
 def test_when_nobody_else_is_left_there_is_nothing_to_wait_for(project, server):

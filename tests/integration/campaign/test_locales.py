@@ -67,7 +67,7 @@ def test_the_dry_run_says_who_falls_back_before_anything_is_sent(bilingual):
         checks = notifier.preflight(str(bilingual.folder / "offer.yaml"), offline=True).checks
     [check] = [each for each in checks if each.id == "campaign.plan"]
     assert check.status == "warn"
-    assert "'english' is no locale (did you mean en?), so 1 recipient gets the template for fa" in check.message
+    assert "'english' is not a locale (did you mean en?), so 1 recipient gets the template for fa" in check.message
 
 
 def test_a_canary_and_repeated_rows_keep_their_locale(bilingual):
@@ -110,7 +110,9 @@ def test_an_edit_of_one_locale_is_named(bilingual):
         with bilingual.notifier() as notifier, pytest.raises(CampaignError) as caught:
             notifier.campaigns.resume("offer")
         assert caught.value.code == "run_pinned"
-        assert caught.value.message.endswith("this has changed: the template's file offer/sms.en.txt.j2.")
+        assert caught.value.message.endswith(
+            "has changed since it was planned: the template's file offer/sms.en.txt.j2."
+        )
         english.write_text("Hi {{ first_name }}")
         server.script = always(Taken())
         with bilingual.notifier() as notifier:

@@ -380,7 +380,7 @@ def test_workers_wait_after_those_who_go_first(project, cluster):
         result = project.run("run", "offer.yaml", "--yes")
         assert (result.status, result.document["state"], result.document["accepted"]) == (4, "paused", 30)
         assert result.document["error"]["code"] == "canary_waits"
-        assert "The first 30 recipients of 'offer' have their outcomes: u0" in result.document["error"]["message"]
+        assert "The canary of 'offer' was sent to 30 recipients: u0" in result.document["error"]["message"]
         assert set(server.account) == first
         assert project.run("run", "offer.yaml", "--yes").document["error"]["code"] == "run_paused"
         result = project.run("resume", "offer")

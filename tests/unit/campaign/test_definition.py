@@ -192,7 +192,7 @@ def test_names_that_are_refused(name: str) -> None:
     quoted = name.replace("\n", "\\n").replace("\u202e", "\\u202e")
     error = refusal(MINIMAL.replace("nowruz", f'"{quoted}"'))
     assert (error.code, error.location) == ("config_value_invalid", "nowruz.yaml:2:7")
-    with pytest.raises(UsageError, match="is not a name of a-z") as caught:
+    with pytest.raises(UsageError, match="is not a name of up to") as caught:
         checked_name(name)
     assert caught.value.code == "usage"
     for message in (error.message, caught.value.message):

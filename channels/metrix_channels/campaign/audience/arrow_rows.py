@@ -17,7 +17,7 @@ try:
 except ImportError as _missing:
     raise missing_extra("Parquet and DataFrames need pyarrow, which is not installed.", "parquet") from _missing
 
-_NO_PARQUET: Final = "it is no Parquet file, or it is broken: {}"
+_NO_PARQUET: Final = "it is not a valid Parquet file: {}"
 
 
 class ArrowRows:

@@ -108,7 +108,7 @@ class CsvRows:
     def _fault(self, row: Row) -> str | None:
         if len(row) != len(self.columns):
             fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
-            return f"has {fields}, the header {len(self.columns)}"
+            return f"has {fields}, but the header has {len(self.columns)}"
         return INVALID_IN_REPORT if self._outcome and is_invalid(row, self._outcome) else None
 
     def _id_of(self, row: Row) -> str:
@@ -198,13 +198,11 @@ class CsvRows:
         if what.startswith("field larger"):
             return self._long_field(line)
         if what.startswith("unexpected end"):
-            what = "a quote is opened in the row that begins here, and never closed"
+            what = "a quote that opens in this row is never closed"
         return self.source.refusal(what, line, remedy='Double each quote in a quoted field: "a ""b"" c".')
 
     def _long_field(self, line: int) -> CampaignError:
-        message = (
-            f"a field of the row that begins here is longer than {LONGEST_FIELD:,} characters; is a quote left open?"
-        )
+        message = f"a field in this row is longer than {LONGEST_FIELD:,} characters; a closing quote may be missing"
         return self.source.refusal(message, line)
 
 

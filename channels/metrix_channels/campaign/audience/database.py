@@ -167,7 +167,7 @@ class Database:
         try:
             found = make_url(url)
         except (ArgumentError, ValueError):
-            raise self._refused("the database's URL is not written as one") from None
+            raise self._refused("the database URL is not valid") from None
         if found.drivername in ("postgres", "postgresql"):
             # As libpq takes it, which writes the folder of a socket as a host.
             driver = "postgresql+psycopg" if find_spec("psycopg") else "postgresql"
@@ -186,7 +186,7 @@ class Database:
         except MetrixChannelsError:
             raise
         except NoSuchModuleError:
-            raise self._refused(f"SQLAlchemy knows no database {self._url.drivername!r}") from None
+            raise self._refused(f"SQLAlchemy does not support the database {self._url.drivername!r}") from None
         except ModuleNotFoundError as error:
             message = f"the database needs the Python package {error.name!r}, which is not installed"
             remedy = f"Run `pip install {error.name}`."
@@ -208,7 +208,7 @@ class Database:
 
     def _without_password(self, text: str) -> str:
         if any("@" in (part or "") for part in (self._url.host, self._url.database, self._url.username)):
-            return "what it says is not shown, since the URL's password may be in it; write @ in a password as %40"
+            return "the details are hidden because they may contain the password; write @ in a password as %40"
         secrets = [str(self._url.password or ""), *(str(value) for value in self._url.query.values())]
         redactor = Redactor(*(Secret(each, "the database's password") for each in secrets if each))
         return redactor.clean(printable(" ".join(text.split()))[:_MOST_SHOWN], "the database's answer")

@@ -59,7 +59,7 @@ class _Recoded:
                 self._line += text.count("\n")
                 result = text.encode()
             except UnicodeError as error:
-                message = f"it is not {self._encoding}: {getattr(error, 'reason', error)}"
+                message = f"the text is not valid {self._encoding}: {getattr(error, 'reason', error)}"
                 raise self._source.refusal(message, self._line) from error
             if not data:
                 break

@@ -56,7 +56,7 @@ def take(rows: AudienceRows) -> TakenRows:
     if isinstance(rows, ArrowStream):
         return _Table(rows)
     if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
-        message = f"The audience is {type(rows).__name__}, not rows."
+        message = f"The audience must be rows, not {type(rows).__name__}."
         raise UsageError(message, code="usage", remedy=_REMEDY)
     stream = getattr(rows, "iterator", None)  # of a QuerySet, which keeps in memory what is iterated over otherwise
     spool = _Spool()
@@ -113,7 +113,7 @@ class _Spool(TakenRows):
 def _mapping(row: object, number: int) -> dict[str, JsonValue]:
     if isinstance(row, Mapping):
         return {str(key): plain_value(value) for key, value in row.items()}
-    message = f"Row {number} of the audience is {type(row).__name__}, not a mapping."
+    message = f"Row {number} of the audience must be a mapping, not {type(row).__name__}."
     raise UsageError(message, code="usage", remedy=_REMEDY)
 
 

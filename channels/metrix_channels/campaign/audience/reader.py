@@ -19,7 +19,7 @@ from .source import ByteSource, FileSource, Stopped, digest_of
 __all__ = ["ABSENT", "HIDDEN_ROWS", "Audience", "Chunk", "Invalid", "Reading", "audience_digest", "open_audience"]
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
-_ENDINGS: Final = "none of .csv, .tsv and .jsonl, or one of these with .gz, and neither .xlsx nor .parquet"
+_ENDINGS: Final = ".csv, .tsv or .jsonl (each also with .gz), .xlsx or .parquet"
 
 
 @frozen
@@ -185,8 +185,10 @@ def _kind(file: Path) -> str:
     for kind in ("xlsx", "parquet"):
         if name.endswith(f".{kind}"):
             return kind
-    remedy = "Give the file the ending of its format."
-    raise CampaignError(f"the file {file.name!r} is {_ENDINGS}", code="audience_invalid", remedy=remedy)
+    remedy = "Rename the file so that its name ends with its format, such as audience.csv."
+    raise CampaignError(
+        f"the name of the file {file.name!r} must end in {_ENDINGS}", code="audience_invalid", remedy=remedy
+    )
 
 
 def _of_whole_file(source: FileSource, kind: str, id_names: Sequence[str], reading: Reading) -> Rows:

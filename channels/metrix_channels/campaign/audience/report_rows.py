@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 REPORT_COLUMNS: Final = ("recipient", "channel", "outcome", "reason", "batch", "attempts", "status_code", "at")
-INVALID_IN_REPORT: Final = "is invalid in the campaign that this report is of"
+INVALID_IN_REPORT: Final = "was invalid in the campaign of this report"
 """Why a row of a report is none of an audience: what stands in it for an id may be cut off or escaped."""
 
 _GUARDED: Final = re.compile(r"'+[=+\-@\t\r]")

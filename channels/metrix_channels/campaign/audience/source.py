@@ -163,8 +163,8 @@ class ByteSource:
         try:
             yield
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            message = f"{self.name} is a broken gzip, or not all of it arrived: {error}"
-            raise CampaignError(message, code="audience_invalid", remedy="Make or copy the file again.") from error
+            message = f"{self.name} is a damaged or incomplete gzip file: {error}"
+            raise CampaignError(message, code="audience_invalid", remedy="Create or copy the file again.") from error
         except OSError as error:
             raise _unreadable(self.name, error) from error
 
@@ -241,7 +241,7 @@ def open_file(file: Path) -> tuple[io.FileIO, int]:
 
 
 def _unreadable(name: str, error: OSError) -> CampaignError:
-    remedy = 'Name a file, or pipe the audience in and write "-".' if isinstance(error, NotRegular) else None
+    remedy = 'Name a regular file, or write "-" and pipe the audience in.' if isinstance(error, NotRegular) else None
     return CampaignError(f"{name} cannot be read: {error.strerror}", code="file_unreadable", remedy=remedy)
 
 

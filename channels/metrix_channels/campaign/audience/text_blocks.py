@@ -15,8 +15,8 @@ LONGEST_LINE: Final = 1_000_000
 
 _READ: Final = 1 << 15
 _TO_UTF_8: Final = (
-    "For an audience, write `audience: {{…, encoding: {0}}}` in the campaign file. Any other list, save as “CSV UTF-8”"
-    " or convert: `iconv -f {0} -t UTF-8 OLD > NEW`."
+    "For an audience, write `audience: {{…, encoding: {0}}}` in the campaign file. Save any other list as “CSV UTF-8”,"
+    " or convert it: `iconv -f {0} -t UTF-8 OLD > NEW`."
 )
 
 
@@ -70,16 +70,16 @@ def _holds_nul(byte_source: ByteSource, line: int, block: bytes) -> CampaignErro
     if line == 1 and b"\0" in block[:4]:
         return _no_utf_8(byte_source, line, block, 0)
     at = block.index(b"\0")
-    return byte_source.refusal("it holds a NUL byte, as no text does", *_place(line, block, at))
+    return byte_source.refusal("the text contains a NUL byte", *_place(line, block, at))
 
 
 def _no_utf_8(byte_source: ByteSource, line: int, block: bytes, at: int) -> CampaignError:
-    message = f"it is not UTF-8: the byte 0x{block[at]:02X} here cannot be"
+    message = f"the text is not UTF-8: the byte 0x{block[at]:02X} is not valid here"
     probable = probable_encoding(block)
     if probable is None:
-        remedy = "The rest of the text is UTF-8, so a character was damaged: correct it, or export the file again."
+        remedy = "The rest of the text is UTF-8, so one character is damaged. Correct it, or export the file again."
         return byte_source.refusal(message, *_place(line, block, at), remedy=remedy)
-    message = f"it is not UTF-8, but probably {probable}: the byte 0x{block[at]:02X} here cannot be in UTF-8"
+    message = f"the text is not UTF-8 but probably {probable}: the byte 0x{block[at]:02X} is not valid in UTF-8"
     return byte_source.refusal(message, *_place(line, block, at), remedy=_TO_UTF_8.format(probable))
 
 

@@ -127,7 +127,7 @@ class Feeder:
         failures = counts.rejected + counts.unknown
         settled = counts.accepted + failures
         if 0 < settled <= self._record.facts["canary"] and failures > self._canary_failures:
-            why = f"Of those who went first, {failures} were rejected or are unknown."
+            why = f"Rejected or unknown recipients of the canary: {failures}; at most {self._canary_failures} may fail."
             self._signal.halt(problem("canary_failed", why))
         elif self._record.waits_after_canary and counts.pending:
             self._signal.end(Ending(control=ControlRequest.PAUSE))

@@ -102,7 +102,9 @@ class Intents:
             await self.withdraw(evolve(intent, place=place))
             return False
         if not self._claim.is_held:  # a machine that slept meanwhile: others may be sending this by now
-            raise LedgerError("Others took this process for dead while it slept.", code="run_lost")
+            raise LedgerError(
+                "This process did not respond in time, and another process took over the run.", code="run_lost"
+            )
         batch.flags &= ~APPROVED
         return True
 

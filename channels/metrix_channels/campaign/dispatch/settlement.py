@@ -108,7 +108,7 @@ class Settlement:
             self._breaker.answered(verdict)
             self.move(batch, BatchState.ACCEPTED)
             return
-        earlier = "An earlier attempt may have been taken." if batch.flags & DOUBT else None
+        earlier = "Metrix may have accepted an earlier attempt." if batch.flags & DOUBT else None
         part = Part(tuple(batch.recipients), batch.attempts - 1, batch.tries, earlier).after(verdict)
         batch.tries = part.tries
         if part.doubt is not None:
@@ -133,7 +133,7 @@ class Settlement:
         self._set(batch, state)
         failures = self._counts.rejected + self._counts.unknown
         if self._max_failures is not None and failures > self._max_failures:
-            why = f"{failures} recipients were rejected or are unknown, more than {self._max_failures}."
+            why = f"Rejected or unknown recipients: {failures}; limits.max_failures is {self._max_failures}."
             self._signal.halt(problem("too_many_failures", why))
 
     def halve(self, batch: Batch) -> None:

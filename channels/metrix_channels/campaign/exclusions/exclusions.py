@@ -125,9 +125,7 @@ class Exclusions:
     async def _except(self, name: str) -> None:
         record = await self._book.get(name)
         if record.state not in OVER:
-            raise CampaignError(
-                f"The campaign {name!r}, that audience.except names, is {record.state}.", code="run_unfinished"
-            )
+            raise CampaignError(f"The campaign {name!r} in audience.except is {record.state}.", code="run_unfinished")
         record.require_recipients()
         after = 0
         while shards := await self._book.shards(record.id, after):

@@ -59,7 +59,7 @@ def _everybody(path: Path, rows: Audience, *, refuses_damage: bool) -> Iterator[
 
 
 def _require_plain_ids(path: Path, chunk: Chunk, *, is_report: bool) -> None:
-    remedy = "Write one id a row, as text. If it is an id, write `damaged_ids: send` under `audience`."
+    remedy = "Write one id per row, as text. If the id is right, write `damaged_ids: send` under `audience`."
     at, what = next(iter(chunk.damaged), None), "looks damaged by a spreadsheet or an export"
     if at is None and not is_report:  # the ids of a report were sent to as they are
         unlike = (at for at, each in enumerate(chunk.recipients) if _SEVERAL_OR_A_COMMENT.search(each))
@@ -69,7 +69,7 @@ def _require_plain_ids(path: Path, chunk: Chunk, *, is_report: bool) -> None:
 
 
 def _unclear(path: Path, line: int, what: str, remedy: str) -> CampaignError:
-    message = f"{what}, so it is not clear who must not be sent to"
+    message = f"{what}, so it is not clear whom to exclude"
     return _refusal(path, message[0].upper() + message[1:], f"{printable(str(path))}:{line}:1", remedy)
 
 

@@ -149,7 +149,7 @@ class ShardRunner:
         for name, here in (("app_id", settings.resolve_app_id()), ("base_url", settings.base_url)):
             if record.pins[name] != here:
                 raise CampaignError(
-                    f"The campaign {record.name!r} was planned for metrix.{name} {record.pins[name]}; this worker has"
+                    f"The campaign {record.name!r} was planned with metrix.{name} {record.pins[name]}; this worker has"
                     f" {here}.",
                     code="run_pinned",
                 )

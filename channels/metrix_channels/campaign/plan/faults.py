@@ -81,9 +81,9 @@ class Faults:
         total = sum(fault.count for fault in faults)
         lines = [_told(fault) for fault in faults[:_MOST_KINDS]]
         if len(faults) > _MOST_KINDS:
-            lines.append(f"… and {len(faults) - _MOST_KINDS} further reasons.")
+            lines.append(f"Further reasons: {len(faults) - _MOST_KINDS}.")
         raise CampaignError(
-            f"{total:,} of {rows:,} rows cannot be sent, so nothing was:\n" + "\n".join(lines),
+            f"{total:,} of {rows:,} rows cannot be sent, so nothing was sent:\n" + "\n".join(lines),
             code="plan_failed",
             remedy=self._remedy(faults[0].error),
             location=faults[0].error.location,
@@ -95,7 +95,7 @@ class Faults:
         columns = ", ".join(map(printable, self._columns[:_MOST_KINDS]))
         more = ", …" if len(self._columns) > _MOST_KINDS else ""
         shown = f"The audience has the columns {columns}{more}."
-        return f"{shown} Rename a column, or the name in the template. {error.remedy}"
+        return f"{shown} Rename a column, or correct the name in the template. {error.remedy}"
 
 
 def _told(fault: Fault) -> str:

@@ -15,7 +15,7 @@ from ..audience.reader import HIDDEN_ROWS, Chunk, Invalid
 _FIRST: Final = 5
 """Rows that are named."""
 _MOST_REASONS: Final = 20
-_OTHER_REASONS: Final = "has another fault"
+_OTHER_REASONS: Final = "is invalid for another reason"
 ALIKE: Final = "ids_alike"
 """The caution about ids that look alike."""
 OF_ROWS: Final = (ALIKE, HIDDEN_ROWS)
@@ -118,21 +118,19 @@ def described(facts: Mapping[str, Any]) -> list[str]:
         more = ", …" if alike > len(facts["alike"]) else ""
         ids = "1 id looks" if alike == 1 else f"{alike:,} ids look"
         lines.append(
-            f"Caution, {ALIKE}: {ids} like another one; only letter case, the form of a letter or digit, or a joiner"
-            f" differs. Each is a recipient of its own: {pairs}{more}."
+            f"Caution, {ALIKE}: {ids} like another one: they differ only in letter case, in the form of a letter or"
+            f" digit, or in a joiner. Each counts as a separate recipient: {pairs}{more}."
         )
     return lines
 
 
 def _hidden(count: int) -> str:
     rows = (
-        "1 row of the sheet is hidden, and belongs"
+        "1 row of the sheet is hidden but belongs"
         if count == 1
-        else f"{count:,} rows of the sheet are hidden, and belong"
+        else f"{count:,} rows of the sheet are hidden but belong"
     )
-    return (
-        f"Caution, {HIDDEN_ROWS}: {rows} to the audience all the same. To leave rows out, delete them from the sheet."
-    )
+    return f"Caution, {HIDDEN_ROWS}: {rows} to the audience. To leave rows out, delete them from the sheet."
 
 
 def _described(rows: InvalidRows) -> str:

@@ -94,7 +94,7 @@ class LocaleCounts:
         if len(unknown) > _MOST_UNKNOWN:
             shown = ", ".join(shortened(value) for value in unknown[:5])
             raise CampaignError(
-                f"The column {self._templates.column!r} holds more than {_MOST_UNKNOWN} values that are no locale:"
+                f"The column {self._templates.column!r} contains more than {_MOST_UNKNOWN} values that are not locales:"
                 f" {shown}, …",
                 code="audience_invalid",
                 remedy="Name the column that holds the locale of each row: `locale: {column: COLUMN, default: fa}`.",
@@ -116,7 +116,7 @@ def describe_fallbacks(facts: Mapping[str, Any]) -> list[str]:
     fallbacks = facts.get("locale_fallbacks", [])
     lines = [_described(each) for each in fallbacks[:_MOST_DESCRIBED]]
     if more := len(fallbacks) - len(lines):
-        lines.append(f"… and {more} further values of the column of locales.")
+        lines.append(f"Further values in the locale column: {more}.")
     return lines
 
 
@@ -125,11 +125,11 @@ def _described(fallback: Mapping[str, Any]) -> str:
     people = "1 recipient" if count == 1 else f"{count:,} recipients"
     match fallback["reason"]:
         case Fallback.EMPTY:
-            why = "no locale is named"
+            why = "no locale is given"
         case Fallback.UNKNOWN:
             hint = f" (did you mean {fallback['did_you_mean']}?)" if fallback["did_you_mean"] else ""
-            why = f"{value!r} is no locale{hint}"
+            why = f"{value!r} is not a locale{hint}"
         case _:
-            why = f"{value} has no template of its own"
+            why = f"there is no template for {value}"
     gets = f"the template for {locale}" if locale else "the template without a locale"
     return f"Locale: {why}, so {people} {'gets' if count == 1 else 'get'} {gets}."

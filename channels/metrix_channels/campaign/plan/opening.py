@@ -38,7 +38,7 @@ def open_rows(source: AudienceSource, given: TakenRows | None, stopped: Stopped)
         return Audience(SqlRows(source.sql, _database_url(source), [source.id], places=places, stopped=stopped))
     if source.file is None:
         raise ConfigError(
-            "the audience has no rows: neither `file` nor `sql` stands under `audience`",
+            "the audience has no rows: `audience` contains neither `file` nor `sql`",
             code="config_key_missing",
             location=source.locations.get("audience"),
             remedy="Add `file: audience.csv`, or run the campaign from Python with `audience=rows`.",

@@ -83,7 +83,7 @@ def require_unchanged(record: RunRecord, now: Mapping[str, Any]) -> None:
     changed = list(_changed(record.pins, now))
     if changed:
         raise CampaignError(
-            f"The campaign {record.name!r} is planned, and since then this has changed: {', '.join(changed)}.",
+            f"The campaign {record.name!r} has changed since it was planned: {', '.join(changed)}.",
             code="run_pinned",
         )
 
@@ -122,5 +122,5 @@ def _texts_of(pinned: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _said(pinned: Any) -> str:
     if isinstance(pinned, Mapping):
-        return f"that of the column {pinned['column']}, else {pinned['default'] or 'none'}"
+        return f"the column {pinned['column']}, default {pinned['default'] or 'none'}"
     return str(pinned)

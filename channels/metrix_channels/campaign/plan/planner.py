@@ -238,7 +238,7 @@ class Planner:
     def _nobody(self) -> CampaignError:
         skipped = ", ".join(f"{reason} {count:,}" for reason, count in self.counts.skipped.items())
         rows = "1 row" if self.counts.rows == 1 else f"{self.counts.rows:,} rows"
-        message = f"Of {rows} nobody is left to send to: {skipped}."
+        message = f"No recipient is left to send to. {rows} skipped: {skipped}."
         return CampaignError(" ".join([message, *described(self._findings.facts())]), code="audience_empty")
 
 

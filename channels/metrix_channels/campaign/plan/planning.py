@@ -229,7 +229,7 @@ async def _in_thread(work: Callable[[], T], cancelled: threading.Event) -> T:
 
 def _require_going(is_stopped: bool) -> None:
     if is_stopped:
-        remedy = "Run the same command again: it plans the campaign anew."
+        remedy = "Run the same command again. It plans the campaign from the start."
         raise CampaignError("The plan was interrupted; nothing was sent.", code="interrupted", remedy=remedy)
 
 

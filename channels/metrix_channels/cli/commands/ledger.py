@@ -73,7 +73,7 @@ def check(context: typer.Context) -> None:
     elif not exists:
         state.output.say(f"{_NO_LEDGER}: {database.label}")
     elif found.is_ok and not found.runs:
-        state.output.say(f"The ledger has no campaigns and is undamaged: {database.label}")
+        state.output.say(f"The ledger has no campaigns and no damage: {database.label}")
     else:
         for run in found.runs:
             for line in _lines(run):
@@ -81,7 +81,7 @@ def check(context: typer.Context) -> None:
         for line in found.damaged:
             state.output.say(line, "red")
         right = sum(run.is_ok for run in found.runs)
-        state.output.say(f"{right:,} of {len(found.runs):,} campaigns are right; {database.label}")
+        state.output.say(f"{right:,} of {len(found.runs):,} campaigns are correct; {database.label}")
     if not found.is_ok:
         raise typer.Exit(1)
 
@@ -107,8 +107,8 @@ def adopt(context: typer.Context) -> None:
 
 def _not_adopted(database: Database, *, exists: bool) -> str:
     if database.file is None:
-        return "A restored PostgreSQL ledger needs no adoption; only a file does. Nothing to do."
-    return "The ledger is not a copy; nothing to do." if exists else f"{_NO_LEDGER}; nothing to do."
+        return "Nothing to do: only a SQLite ledger must be adopted after it is restored."
+    return "Nothing to do: the ledger is not a copy." if exists else f"{_NO_LEDGER}. Nothing to do."
 
 
 def _as_dict(found: LedgerCheck, ledger: str) -> dict[str, Any]:
@@ -144,7 +144,9 @@ def _lines(run: RunCheck) -> list[str]:
             written, real = counts[shown], recounted[shown]
             if reason:
                 written, real = written.get(reason, 0), real.get(reason, 0)
-            lines.append(f"{run.campaign}: {_SHOWN.get(name, name)} is {written:,} in the counts, {real:,} recounted.")
+            lines.append(
+                f"{run.campaign}: {_SHOWN.get(name, name)} is {written:,} in the counts, but {real:,} after recounting."
+            )
     if run.counts is not None and not run.adds_up:
         lines.append(f"{run.campaign}: the counts do not add up to the audience of {run.counts.rows:,}.")
     return lines

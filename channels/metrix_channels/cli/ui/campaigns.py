@@ -70,9 +70,13 @@ def _first(outlook: Outlook) -> list[str]:
     if not outlook.first_count:
         return [f"First to: {names}, …" if names else ""]
     more = ", …" if outlook.first_count > len(outlook.first) else ""
-    then = "Then the campaign waits for `campaign resume`." if outlook.waits else "Then it goes on to the others."
+    then = (
+        "Then the campaign waits for `campaign resume`."
+        if outlook.waits
+        else "Then the campaign continues with the others."
+    )
     people = "1 recipient" if outlook.first_count == 1 else f"{outlook.first_count:,} recipients"
-    return [f"First to {people}, alone: {names}{more}. {then}"]
+    return [f"First to {people}: {names}{more}. {then}"]
 
 
 def _shortened(fields: Mapping[str, Any]) -> str:

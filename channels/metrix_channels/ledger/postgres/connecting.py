@@ -124,9 +124,9 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
         ).fetchall()
     if standby:
         raise LedgerError(
-            f"The server of {label_of(url)} is a standby, which cannot be written.",
+            f"The server of {label_of(url)} is a read-only standby.",
             code="ledger_read_only",
-            remedy="Let `ledger` lead to the primary server. With several hosts in the URL, add"
+            remedy="Point `ledger` to the primary server. With several hosts in the URL, add"
             " `?target_session_attrs=read-write`.",
         )
     if read_only:

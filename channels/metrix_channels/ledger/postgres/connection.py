@@ -260,7 +260,7 @@ class PostgresDatabase(WorkerDatabase):
         with self._lock:
             is_new, self.trouble = self.trouble is None, why
         if is_new and (self._was_open or self.is_patient) and passes(error):
-            say(logging.WARNING, f"{why.message} It is tried again.", code=why.code)
+            say(logging.WARNING, f"{why.message} metrix-channels tries again.", code=why.code)
         return why
 
     def _well(self) -> None:

@@ -20,15 +20,15 @@ NO_ANSWER: Final = "no server connection became free"
 """How the error begins that a connection gets which was accepted and is not served."""
 _SESSION: Final = (
     "Set `pool_mode = session` for this database in the pooler (PgBouncer: a line of its own under [databases]), or"
-    " let `ledger` lead to the server's own port. The pooler may stay as it is for your own connections, which you"
-    " pass to `enqueue`."
+    " point `ledger` to the server's own port. The connections that you pass to `enqueue` may use the pooler as it"
+    " is."
 )
 _URL: Final = (
-    "Write postgresql://ROLE:${{LEDGER_PASSWORD}}@HOST:PORT/DATABASE?sslmode=require. Where a whole URL comes from the"
-    " environment, the characters @ / : % # ? of a password are written %40 %2F %3A %25 %23 %3F."
+    "Write postgresql://ROLE:${{LEDGER_PASSWORD}}@HOST:PORT/DATABASE?sslmode=require. If the whole URL comes from the"
+    " environment, write the characters @ / : % # ? of a password as %40 %2F %3A %25 %23 %3F."
 )
 _OTHERWISE: Final = (
-    "See whether the database runs and has room, and check host, port, name, role and password under `ledger`."
+    "Check that the database is running and has free space. Check host, port, name, role and password under `ledger`."
 )
 _RIGHTS: Final = (
     "As the owner of the schema, run: GRANT USAGE ON SCHEMA metrix_channels TO {role};"
@@ -41,7 +41,7 @@ _LIBPQ: Final = re.compile(
 )
 """What stands before the server's own words."""
 _CONNECTIONS: Final = (
-    " A worker takes up to 6 connections (behind a pooler 4), any other process 1, and each one more for moments."
+    " A worker uses up to 6 connections (4 behind a pooler), any other process 1; each briefly uses one more."
 )
 
 
@@ -101,7 +101,7 @@ _RULES: Final = (
         "ledger_login_refused",
         ("28P01",),
         "(password|SASL|SCRAM).* authentication failed|authentication failed",
-        "Correct the role and the password in `ledger`. A new password is set by: ALTER ROLE {role} PASSWORD '…';",
+        "Correct the role and the password in `ledger`. To set a new password, run: ALTER ROLE {role} PASSWORD '…';",
     ),
     Rule(
         "ledger_login_refused",
@@ -114,22 +114,22 @@ _RULES: Final = (
         "ledger_login_refused",
         (),
         "no pg_hba.conf entry.*(no encryption|SSL off)",
-        "If the server wants encryption, add `?sslmode=require` to the URL under `ledger`. Otherwise add a line to the"
-        " server's pg_hba.conf, such as: host {database} {role} ADDRESS/32 scram-sha-256.",
+        "If the server requires encryption, add `?sslmode=require` to the URL under `ledger`. Otherwise add a line to"
+        " the server's pg_hba.conf, such as: host {database} {role} ADDRESS/32 scram-sha-256.",
     ),
     Rule(
         "ledger_login_refused",
         ("28000",),
         "pg_hba.conf",
-        "Add a line to the server's pg_hba.conf that lets this machine in, such as:"
+        "Add a line to the server's pg_hba.conf that allows this machine, such as:"
         " hostssl {database} {role} ADDRESS/32 scram-sha-256; then reload the server.",
     ),
     Rule(
         "ledger_login_refused",
         (),
         "does not support SSL",
-        "Turn SSL on at the server (`ssl = on`), or change `sslmode` in the URL under `ledger`. On a network that"
-        " others share, the password and all recipients would then be readable.",
+        "Turn SSL on at the server (`ssl = on`), or change `sslmode` in the URL under `ledger`. Without"
+        " SSL, others on the network can read the password and all recipients.",
     ),
     Rule(
         "ledger_login_refused",
@@ -150,15 +150,15 @@ _RULES: Final = (
         "ledger_denied",
         (),
         "permission denied for database",
-        "As the owner of the database, run: GRANT CREATE ON DATABASE {database} TO {role}; It is needed once. Or create"
-        " the schema yourself: CREATE SCHEMA metrix_channels AUTHORIZATION {role};",
+        "As the owner of the database, run: GRANT CREATE ON DATABASE {database} TO {role}; It is needed only once. Or"
+        " create the schema yourself: CREATE SCHEMA metrix_channels AUTHORIZATION {role};",
     ),
     Rule(
         "ledger_denied",
         (),
         "must be (the )?owner of",
-        "This version changes the ledger's tables, which only their owner may do. Run `metrix-channels preflight` once"
-        " with the owner's role in `ledger`.",
+        "This version changes the ledger's tables, and only their owner may do that. Run `metrix-channels preflight`"
+        " once with the owner's role in `ledger`.",
     ),
     Rule("ledger_denied", ("42501",), "", _RIGHTS),
     # -- read-only
@@ -166,7 +166,7 @@ _RULES: Final = (
         "ledger_read_only",
         ("25006",),
         "session is (not|read-only)|server is (not )?in hot standby",
-        "Let `ledger` lead to the primary server; with several hosts in the URL, add"
+        "Point `ledger` to the primary server; with several hosts in the URL, add"
         " `?target_session_attrs=read-write`. If it is the primary, run: ALTER ROLE {role} RESET"
         " default_transaction_read_only; ALTER DATABASE {database} RESET default_transaction_read_only;",
         passes=True,
@@ -190,16 +190,16 @@ _RULES: Final = (
         "ledger_connections",
         (),
         f"{NO_ANSWER}|query_wait_timeout|max_client_conn|max_db_connections|max_user_connections",
-        "See `SHOW POOLS` and `SHOW SERVERS` of the pooler: its server is down, or all connections are in use. Then"
-        " raise PgBouncer's default_pool_size (or pool_size of this database) and max_client_conn." + _CONNECTIONS,
+        "Run `SHOW POOLS` and `SHOW SERVERS` in the pooler. If its server is down, start it. If all connections are in"
+        " use, raise PgBouncer's default_pool_size (or pool_size of this database) and max_client_conn." + _CONNECTIONS,
         passes=True,
     ),
     Rule(
         "ledger_connections",
         ("53300",),
         "too many clients|connection slots are reserved",
-        "Raise max_connections at the server, or end what holds its connections: SELECT usename, count(*) FROM"
-        " pg_stat_activity GROUP BY 1;" + _CONNECTIONS,
+        "Raise max_connections of the server, or find and end the sessions that hold connections: SELECT"
+        " usename, count(*) FROM pg_stat_activity GROUP BY 1;" + _CONNECTIONS,
         passes=True,
     ),
     # -- the server's state
@@ -207,7 +207,7 @@ _RULES: Final = (
         "ledger_unavailable",
         ("57P03",),
         "starting up|recovery mode|not yet accepting",
-        "Try again when the server has started. A restart takes seconds, recovery after a crash up to minutes.",
+        "Try again when the server has started: a restart takes seconds, a recovery after a crash up to minutes.",
         passes=True,
     ),
     Rule(
@@ -221,9 +221,9 @@ _RULES: Final = (
         "ledger_unavailable",
         ("53100",),
         "No space left on device",
-        "Make room on the disk of the database server; nothing is sent until it can write again.",
+        "Free space on the disk of the database server. Nothing is sent until it can write again.",
     ),
-    Rule("ledger_unavailable", ("53",), "", "Give the database server more of what it ran out of."),
+    Rule("ledger_unavailable", ("53",), "", "Give the database server more of the resource that it ran out of."),
     Rule(
         "ledger_unavailable",
         ("42P01", "42883", "3F000"),
@@ -237,7 +237,7 @@ _RULES: Final = (
         "ledger_unavailable",
         ("08",),
         "Connection refused|failed to resolve|could not translate|timeout expired|No such file or directory",
-        "See whether the server runs, and check host and port in `ledger`.",
+        "Check that the server is running, and check host and port in `ledger`.",
         passes=True,
     ),
 )

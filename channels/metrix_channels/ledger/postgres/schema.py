@@ -38,11 +38,13 @@ def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
         version, procrastinate = _found(connection, url)
         if version > VERSION:
             raise LedgerError(
-                f"The ledger {label_of(url)} has schema {version}; this version knows {VERSION}.", code="ledger_newer"
+                f"The ledger {label_of(url)} has schema version {version}; this metrix-channels uses {VERSION}.",
+                code="ledger_newer",
             )
         if 0 < version < _OLDEST:
             raise LedgerError(
-                f"The ledger {label_of(url)} has schema {version}; this version knows {VERSION}.", code="ledger_older"
+                f"The ledger {label_of(url)} has schema version {version}; this metrix-channels uses {VERSION}.",
+                code="ledger_older",
             )
         if version == 0:
             _require_utf8(connection, url)
@@ -93,9 +95,9 @@ def _require_utf8(connection: psycopg.Connection[Any], url: str) -> None:
     [(encoding,)] = connection.execute("SHOW server_encoding").fetchall()
     if encoding != "UTF8":
         raise LedgerError(
-            f"The database {label_of(url)} holds text as {encoding}; a ledger needs UTF8.",
+            f"The database {label_of(url)} stores text as {encoding}; a ledger needs UTF8.",
             code="ledger_unavailable",
-            remedy="Create another database and name it in `ledger`:"
+            remedy="Create another database and write its name in `ledger`:"
             " CREATE DATABASE ledger ENCODING 'UTF8' TEMPLATE template0;",
         )
 
@@ -137,10 +139,11 @@ def _foreign(connection: psycopg.Connection[Any], url: str) -> LedgerError:
     things = [name for name in _things(connection) if not name.startswith("_")]
     shown = ", ".join(things[:3]) + (" …" if len(things) > 3 else "")
     return LedgerError(
-        f"The schema {SCHEMA} of {label_of(url)}, owned by the role {owner!r}, holds other things than a ledger:"
-        f" {shown}.",
+        f"The schema {SCHEMA} of {label_of(url)}, owned by the role {owner!r}, contains objects that do not"
+        f" belong to a ledger: {shown}.",
         code="ledger_schema_foreign",
-        remedy=f"Name another database in `ledger`, or rename that schema: ALTER SCHEMA {SCHEMA} RENAME TO old;",
+        remedy="Write the name of another database in `ledger`, or rename that schema:"
+        f" ALTER SCHEMA {SCHEMA} RENAME TO old;",
     )
 
 

@@ -39,7 +39,7 @@ def require_over(counts: Counts, *, is_open: bool) -> None:
     """
     require_sound(counts)
     if is_open or counts.pending or counts.sending:
-        raise LedgerError(f"A campaign would end that is not over: {counts.dump()}.", code="counts_wrong")
+        raise LedgerError(f"A campaign would end before all its batches: {counts.dump()}.", code="counts_wrong")
 
 
 def require_match(
@@ -74,7 +74,7 @@ def require_match(
     )
     if not agrees:
         raise LedgerError(
-            f"The counts of a campaign would change otherwise than its batches: {change.dump()}.", code="counts_wrong"
+            f"The counts of a campaign would not match its batches: {change.dump()}.", code="counts_wrong"
         )
 
 

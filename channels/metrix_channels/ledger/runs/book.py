@@ -139,7 +139,7 @@ class RunBook(ABC):
             self._sweep(connection)
             if (found := self._find(connection, name)) is not None:
                 code = "run_busy" if found.live else "run_exists"
-                raise CampaignError(f"The ledger has a campaign {name!r} already: {found.state}.", code=code)
+                raise CampaignError(f"The ledger already has a campaign {name!r}; it is {found.state}.", code=code)
             row = (name, uuid.uuid4().hex, RunState.PLANNING.value, self._database.owner, file, json.dumps(pins),
                    "{}", iso_utc(wall_clock.now()))  # fmt: skip
             added = connection.execute(
@@ -148,7 +148,7 @@ class RunBook(ABC):
                 row,
             ).fetchall()
             if not added:  # somebody was faster by less than a transaction
-                raise CampaignError(f"Another process plans the campaign {name!r}.", code="run_busy")
+                raise CampaignError(f"Another process is planning the campaign {name!r}.", code="run_busy")
             [(run,)] = added
             seal_run(connection, run)
             count(connection, run, Counts())
@@ -295,7 +295,7 @@ def require_own(connection: Connection, database: Database, run: int) -> Control
         LedgerError: run_lost.
     """
     if _owner_of(connection, run) != database.owner:
-        raise LedgerError("Another process took this campaign's run over.", code="run_lost")
+        raise LedgerError("Another process took over the run of this campaign.", code="run_lost")
     [(control,)] = connection.execute("SELECT control FROM runs WHERE id = ?", (run,)).fetchall()
     return ControlRequest(control) if control else None
 
@@ -381,7 +381,9 @@ def _require_batches(connection: Connection, run: int, counts: Counts) -> None:
         "SELECT coalesce(sum(length(statuses)), 0) FROM shard_statuses WHERE run = ?", (run,)
     ).fetchall()
     if size != counts.batches * SIZE:
-        raise LedgerError(f"A plan of {counts.batches} batches has {size // SIZE} in the ledger.", code="counts_wrong")
+        raise LedgerError(
+            f"The plan has {counts.batches} batches, but the ledger has {size // SIZE}.", code="counts_wrong"
+        )
 
 
 def _remove(connection: Connection, run: int) -> None:

@@ -41,7 +41,7 @@ def waiting(connection: Connection, run: int) -> Problem:
     names = list(dict.fromkeys(recipients))
     shown = ", ".join(islice(names, _NAMED)) + (", …" if len(names) > _NAMED else "")
     people = "1 recipient" if len(names) == 1 else f"{len(names):,} recipients"
-    found = problem("canary_waits", f"The first {people} of {name!r} have their outcomes: {shown}.")
+    found = problem("canary_waits", f"The canary of {name!r} was sent to {people}: {shown}.")
     command = f"metrix-channels campaign {{}} {quote(name)}"
     remedy = (
         f"Ask them what arrived. Then `{command.format('resume')}` sends to the others, and"

@@ -88,7 +88,7 @@ class DistributedRunBook(RunBook):
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or _is_held(connection, record.id):
-                raise CampaignError(f"Workers still have requests of the campaign {name!r} under way.", code="run_busy")
+                raise CampaignError(f"Workers still have requests of the campaign {name!r} in flight.", code="run_busy")
             record.require_sendable()
             if back is not None:
                 self._change(connection, record.id, back.transition, "")

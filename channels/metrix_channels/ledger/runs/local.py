@@ -52,7 +52,7 @@ class LocalRunBook(RunBook):
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or record.id in self._working:
-                raise CampaignError(f"Another process works on the campaign {name!r}.", code="run_busy")
+                raise CampaignError(f"Another process is running the campaign {name!r}.", code="run_busy")
             record.require_sendable()
             state, owner = RunState.RUNNING.value, self._database.owner
             seal_run(connection, record.id, state=state, owner=owner, control=None, halted_by=None, finished_at=None)

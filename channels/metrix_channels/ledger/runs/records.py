@@ -195,7 +195,7 @@ class RunRecord:
         if FORGOTTEN in self.facts:
             when = str(self.facts[FORGOTTEN])[:10]
             raise CampaignError(
-                f"The recipients of the campaign {self.name!r} were forgotten on {when}.", code="run_purged"
+                f"`ledger purge` deleted the recipients of the campaign {self.name!r} on {when}.", code="run_purged"
             )
 
     def require_sendable(self) -> None:
@@ -208,8 +208,8 @@ class RunRecord:
         if VALUES_FORGOTTEN in self.facts:
             names = ", ".join(self.facts[SENSITIVE])
             raise CampaignError(
-                f"The campaign {self.name!r} was over at {self.facts[VALUES_FORGOTTEN]}, and its sensitive values"
-                f" ({names}) were forgotten then.",
+                f"The campaign {self.name!r} ended at {self.facts[VALUES_FORGOTTEN]}, and its sensitive values"
+                f" ({names}) were deleted then.",
                 code="run_values_forgotten",
                 remedy=f"Run it under another name with `audience: {{except: [{self.name}]}}`.",
             )

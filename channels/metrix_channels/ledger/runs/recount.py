@@ -181,13 +181,13 @@ class _Recount:
         for shard, is_open, statuses, expected in rows:
             sizes = self._sizes.pop(shard, None)
             if sum_of(shard, statuses) != expected or (sizes is not None and len(statuses) != SIZE * len(sizes)):
-                damaged.append(f"The ledger's record of what became of shard {shard} is damaged.")
+                damaged.append(f"The ledger's record of the statuses of shard {shard} is damaged.")
             elif sizes is not None:
                 states = states_of(statuses)
                 _add(counts, states, sizes)
                 if (min(states) < BatchState.ACCEPTED) != bool(is_open):
                     damaged.append(f"Shard {shard} is wrongly marked as {'open' if is_open else 'done'}.")
-        damaged += [f"What became of shard {shard} is missing in the ledger." for shard in self._sizes]
+        damaged += [f"The statuses of shard {shard} are missing in the ledger." for shard in self._sizes]
         counts.rows = -counts.balance
         self._found.recounted = None if damaged else counts
 

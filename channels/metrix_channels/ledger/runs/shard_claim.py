@@ -123,7 +123,7 @@ class ShardClaim(RunClaim):
             rows,
         )
         if changed_statuses and changed.rowcount != len(changed_statuses):
-            raise LedgerError("Another worker took over what this one was sending.", code="run_lost")
+            raise LedgerError("Another worker took over the shard that this worker was sending.", code="run_lost")
 
 
 def control_of(connection: Connection, run: int) -> ControlRequest | None:

@@ -194,7 +194,7 @@ def shard_of(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Shard:
     """
     shard, canary, batches, expected, statuses, expected_of_marks = row
     require_intact(expected == sum_of(run, batches), f"shard {shard}")
-    require_intact(expected_of_marks == sum_of(shard, statuses), f"what became of shard {shard}")
+    require_intact(expected_of_marks == sum_of(shard, statuses), f"the statuses of shard {shard}")
     contents: list[tuple[dict[str, object], list[str]]] = json.loads(zlib.decompress(batches))
     return Shard.opened(shard, bool(canary), contents, statuses)
 

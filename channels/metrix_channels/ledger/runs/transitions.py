@@ -106,7 +106,7 @@ def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
     if not held:
         _require(batch, BatchState.SENDING)
     if state not in _SETTLED:
-        raise ValueError(f"No attempt comes to {state.name}.")
+        raise ValueError(f"{state.name} is not the result of an attempt.")
     _move(batch, state, counts, at)
 
 
@@ -124,7 +124,7 @@ def split(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int)
     """
     _require(batch, BatchState.PENDING, BatchState.SENDING)
     if not all(parts) or sum(len(part) for part in parts) != len(batch.recipients):
-        raise ValueError("The parts of a batch hold its recipients, and each part holds some.")
+        raise ValueError("The parts of a batch must contain exactly its recipients, and no part may be empty.")
     return _replace(batch, counts, parts, at)
 
 
@@ -192,7 +192,7 @@ def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
         which: REJECTED or UNKNOWN.
     """
     if which not in (BatchState.REJECTED, BatchState.UNKNOWN):
-        raise ValueError(f"A batch that is {which.name} is not sent again.")
+        raise ValueError(f"A batch that is {which.name} cannot be sent again.")
     if batch.state is which:
         batch.flags |= APPROVED
         _move(batch, BatchState.PENDING, counts, None)
@@ -264,4 +264,6 @@ def _move(batch: Batch, state: BatchState, counts: Counts, at: int | None) -> No
 
 def _require(batch: Batch, *states: BatchState) -> None:
     if batch.state not in states:
-        raise ValueError(f"The batch {batch.name} is {batch.state.name}; this step does not begin there.")
+        raise ValueError(
+            f"The batch {batch.name} is {batch.state.name}; this transition does not start from that state."
+        )

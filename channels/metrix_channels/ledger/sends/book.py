@@ -124,7 +124,9 @@ class SendBook:
                 "SELECT send, recipients, disposition, checksum FROM attempts WHERE id = ?", (attempt,)
             ).fetchone()
             if found is None:
-                raise LedgerError("An attempt vanished from the ledger while it was under way.", code="ledger_corrupt")
+                raise LedgerError(
+                    "An attempt disappeared from the ledger while its request was in flight.", code="ledger_corrupt"
+                )
             send, named, before, expected = found
             require_checksum(expected, (send, named, before), f"an attempt of the send {send}")
             connection.execute(
@@ -251,7 +253,7 @@ _REPLACE = (
 
 def reused(entry: Entry, created_at: str) -> LedgerError:
     """Return the error for a key that stands for another content since that time."""
-    return LedgerError(f"The key {entry.key!r} was used on {created_at} for another content.", code="key_reused")
+    return LedgerError(f"The key {entry.key!r} was used on {created_at} for different content.", code="key_reused")
 
 
 def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
@@ -318,7 +320,7 @@ def row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> 
 def _row(connection: Connection, where: str, values: tuple[str, ...]) -> Row:
     row = row_or_none(connection, where, values)
     if row is None:
-        raise LedgerError("A send vanished from the ledger while it was under way.", code="ledger_corrupt")
+        raise LedgerError("A send disappeared from the ledger while it was in progress.", code="ledger_corrupt")
     return row
 
 
@@ -352,7 +354,7 @@ def past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
             PastAttempt(
                 recipients=tuple(json.loads(named)),
                 disposition=disposition,
-                explanation=explanation or "The process ended while the request was under way.",
+                explanation=explanation or "The process ended while the request was in flight.",
                 status=status,
                 ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
             )
@@ -361,7 +363,9 @@ def past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
 
 
 def _taken_up() -> LedgerError:
-    return LedgerError("Another process took this send up, taking this process for dead.", code="key_busy")
+    return LedgerError(
+        "This process did not respond in time, and another process took over this send.", code="key_busy"
+    )
 
 
 def _unless_taken_up(work: Callable[[Connection], None], connection: Connection) -> None:

@@ -44,6 +44,6 @@ class SendJournal:
             )
         except LedgerError as error:
             raise LedgerError(
-                f"The request was made ({verdict.explanation}), and that could not be written down: {error.message}",
+                f"The request was made ({verdict.explanation}), but its outcome could not be recorded: {error.message}",
                 code="outcome_unrecorded",
             ) from error

@@ -191,7 +191,7 @@ def _withdrawn(row: dict[str, Any], attempts: int) -> tuple[Receipt, ...]:
 
 def foreign() -> LedgerError:
     """Return the error of a connection that leads to another database than the ledger's."""
-    return LedgerError("The connection leads to another database than the ledger's.", code="ledger_foreign")
+    return LedgerError("The connection does not belong to the database of the ledger.", code="ledger_foreign")
 
 
 def _reused_for_another_time(entry: Entry, since: str, due: str | None) -> LedgerError:

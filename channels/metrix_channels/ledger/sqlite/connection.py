@@ -116,7 +116,7 @@ class SqliteDatabase(Database):
         """
         if self._is_copy:
             raise LedgerError(
-                f"The ledger {quoted(str(self.path))} is a copy of another file: both could send the same messages.",
+                f"The ledger {quoted(str(self.path))} is a copy of another file. Both could send the same messages.",
                 code="ledger_copied",
             )
         return self._registered.name

@@ -28,7 +28,7 @@ def prepare_schema(connection: sqlite3.Connection, path: Path, identity: str) ->
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if application != APPLICATION_ID and not empty:
-        raise LedgerError(f"{quoted(str(path))} is a database of something else, not a ledger.", code="ledger_corrupt")
+        raise LedgerError(f"{quoted(str(path))} is a database, but not a ledger.", code="ledger_corrupt")
     if not empty:
         require_version(path, version)
     if empty:
@@ -48,7 +48,7 @@ def require_version(path: Path, version: int) -> None:
     """
     if version != SCHEMA_VERSION:
         raise LedgerError(
-            f"The ledger {quoted(str(path))} has schema {version}; this version knows {SCHEMA_VERSION}.",
+            f"The ledger {quoted(str(path))} has schema version {version}; this metrix-channels uses {SCHEMA_VERSION}.",
             code="ledger_newer" if version > SCHEMA_VERSION else "ledger_older",
         )
 

@@ -36,7 +36,10 @@ def test_rows_of_a_wrong_width_are_invalid():
     assert chunk.rows == 4
     assert (list(chunk.lines), chunk.recipients, chunk.values) == ([3, 7], ["u1", "u4"], [("a",), ("d",)])
     assert [(each.line, each.recipient) for each in chunk.invalid] == [(4, ""), (6, "u3")]
-    assert [each.why for each in chunk.invalid] == ["has 1 field, the header 2", "has 3 fields, the header 2"]
+    assert [each.why for each in chunk.invalid] == [
+        "has 1 field, but the header has 2",
+        "has 3 fields, but the header has 2",
+    ]
 
 
 @pytest.mark.parametrize(("written", "why"), [('""', "is empty"), ("' u2'", "white space"), ("u\u202e2", "U+202E")])

@@ -125,7 +125,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_an_unknown_ending_is_refused(tmp_path):
     """Rather than guessed at."""
-    assert "none of .csv, .tsv and .jsonl" in refused(tmp_path / "audience.xls").message
+    assert "must end in .csv, .tsv or .jsonl" in refused(tmp_path / "audience.xls").message
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:5000] + b"\xff" * 9 + data[5009:]])
@@ -140,7 +140,7 @@ def test_a_damaged_gzip_is_refused(tmp_path, damage):
 def test_what_is_called_gz_and_is_none_is_refused(tmp_path):
     """And one that is none by its name is unpacked all the same."""
     (tmp_path / "a.csv.gz").write_text(CSV)
-    assert "broken gzip" in refused(tmp_path / "a.csv.gz").message
+    assert "damaged or incomplete gzip" in refused(tmp_path / "a.csv.gz").message
     (tmp_path / "a.csv").write_bytes(gzip.compress(CSV.encode()))
     with open_audience(tmp_path / "a.csv", "customUserId") as audience:
         assert len(read(audience)) == 2

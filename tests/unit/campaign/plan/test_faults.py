@@ -19,7 +19,7 @@ def test_a_plan_with_faults_names_every_reason():
     with pytest.raises(CampaignError) as caught:
         faults.require_none(20)
     assert caught.value.message.split("\n") == [
-        "7 of 20 rows cannot be sent, so nothing was:",
+        "7 of 20 rows cannot be sent, so nothing was sent:",
         "6 rows (lines 2, 3, 4, 5, 6, …): Two. [template_value_refused]",
         "1 row (line 7): One. [template_undefined]",
     ]

@@ -22,10 +22,10 @@ def test_invalid_rows_are_told_by_reason_with_the_first_lines():
     """In the order in which they were met."""
     found = findings()
     found.add_invalid([Invalid(line, "", "is empty") for line in range(2, 9)])
-    found.add_invalid([Invalid(1_200, "", "has 1 field, the header 2")])
+    found.add_invalid([Invalid(1_200, "", "has 1 field, but the header has 2")])
     assert described(found.facts()) == [
         "Invalid: 7 rows (lines 2, 3, 4, 5, 6, …): is empty.",
-        "Invalid: 1 row (line 1,200): has 1 field, the header 2.",
+        "Invalid: 1 row (line 1,200): has 1 field, but the header has 2.",
     ]
 
 

@@ -41,9 +41,9 @@ def test_recipients_are_counted_by_the_locale_that_they_get():
     }
     assert counts.used == {"en", "fa"}
     assert describe_fallbacks(facts) == [
-        "Locale: no locale is named, so 3 recipients get the template for fa.",
-        "Locale: de has no template of its own, so 1 recipient gets the template for fa.",
-        "Locale: 'english' is no locale (did you mean en?), so 1 recipient gets the template for fa.",
+        "Locale: no locale is given, so 3 recipients get the template for fa.",
+        "Locale: there is no template for de, so 1 recipient gets the template for fa.",
+        "Locale: 'english' is not a locale (did you mean en?), so 1 recipient gets the template for fa.",
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_column_that_holds_no_locales_is_refused():
     with pytest.raises(CampaignError) as caught:
         counts.add(["name 100"])
     assert caught.value.code == "audience_invalid"
-    assert "'lang' holds more than 100 values that are no locale: name 0, name 1," in caught.value.message
+    assert "'lang' contains more than 100 values that are not locales: name 0, name 1," in caught.value.message
 
 
 def test_there_is_nothing_to_say_without_a_column():

@@ -80,7 +80,7 @@ def test_a_change_is_named(now, named):
     with pytest.raises(CampaignError) as raised:
         require_unchanged(record(), now)
     assert raised.value.code == "run_pinned"
-    assert raised.value.message.endswith(f"this has changed: {named}.")
+    assert raised.value.message.endswith(f"has changed since it was planned: {named}.")
 
 
 def test_all_changes_are_named_together():
@@ -123,8 +123,8 @@ def test_the_template_of_each_locale_is_kept_with_the_run():
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
-        (("locale", "column"), "language", "locale (it was that of the column lang, else fa)"),
-        (("locale",), "fa", "locale (it was that of the column lang, else fa)"),
+        (("locale", "column"), "language", "locale (it was the column lang, default fa)"),
+        (("locale",), "fa", "locale (it was the column lang, default fa)"),
         (("locales", "en", "texts"), {"sale/sms.en.txt.j2": "Hello"}, "the template's file sale/sms.en.txt.j2"),
     ],
 )
@@ -139,4 +139,4 @@ def test_a_change_of_locales_is_named(path, value, named):
     require_unchanged(planned, by_row())
     with pytest.raises(CampaignError) as raised:
         require_unchanged(planned, now)
-    assert raised.value.message.endswith(f"this has changed: {named}.")
+    assert raised.value.message.endswith(f"has changed since it was planned: {named}.")

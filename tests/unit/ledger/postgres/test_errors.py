@@ -301,7 +301,7 @@ def test_a_rule_of_the_server_that_keeps_this_machine_out(rule, remedy, url, deb
         ("53300", "remaining connection slots are reserved for roles", "ledger_connections", "max_connections"),
         ("08P01", "query_wait_timeout", "ledger_connections", "default_pool_size"),
         ("08P01", "server login has been failing, try again later (server_login_retry)", "ledger_unavailable", "Start"),
-        ("XX000", "Vorübergehend gestört", "ledger_unavailable", "whether the database runs"),
+        ("XX000", "Vorübergehend gestört", "ledger_unavailable", "that the database is running"),
     ],
 )
 def test_what_a_server_says_that_cannot_serve_now(state, message, code, remedy):

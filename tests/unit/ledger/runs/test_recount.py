@@ -91,11 +91,11 @@ def test_a_run_under_way_is_counted_as_it_stands(ledger):
     ("harm", "said"),
     [
         ("UPDATE shards SET checksum = checksum + 1", "shard"),
-        ("UPDATE shard_statuses SET checksum = checksum + 1", "what became of shard"),
+        ("UPDATE shard_statuses SET checksum = checksum + 1", "statuses of shard"),
         ("UPDATE skips SET rows = '[[10, \"u0-0\"]]'", "skipped rows"),
         ("UPDATE run_counts SET checksum = checksum + 1", "the counts of the run"),
         ("UPDATE runs SET file = 'x'", "the campaign offer"),
-        ("DELETE FROM shard_statuses", "is missing"),
+        ("DELETE FROM shard_statuses", "are missing"),
         ("UPDATE shard_statuses SET open = 1 - open", "wrongly marked"),
     ],
 )

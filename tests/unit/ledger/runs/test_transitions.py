@@ -202,5 +202,5 @@ def test_a_step_begins_only_where_it_may(state):
         if state in allowed:
             take(step, batch, counts, 1)
         else:
-            with pytest.raises(ValueError, match="does not begin there"):
+            with pytest.raises(ValueError, match="does not start from that state"):
                 take(step, batch, counts, 1)

@@ -62,7 +62,7 @@ class Fragments:
                 return
             rest += data
             if len(rest) > _LONGEST:
-                raise ParseError(f"one of its <{self._element}> is longer than {_LONGEST:,} bytes")
+                raise ParseError(f"a <{self._element}> is longer than {_LONGEST:,} bytes")
 
     def _head(self) -> tuple[tuple[bytes, bytes, bytes], bytes]:
         """Read to the holder; return what opens and what closes the document, the end of an element, and the rest."""

@@ -49,7 +49,9 @@ class Workbook:
             begin = source.stream.read(len(_OLE))
             source.stream.seek(0)
             if begin == _OLE:
-                raise source.refusal("it is protected with a password, or in Excel's older format", remedy=_PROTECTED)
+                raise source.refusal(
+                    "it is protected with a password, or has Excel's older format (.xls)", remedy=_PROTECTED
+                )
             self._zip = zipfile.ZipFile(source.stream)
             book_part = self._related("", "officeDocument") or "xl/workbook.xml"
             book = self._xml(book_part)
@@ -77,7 +79,7 @@ class Workbook:
             KeyError,
         ) as error:
             said = str(error).strip("'\"").rstrip(".")
-            message = f"it is no Excel workbook (.xlsx), or it is broken: {said}"
+            message = f"it is not a valid Excel workbook (.xlsx): {said}"
             raise self._source.refusal(message, remedy="Save or copy the file again.") from error
 
     def open_sheet(self) -> tuple[IO[bytes], int]:
@@ -97,7 +99,7 @@ class Workbook:
         with stream:
             data = stream.read(_MOST_XML + 1)
         if len(data) > _MOST_XML or b"<!DOCTYPE" in data:
-            raise zipfile.BadZipFile(f"its part {part} is none")
+            raise zipfile.BadZipFile(f"its part {part} is not valid")
         return ET.fromstring(data)  # noqa: S314 - without a DOCTYPE there are no entities
 
     def _relations(self, part: str) -> list[Element]:

@@ -46,7 +46,7 @@ class SharedStrings:
         try:
             found = [texts[ends[each] : ends[each + 1]].decode() for each in numbers]
         except IndexError:
-            raise KeyError("a cell names a text that is not there") from None
+            raise KeyError("a cell refers to a text that does not exist") from None
         self._asked += len(numbers)
         if self._asked > _DROPPED_AFTER and isinstance(texts, mmap.mmap):
             self._asked = 0

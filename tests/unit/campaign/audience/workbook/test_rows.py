@@ -228,7 +228,7 @@ def test_what_is_no_workbook_is_refused(tmp_path, data):
     path = tmp_path / "a.xlsx"
     path.write_bytes(data)
     error = refused(path, column="id")
-    assert "password" in error.message if data[:2] == b"\xd0\xcf" else "no Excel workbook" in error.message
+    assert "password" in error.message if data[:2] == b"\xd0\xcf" else "not a valid Excel workbook" in error.message
 
 
 ENTITIES = (
