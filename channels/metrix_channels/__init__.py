@@ -247,7 +247,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # On demand: pytest loads the plugin of this package in every run of its users, with or without a test of ours.
+    # Imported on demand: pytest loads this package's plugin in every run, even if no test uses it.
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOME_OF[name] not in ("errors", "outcomes"):

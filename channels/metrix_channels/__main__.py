@@ -1,4 +1,4 @@
-"""`python -m metrix_channels`: the command line, where its script is not on the PATH."""
+"""`python -m metrix_channels` runs the command line, also if its script is not on the PATH."""
 
 from .cli import main
 

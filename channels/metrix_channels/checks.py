@@ -1,4 +1,4 @@
-"""What is found when something is looked over before it fails, or after: a list of checks, each with what to do."""
+"""Lists of checks, as `preflight` and `doctor` make them, each with a remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors.catalogue import CATALOGUE
 
 
 class CheckStatus(StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     PASS = "pass"  # noqa: S105 - no password
     WARN = "warn"
@@ -43,10 +43,10 @@ class Check:
 
     Attributes:
         id: what was checked, such as `channel.verified`.
-        subject: of what: a channel, a template, a file.
-        status: how it ended.
+        subject: the channel, template or file that was checked.
+        status: the result.
         message: what was found.
-        remedy: what to do about a warning or a failure.
+        remedy: what to do about a warning or a failure; None if there is nothing to do.
     """
 
     id: str
@@ -57,13 +57,13 @@ class Check:
 
     @classmethod
     def failed(cls, id: str, subject: str, error: MetrixChannelsError) -> Check:  # noqa: A002 - the JSON's own word
-        """Make a failed check of an error."""
+        """Make a failed check from an error."""
         where = f"{error.location}: " if error.location else ""
         return cls(id, subject, CheckStatus.FAIL, where + error.message, error.remedy)
 
     @classmethod
     def failed_as(cls, id: str, subject: str, code: str, message: str) -> Check:  # noqa: A002
-        """Make a failed check of a situation in the catalogue."""
+        """Make a failed check from a situation in the catalogue."""
         return cls(id, subject, CheckStatus.FAIL, message, CATALOGUE[code].remedy)
 
     def as_dict(self) -> CheckDict:
@@ -79,13 +79,13 @@ class Check:
 
 @frozen
 class Findings:
-    """All checks, in the order in which they were made."""
+    """The results of all checks, in order."""
 
     checks: tuple[Check, ...]
 
     @property
     def ok(self) -> bool:
-        """No check failed; warnings are no failures."""
+        """Whether no check failed; warnings do not count as failures."""
         return not self.failures
 
     @property

@@ -1,4 +1,4 @@
-"""Reads files that a user names so that nothing hangs: regular files only, and never more than a limit."""
+"""Reads files that a user names. Only regular files, up to a size limit, so that reading cannot hang."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ _NO_WAITING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class UnreadableFile(OSError):
-    """The file cannot be used, whatever the system says; `strerror` says why, as the system's own errors do."""
+    """A file that the system can open but this library cannot use; `strerror` says why, as for other OSErrors."""
 
     def __init__(self, why: str) -> None:
         super().__init__(errno.EINVAL, why)
 
 
 class NotRegular(UnreadableFile):
-    """A named pipe, a socket, a device or a folder stands where a file is wanted."""
+    """The path names a pipe, a socket, a device or a folder instead of a file."""
 
 
 class FileTooLarge(UnreadableFile):
-    """The file is larger than is read."""
+    """The file is larger than the limit."""
 
 
 def remedy_for(error: OSError) -> str | None:
-    """Say what to do about a file that cannot be read; None where the error catalogue's own words fit."""
+    """Return what to do about a file that cannot be read; None if the remedy of the error catalogue fits."""
     return _NAME_A_FILE if isinstance(error, NotRegular) else None
 
 
 def stored_path(root: Path, name: str) -> Path:
-    """Return `root / name` with each part spelled as it is stored: letters like آ as one character or as two.
+    """Return `root / name` with each part in its stored spelling: a letter such as آ may be one character or two.
 
-    macOS stores the one form, keyboards write the other. A part that is stored in neither form stays as it is.
+    macOS stores one form, keyboards write the other. A part that is stored in neither form stays as it is.
 
     Args:
         root: a folder.
-        name: relative to it, with `/`; or an absolute path.
+        name: a path relative to it, with `/`, or an absolute path.
     """
     if name.isascii():
         return root / name
@@ -63,15 +63,15 @@ def stored_path(root: Path, name: str) -> Path:
 def open_regular(path: Path) -> io.FileIO:
     """Open a regular file, or a link to one, for reading.
 
-    The file is opened without waiting and looked at afterwards: opening a named pipe waits for a writer, and between
-    a look and the opening the file could be replaced.
+    The file is opened without blocking and checked afterwards. Opening a named pipe would wait for a writer, and a
+    file that is checked first could be replaced before it is opened.
 
     Args:
         path: as a user wrote it.
 
     Raises:
-        FileNotFoundError: there is none.
-        OSError: it cannot be opened, is no regular file, or the path is not valid; `strerror` says why.
+        FileNotFoundError: there is no such file.
+        OSError: it cannot be opened, is not a regular file, or the path is not valid; `strerror` says why.
     """
     try:
         descriptor = os.open(path, _NO_WAITING)
@@ -93,7 +93,7 @@ def require_regular(found: os.stat_result) -> None:
     """Refuse what is not a regular file.
 
     Raises:
-        NotRegular: its `strerror` names what stands there.
+        NotRegular: its `strerror` says what it is instead.
     """
     kind = stat.S_IFMT(found.st_mode)
     if kind != stat.S_IFREG:
@@ -105,11 +105,11 @@ def read_regular(path: Path, most: int) -> bytes:
 
     Args:
         path: as a user wrote it.
-        most: bytes that it may have.
+        most: the largest size, in bytes.
 
     Raises:
-        FileTooLarge: it has more.
-        OSError: those of `open_regular`; it cannot be read.
+        FileTooLarge: the file is larger.
+        OSError: those of `open_regular`, or the file cannot be read.
     """
     with open_regular(path) as file:
         content = bytearray()

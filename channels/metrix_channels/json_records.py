@@ -1,4 +1,4 @@
-"""One JSON object a line, read strictly: what other readers pass over in silence is refused here."""
+"""Reads JSON Lines strictly: one object per line; refuses what other parsers silently accept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def read_record(line: str) -> Record:
     """Read one line.
 
     Raises:
-        ValueError: it is no JSON object that can be sent on; the message is what follows "the row".
+        ValueError: it is not a JSON object that can be sent on; the message continues a sentence that starts with
+            "the row".
     """
     try:
         record = _DECODE(line)

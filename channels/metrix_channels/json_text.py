@@ -1,4 +1,4 @@
-"""JSON as requests and the ledger hold it: the shortest form, in UTF-8. With the extra `fast`, written by orjson."""
+"""Writes JSON for requests and the ledger in its shortest form, in UTF-8. With the extra `fast`, orjson writes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ModuleNotFoundError:
 else:
 
     def dumped(value: Any) -> str:
-        """Write plain data; a whole number beyond 64 bits, which orjson refuses, as Python would."""
+        """Write plain data; for whole numbers beyond 64 bits, which orjson refuses, use Python's encoder."""
         try:
             return orjson.dumps(value).decode()
         except TypeError:

@@ -1,8 +1,8 @@
-"""Log lines with fields: silent unless the program listens, and the last of them remembered for a support bundle.
+"""Writes log lines with fields. They are silent unless the program configures logging.
 
-The fields are attributes of the records, for handlers that write JSON, and stand at the end of the text for people:
-`attempt`, `channel`, `campaign`, `batch`, `recipients`, `code`, `status`, `duration` (seconds). Whoever logs passes
-texts without secrets.
+The last lines are kept for a support bundle. The fields are attributes of the records, for handlers that write JSON,
+and are at the end of the text for people: `attempt`, `channel`, `campaign`, `batch`, `recipients`, `code`, `status`,
+`duration` (seconds). Callers must pass texts without secrets.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _recent: deque[str] = deque(maxlen=_MOST_RECENT)
 
 
 def is_heard(level: int) -> bool:
-    """Tell whether anybody listens to lines of a level of `logging`."""
+    """Tell whether `logging` writes lines of this level."""
     return _logger.isEnabledFor(level)
 
 
 def say(level: int, message: str, **fields: Field) -> None:
-    """Log a line, and remember it.
+    """Log a line, and keep it for a support bundle.
 
     Args:
-        level: of `logging`.
+        level: a level of `logging`.
         message: what happened, without any secret.
-        fields: facts; None is left out.
+        fields: the fields; those that are None are left out.
     """
     known = {name: value for name, value in fields.items() if value is not None}
     line = " ".join([printable(message), *(f"{name}={_shown(value)}" for name, value in known.items())])
@@ -45,7 +45,7 @@ def say(level: int, message: str, **fields: Field) -> None:
 
 
 def recent_lines() -> list[str]:
-    """Return the last lines of this process, whether or not anybody listened."""
+    """Return the last log lines of this process, whether or not `logging` wrote them."""
     return list(_recent)
 
 

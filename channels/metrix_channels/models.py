@@ -1,4 +1,4 @@
-"""What travels between the floors: types of channels, and the message that one request carries."""
+"""Types that all layers share: channel types, `on_ambiguous`, and the message of a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 
 class ChannelType(StrEnum):
-    """The types of channels that Metrix documents, in this library's words."""
+    """The channel types that Metrix documents, by this library's names."""
 
     SMS = "sms"
     APP_PUSH = "app_push"
@@ -24,20 +24,20 @@ class ChannelType(StrEnum):
 
 
 class OnAmbiguous(StrEnum):
-    """What to do when a request may have been taken and may not."""
+    """What to do when Metrix may or may not have accepted a request."""
 
     RETRY = "retry"
     """Send again, and mark the receipt as a possible duplicate."""
     HOLD = "hold"
-    """Call it unknown and never send it again by itself."""
+    """Report the outcome as unknown, and do not send again automatically."""
 
 
 @frozen
 class Caution:
-    """Something that a message's author should know, and that does not forbid sending it.
+    """A warning about a message that does not prevent sending it.
 
     Attributes:
-        code: stable, for scripts.
+        code: a stable code for scripts.
         message: what will happen, and what it costs.
     """
 
@@ -52,7 +52,7 @@ class Message:
     Attributes:
         metrix_channel: the channel's name in the API, such as `SMS`.
         fields: the JSON object `message` of the request.
-        cautions: what its author should know.
+        cautions: warnings about the message.
     """
 
     metrix_channel: str

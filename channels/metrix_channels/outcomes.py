@@ -1,4 +1,4 @@
-"""What became of a message or an event: the closed vocabulary of outcomes, and the receipts that carry one."""
+"""The outcomes of messages and events, and the receipts that report them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from attrs import field, frozen
 
 
 class Outcome(StrEnum):
-    """What is known of a send. There is no "delivered": Metrix reports no delivery."""
+    """The outcome of a send. There is no "delivered", because Metrix does not report delivery."""
 
     ACCEPTED = "accepted"
     """Metrix answered 2xx: it received the request."""
     REJECTED = "rejected"
-    """Metrix refused for good; sending the same again would be refused again."""
+    """Metrix refused the message and would refuse it again."""
     UNKNOWN = "unknown"
-    """It may have been taken: the request began to leave, and no answer settles what became of it."""
+    """Metrix may have accepted it: sending began, but no answer says what happened."""
     NOT_SENT = "not_sent"
-    """Given up with certainty that nothing was taken; it may be sent again."""
+    """Metrix has certainly not accepted it, so it can be sent again."""
 
 
 class ProblemDict(TypedDict):
@@ -33,13 +33,13 @@ class ProblemDict(TypedDict):
 
 @frozen
 class Problem:
-    """What went wrong, in the form that every output of the library shares.
+    """What went wrong, in the structure that all outputs of the library use.
 
     Attributes:
         code: stable, from the catalogue of `metrix_channels.errors`.
         message: what happened, in one or two sentences.
         remedy: what to do now.
-        location: `file:line:column`, where there is one.
+        location: `file:line:column`; None if there is none.
     """
 
     code: str
@@ -74,20 +74,20 @@ class ReceiptDict(TypedDict):
 
 @frozen
 class Receipt:
-    """What is known of one message to some recipients.
+    """The outcome of one message for some recipients.
 
     Attributes:
-        id: of the send in the ledger, unique.
+        id: the unique id of the send in the ledger.
         channel: the channel's name in the configuration.
-        recipients: customUserIds that share this outcome.
-        outcome: what is known.
-        attempts: HTTP requests made.
-        status_code: of the last answer, or None when there was none.
-        possible_duplicate: an earlier attempt may have been taken too, so a recipient may have it twice.
-        at: when the outcome was settled, in UTC.
-        error: why it is not `accepted`; None when it is.
-        repeated: an earlier call under the same key has this receipt; this call sent nothing to these recipients.
-            Otherwise both receipts are equal.
+        recipients: the customUserIds that share this outcome.
+        outcome: one of `Outcome`.
+        attempts: the number of HTTP requests made.
+        status_code: the HTTP status of the last answer; None without an answer.
+        possible_duplicate: Metrix may have accepted an earlier attempt too, so a recipient may get the message twice.
+        at: when the outcome became known, in UTC.
+        error: why the outcome is not `accepted`; None if it is.
+        repeated: this is the receipt of an earlier call with the same key; this call sent nothing to these recipients.
+            Receipts that differ only in this are equal.
     """
 
     id: str
@@ -133,18 +133,18 @@ class SentMessageDict(TypedDict):
 
 @frozen
 class SentMessage:
-    """What the ledger knows of one message to one recipient.
+    """The ledger's record of one message to one recipient.
 
     Attributes:
-        at: when the outcome was known, in UTC; for a message without one when its send or its campaign began.
+        at: when the outcome became known, in UTC; before that, when the send or the campaign began.
         recipient: the customUserId.
         channel: the channel's name in the configuration.
-        template: the template's name; None for a text without one.
+        template: the template's name; None for a plain text.
         campaign: the campaign's name; None for a single send.
-        key: of a single send; None where it has none.
-        outcome: one of `Outcome`, `pending` (not sent yet, or under way) or `cancelled` (with its campaign).
-        attempts: HTTP requests that named the recipient.
-        receipt: the id of the send; for a campaign the batch, as `campaign report` names it.
+        key: the key of a single send; None without a key.
+        outcome: one of `Outcome`, `pending` (not sent yet, or being sent) or `cancelled` (with its campaign).
+        attempts: the number of HTTP requests to the recipient.
+        receipt: the id of the send; for a campaign, the batch as in `campaign report`.
     """
 
     at: datetime
@@ -188,19 +188,19 @@ class EventReceiptDict(TypedDict):
 
 @frozen
 class EventReceipt:
-    """What is known of one event, or of one user's profile.
+    """The outcome of one event, or of one user's profile.
 
     Attributes:
-        id: of the message for Metrix, a UUID; the same over all attempts.
+        id: the UUID of the event for Metrix; all attempts have the same one.
         user: the customUserId, or the metrixUserId.
         type: `user`, `action` or `revenue`.
-        time: that Metrix was given, in UTC; no other event of this user has it.
-        outcome: what is known.
-        attempts: HTTP requests made.
-        status_code: of the last answer, or None when there was none.
-        possible_duplicate: an earlier attempt may have been taken too; Metrix drops the second of the two, since they
-            share their time.
-        error: why it is not `accepted`; None when it is.
+        time: the time that was sent to Metrix, in UTC; no other event of this user has it.
+        outcome: one of `Outcome`.
+        attempts: the number of HTTP requests made.
+        status_code: the HTTP status of the last answer; None without an answer.
+        possible_duplicate: Metrix may have accepted an earlier attempt too. It drops the second one, because both have
+            the same time.
+        error: why the outcome is not `accepted`; None if it is.
     """
 
     id: str

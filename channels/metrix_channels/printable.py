@@ -1,7 +1,7 @@
-"""Which characters are text; and text from outside, made fit to be shown.
+"""Makes text from outside safe to show.
 
-Nothing that is shown may draw on a terminal or turn a line of a log around. What Persian is written with prints, also
-where Python says that it does not.
+Text that is shown must not control a terminal or reverse a line of a log. All characters that Persian needs count as
+text, even if Python's `isprintable` says otherwise.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import re
 from typing import Final
 
 JOINERS: Final = "\u200c\u200d"
-"""They do not print, and neither Persian nor emoji are written without them."""
+"""Invisible characters that Persian and emoji need."""
 
-# Beside the joiners: the Arabic signs that stand around a number, and pictures that are newer than Python's tables.
+# The joiners, the Arabic signs that enclose a number, and emoji that are newer than Python's tables.
 _TEXT_TOO: Final = re.compile(rf"[{JOINERS}\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U0001f000-\U0001faff]")
 
 
 def is_text(text: str) -> bool:
-    """Say whether all of `text` can be seen or shapes what can: no control, direction or other invisible character."""
+    """Tell whether `text` has no control, direction or other invisible characters, except the joiners."""
     return text.isprintable() or _TEXT_TOO.sub("", text).isprintable()
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Return `text` with every character that is no text (control, bidi) as an escape.
+    """Return `text` with an escape for every character that is not text (control, bidi).
 
     Args:
-        text: from outside.
-        keep: characters to leave as they are all the same.
+        text: text from outside.
+        keep: characters to keep as they are anyway.
     """
     if is_text(text):
         return text
@@ -34,7 +34,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def quoted(text: str, most: int | None = None) -> str:
-    """Return `text` in quotes, fit to be shown, and not more than `most` characters of it."""
+    """Return `text` in quotes, safe to show, and at most `most` characters of it."""
     if most is not None and len(text) > most:
         text = text[: most - 1] + "…"
     return f"'{printable(text)}'"

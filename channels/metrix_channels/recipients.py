@@ -1,4 +1,4 @@
-"""Which customUserIds may be sent to."""
+"""Checks customUserIds before anything is sent to them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 
 from .errors import MessageInvalid
 
-# Control characters, line separators, bidi controls, the byte order mark and lone surrogates: each of them comes
-# from a bad export, is invisible in every list, and would reach a user whom nobody meant or none at all.
+# Control characters, line separators, bidi controls, the byte order mark and lone surrogates come from bad exports.
+# They are invisible in lists, and an id with one of them would reach the wrong user or nobody.
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
 _FORBIDDEN_IN_TEXT: Final = re.compile(f"[{_CONTROLS}]")
 _JOINERS: Final = "\u200c\u200d"
-# Everything else that nobody sees: the general category Cf, what Unicode calls Default_Ignorable_Code_Point (without
-# the two joiners), and U+2800, a blank that is no white space. A test compares the list with `unicodedata`.
+# All other invisible characters: the general category Cf, Unicode's Default_Ignorable_Code_Point (without the two
+# joiners), and U+2800, a blank that is not white space. A test compares the list with `unicodedata`.
 _INVISIBLE: Final = (
     r"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     r"\u200b\u200e\u200f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb"
@@ -23,19 +23,19 @@ _INVISIBLE: Final = (
 )
 _FORBIDDEN: Final = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
 _BELOW_0800: Final = bytes(range(0xE0))
-"""All bytes that UTF-8 writes characters below U+0800 with."""
+"""All bytes that encode characters below U+0800 in UTF-8."""
 _NO_NAME: Final = "CONTROL CHARACTER"
 
 
 def text_fault(text: object) -> str | None:
-    """Say why `text` cannot be a line that people read, such as a name; None when it can."""
+    """Return why `text` cannot be a line for people, such as a name; None if it can."""
     return _fault(text, _FORBIDDEN_IN_TEXT)
 
 
 def recipient_fault(recipient: object) -> str | None:
-    """Say why `recipient` cannot be a customUserId; None when it can.
+    """Return why `recipient` cannot be a customUserId; None if it can.
 
-    It may hold no character that nobody sees: two ids that look alike would be two people. U+200C and U+200D are
+    It must not contain invisible characters, because two ids that look alike would be two users. U+200C and U+200D are
     allowed between letters, where Persian and other scripts need them.
     """
     if fault := _fault(recipient, _FORBIDDEN):
@@ -45,18 +45,18 @@ def recipient_fault(recipient: object) -> str | None:
 
 
 def all_valid(recipients: Sequence[str], joined: str) -> bool:
-    """Say whether `recipient_fault` finds no fault with any of many: the same, twenty times faster.
+    """Tell whether `recipient_fault` returns None for all recipients; twenty times faster than to call it for each.
 
     Args:
         recipients: the ids.
-        joined: the same with line feeds between them.
+        joined: the same ids, joined by line feeds.
     """
     if joined.count("\n") != max(len(recipients) - 1, 0) or not all(recipients):
         return False
     if " " in joined and not _none_padded(recipients):
         return False
     text = joined.replace("\n", " ")
-    if text.isprintable() and _is_below_0800(joined):  # what prints there is visible, but for one character
+    if text.isprintable() and _is_below_0800(joined):  # there, only one printable character is invisible
         return "\u034f" not in joined
     if _FORBIDDEN.search(text) or not _none_padded(recipients):
         return False
@@ -64,13 +64,13 @@ def all_valid(recipients: Sequence[str], joined: str) -> bool:
 
 
 def checked_recipients(recipients: str | Iterable[str]) -> tuple[str, ...]:
-    """Return the recipients without repetition, in their order.
+    """Return the recipients in their order, without repetitions.
 
     Args:
         recipients: one customUserId or several.
 
     Raises:
-        MessageInvalid: recipient_invalid, naming the first one at fault; also when there is none at all.
+        MessageInvalid: recipient_invalid; it names the first invalid recipient, or says that there is none.
     """
     several = (recipients,) if isinstance(recipients, str) else tuple(recipients)
     for number, recipient in enumerate(several, start=1):
@@ -94,7 +94,7 @@ def _fault(text: object, forbidden: re.Pattern[str]) -> str | None:
 
 
 def _is_below_0800(text: str) -> bool:
-    """Say whether all characters are of Latin, Greek, Cyrillic, Hebrew, Arabic and their neighbours."""
+    """Tell whether all characters are below U+0800: Latin, Greek, Cyrillic, Hebrew, Arabic and a few others."""
     return text.isascii() or not text.encode("utf-8", "surrogatepass").translate(None, _BELOW_0800)
 
 
@@ -107,7 +107,7 @@ def _has_joiner(text: str) -> bool:
 
 
 def _lone_joiner(recipient: str) -> int | None:
-    """Return where a joiner stands that joins no letters."""
+    """Return the position of the first joiner that is not between two letters."""
     if not _has_joiner(recipient):
         return None
     for at, char in enumerate(recipient):

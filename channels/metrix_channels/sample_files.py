@@ -1,4 +1,4 @@
-"""The files that ship with the library: inside an installed wheel, or at the top of a checkout."""
+"""Finds the sample files that ship with the library: inside an installed wheel, or at the top of a checkout."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def example_config() -> Path:
 
 
 def schema() -> Path:
-    """Return the path of the JSON Schema that editors complete channels.yaml by."""
+    """Return the path of the JSON Schema of channels.yaml, for editors."""
     return _PACKAGE / "config" / "channels.schema.json"
 
 
 def campaign_schema() -> Path:
-    """Return the path of the JSON Schema that editors complete campaign files by."""
+    """Return the path of the JSON Schema of campaign files, for editors."""
     return _PACKAGE / "campaign" / "campaign.schema.json"
 
 

@@ -1,8 +1,8 @@
-"""How many parts an SMS costs: GSM 03.38 (3GPP TS 23.038) and concatenation (3GPP TS 23.040).
+"""Counts the parts of an SMS: GSM 03.38 (3GPP TS 23.038) and concatenation (3GPP TS 23.040).
 
-A text whose characters are all in the GSM 7-bit alphabet has 160 septets in one part and 153 in each of several.
-One character outside it, any Persian letter or the zero-width non-joiner among them, turns the whole text into
-UCS-2: 70 UTF-16 units in one part, 67 in each of several.
+If all characters are in the GSM 7-bit alphabet, a single SMS holds 160 septets, a multipart SMS 153 per part. Any other
+character, such as a Persian letter or the zero-width non-joiner, switches the whole text to UCS-2: a single SMS holds
+70 UTF-16 units, a multipart SMS 67 per part.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TWO_SEPTETS = re.compile(f"[{re.escape(_EXTENDED)}]")
 
 
 class SmsEncoding(StrEnum):
-    """How the text travels."""
+    """The encoding of an SMS."""
 
     GSM7 = "GSM-7"
     UCS2 = "UCS-2"
@@ -32,12 +32,12 @@ class SmsEncoding(StrEnum):
 
 @frozen
 class SmsLength:
-    """What a text costs.
+    """The length of a text as an SMS.
 
     Attributes:
-        encoding: of the whole text.
-        units: septets (GSM-7) or UTF-16 units (UCS-2).
-        parts: messages that are billed; at least 1.
+        encoding: the encoding of the whole text.
+        units: the number of septets (GSM-7) or UTF-16 units (UCS-2).
+        parts: the number of parts that are billed, at least 1.
         outside: the distinct characters that force UCS-2, in order of appearance.
     """
 
@@ -47,9 +47,9 @@ class SmsLength:
     outside: str = ""
 
 
-@lru_cache(maxsize=8)  # the limits and the plan ask one after the other
+@lru_cache(maxsize=8)  # the limits and the plan both count the same text
 def sms_length(text: str) -> SmsLength:
-    """Count the parts of `text` as a phone network does, a pair of units never divided between parts."""
+    """Count the parts of `text` as a phone network does: a character of two units is never split between parts."""
     if _ONLY_BASIC.fullmatch(text):
         return SmsLength(SmsEncoding.GSM7, len(text), _parts_of_single_units(len(text), 160, 153))
     outside = "".join(dict.fromkeys(_OUTSIDE.findall(text)))

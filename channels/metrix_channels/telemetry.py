@@ -1,7 +1,7 @@
-"""Spans and metrics of OpenTelemetry for every attempt, in programs that use it (the extra `otel`).
+"""Records OpenTelemetry spans and metrics for every attempt, in programs that use OpenTelemetry (the extra `otel`).
 
-The application decides by importing OpenTelemetry and setting up its providers; without that nothing is loaded here,
-and nothing measured. Names follow OpenTelemetry's semantic conventions for HTTP clients where they have one.
+An application enables this by importing OpenTelemetry and configuring its providers. Otherwise nothing is imported or
+measured. Names follow OpenTelemetry's semantic conventions for HTTP clients where these define one.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def attempt_ended(
     """Record one attempt as a span and in the metrics.
 
     Args:
-        path: of the URL.
-        began: in seconds since 1970.
+        path: the path of the URL.
+        began: when the attempt began, in seconds since 1970.
         seconds: how long it took.
-        recipients: how many it named.
-        attributes: of both; of few different values.
-        error: the code of what went wrong; None when it was accepted.
+        recipients: the number of recipients of the request.
+        attributes: attributes of the span and the metrics; each must have few distinct values.
+        error: the error code; None if Metrix accepted the request.
     """
     instruments = _instruments()
     if instruments is None:
@@ -70,7 +70,7 @@ def attempt_ended(
 def _instruments() -> _Instruments | None:
     try:
         from opentelemetry import metrics, trace
-    except ImportError:  # something else of that name
+    except ImportError:  # another package with that name
         return None
     meter = metrics.get_meter(_NAME)
     return _Instruments(

@@ -1,4 +1,4 @@
-"""The configuration: YAML to models, or one error with file, line and column."""
+"""The configuration: reads YAML into models, or raises one error with file, line and column."""
 
 from .credentials import Credentials
 from .environment import VariableMissing, substitute

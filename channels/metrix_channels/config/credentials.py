@@ -1,4 +1,4 @@
-"""APP_ID and the API key: from the environment or a file, at the moment that they are needed."""
+"""APP_ID and the API key, read from the environment or a file when they are needed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .environment import VariableMissing, substitute
 from .kinds import HEADER_TEXT
 
 SANDBOX_APP_ID: Final = "sandbox-app"
-"""The application of `metrix-channels sandbox`, the only one that is spoken to in plain http on another machine."""
+"""The application of `metrix-channels sandbox`. Only with it is plain http to another machine allowed."""
 _API_KEY: Final = "the API key"
-_LONGEST_KEY: Final = 8192  # bytes; servers take no longer header
+_LONGEST_KEY: Final = 8192  # bytes; servers accept no longer header
 
 
 @frozen
 class Credentials:
-    """What a request to Metrix proves itself with.
+    """The credentials of requests to Metrix.
 
     Attributes:
-        app_id: for the header `X-Application-Id`.
-        api_key: for the header `X-API-Key`.
+        app_id: the value of the header `X-Application-Id`.
+        api_key: the value of the header `X-API-Key`.
     """
 
     app_id: str
@@ -53,12 +53,12 @@ def resolve_api_key(raw: str, environ: Mapping[str, str], location: str | None) 
 
 
 def read_api_key(path: Path, location: str | None) -> Secret:
-    """Read the key from a file, that may end with one line break.
+    """Read the key from a file, which may end with one line break.
 
     Raises:
         ConfigError: `secret_missing`, `secret_invalid`, `file_unreadable`.
     """
-    # The path is not shown: it may be the key itself, written at the wrong place.
+    # The path is not shown, because it may be the key itself, written in the wrong place.
     try:
         raw = read_regular(path, _LONGEST_KEY + len(b"\r\n"))
     except FileNotFoundError:

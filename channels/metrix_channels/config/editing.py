@@ -1,7 +1,7 @@
-"""Records a verification in the configuration file and leaves every other byte of it to its author.
+"""Records a verification in the configuration file without changing any other byte.
 
-The text is spliced where the parser says that the value stands. A library that writes the whole file anew, even one
-that keeps comments, moves and realigns them, and loses those that follow a block that it replaces.
+The text is inserted at the position that the YAML parser reports. A library that rewrites the whole file moves and
+realigns comments, even if it keeps them, and loses those that follow a replaced block.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]*")
 def record_verification(
     path: Path, channel: str, verification: Verification, environ: Mapping[str, str] = os.environ
 ) -> None:
-    """Write `verified` of a channel into the file; comments inside a record that is replaced go with it.
+    """Write `verified` of a channel into the file. Comments inside a replaced record are lost.
 
-    The file is replaced in one step, so that no reader sees half of it. Where `path` is a link, its target is written.
+    The file is replaced atomically, so that no reader sees half of it. If `path` is a link, its target is written.
 
     Raises:
-        ConfigError: `channel_unknown`; `file_unwritable`; `config_value_invalid` for a record that the file could not
-            hold; and those of `load_config`: a file that does not load is not edited.
+        ConfigError: `channel_unknown`; `file_unwritable`; `config_value_invalid` for a record that cannot be written
+            to the file; and those of `load_config`, since a file with errors is not edited.
     """
     text = read_text(path)
     before = _load(text, path, environ)
@@ -53,7 +53,7 @@ def _load(text: str, path: Path, environ: Mapping[str, str]) -> Config:
 
 
 def _check(before: Config, after: Config, channel: str, verification: Verification) -> None:
-    """Make sure that the edit says what was meant, and nothing else."""
+    """Make sure that the edit changes the verification and nothing else."""
     meant = {**before.channels, channel: attrs.evolve(before.channels[channel], verified=verification)}
     if after != attrs.evolve(before, channels=meant):
         message = f"the verification of channel {channel!r} cannot be written to the file without changing its meaning"
@@ -76,7 +76,7 @@ def _edited(text: str, channel: str, verification: Verification) -> str:
     elif old is None:
         start = end = _end_of_line(text, _end(entry))
         new = f"{newline}{' ' * entry.start_mark.column}verified: {flow}"
-        if text[end - 1] == "\n":  # at the start of a line, after a block of text
+        if text[end - 1] == "\n":  # at the start of a line, after a block scalar
             new = new.removeprefix(newline) + newline
     else:
         start, end = old.start_mark.index, _end(old)
@@ -93,14 +93,14 @@ def _value(node: Any, key: str) -> Any:
 
 
 def _end(node: Any) -> int:
-    """Return where a value's own text ends: a block's node reaches over the comments behind it."""
+    """Return where a value's own text ends; a block's node also covers the comments after it."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style:
         return int(node.end_mark.index)
     return _end(node.value[-1][1])
 
 
 def _end_of_line(text: str, start: int) -> int:
-    """Return where the line ends in which a value ends."""
+    """Return the end of the line in which a value ends."""
     if text[start - 1] == "\n":
         return start
     end = text.find("\n", start)
@@ -110,7 +110,7 @@ def _end_of_line(text: str, start: int) -> int:
 
 
 def _parts(verification: Verification) -> list[str]:
-    """Write a record as `key: value` in YAML."""
+    """Write a record as `key: value` pairs in YAML."""
     expires = verification.expires
     texts = {
         "at": verification.at.isoformat(),
@@ -123,7 +123,7 @@ def _parts(verification: Verification) -> list[str]:
 
 
 def _scalar(text: str) -> str:
-    """Write text plainly where no reader could take it for something else, else in quotes."""
+    """Write text without quotes if every parser reads it as text, otherwise in quotes."""
     if _PLAIN.fullmatch(text):
         with contextlib.suppress(ConfigError):
             if parse_yaml(f"[{text}]", "").data == [text]:
@@ -134,7 +134,7 @@ def _scalar(text: str) -> str:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    """Put new content in a file's place, in one step that survives a power loss."""
+    """Replace a file's content atomically, so that a power loss leaves the old or the new content."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         old = target.stat()
@@ -143,7 +143,7 @@ def _replace(target: Path, content: bytes) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
-                with contextlib.suppress(PermissionError):  # only root may give a file away
+                with contextlib.suppress(PermissionError):  # only root may change a file's owner
                     os.fchown(descriptor, old.st_uid, old.st_gid)
                 os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
                 os.fsync(descriptor)

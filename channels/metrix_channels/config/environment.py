@@ -1,7 +1,7 @@
-"""`${NAME}` in a file: where it is filled in, where it is refused, and what it says of a variable.
+"""Fills in `${NAME}` in a file, and refuses it where it is not allowed.
 
-It is filled in under `metrix` and in `ledger` of the configuration alone, and in `audience.url` of a campaign. A
-verification that followed the environment would verify itself.
+It is allowed only under `metrix` and in `ledger` of the configuration, and in `audience.url` of a campaign. It is not
+allowed under `verified`, because a verification that followed the environment would verify itself.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .urls import encode_for_place
 FILLED: Final = frozenset({"metrix", "ledger"})
 """Keys under which `${NAME}` is filled in."""
 LAZY: Final = frozenset({("metrix", "app_id"), ("metrix", "api_key"), ("audience", "url")})
-"""Filled in when they are needed, so that what needs no credentials works without them."""
+"""Filled in when they are needed, so that commands without credentials work without these variables."""
 URLS: Final = frozenset({("ledger",), ("metrix", "base_url"), ("metrix", "proxy")})
-"""Where a variable fills in a part of a URL, its value is encoded for its place; the whole URL is taken as it is."""
+"""URLs. A variable that is a part of one is percent-encoded for its place; a whole URL is used as it is."""
 
 
 class VariableMissing(Exception):
-    """An environment variable is not set, or is empty."""
+    """An environment variable is not set or is empty."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -35,7 +35,7 @@ class VariableMissing(Exception):
 
 @frozen
 class Filling:
-    """A configuration's data with its variables filled in, and what forbids it, by path."""
+    """A configuration's data with its variables filled in, and the problems by path."""
 
     data: JsonValue
     problems: Mapping[KeyPath, Refusal]
@@ -45,9 +45,9 @@ def substitute(text: str, environ: Mapping[str, str], *, is_url: bool = False) -
     """Fill in each `${NAME}` of `text`, or raise `VariableMissing`.
 
     Args:
-        text: with references.
-        environ: what they stand for.
-        is_url: encode each value for its place. The path of a SQLite file is none.
+        text: text with references.
+        environ: their values.
+        is_url: percent-encode each value for its place, unless the URL is the path of a SQLite file.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -64,7 +64,7 @@ def substitute(text: str, environ: Mapping[str, str], *, is_url: bool = False) -
 
 
 def fill(data: JsonValue, environ: Mapping[str, str] | None) -> Filling:
-    """Fill in the variables of a whole file; None: it is one where none may stand."""
+    """Fill in the variables of a whole file; with `environ` None, the file must not contain any."""
     problems: dict[KeyPath, Refusal] = {}
 
     def text(value: str, path: KeyPath) -> JsonValue:

@@ -1,4 +1,4 @@
-"""What a setting's value may be: how it is written, read, checked and described to an editor, each kind once."""
+"""The kinds of values that settings have: how each is written, parsed, checked and described to an editor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Schema = Mapping[str, Any]
 REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """`${NAME}`, filled in from the environment."""
 HEADER_TEXT: Final = re.compile(r"[\x21-\x7e]+")
-"""What an HTTP header can carry without quoting or loss."""
+"""Characters that an HTTP header can contain without quoting or loss."""
 
 UNREADABLE: Final = (
     "the URL cannot be parsed; in user, password, database and parameters, write @ / : % # ? as %40 %2F %3A %25 %23"
@@ -49,14 +49,14 @@ _HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
 
 
 class Refusal(ValueError):
-    """A value is not what its setting takes.
+    """A setting does not accept a value.
 
     Args:
-        message: what it takes, without the value itself.
-        code: of the catalogue.
-        choices: words that the value may have been meant to be.
+        message: what the setting accepts, without the value itself.
+        code: a code of the error catalogue.
+        choices: the accepted words, for a suggestion.
         confidential: the value must not be shown.
-        at_key: it is the key, not the value, that is refused.
+        at_key: the location of the error is the key, not the value.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class Kind(Generic[T]):
     """One kind of value.
 
     Attributes:
-        parse: makes the value of plain data, or raises `Refusal`.
-        schema: describes the plain data in JSON Schema.
-        holds_references: it says itself where `${NAME}` may stand.
+        parse: converts plain data to the value, or raises `Refusal`.
+        schema: the JSON Schema of the plain data.
+        holds_references: the schema itself allows `${NAME}`.
     """
 
     parse: Callable[[JsonValue], T]
@@ -94,7 +94,7 @@ class Kind(Generic[T]):
 def _text_kind(
     expected: str, read: Callable[[str], T | None], schema: Schema, *, confidential: bool = False
 ) -> Kind[T]:
-    """Make a kind that is written as text; `read` returns None for what it does not take."""
+    """Make a kind that is written as text; `read` returns None for text that it does not accept."""
 
     def parse(value: JsonValue) -> T:
         if isinstance(value, str) and (result := read(value)) is not None:
@@ -105,7 +105,7 @@ def _text_kind(
 
 
 def whole(least: int, most: int) -> Kind[int]:
-    """Make a kind for whole numbers within two bounds, both included."""
+    """Make a kind for whole numbers from `least` to `most`, both included."""
 
     def parse(value: JsonValue) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
@@ -116,7 +116,7 @@ def whole(least: int, most: int) -> Kind[int]:
 
 
 def amount(most: int) -> Kind[Decimal]:
-    """Make a kind for numbers above zero that are exact, such as prices."""
+    """Make a kind for exact numbers above zero, such as prices."""
 
     def parse(value: JsonValue) -> Decimal:
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= most:
@@ -145,7 +145,7 @@ def span(most: str) -> Kind[timedelta]:
 
 
 def choice(words: type[E]) -> Kind[E]:
-    """Make a kind for the words of an enumeration."""
+    """Make a kind for the values of an enumeration."""
     names = tuple(word.value for word in words)
 
     def parse(value: JsonValue) -> E:
@@ -177,7 +177,7 @@ def list_of(item: Kind[T]) -> Kind[tuple[T, ...]]:
 
 
 def write_span(value: timedelta) -> str:
-    """Write a duration as a configuration holds it, in the largest unit that needs no fraction."""
+    """Write a duration as in a configuration file, in the largest unit that needs no fraction."""
     milliseconds = value // timedelta(milliseconds=1)
     for unit in ("d", "h", "m", "s"):
         size = round(_SECONDS[unit] * 1000)
@@ -187,7 +187,13 @@ def write_span(value: timedelta) -> str:
 
 
 def text_kind(expected: str, read: Callable[[str], T | None], pattern: str) -> Kind[T]:
-    """Make a kind that is written as text of some pattern; `read` returns None for what it does not take."""
+    """Make a kind that is written as text; `read` returns None for text that it does not accept.
+
+    Args:
+        expected: what the kind accepts, for the error message.
+        read: converts the text.
+        pattern: a regular expression of the text, for the JSON Schema.
+    """
     return _text_kind(expected, read, {"pattern": pattern})
 
 
@@ -207,7 +213,7 @@ def _size(text: str) -> int | None:
 
 
 def refuse_jalali(text: str) -> None:
-    """Refuse a date, or a time, of the Jalali calendar."""
+    """Refuse a date or time of the Jalali calendar."""
     if hint := jalali_hint(text):
         raise Refusal(f"expected a date of the Gregorian calendar; {hint}", confidential=True)
 
@@ -272,7 +278,7 @@ def _base_url(text: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def is_plain_http_elsewhere(base_url: str) -> bool:
-    """Tell whether others could read what is sent there: over plain http, and not to this machine."""
+    """Tell whether a URL uses plain http to another machine, so that others could read the requests."""
     url = urlsplit(base_url)
     return url.scheme == "http" and not _is_loopback(url.hostname or "")
 
@@ -281,12 +287,12 @@ def _proxy(text: str) -> str | None:
     url = _split(text)
     if url is None or url.scheme not in ("http", "https") or url.path not in ("", "/"):
         return None
-    # A password that is not encoded would otherwise be taken for a host.
+    # Part of a password that is not percent-encoded would be read as the host.
     return None if url.netloc.count("@") > 1 or "?" in text or "#" in text else text
 
 
 def _split(text: str) -> SplitResult | None:
-    """Take a URL apart, or return None when it is none: `urlsplit` alone drops and forgives too much."""
+    """Split a URL, or return None if it is not valid; `urlsplit` alone accepts too much."""
     if not HEADER_TEXT.fullmatch(text) or "\\" in text:
         return None
     try:
@@ -340,7 +346,7 @@ BASE_URL: Final = _text_kind(
     confidential=True,
 )
 PLAIN_HTTP_ELSEWHERE: Final = r"^[Hh][Tt][Tt][Pp]://(?!(127\.[0-9.]+|\[::1\]|[Ll]ocalhost)([:/]|$))"
-"""What `is_plain_http_elsewhere` tells, for editors."""
+"""The rule of `is_plain_http_elsewhere` as a pattern, for the JSON Schema."""
 PROXY: Final = _text_kind(
     "http:// or https://, a host and a port", _proxy, {"pattern": r"^https?://\S+$"}, confidential=True
 )

@@ -1,4 +1,4 @@
-"""A configuration that may be edited while the process runs: a withdrawn verification counts at once."""
+"""A configuration that can be edited while the process runs: a withdrawn verification takes effect at once."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _Stamp = tuple[int, int, int]
 
 
 class ConfigFile:
-    """A configuration file, read again whenever it has changed. Safe to share between threads.
+    """A configuration file that is read again after each change. It is safe to share between threads.
 
     Args:
-        path: of the file; a relative one is taken from the folder that is current now.
-        environ: what `${NAME}` stands for.
+        path: the file; a relative path starts at the folder that is current now.
+        environ: the values of `${NAME}`.
     """
 
     def __init__(self, path: Path, environ: Mapping[str, str] = os.environ) -> None:
@@ -32,13 +32,13 @@ class ConfigFile:
         self._loaded: tuple[_Stamp, Config] | None = None
 
     def current(self) -> Config:
-        """Return the configuration as the file is now.
+        """Return the configuration that the file contains now.
 
         Raises:
-            ConfigError: as `load_config`; each time, as long as the file is broken.
+            ConfigError: those of `load_config`, at each call while the file has errors.
         """
         with self._lock:
-            # Before reading: an edit in between shows as another stamp the next time.
+            # Taken before reading, so that an edit in between changes the stamp at the next call.
             stamp = self._stamp()
             if self._loaded is None or self._loaded[0] != stamp:
                 document = read_yaml(self._absolute, source=str(self.path))

@@ -1,4 +1,4 @@
-"""From a file to a `Config`: find it, read it, fill in its variables, check every key and make the models."""
+"""Loads a `Config`: finds the file, reads it, fills in its variables, checks every key and makes the models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VARIABLE: Final = "METRIX_CHANNELS_CONFIG"
 
 
 def find_config(explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Find the configuration: the given file, else `$METRIX_CHANNELS_CONFIG`, else `./channels.yaml`.
+    """Find the configuration: the given file, or `$METRIX_CHANNELS_CONFIG`, or `./channels.yaml`.
 
     Raises:
         ConfigError: `config_missing`.
@@ -41,7 +41,7 @@ def find_config(explicit: Path | None = None, environ: Mapping[str, str] = os.en
         path, origin = Path(named), f", which {VARIABLE} names"
     else:
         path, origin = Path(FILE_NAME), ""
-    if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
+    if not os.path.exists(path):  # noqa: PTH110 - also false for an invalid file name
         raise ConfigError(f"there is no file {printable(str(path))}{origin}", code="config_missing")
     return path
 
@@ -50,29 +50,29 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Load a configuration.
 
     Args:
-        path: of the file.
-        environ: what `${NAME}` stands for; kept, since the credentials are read when they are needed.
+        path: the file.
+        environ: the values of `${NAME}`; kept, because credentials are read when they are needed.
 
     Raises:
         ConfigError: `config_missing`, `file_unreadable`, `yaml_invalid`, `yaml_refused`, `config_key_unknown`,
             `config_key_missing`, `config_value_invalid`, `environment_missing`, `environment_refused`,
-            `secret_missing`, `secret_literal`. The first in the file is the error; its message lists the others.
+            `secret_missing`, `secret_literal`: the code of the first problem in the file; the message lists the others.
     """
     return make_config(read_yaml(path), path, environ)
 
 
 def make_config(document: Document, path: Path, environ: Mapping[str, str]) -> Config:
-    """Make a `Config` of a document that was, or will be, the file at `path`."""
+    """Make a `Config` from a document that was read from the file at `path`, or will be written to it."""
     return _settled(make_model(document, Config, environ), document, path, environ)
 
 
 def make_model(document: Document, model: type[T], environ: Mapping[str, str] | None) -> T:
-    """Make a model, whose fields carry a `Setting` each, of a document.
+    """Make a model from a document; each field of the model has a `Setting`.
 
     Args:
         document: a whole file.
         model: an attrs class.
-        environ: what `${NAME}` stands for, where it may stand; None: it may stand nowhere.
+        environ: the values of `${NAME}`; None if the file must not contain any.
 
     Raises:
         ConfigError: those of `load_config`.
@@ -88,7 +88,7 @@ def make_model(document: Document, model: type[T], environ: Mapping[str, str] | 
 
 
 def _settled(config: Config, document: Document, path: Path, environ: Mapping[str, str]) -> Config:
-    """Fill in what follows from the file itself: names, locations, the environment and the folder."""
+    """Complete the models with the file's own data: names, locations, the environment and absolute paths."""
     path = path.absolute()
     folder = path.parent
     metrix = attrs.evolve(
@@ -101,7 +101,7 @@ def _settled(config: Config, document: Document, path: Path, environ: Mapping[st
         ca_file=_below(folder, config.metrix.ca_file),
     )
     if not REFERENCE.search(metrix.app_id):
-        metrix.resolve_app_id()  # else when it is needed
+        metrix.resolve_app_id()  # an app_id with variables is checked when it is needed
     channels = {
         name: attrs.evolve(channel, name=name, location=document.location(("channels", name, "verified"), key=True))
         for name, channel in config.channels.items()
@@ -131,7 +131,7 @@ def _converter() -> Converter:
 
 
 def _class_hook(cls: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
-    """Make the hook for one model from its fields' metadata."""
+    """Make cattrs' hook for one model from its fields' metadata."""
     overrides = {field.name: _override(field.name, field.metadata.get(SETTING)) for field in attrs.fields(cls)}
     structure = make_dict_structure_fn(
         cls,
@@ -164,7 +164,7 @@ def _override(name: str, setting: Setting | None) -> Any:
 
 
 def _optional_model(value: JsonValue, cls: Any) -> Any:
-    """Make a model that may be absent: a key that is there and blank is a slip, not a wish to go without it."""
+    """Make a model that may be absent; a key without a value is an error, not the same as no key."""
     return _converter().structure(value, cast(type[Any], optional_model(cls)))
 
 

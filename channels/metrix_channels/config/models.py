@@ -1,7 +1,7 @@
-"""The configuration as the rest of the library sees it.
+"""The models of the configuration.
 
-Each field of the file says, in its metadata, of what kind it is and what it is for: the loader and the JSON Schema
-for editors are both made from that. Fields without metadata do not stand in the file.
+The metadata of each field describes its kind and its purpose. The loader and the JSON Schema for editors are both made
+from it. Fields without metadata are not in the file.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from .kinds import PLAIN_HTTP_ELSEWHERE, Kind, Refusal, is_plain_http_elsewhere
 
 _BILLED_BY_PARTS: Final = [each.value for each in ChannelType if adapter_for(each).bills_by_parts]
 SETTING: Final = "metrix_channels.setting"
-"""Where a field's metadata holds its `Setting`."""
+"""The key of the `Setting` in a field's metadata."""
 
 
 @frozen
 class Setting:
-    """What is known of one key of the file.
+    """The description of one key of the file.
 
     Attributes:
-        doc: what it is for, in a sentence or two.
-        kind: of its value; None where the field's own type says it.
-        default: as the file would write it.
-        model: of a value that may be a mapping too; `kind` makes one of the short form.
+        doc: its purpose, in a sentence or two.
+        kind: the kind of its value; None if the field's type says it.
+        default: the default value, as written in the file.
+        model: the model of a value that may also be a mapping; `kind` then parses the short form.
     """
 
     doc: str
@@ -50,14 +50,14 @@ class Setting:
 
 
 def key_of(name: str) -> str:
-    """Return the YAML key of a field; a field that is named like a keyword of Python ends in `_`."""
+    """Return the YAML key of a field; the name of a field that would be a Python keyword ends in `_`."""
     return name.removesuffix("_")
 
 
 def setting(
     doc: str, kind: Kind[Any] | None = None, default: JsonValue = None, model: type[Any] | None = None
 ) -> dict[str, Setting]:
-    """Return the metadata of a field that stands in the file; see `Setting`."""
+    """Return the metadata of a field that is in the file; see `Setting`."""
     return {SETTING: Setting(doc, kind, default, model)}
 
 
@@ -76,7 +76,7 @@ class Verification:
         at: the day of the test, in UTC.
         by: who saw it arrive.
         app_id: the application that it was sent from.
-        expires: how long the test counts, from the beginning of its day.
+        expires: how long the test is valid, from 00:00 UTC of its day.
         note: anything else.
     """
 
@@ -104,12 +104,12 @@ class Channel:
     """A way to reach people.
 
     Attributes:
-        name: in the configuration.
-        type: what Metrix calls the channel.
-        verified: whether somebody tested it in the dashboard, or the record of the test.
-        price_per_part: what one part to one recipient costs, of a type that is billed by parts; None: not known.
-        currency: of the price.
-        location: `file:line:column` of `verified`, or of the channel where it is absent.
+        name: the name in the configuration.
+        type: the channel type of Metrix.
+        verified: whether somebody tested it from the dashboard, or the record of the test.
+        price_per_part: the price of one part for one recipient, for types that are billed per part; None if unknown.
+        currency: the currency of the price.
+        location: `file:line:column` of `verified`, or of the channel if that is absent.
     """
 
     SCHEMA: ClassVar[Mapping[str, Any]] = {
@@ -150,7 +150,7 @@ class Channel:
 
 
 def _at(name: str, message: str, code: str = "config_value_invalid") -> ClassValidationError:
-    """Build the refusal of one key of a channel."""
+    """Make the error for one key of a channel."""
     refusal = Refusal(message, code=code, confidential=True, at_key=True)
     refusal.add_note(AttributeValidationNote("in the channel", name, object))
     return ClassValidationError("in the channel", [refusal], Channel)
@@ -158,11 +158,11 @@ def _at(name: str, message: str, code: str = "config_value_invalid") -> ClassVal
 
 @frozen(kw_only=True)
 class KeepAttempts:
-    """How much of the attempts' details the ledger keeps.
+    """How many details of attempts the ledger keeps.
 
     Attributes:
-        days: kept for so many days.
-        size: bytes kept at most.
+        days: how many days to keep them.
+        size: the most bytes to keep.
     """
 
     days: int = field(default=30, metadata=setting("How many days to keep them.", kinds.whole(1, 3660), 30))
@@ -173,21 +173,21 @@ class KeepAttempts:
 
 @frozen(kw_only=True)
 class Metrix:
-    """How to reach Metrix, and as whom.
+    """How to connect to Metrix, and with which credentials.
 
     Attributes:
-        app_id: as the file has it, perhaps with `${NAME}`.
-        api_key: `${NAME}`; or None, when `api_key_file` is given.
-        api_key_file: a file that holds the key alone.
-        base_url: without a slash at its end.
-        timeout: seconds for one attempt, all of it.
-        max_attempts: HTTP requests for one batch.
-        concurrency: requests at one time.
-        rate_limit: requests a second over all processes that share the ledger; None: no limit.
-        batch_size: recipients a request.
-        split_refused: look for the recipients at fault by halving a refused request.
+        app_id: as in the file, possibly with `${NAME}`.
+        api_key: `${NAME}`; None if `api_key_file` is given.
+        api_key_file: a file that contains only the key.
+        base_url: the address of Metrix, without a slash at its end.
+        timeout: seconds for one whole attempt.
+        max_attempts: the most HTTP requests for one batch.
+        concurrency: the most requests at the same time.
+        rate_limit: requests per second of all processes that share the ledger; None means no limit.
+        batch_size: the most recipients per request.
+        split_refused: find the recipients at fault by splitting a refused request in halves.
         deadline: seconds for one send with all its retries.
-        proxy: the proxy's URL; None: none, whatever the environment says.
+        proxy: the proxy's URL; None means no proxy, whatever the environment says.
         ca_file: certificates to trust instead of the usual ones.
     """
 
@@ -275,8 +275,8 @@ class Metrix:
         """Return APP_ID with its variables filled in.
 
         Raises:
-            ConfigError: `secret_missing`, `secret_invalid`; `config_value_invalid`, when base_url is plain http to
-                another machine, and this is not the sandbox's application.
+            ConfigError: `secret_missing`, `secret_invalid`; `config_value_invalid` if base_url is plain http to
+                another machine and this is not the sandbox's application.
         """
         app_id = resolve_app_id(self.app_id, self._environ, self._locations.get("app_id"))
         if app_id != SANDBOX_APP_ID and is_plain_http_elsewhere(self.base_url):
@@ -309,19 +309,19 @@ class Metrix:
 
 @frozen(kw_only=True)
 class Config:
-    """The whole of `channels.yaml`, with its paths made absolute.
+    """The content of `channels.yaml`, with absolute paths.
 
     Attributes:
-        path: of the file.
-        version: of the file's format.
-        metrix: how to reach Metrix.
+        path: the file.
+        version: the version of the file's format.
+        metrix: how to connect to Metrix.
         templates: the folder of the templates.
         ledger: the ledger's URL.
-        on_ambiguous: what to do when a request may have been taken.
+        on_ambiguous: what to do when Metrix may have accepted a request.
         suppress: files of recipients who are never sent to.
-        taxonomy: the event names known to Metrix; None: not checked.
-        keep_attempts: how much the support bundle can draw on.
-        channels: by name.
+        taxonomy: the event names known to Metrix; None means that names are not checked.
+        keep_attempts: how many details of attempts to keep for the support bundle.
+        channels: the channels by name.
     """
 
     path: Path = Path()
@@ -366,13 +366,13 @@ class Config:
 
     @property
     def ledger_path(self) -> Path | None:
-        """The file of a ledger in SQLite; None for one in PostgreSQL."""
+        """The file of a SQLite ledger; None for PostgreSQL."""
         if not self.ledger.startswith("sqlite:///"):
             return None
         return stored_path(self.path.parent, self.ledger.removeprefix("sqlite:///"))
 
     def channel(self, name: str) -> Channel:
-        """Return the channel of that name.
+        """Return the channel with this name.
 
         Raises:
             ConfigError: `channel_unknown`.

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in the order of its lines: cattrs' exceptions told by file, line and column."""
+"""Turns cattrs' exceptions into one error that lists all problems by file, line and column."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_LISTED = 50
 
 @frozen
 class _Problem:
-    """One thing that is wrong, and where."""
+    """One problem and its place in the file."""
 
     position: Position
     path: KeyPath
@@ -34,11 +34,11 @@ class _Problem:
 
 
 def raise_problems(document: Document, filling: Mapping[KeyPath, Refusal], error: Exception | None) -> NoReturn:
-    """Raise the first problem, with the others in its message.
+    """Raise the first problem in the file; its message lists the others.
 
     Args:
-        document: the configuration as it stands in the file.
-        filling: what the environment forbids, by path.
+        document: the configuration as the file has it.
+        filling: problems with environment variables, by path.
         error: what cattrs raised.
     """
     problems = [_refused(document, path, refusal) for path, refusal in filling.items()]
@@ -59,7 +59,7 @@ def _location(document: Document, problem: _Problem) -> str:
 
 
 def _walk(document: Document, error: Exception, path: KeyPath) -> Iterator[_Problem]:
-    """Turn one of cattrs' exceptions, and all that it holds, into problems."""
+    """Turn one of cattrs' exceptions, and those inside it, into problems."""
     if isinstance(error, BaseValidationError):
         for inner in error.exceptions:
             yield from _walk(document, inner, (*path, *_step(inner)))
@@ -75,7 +75,7 @@ def _walk(document: Document, error: Exception, path: KeyPath) -> Iterator[_Prob
 
 
 def _step(error: Exception) -> KeyPath:
-    """Return what an exception adds to the path: a field's name, an index, or nothing."""
+    """Return the step that an exception adds to the path: a field's name, an index, or nothing."""
     for note in getattr(error, "__notes__", ()):
         if isinstance(note, AttributeValidationNote):
             return (key_of(note.name),)
@@ -114,7 +114,7 @@ def _at(data: JsonValue, path: KeyPath) -> JsonValue:
 
 
 def _shown(value: JsonValue, path: KeyPath) -> str:
-    """Describe a value as the file has it: what the environment filled in is never shown."""
+    """Describe a value as the file has it; values from the environment are never shown."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -136,7 +136,7 @@ def _meant(word: str, choices: tuple[str, ...] | list[str]) -> str:
 
 
 def _dotted(path: KeyPath) -> str:
-    """Write a path as people do: `channels.sms.type`, `suppress[0]`."""
+    """Write a path such as `channels.sms.type` or `suppress[0]`."""
     text = ""
     for step in path:
         plain = printable(str(step))

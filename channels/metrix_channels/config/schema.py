@@ -1,7 +1,7 @@
-"""A JSON Schema (2020-12) of a file, with which editors complete and check it as it is written.
+"""Writes a JSON Schema (2020-12) of a file, so that editors can complete and check it.
 
-It is made from the models, so it cannot disagree with them. `python -m metrix_channels.config.schema` prints the
-configuration's, which is kept beside this module as `channels.schema.json`.
+The schema is generated from the models. `python -m metrix_channels.config.schema` prints the schema of channels.yaml,
+which is stored beside this module as `channels.schema.json`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _ANY_REFERENCE: Final = {"type": "string", "pattern": REFERENCE.pattern}
 
 
 def write_schema(model: type[Any], title: str, filled: frozenset[str] = frozenset()) -> str:
-    """Return the schema of a file, as JSON.
+    """Return the schema of a file as JSON.
 
     Args:
-        model: of the whole file; its fields carry a `Setting` each.
-        title: of the schema.
-        filled: keys in or under which `${NAME}` may stand for a value.
+        model: the model of the whole file; each of its fields has a `Setting`.
+        title: the title of the schema.
+        filled: the keys whose values, or values below, may contain `${NAME}`.
     """
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -37,7 +37,7 @@ def write_schema(model: type[Any], title: str, filled: frozenset[str] = frozense
 
 
 def _of_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
-    """Describe a model; in the keys of `filled`, `${NAME}` may stand for the value."""
+    """Return the schema of a model; values of the keys in `filled` may contain `${NAME}`."""
     hints = get_type_hints(cls)
     settings = {
         key_of(field.name): (field, setting, hints[field.name])

@@ -1,9 +1,9 @@
-"""YAML without surprises: plain data with the position of every key and value, or one error that names the place.
+"""Reads YAML strictly: returns plain data with the position of every key and value, or raises one error with its place.
 
-The parser is PyYAML's pure Python one, of which only the events are used: what they may mean is decided here.
-So anchors, tags and merge keys never act, and nothing is guessed: `012`, `1:30`, `+98…`, `yes` and `2026-11-20`
-are a number, a time, a telephone number, a truth and a date to one reader and something else to the next. Dates
-stay text; the rest is refused. No message shows a value: it may be a secret in the wrong place.
+The parser is PyYAML's pure Python one. Only its events are used; this module decides what they mean. So anchors, tags
+and merge keys have no effect, and nothing is guessed: parsers disagree about values such as `012`, `1:30`, `+98…`,
+`yes` and `2026-11-20`. Dates stay text; the others are refused. No message shows a value, because it may be a secret
+in the wrong place.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _ALMOST_A_WORD: Final = re.compile(r"true|false|yes|no|on|off|null", re.IGNORECA
 _WORDS: Final[Mapping[str, JsonScalar]] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INT64: Final = range(-(2**63), 2**63)
 
-# What YAML 1.1 forbids; and line breaks of YAML 1.1 (a lone CR, NEL, LS, PS) that editors do not count as such.
+# Characters that YAML 1.1 forbids, and its line breaks (a lone CR, NEL, LS, PS) that editors do not count as lines.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]|\r(?!\n)")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
-# PyYAML raises these too on some inputs: an escape beyond Unicode, a version of 5,000 digits, and the like.
+# PyYAML raises these too for some input, such as an escape beyond Unicode or a version of 5,000 digits.
 _FOREIGN_ERRORS: Final = (
     ValueError,
     TypeError,
@@ -64,7 +64,7 @@ class Document:
 
     Attributes:
         data: plain data.
-        source: the name that locations start with.
+        source: the file name at the start of locations.
     """
 
     data: JsonValue
@@ -72,14 +72,14 @@ class Document:
     _positions: Mapping[KeyPath, tuple[Position, Position]] = field(repr=False)
 
     def position(self, path: KeyPath = (), *, key: bool = False) -> Position:
-        """Return line and column, from 1, of the value (or of the key) at `path`, else of its nearest parent."""
+        """Return line and column, from 1, of the value (or key) at `path`, or of its nearest parent."""
         while path not in self._positions:
             path = path[:-1]
         of_key, of_value = self._positions[path]
         return of_key if key else of_value
 
     def location(self, path: KeyPath = (), *, key: bool = False) -> str:
-        """Return `source:line:column` of the value (or of the key) at `path`, else of its nearest parent."""
+        """Return `source:line:column` of the value (or key) at `path`, or of its nearest parent."""
         return _location(self.source, self.position(path, key=key))
 
 
@@ -88,12 +88,12 @@ def parse_yaml(text: str, source: str, *, first_line: int = 1) -> Document:
 
     Args:
         text: the YAML.
-        source: what locations call it, such as the path of its file.
-        first_line: the number of the text's first line, where it stands inside another file.
+        source: the file name for locations.
+        first_line: the line number of the text's first line, if the text is part of another file.
 
     Raises:
-        ConfigError: `yaml_invalid` when it is not YAML; `yaml_refused` when it is YAML that surprises people, or too
-            much of it.
+        ConfigError: `yaml_invalid` if it is not YAML; `yaml_refused` if it uses features that surprise people, or is
+            too large.
     """
     source = printable(source)
     if len(text) > MAX_BYTES or len(text.encode(errors="surrogatepass")) > MAX_BYTES:
@@ -113,8 +113,8 @@ def read_yaml(path: Path, source: str | None = None) -> Document:
     """Read one document from a file in UTF-8.
 
     Args:
-        path: of the file.
-        source: what locations call it; None: the path.
+        path: the file.
+        source: the file name for locations; None means the path.
 
     Raises:
         ConfigError: those of `read_text` and `parse_yaml`.
@@ -123,11 +123,11 @@ def read_yaml(path: Path, source: str | None = None) -> Document:
 
 
 def read_text(path: Path, source: str | None = None) -> str:
-    """Read a YAML file's text, line breaks and byte order mark as they are.
+    """Read a YAML file's text, with its line breaks and byte order mark.
 
     Raises:
-        ConfigError: `config_missing`; `file_unreadable`; `yaml_invalid` when it is not UTF-8; `yaml_refused` when it
-            is too large.
+        ConfigError: `config_missing`; `file_unreadable`; `yaml_invalid` if it is not UTF-8; `yaml_refused` if it is
+            too large.
     """
     source = printable(source or str(path))
     try:
@@ -147,14 +147,14 @@ def read_text(path: Path, source: str | None = None) -> str:
 
 
 def integer(text: str) -> int | None:
-    """Return the integer that `text` plainly is, else None: no sign but `-`, no leading zero, 64 bits."""
+    """Return the integer that `text` writes, or None: the only sign is `-`, no leading zero, at most 64 bits."""
     if not _INTEGER.fullmatch(text) or len(text) > 20:
         return None
     return number if (number := int(text)) in _INT64 else None
 
 
 class _Reader:
-    """Builds a document from the parser's events, refusing as it goes."""
+    """Builds a document from the parser's events, and refuses what is not supported."""
 
     def __init__(self, text: str, source: str, first_line: int) -> None:
         self._source = source
@@ -197,7 +197,7 @@ class _Reader:
             return cast(yaml.Event, self._loader.get_event())  # type: ignore[no-untyped-call]
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark or self._loader.get_mark()
-            if "tag handle" in (error.problem or ""):  # PyYAML's words would quote the text
+            if "tag handle" in (error.problem or ""):  # PyYAML's message would quote the text
                 self._refuse("tags (!name) are not supported; put text in quotes", mark)
             self._invalid(error.problem or "it cannot be read", error.context, error.context_mark, mark)
         except yaml.YAMLError:
@@ -250,7 +250,7 @@ class _Reader:
         text: str = event.value
         if _SURROGATE.search(text):
             self._refuse("this is half a character (\\uD800 to \\uDFFF); write the whole character", event.start_mark)
-        if not event.implicit[0]:  # in quotes, or a block
+        if not event.implicit[0]:  # in quotes, or a block scalar
             return text
         if text in _WORDS:
             return _WORDS[text]
@@ -285,7 +285,7 @@ class _Reader:
 
 
 def _position_in(before: str) -> Position:
-    """Return line and column of what follows `before`."""
+    """Return line and column of the character after `before`."""
     return before.count("\n") + 1, len(before.removeprefix("\ufeff")) - (before.rfind("\n") + 1) + 1
 
 

@@ -1,4 +1,4 @@
-"""URLs whose parts come from the environment: values encoded for their place, and what cannot be read for certain."""
+"""URLs with parts from the environment: percent-encodes values for their place, and detects ambiguous URLs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def encode_for_place(value: str, before: str, after: str) -> str:
-    """Percent-encode a value that stands in a URL (RFC 3986), so that it stays within its part.
+    """Percent-encode a value for its place in a URL (RFC 3986), so that it does not leave its part.
 
     Args:
-        value: as it is meant, not encoded.
-        before: the URL as far as the value; empty when it begins the URL: then it is taken as it is.
-        after: the URL from there on. Other values in it are stood for by letters.
+        value: the value, not encoded.
+        before: the URL before the value; if it is empty, the value is returned as it is.
+        after: the URL after the value. Other values in it are replaced by letters.
     """
     if not before:
         return value
@@ -26,7 +26,7 @@ def encode_for_place(value: str, before: str, after: str) -> str:
         rest = scheme
     if "?" in rest:
         is_value = "=" in re.split(r"[?&]", rest)[-1]
-        return _quoted(value) if is_value else value  # `?${OPTIONS}` holds names and values
+        return _quoted(value) if is_value else value  # `?${OPTIONS}` contains names and values
     if "/" in rest:
         return _quoted(value, "/")
     if "@" in re.split(r"[/?#]", after)[0]:
@@ -35,10 +35,10 @@ def encode_for_place(value: str, before: str, after: str) -> str:
 
 
 def is_readable(url: str) -> bool:
-    """Tell whether the parts of a PostgreSQL URL are certain.
+    """Tell whether a PostgreSQL URL has only one reading.
 
-    They are not where `@`, `/` or `?` may stand in the password as they are: libpq then takes a piece of it for a
-    host, a port or a name, which would be looked up and shown.
+    It has more if the password may contain `@`, `/` or `?` that are not percent-encoded. libpq then reads a part of the
+    password as a host, a port or a name, looks it up and shows it.
     """
     match = _POSTGRESQL.fullmatch(url)
     if match is None:
@@ -56,7 +56,7 @@ def _host(value: str, *, is_bracketed: bool) -> str:
     try:
         ipaddress.IPv6Address(value)
     except ValueError:
-        return _quoted(value, ":,[]")  # with a port, or several hosts
+        return _quoted(value, ":,[]")  # a host with a port, or several hosts
     return value if is_bracketed else f"[{value}]"
 
 

@@ -1,12 +1,12 @@
-"""Whether a channel may be sent through: judged from the configuration and the clock alone.
+"""Decides whether messages may be sent through a channel, from the configuration and the clock alone.
 
-Until a test message from the dashboard arrived through a channel, Metrix accepts messages for it and nobody receives
-them (Metrix documentation, API Troubleshooting, section 3). Days count in UTC, strictly: a test that is dated
-tomorrow does not count until tomorrow begins in UTC, and an expiry counts from 00:00 UTC of the test's day. So a
-verification can count a few hours too late or too short, never too early or too long.
+Until a test message from the dashboard has arrived through a channel, Metrix accepts messages for it and nobody
+receives them (Metrix documentation, API Troubleshooting, section 3). Days are strictly UTC: a test dated tomorrow is
+not valid until tomorrow begins in UTC, and an expiry starts at 00:00 UTC of the test's day. So a verification can
+start a few hours late or end a few hours early, but never start early or end late.
 
-On the day on which a verification ends, every message of its channel stops. So its end is announced `ANNOUNCED` before:
-by preflight, doctor, `channels list`, the dashboard, and once a day in the log of a process that sends.
+When a verification ends, all messages of its channel stop. So preflight, doctor, `channels list` and the dashboard
+announce the end `ANNOUNCED` in advance, and a process that sends logs it once a day.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from .kinds import write_span
 from .models import Channel, Verification
 
 ANNOUNCED: Final = timedelta(days=14)
-"""How long before its end a verification is announced to end."""
+"""How long in advance the end of a verification is announced."""
 _DAY: Final = timedelta(days=1)
 _logged: Final[dict[tuple[str, datetime], datetime]] = {}
-"""When the end of a channel's verification was logged last."""
+"""When the end of each verification was last logged, by channel and end."""
 
 
 @frozen
 class Standing:
-    """What a channel's verification is worth now.
+    """Whether a channel is verified now, and why not.
 
     Attributes:
-        code: why nothing may be sent; None when the channel is verified.
-        message: the same in words.
-        age: since 00:00 UTC of the test's day, where it is known.
-        cautions: what the verification cannot notice.
-        ends: from when on it does not count, in UTC; None where it has no end.
-        announcement: that it ends soon, in words; None where it does not.
-        remedy: what to do about it, with the channel's own name.
+        code: why nothing may be sent, as an error code; None if the channel is verified.
+        message: the state of the verification in words.
+        age: the time since 00:00 UTC of the test's day; None if the day is unknown.
+        cautions: what the verification cannot detect.
+        ends: when it ends, in UTC; None if it does not end.
+        announcement: a sentence that it ends soon; None if it does not.
+        remedy: what to do, with the channel's own name.
     """
 
     code: str | None
@@ -55,12 +55,12 @@ class Standing:
 
 
 def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
-    """Judge a channel's verification.
+    """Check a channel's verification.
 
     Args:
         channel: the channel.
         app_id: the configured application.
-        now: an aware time.
+        now: the current time, with a time zone.
     """
     verified = channel.verified
     if isinstance(verified, Verification):
@@ -85,7 +85,7 @@ def _remedy(code: str, name: str) -> str:
 
 
 def require_verified(channel: Channel, app_id: str, now: datetime) -> None:
-    """Refuse a channel that is not verified; log once a day that its verification ends soon.
+    """Refuse a channel that is not verified; log once a day if its verification ends soon.
 
     Raises:
         ChannelUnverified: `channel_unverified`, `verification_expired`, `verification_foreign`,
@@ -104,12 +104,12 @@ def require_verified(channel: Channel, app_id: str, now: datetime) -> None:
 
 
 def require_verified_at(channel: Channel, app_id: str, begins: datetime) -> None:
-    """Refuse what is to begin after the channel's verification has ended.
+    """Refuse a campaign that starts after the channel's verification ends.
 
     Args:
-        channel: verified now.
+        channel: a channel that is verified now.
         app_id: the configured application.
-        begins: an aware time.
+        begins: the start of the campaign, with a time zone.
 
     Raises:
         ChannelUnverified: `verification_expired`.

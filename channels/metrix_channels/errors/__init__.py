@@ -1,24 +1,23 @@
-"""Everything that can go wrong, as one tree.
+"""The exceptions of this library, as one tree.
 
     MetrixChannelsError
     ├── UsageError            the call itself is wrong
-    ├── ConfigError           channels.yaml, its environment, or what is installed
-    ├── TemplateError         a template, its front matter, or the values it was given
-    ├── MessageInvalid        the message or a recipient is not fit for the channel
-    ├── EventInvalid          a user's profile or an event is not as Metrix demands
-    ├── ChannelUnverified     nobody tested the channel; no request was made
+    ├── ConfigError           channels.yaml, its environment variables, or the installation
+    ├── TemplateError         a template, its front matter, or the values passed to it
+    ├── MessageInvalid        the channel cannot send the message, or not to this recipient
+    ├── EventInvalid          Metrix would not accept a user's profile or an event
+    ├── ChannelUnverified     the channel has no recorded dashboard test; no request was made
     ├── PreflightFailed       a check failed; no request was made
     ├── DeliveryError         a request was made, or should have been
     │   ├── Rejected          Metrix refused the message for good
     │   ├── CredentialsRefused  Metrix refused the application (401, 403)
-    │   ├── OutcomeUnknown    it may have been taken
-    │   └── Unreachable       nothing was taken, for now
+    │   ├── OutcomeUnknown    Metrix may have accepted the message
+    │   └── Unreachable       Metrix has not accepted the message; try again later
     ├── CampaignError         a campaign's file, plan or run
     └── LedgerError           the ledger, or a key in it
 
-Each error has a stable `code`. `str(error)` is one line; `error.remedy` says what to do now, and a traceback ends with
-it. What a code means, what to do and with which status the command line ends are written once, in
-`metrix_channels.errors.catalogue`.
+Each error has a stable `code`. `str(error)` is one line. `error.remedy` says what to do now; a traceback ends with it.
+`metrix_channels.errors.catalogue` defines the meaning, the remedy and the exit status of each code.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ __all__ = [
 
 
 def sentence(text: str) -> str:
-    """Give a message its capital and its full stop; a file's or a variable's name at its head stays as it is."""
+    """Capitalise a message and end it with a full stop; a file or variable name at its start stays as it is."""
     first = text.split(" ", 1)[0]
     if first.isascii() and first.isalpha():
         text = text[0].upper() + text[1:]
@@ -59,20 +58,20 @@ def sentence(text: str) -> str:
 
 
 def problem(code: str, message: str, location: str | None = None) -> Problem:
-    """Describe a situation of the catalogue as data, with the catalogue's remedy."""
+    """Return a situation of the catalogue as data, with the catalogue's remedy."""
     return Problem(code, sentence(message), CATALOGUE[code].remedy, location)
 
 
 class MetrixChannelsError(Exception):
-    """The root of the tree; see the module for its branches.
+    """The base class of all errors of this library.
 
     Args:
         message: what happened, without any secret.
         code: an entry of the catalogue.
-        remedy: what to do now, where the catalogue's own words can be made more precise.
+        remedy: what to do now, if the catalogue's remedy can be more specific.
         location: `file:line:column`.
-        receipts: what is known of the messages concerned.
-        event: what is known of the event, or the user's profile, concerned.
+        receipts: the receipts of the messages concerned.
+        event: the receipt of the event, or the user's profile, concerned.
     """
 
     def __init__(
@@ -98,17 +97,17 @@ class MetrixChannelsError(Exception):
 
     @property
     def receipt(self) -> Receipt | None:
-        """The receipt of a single send; the first of several; None where nothing came so far."""
+        """The receipt of a single send, or the first of several; None if the send did not get that far."""
         return self.receipts[0] if self.receipts else None
 
     @property
     def problem(self) -> Problem:
-        """The same as data."""
+        """The error as plain data."""
         return Problem(self.code, self.message, self.remedy, self.location)
 
     @property
     def exit_status(self) -> int:
-        """The status that the command line ends with."""
+        """The exit status of the command line for this error."""
         return CATALOGUE[self.code].exit_status or 0
 
     def __str__(self) -> str:
@@ -116,7 +115,7 @@ class MetrixChannelsError(Exception):
         return " ".join(line.strip() for line in f"{where}{self.message} [{self.code}]".splitlines())
 
     def __reduce__(self) -> tuple[Callable[[], MetrixChannelsError], tuple[()]]:
-        # The default would call the class with the message alone; task queues pickle the errors of their tasks.
+        # Task queues pickle the errors of their tasks. The default would pass only the message to the class.
         return partial(
             type(self),
             self.message,
@@ -129,11 +128,11 @@ class MetrixChannelsError(Exception):
 
 
 class UsageError(MetrixChannelsError):
-    """The call itself is wrong: an argument, an option, a file that is not there."""
+    """The call itself is wrong: an argument, an option, or a missing file."""
 
 
 class ConfigError(MetrixChannelsError):
-    """The configuration, its environment or the installation is not fit for use."""
+    """The configuration, its environment variables or the installation cannot be used."""
 
 
 class TemplateError(MetrixChannelsError):
@@ -141,11 +140,11 @@ class TemplateError(MetrixChannelsError):
 
 
 class MessageInvalid(MetrixChannelsError):
-    """The message or a recipient is not fit for the channel."""
+    """The channel cannot send the message, or not to this recipient."""
 
 
 class EventInvalid(MetrixChannelsError):
-    """A user's profile or an event is not as Metrix demands; no request was made."""
+    """Metrix would not accept a user's profile or an event; no request was made."""
 
 
 class ChannelUnverified(MetrixChannelsError):
@@ -165,20 +164,20 @@ class Rejected(DeliveryError):
 
 
 class CredentialsRefused(DeliveryError):
-    """Metrix refused the application: its id, its key, or the address of this machine."""
+    """Metrix refused the application's id or key, or this machine's address."""
 
 
 class OutcomeUnknown(DeliveryError):
-    """Metrix may or may not have taken the message."""
+    """Metrix may or may not have accepted the message."""
 
 
 class Unreachable(DeliveryError):
-    """Nothing was taken: no connection, no usable answer, or Metrix asked to come back later."""
+    """Metrix has not accepted the message: no connection, no usable answer, or Metrix asks to try again later."""
 
 
 class CampaignError(MetrixChannelsError):
-    """A campaign's file, plan or run."""
+    """A campaign's file, plan or run has a problem."""
 
 
 class LedgerError(MetrixChannelsError):
-    """The ledger cannot be used, or a key in it forbids the send."""
+    """The ledger cannot be used, or a key in it prevents the send."""

@@ -1,7 +1,7 @@
-"""How a missing extra is installed.
+"""How to install a missing extra.
 
-No package index has metrix-channels. So the remedy names the folder or the wheel that it was installed from, as PEP 610
-records it, or else its checkout.
+metrix-channels is not on a package index. So the remedy names the folder or wheel that it was installed from (recorded
+as PEP 610 says), or its checkout.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ IN_CHECKOUT: Final = "In the checkout of metrix-channels, run `pip install '.[{e
 
 
 def missing_extra(message: str, extra: str) -> ConfigError:
-    """Return the error of a part that is not installed.
+    """Return the error for a missing optional dependency.
 
     Args:
         message: what needs which package.
-        extra: that installs it.
+        extra: the extra that installs the package.
     """
     return ConfigError(message, code="extra_missing", remedy=extra_remedy(extra))
 
 
 def extra_remedy(extra: str) -> str:
-    """Return what to run so that an extra is installed."""
+    """Return the command that installs an extra."""
     source = _source()
     if source is None:
         return IN_CHECKOUT.format(extra=extra)
@@ -37,8 +37,8 @@ def extra_remedy(extra: str) -> str:
 
 
 def _source() -> Path | None:
-    """Return the folder or file that this distribution was installed from; None where it is unknown, or gone."""
-    from importlib.metadata import PackageNotFoundError, distribution  # takes long to import, and is rarely needed
+    """Return the folder or file that this distribution was installed from; None if unknown or deleted."""
+    from importlib.metadata import PackageNotFoundError, distribution  # slow to import, and rarely needed
 
     try:
         recorded = json.loads(distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")

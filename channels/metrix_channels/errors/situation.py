@@ -1,4 +1,4 @@
-"""The form of an entry of the catalogue."""
+"""The structure of an entry in the catalogue of errors."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ TROUBLESHOOTING: Final = "Metrix documentation, API Troubleshooting"
 
 @frozen
 class Situation:
-    """One entry.
+    """One entry of the catalogue: what a code means.
 
     Attributes:
         summary: what happened, in general.
-        remedy: what to do now; an error may replace it by a more precise one.
-        exit_status: of the command line; None for what no error carries.
-        source: the page that the rule comes from, where it is not our own.
-        reasons: why it happens, the likeliest first; none where the summary says it.
-        leads_to: the codes of the errors that come of it.
+        remedy: what to do now; an error may replace it with a more specific one.
+        exit_status: of the command line; None for a situation that no error reports.
+        source: the document that defines the rule; None for rules of this library.
+        reasons: why it happens, the most likely first; empty if the summary says it.
+        leads_to: the codes of the errors that it causes.
     """
 
     summary: str

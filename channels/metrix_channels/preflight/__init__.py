@@ -1,4 +1,4 @@
-"""Every check that can be made before sending, each with what to do about it."""
+"""All checks that are possible before sending, each with a remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        # On demand: who checks the files alone needs neither a ledger nor a connection.
+        # Imported on demand: checks of files alone need neither a ledger nor a connection.
         if name != "run_preflight":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from .run import run_preflight

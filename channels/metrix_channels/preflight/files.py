@@ -1,4 +1,4 @@
-"""The checks of what lies in files: the configuration, its secrets, the verification of channels, and templates."""
+"""Checks of files: the configuration, its secrets, the verification of channels, and templates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..templating import SAMPLE, Template, Templates, locales
 from .samples import compose, warn_of_no_sample
 
 WatchPreflight = Callable[[int, int], None]
-"""Is told how many templates have been checked, and how many there are."""
+"""Called with the number of templates checked so far, and the number of all templates."""
 
 
 async def check_files(
@@ -29,10 +29,10 @@ async def check_files(
     watch: WatchPreflight | None = None,
     of_campaigns: Sequence[str] | None = None,
 ) -> tuple[list[Check], Config | None]:
-    """Check the configuration, and the secrets, channels and templates that it names; see `run_preflight`.
+    """Check the configuration and its secrets, channels and templates; see `run_preflight`.
 
     Returns:
-        The checks, and the configuration; None in its place when it cannot be used.
+        The checks, and the configuration, or None if it cannot be used.
     """
     try:
         config = file.current()
@@ -57,7 +57,7 @@ def _number_of_channels(config: Config) -> str:
 
 
 def check_secrets(config: Config) -> Iterator[Check]:
-    """Check that APP_ID and the key are there, and that no other user of this machine can read the key."""
+    """Check that APP_ID and the key are set, and that no other user of this machine can read the key's file."""
     try:
         app_id = config.metrix.resolve_app_id()
         yield Check("secret.app_id", "app_id", CheckStatus.PASS, f"APP_ID is {app_id}.")
@@ -73,7 +73,7 @@ def check_secrets(config: Config) -> Iterator[Check]:
 
 
 def check_private(path: Path) -> Check:
-    """Warn when a file that holds secrets or recipients can be read by other users."""
+    """Warn if other users can read a file that contains secrets or recipients."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -90,7 +90,7 @@ def check_private(path: Path) -> Check:
 
 
 def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
-    """Check a channel's verification and how old it is."""
+    """Check a channel's verification: whether it is valid, how old it is, and when it ends."""
     try:
         found = standing(channel, config.metrix.resolve_app_id(), wall_clock.now())
     except MetrixChannelsError:
@@ -113,7 +113,7 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
 async def check_templates(
     config: Config, channels: Sequence[Channel], watch: WatchPreflight | None
 ) -> AsyncIterator[Check]:
-    """Check that every template of the channels compiles, renders with its sample and is a message fit to send."""
+    """Check that every template of the channels compiles, and renders with its sample as a valid message."""
     templates = Templates(config.templates)
     try:
         names = templates.names()
@@ -122,7 +122,7 @@ async def check_templates(
                 yield check
             if watch is not None:
                 watch(number, len(names))
-            await asyncio.sleep(0)  # there may be thousands, and a signal ends this between two of them
+            await asyncio.sleep(0)  # with thousands of templates, a signal must be able to interrupt the check
         if not names:
             yield Check("template.renders", str(config.templates), CheckStatus.WARN, "There is no template.", None)
     except MetrixChannelsError as error:
@@ -132,7 +132,7 @@ async def check_templates(
 
 
 def _check_template(templates: Templates, name: str, channels: Iterable[Channel]) -> Iterator[Check]:
-    """Check one template in all channels and locales; its samples are read once."""
+    """Check one template for all channels and locales; its samples are read once."""
     variants = templates.variants(name)
     sample = cache(partial(templates.sample, name))
     has_sample = cache(partial(templates.has_sample, name))

@@ -1,4 +1,4 @@
-"""What a preflight finds, and whether it allows sending."""
+"""The result of a preflight, and whether it allows sending."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..errors import PreflightFailed
 
 @frozen
 class Preflight(Findings):
-    """All checks of a preflight, in the order in which they were made; warnings allow sending."""
+    """The results of all checks of a preflight, in order. Warnings do not prevent sending."""
 
     def raise_for_failures(self) -> None:
-        """Raise when a check failed.
+        """Raise an error if a check failed.
 
         Raises:
-            PreflightFailed: preflight_failed, naming every failed check.
+            PreflightFailed: preflight_failed; its message names every failed check.
         """
         if not self.ok:
             found = "; ".join(f"{check.id} ({check.subject}): {check.message}" for check in self.failures)

@@ -1,4 +1,4 @@
-"""The whole preflight: what lies in files, then the ledger, then the connection to Metrix."""
+"""The whole preflight: files, then the ledger, then the connection to Metrix."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ async def run_preflight(
 
     Args:
         file: the configuration.
-        names: of channels; none for all, or for those of the campaigns alone.
-        offline: leave out the connection to Metrix.
-        watch: told how far it has come, after each template.
-        of_campaigns: names of channels whose templates are not looked at, since their campaigns are planned; unknown
-            ones are left out. None where no campaign is checked.
+        names: the channels to check; empty means all channels, or with `of_campaigns` only those.
+        offline: skip the connection to Metrix.
+        watch: called after each template.
+        of_campaigns: the channels of campaigns. Their templates are not checked here, because planning the campaigns
+            does so; unknown names are ignored. None if no campaign is checked.
     """
     checks, config = await check_files(file, names, watch=watch, of_campaigns=of_campaigns)
     if config is not None:
@@ -39,7 +39,7 @@ async def run_preflight(
 
 
 async def check_ledger(config: Config) -> list[Check]:
-    """Check that the ledger can be written, and that it is private."""
+    """Check that the ledger is writable, and that other users cannot read its file."""
     database = open_database(config)
     subject = database.label
     try:
@@ -53,7 +53,7 @@ async def check_ledger(config: Config) -> list[Check]:
 
 
 async def check_connection(config: Config, *, offline: bool) -> Check:
-    """Check that a secure connection can be made; no request is sent, nobody is reached."""
+    """Check that a TLS connection to Metrix can be made. No request is sent."""
     settings = config.metrix
     if offline:
         return Check("metrix.reachable", settings.base_url, CheckStatus.SKIP, "Skipped because of --offline.")

@@ -1,4 +1,4 @@
-"""Templates without a sample: what their sample.yaml could be."""
+"""Suggests a sample.yaml for templates that have none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..process import wall_clock
 from ..templating import SAMPLE, Template
 
 _VALUES: Final[tuple[JsonValue, ...]] = ("example", 12, "2026-03-21", "https://example.com/")
-"""What a template may want in the place of a variable: text, a number, a date, a link."""
+"""Values to try for each variable: text, a number, a date, a link."""
 _MOST_TRIED: Final = 64
 
 
@@ -25,17 +25,17 @@ def compose(template: Template, type: ChannelType, values: Mapping[str, JsonValu
     """Render a template as a message of a channel type.
 
     Raises:
-        TemplateError, MessageInvalid: it is none.
+        TemplateError, MessageInvalid: the template cannot be rendered, or is not a valid message.
     """
     return adapter_for(type).compose(template.render(values, wall_clock.now()).fields)
 
 
 def warn_of_no_sample(folder: Path, templates: Sequence[tuple[Template, ChannelType]]) -> Check:
-    """Warn that templates were compiled and not rendered, and write the sample that would change that.
+    """Warn that templates were compiled but not rendered, and suggest a sample.
 
     Args:
-        folder: of the templates, which is to hold the sample.
-        templates: in their channels and locales, each with the channel's type.
+        folder: the template's folder, where the sample belongs.
+        templates: the template for each channel and locale, with the channel's type.
     """
     names = sorted({name for template, _ in templates for name in template.variables})
     text = yaml.safe_dump(_example(names, templates), allow_unicode=True, width=10_000)
@@ -45,7 +45,7 @@ def warn_of_no_sample(folder: Path, templates: Sequence[tuple[Template, ChannelT
 
 
 def _example(names: Sequence[str], templates: Sequence[tuple[Template, ChannelType]]) -> dict[str, JsonValue]:
-    """Return values with which all templates render, where some are found soon; else text for each name."""
+    """Return values that render all templates, if a few tries find some; otherwise text for each name."""
     for values in islice(product(_VALUES, repeat=len(names)), _MOST_TRIED):
         example = dict(zip(names, values, strict=True))
         try:
