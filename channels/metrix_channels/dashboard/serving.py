@@ -38,7 +38,7 @@ async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready:
     async with AsyncNotifier(ServicesOfProcess(file)) as notifier:
         token = Token()
         pages = Pages(file, notifier, token)
-        server = _Server(Access(token, pages.routes(), host, port))
+        server = Server(Access(token, pages.routes(), host, port))
         for number in ending_signals():
             asyncio.get_running_loop().add_signal_handler(number, server.end)
         on_ready(f"{url_of(host, port)}/?token={token.value}")
@@ -46,14 +46,3 @@ async def _serve(file: ConfigFile, host: str, listener: socket.socket, on_ready:
             await server.serve(sockets=[listener])
         finally:
             await pages.close()
-
-
-class _Server(Server):
-    """A web server that ends when it is asked to."""
-
-    def end(self) -> None:
-        """Answer what is being asked, and end; pages that wait for changes are cut off."""
-        self.should_exit = True
-        for connection in list(self.server_state.connections):
-            if (transport := getattr(connection, "transport", None)) is not None:
-                transport.close()

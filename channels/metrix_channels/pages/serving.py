@@ -6,23 +6,27 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import UsageError
 from ..process.descriptors import connections_left, limit_of_descriptors
 
 _LOOK_AGAIN_SECONDS: Final = 0.1
+_LAST_ANSWERS_SECONDS: Final = 0.5
+"""Seconds in which requests are still answered once the server was asked to end."""
 
 
 class Server(uvicorn.Server):
     """Serves an application: quietly, by whom it was asked to, and ended within a second.
 
     It accepts only as many connections as the limit of open files leaves, and at least one; the others wait in the
-    listening socket's queue. Without a place left it ends each connection with its answer, so that the next is served;
-    an answer without an end asks `request.state.is_full()`. Signals are left to its caller.
+    listening socket's queue. Without a place left it ends each connection with its answer, so that the next is served.
+    An answer without an end asks `request.state.must_end()`, also for when the server ends. Signals are left to its
+    caller.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -53,12 +57,22 @@ class Server(uvicorn.Server):
         await super().startup([])  # asyncio's own servers accept until no descriptor is left
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
 
+    def end(self) -> None:
+        """Ask it to end; what was asked of it by now is still answered."""
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, and end the connections."""
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
+        asyncio.get_running_loop().call_later(_LAST_ANSWERS_SECONDS, self.abort_connections)
         await super().shutdown(sockets)
+
+    def abort_connections(self) -> None:
+        """Cut off whoever still asks, or does not read."""
+        for connection in list(self.server_state.connections):
+            transport_of(connection).abort()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -66,7 +80,7 @@ class Server(uvicorn.Server):
         while True:
             await self._wait_for_a_place()
             try:
-                connection, _ = await loop.sock_accept(listener)
+                connection = await _accepted(listener)
                 transport, protocol = await loop.connect_accepted_socket(self._new_protocol, connection)
                 loop.call_later(self.config.timeout_keep_alive, _close_if_silent, transport, protocol)
             except OSError:  # the client is gone, or others took the last descriptor
@@ -86,9 +100,14 @@ class Server(uvicorn.Server):
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
-        scope["state"]["is_full"] = lambda: self._is_full
+        scope["state"]["must_end"] = lambda: self._is_full or self.should_exit
         try:
             await self._app(scope, receive, send_last_if_full)
+        except ClientDisconnect:
+            pass  # nobody waits for the answer
+        except asyncio.CancelledError:
+            if not self.should_exit:
+                raise
         finally:
             self._answered.set()
 
@@ -97,6 +116,25 @@ class Server(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
+
+
+def transport_of(connection: Any) -> asyncio.Transport:
+    """Return what a connection of the server is written to."""
+    transport: asyncio.Transport = connection.transport
+    return transport
+
+
+async def _accepted(listener: socket.socket) -> socket.socket:
+    """Wait for a connection. `loop.sock_accept` fails in Python 3.11 when a client comes just as it is cancelled."""
+    loop, is_readable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener, is_readable.set)
+    try:
+        await is_readable.wait()
+    finally:
+        loop.remove_reader(listener)
+    connection, _ = listener.accept()
+    connection.setblocking(False)
+    return connection
 
 
 def _close_if_silent(transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:

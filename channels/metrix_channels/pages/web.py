@@ -62,7 +62,7 @@ def changes(request: Request, version: Callable[[], str]) -> Response:
     """Tell, as server-sent events, each time that a version changes; the browser asks again when it has an end.
 
     Args:
-        request: asks for it. It ends when its server has no place for another connection.
+        request: asks for it. It ends when its server ends, or has no place for another connection.
         version: of what is shown now; asked five times a second. A page carries that which it shows.
     """
 
@@ -76,7 +76,7 @@ def changes(request: Request, version: Callable[[], str]) -> Response:
             elif silent >= _ALIVE_EVERY_SECONDS:
                 silent = 0.0
                 yield ": still here\n\n"
-            if request.state.is_full():
+            if request.state.must_end():
                 return
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
             silent += _LOOK_EVERY_SECONDS

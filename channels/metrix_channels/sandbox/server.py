@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
 import threading
@@ -14,7 +13,7 @@ from typing import Any, Final, Self
 from starlette.types import Scope
 
 from ..errors import MetrixChannelsError, UsageError
-from ..pages.serving import Server, listen, url_of
+from ..pages.serving import Server, listen, transport_of, url_of
 from ..process.signals import ending_signals
 from .app import App
 from .bodies import CHANNELS
@@ -90,7 +89,7 @@ class Sandbox:
         """Cut all connections and return when nothing listens any more; harmless when it does not run."""
         if self._server is None or self._thread is None:
             return
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join()
         self._server = self._thread = None
 
@@ -194,20 +193,14 @@ class _Server(Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            _transport(connection).abort()
+        self.abort_connections()
         await super().shutdown(sockets)
 
     def _cut(self, scope: Scope, flush: bool) -> None:
         for connection in list(self.server_state.connections):
-            transport = _transport(connection)
+            transport = transport_of(connection)
             if (transport.get_extra_info("peername") or ())[:2] == scope["client"]:
                 transport.close() if flush else transport.abort()
-
-
-def _transport(connection: Any) -> asyncio.Transport:
-    transport: asyncio.Transport = connection.transport
-    return transport
 
 
 def _networks(addresses: Sequence[str] | None) -> tuple[Any, ...] | None:
