@@ -30,7 +30,7 @@ test: $(VENV)/.dev
 	$(TESTS) -m "not long"
 
 long: test
-	$(TESTS) -m long
+	METRIX_CHANNELS_TEST_SEED=$$(od -An -N3 -tu4 /dev/urandom | tr -d " ") $(TESTS) -m long
 
 # For another Python than the usual one: make unit VENV=.venv/newest PYTHON=python3.13
 unit: $(VENV)/.dev

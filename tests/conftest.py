@@ -1,6 +1,7 @@
 """What all tests may use: one PostgreSQL a process that runs tests, started when the first test asks for it."""
 
 import contextlib
+import os
 import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,13 @@ for number in (signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
-# How long an example takes depends on what else the machine does.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes depends on what else the machine does. Only `make long` looks for new ones.
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="METRIX_CHANNELS_TEST_SEED" not in os.environ,
+)
 settings.load_profile("any machine")
 
 

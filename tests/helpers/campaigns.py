@@ -12,6 +12,7 @@ from attrs import frozen
 
 from helpers.accounting_server import AccountingServer
 from helpers.command_line import COMMAND, Finished, environment, run_command, wait_until
+from helpers.files import replace
 from metrix_channels import Notifier
 
 KEY = "an-api-key-of-the-tests"
@@ -28,19 +29,20 @@ class Project:
         """The configuration's file."""
         return self.folder / "channels.yaml"
 
-    def configure(self, url: str, *, on_ambiguous: str = "retry", verified: Any = True, **metrix: Any) -> None:
-        """Write the configuration."""
+    def configure(
+        self, url: str, *, on_ambiguous: str = "retry", verified: Any = True, ledger: str | None = None, **metrix: Any
+    ) -> None:
+        """Write the configuration, which a run may be reading at that moment."""
         settings = {"app_id": "app", "api_key_file": "key", "base_url": url, "concurrency": 8, **metrix}
         document = {
             "version": 1,
             "metrix": settings,
             "on_ambiguous": on_ambiguous,
             "channels": {"sms": {"type": "sms", "verified": verified}},
+            **({"ledger": ledger} if ledger else {}),
         }
-        key = self.folder / "key"
-        key.write_text(KEY)
-        key.chmod(0o600)
-        self.config.write_text(json.dumps(document))
+        replace(self.folder / "key", KEY)
+        replace(self.config, json.dumps(document))
 
     def template(self, text: str, name: str = "offer") -> Path:
         """Write a template for SMS."""

@@ -14,6 +14,7 @@ from attrs import define, field
 
 from helpers.campaigns import Project
 from helpers.command_line import COMMAND, environment
+from helpers.files import replace
 
 LEASE = 3.0
 """Seconds: short, so that the dead are found out while a test waits."""
@@ -77,7 +78,7 @@ class Workers:
 def on_postgres(project: Project, url: str) -> None:
     """Change the one line of the configuration that makes a cluster of it."""
     config = json.loads(project.config.read_text())
-    project.config.write_text(json.dumps({**config, "ledger": url}))
+    replace(project.config, json.dumps({**config, "ledger": url}))
 
 
 def until(

@@ -62,7 +62,7 @@ class Sender:
         return found
 
     def _hear(self) -> object:
-        assert self.said.poll(20), "The process says nothing."
+        assert self.said.poll(60), "The process says nothing."
         return self.said.recv()
 
 

@@ -23,7 +23,7 @@ from .state import State
 
 APP_ID: Final = "sandbox-app"
 API_KEY: Final = "sandbox-key-not-a-secret"
-_START_SECONDS: Final = 10.0
+_START_SECONDS: Final = 60.0
 
 
 class Sandbox:

@@ -1,16 +1,17 @@
 """What a run does when Metrix, or the way to it, fails: at what cost, and in what state it is left."""
 
 import asyncio
+import itertools
 import json
 import sqlite3
+import threading
 import time
 from contextlib import closing
-from threading import Thread
 
 import pytest
 
 from helpers.accounting_server import AccountingServer, Taken, always
-from helpers.campaigns import balance, people, under_way
+from helpers.campaigns import balance, people
 from helpers.fault_server import refusing_address
 from metrix_channels import AsyncNotifier, ChannelUnverified
 
@@ -377,16 +378,19 @@ def test_an_untested_channel_is_refused(project):
 
 def test_a_withdrawn_verification_halts_it(project):
     """Looked at again before each claim."""
-    with AccountingServer(seconds=0.02) as server:
-        project.configure(server.url, batch_size=1, concurrency=2)
+    limits = {"batch_size": 1, "concurrency": 2}
+    count, lock = itertools.count(1), threading.Lock()
+
+    def withdraw(_recipients, _message, _body):
+        with lock:
+            if next(count) == 8:
+                project.configure(server.url, verified=False, **limits)
+        return Taken()
+
+    with AccountingServer(withdraw, seconds=0.02) as server:
+        project.configure(server.url, **limits)
         project.audience(people(400))
         project.campaign()
-
-        def withdraw():
-            under_way(server)
-            project.configure(server.url, batch_size=1, concurrency=2, verified=False)
-
-        Thread(target=withdraw).start()
         found = run(project)
         made = len(server.requests)
     assert (found["state"], found["halted_by"]["code"]) == ("halted", "channel_unverified")

@@ -16,6 +16,7 @@ from helpers.accounting_server import AccountingServer, Taken, always
 from helpers.campaigns import Project, people
 from helpers.cluster import Workers, on_postgres
 from helpers.command_line import environment, run_command, wait_until
+from helpers.files import replace
 from helpers.postgres import execute
 from metrix_channels import Outcome
 from metrix_channels.errors import LedgerError
@@ -187,13 +188,11 @@ def keyless(project):
 
 
 def blank(project):
-    (project.folder / "key").write_text("  \n")
+    replace(project.folder / "key", "  \n")
 
 
 def mended_key(project):
-    key = project.folder / "key"
-    key.write_text("a-key-of-the-tests")
-    key.chmod(0o600)
+    replace(project.folder / "key", "a-key-of-the-tests")
 
 
 def edited(**changes):
@@ -209,17 +208,17 @@ def edited(**changes):
                 inner.pop(names[-1])
             else:
                 inner[names[-1]] = value
-        project.config.write_text(json.dumps(document))
+        replace(project.config, json.dumps(document))
 
     return edit
 
 
 def broken(project):
-    project.config.write_text(project.config.read_text() + "\n{")
+    replace(project.config, project.config.read_text() + "\n{")
 
 
 def mended_file(project):
-    project.config.write_text(project.config.read_text().removesuffix("\n{"))
+    replace(project.config, project.config.read_text().removesuffix("\n{"))
 
 
 SMS = {"type": "sms", "verified": True}

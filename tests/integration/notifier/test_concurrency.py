@@ -205,7 +205,7 @@ def in_a_child(work):
     if child == 0:
         status = 1
         try:
-            signal.alarm(10)
+            signal.alarm(60)
             work()
             status = 0
         except BaseException:  # noqa: BLE001 - the child must not go on as a second test run

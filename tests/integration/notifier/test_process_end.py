@@ -5,14 +5,15 @@ What Metrix took is written down. What cannot be sent any more is refused before
 
 import subprocess
 import sys
+import time
 
 import pytest
 
-from helpers.accounting_server import AccountingServer
+from helpers.accounting_server import AccountingServer, Taken
 from helpers.project import make_project
 
 BEGIN = """
-import asyncio, atexit, sys, threading, time
+import asyncio, atexit, os, sys, threading, time
 from metrix_channels import AsyncNotifier, Notifier
 from metrix_channels.errors import MetrixChannelsError
 
@@ -83,8 +84,19 @@ def test_whatever_is_sent_while_the_process_ends_is_written_down(tmp_path, progr
 
 def test_a_daemon_thread_in_the_middle_of_a_send_is_waited_for(tmp_path):
     """What it had begun is written down; what it begins while the process ends is refused, and nothing of it leaves."""
-    program = FIRST + ("threading.Thread(target=send_many, args=('a',), daemon=True).start()\ntime.sleep(0.3)\n")
-    with AccountingServer(seconds=1.0) as server:
+    asked = tmp_path / "asked"
+    program = FIRST + (
+        "threading.Thread(target=send_many, args=('a',), daemon=True).start()\n"
+        f"while not os.path.exists({str(asked)!r}): time.sleep(0.01)\n"
+    )
+
+    def answer_slowly(recipients, _message, _body):
+        if recipients == ["a-0"]:
+            asked.touch()
+            time.sleep(1.0)
+        return Taken()
+
+    with AccountingServer(answer_slowly) as server:
         project = make_project(tmp_path, server.url)
         said_by(program, project.config)
     assert set(server.account) == {"first", "a-0"}
