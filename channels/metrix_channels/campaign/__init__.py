@@ -1,4 +1,4 @@
-"""Campaigns: planned whole before anything is sent; no crash loses or repeats anybody in silence."""
+"""Campaigns: a run is planned completely before anything is sent, and can be resumed after a crash."""
 
 from ..ledger import FailureCount
 from .audience.given_rows import AudienceRows, TakenRows, take

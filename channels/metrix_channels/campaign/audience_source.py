@@ -1,4 +1,4 @@
-"""The audience of a campaign file: where its rows come from, and how they are read."""
+"""The audience of a campaign file: the source of its rows and how to read them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORMATS: Final = {
     "encoding": (re.compile(rf"-|{_TEXTS}"), "a .csv, .tsv or .jsonl file"),
     "sheet": (re.compile(r".*\.xlsx", re.IGNORECASE), "an .xlsx file"),
 }
-"""Keys of an audience that only some files have a use for."""
+"""Keys of an audience that apply only to some file formats."""
 _DELIMITER: Final = re.compile(r"tab|\t|[^\w\s\"'\\]")
 _NO_TEXT: Final = ("unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined", "mbcs", "oem", "utf_7")
 STDIN: Final = Path("-")
@@ -50,7 +50,7 @@ def _delimiter(text: str) -> str | None:
 def _encoding(text: str) -> str | None:
     try:
         found = codecs.lookup(text)
-        "".encode(found.name)  # raises for what is no encoding of text, such as base64
+        "".encode(found.name)  # raises for codecs that are not text encodings, such as base64
     except (LookupError, ValueError):
         return None
     return None if found.name.replace("-", "_") in _NO_TEXT else text
@@ -85,25 +85,25 @@ class DamagedIds(StrEnum):
     """What to do with ids that a spreadsheet or an export damaged, such as 9.12346E+09, 101.0, #N/A or NULL."""
 
     REFUSE = "refuse"
-    """The plan is refused, and names them."""
+    """The plan is refused; the error names the ids."""
     SEND = "send"
-    """They are ids like any other."""
+    """They are sent to like any other id."""
 
 
 @frozen(kw_only=True)
 class AudienceSource:
-    """To whom. Where it names neither a file nor a query, the program that runs the campaign gives the rows.
+    """The recipients. Without a file or a query, the program that runs the campaign passes the rows.
 
     Attributes:
-        locations: of itself and of its keys in the file, by name: `audience`, `sql`, `url`.
-        file: its rows; STDIN for standard input.
-        delimiter: between the fields of a CSV or TSV; None: what its header is separated by.
-        encoding: of a CSV, TSV or JSONL; None: UTF-8. A byte order mark decides all the same.
-        sheet: of a workbook; None: the first that is visible.
-        sql: a query, in place of a file.
-        url: of the query's database: the name of a variable, as `${NAME}`.
+        locations: in the campaign file, by key: `audience`, `sql`, `url`.
+        file: with the rows; STDIN for standard input.
+        delimiter: of a CSV or TSV; None: detect it in the header.
+        encoding: of a CSV, TSV or JSONL; None: UTF-8. A byte order mark takes precedence.
+        sheet: of a workbook; None: the first visible one.
+        sql: a query that replaces the file.
+        url: the query's database, as an environment variable `${NAME}`.
         id: the column or key of the customUserId.
-        except_: campaigns; whom they reached or may have reached is left out.
+        except_: campaigns whose recipients are left out, if they were or may have been reached.
         damaged_ids: what to do with ids that a spreadsheet damaged, here and in the suppression lists.
     """
 

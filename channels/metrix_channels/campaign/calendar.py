@@ -11,18 +11,18 @@ from .definition import QuietHours, Schedule
 
 
 def quiet_until(now: datetime, quiet: QuietHours) -> datetime | None:
-    """Return when the quiet hours that `now` lies in end, in UTC; None outside of them; see `next_quiet_hours`."""
+    """Return the end (UTC) of the quiet hours at `now`; None outside quiet hours. See `next_quiet_hours`."""
     begins, ends = next_quiet_hours(now, quiet)
     return ends if begins <= now else None
 
 
 def next_quiet_hours(now: datetime, quiet: QuietHours) -> tuple[datetime, datetime]:
-    """Return when the quiet hours begin and end that `now` lies in, or the next ones.
+    """Return the begin and end of the current or next quiet hours.
 
     Args:
         now: aware.
-        quiet: a window of wall-clock time, which may lie over midnight. Where the clocks change, and show its
-            beginning or end twice or not at all, the longer reading holds.
+        quiet: a window of local time, which may span midnight. If a clock change makes its begin or end ambiguous or
+            nonexistent, the longer window applies.
 
     Returns:
         In UTC.
@@ -38,21 +38,21 @@ def next_quiet_hours(now: datetime, quiet: QuietHours) -> tuple[datetime, dateti
 
 
 def _readings(day: date, clock: time, zone: ZoneInfo) -> list[datetime]:
-    """Return the moments that a time on the wall may mean; they differ only where the clocks change."""
-    # In UTC: between times of one zone Python would compare what the clocks on the wall show.
+    """Return the moments that a local time may mean; they differ only at a clock change."""
+    # In UTC, because Python compares times of one zone by their local time.
     return [datetime.combine(day, clock.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1)]
 
 
 def too_late(now: datetime, schedule: Schedule) -> bool:
-    """Tell whether a run may no longer begin."""
+    """Tell whether it is too late to start a run."""
     return now - schedule.at > schedule.max_lateness
 
 
 def require_in_time(name: str, schedule: Schedule | None) -> None:
-    """Refuse a first request that comes too late: an old schedule must not fire from a restored backup.
+    """Refuse a first request after `max_lateness`: an old schedule in a restored backup must not start a run.
 
     Args:
-        name: the campaign's.
+        name: of the campaign.
         schedule: of a run that has made no request yet.
 
     Raises:

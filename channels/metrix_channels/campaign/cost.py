@@ -1,4 +1,4 @@
-"""What a campaign costs: its parts, by encoding, at the price of its channel."""
+"""The cost of a campaign: its SMS parts by encoding, at the price of its channel."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .definition import Campaign
 
 
 def cost_of(parts: Mapping[str, int], channel: Channel) -> dict[str, Any] | None:
-    """Return the JSON form of a cost; None where the price is not known.
+    """Return the JSON form of a cost; None if the price is not known.
 
     Args:
-        parts: that are billed, by encoding.
-        channel: its price.
+        parts: the billed parts by encoding.
+        channel: with the price.
     """
     price = channel.price_per_part
     if price is None:
@@ -32,7 +32,7 @@ def cost_of(parts: Mapping[str, int], channel: Channel) -> dict[str, Any] | None
 
 
 def require_price(campaign: Campaign, channel: Channel) -> None:
-    """Refuse a limit of the cost where no price is known.
+    """Refuse `max_cost` if the channel has no price.
 
     Raises:
         CampaignError: price_missing.
@@ -49,8 +49,8 @@ def require_within_cost(campaign: Campaign, cost: Mapping[str, Any] | None) -> N
     """Refuse a plan that costs more than its campaign allows.
 
     Args:
-        campaign: its limit.
-        cost: as of `cost_of`.
+        campaign: with the limit.
+        cost: from `cost_of`.
 
     Raises:
         CampaignError: cost_exceeded.
@@ -65,10 +65,10 @@ def require_within_cost(campaign: Campaign, cost: Mapping[str, Any] | None) -> N
 
 
 def describe_cost(cost: Mapping[str, Any]) -> str:
-    """Say in a sentence what a plan costs.
+    """Return a sentence about the cost of a plan.
 
     Args:
-        cost: as of `cost_of`.
+        cost: from `cost_of`.
     """
     currency = cost["currency"]
     each = [

@@ -1,6 +1,6 @@
-"""A campaign file as the rest of the library sees it: what is said, through what, to whom, when and within what limits.
+"""The model of a campaign file: message, channel, audience, schedule and limits.
 
-Each field says what it is for and of what kind it is: the loader and the JSON Schema for editors are both made of that.
+Each field has a description and a kind. The loader and the JSON Schema for editors are built from them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([+-][0-9]{2}:[0-9]{2}|Z)"
 )
-# What no name in a template has, for editors: \w means ASCII to theirs, and a Persian name is a name.
+# For editors: a pattern of characters that no template name contains. Their \w is ASCII, but Persian names are valid.
 _NAME_IN_TEMPLATE: Final = r"^[^\x00-\x40\x5b-\x5e\x60\x7b-\x7f][^\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]*$"
 
 
@@ -45,8 +45,8 @@ class Cap:
     """How often campaigns may reach one recipient.
 
     Attributes:
-        count: of messages.
-        window: within this time.
+        count: maximum number of messages.
+        window: the time in which they count.
     """
 
     count: int
@@ -126,11 +126,11 @@ CONTEXT: Final[Kind[Mapping[str, JsonValue]]] = Kind(
 
 @frozen(kw_only=True)
 class Locale:
-    """In which locale each row is written to.
+    """The locale of each row.
 
     Attributes:
-        column: names the locale of each row; None when all rows have `default`.
-        default: of rows that name none, or one that is not known; None for the template that has none.
+        column: holds the locale of each row; None if all rows have `default`.
+        default: for rows without a usable locale; None for the template without a locale.
     """
 
     column: str | None = field(metadata=setting("The column or key that holds the locale of each row.", kinds.TEXT))
@@ -141,7 +141,7 @@ class Locale:
 
 
 class OnEmpty(StrEnum):
-    """What becomes of a row of which a value that the text shows is empty."""
+    """What happens to a row with an empty value that the text shows."""
 
     WARN = "warn"
     SKIP = "skip"
@@ -149,7 +149,7 @@ class OnEmpty(StrEnum):
 
 
 class AfterCanary(StrEnum):
-    """What follows when those who go first have their outcomes."""
+    """What happens after the canary was sent."""
 
     GO = "go"
     PAUSE = "pause"
@@ -157,11 +157,11 @@ class AfterCanary(StrEnum):
 
 @frozen(kw_only=True)
 class Canary:
-    """Who goes first, alone.
+    """The recipients who are sent to first.
 
     Attributes:
-        first: so many recipients.
-        then: go on when not too many of them failed; or pause, since only people see what arrived.
+        first: their number.
+        then: continue unless too many of them failed; or pause, so that people can check what arrived.
     """
 
     first: int = field(metadata=setting("How many recipients are sent to first.", _MANY))
@@ -177,11 +177,11 @@ class Canary:
 
 @frozen(kw_only=True)
 class Schedule:
-    """When it begins.
+    """When a campaign starts.
 
     Attributes:
-        at: not before this moment.
-        max_lateness: not at all when it could only begin later than so long after it.
+        at: the earliest start.
+        max_lateness: the longest delay after `at`; later, the campaign does not start.
     """
 
     at: datetime = field(metadata=setting("When the campaign starts, such as 2026-03-20T10:00:00+03:30.", MOMENT))
@@ -193,12 +193,12 @@ class Schedule:
 
 @frozen(kw_only=True)
 class QuietHours:
-    """When no request is begun, whatever the schedule.
+    """Hours in which no request starts, regardless of the schedule.
 
     Attributes:
-        from_: when it becomes quiet.
-        to: when it ends; before `from_`, it ends the next day.
-        timezone: of both.
+        from_: the begin.
+        to: the end; if it is before `from_`, the end is on the next day.
+        timezone: of both times.
     """
 
     from_: time = field(metadata=setting('When quiet hours begin, such as "22:00".', CLOCK))
@@ -212,13 +212,13 @@ class QuietHours:
 
 @frozen(kw_only=True)
 class Limits:
-    """What a run must not exceed.
+    """The limits of a run.
 
     Attributes:
-        rate: requests a second; the configuration's counts too.
-        per_recipient: messages of all campaigns to one recipient.
-        max_failures: the run halts when more recipients are rejected or unknown.
-        max_cost: a plan that costs more is refused, in the currency of the channel.
+        rate: requests per second; the rate of the configuration applies too.
+        per_recipient: maximum of messages of all campaigns to one recipient.
+        max_failures: the run halts if more recipients are rejected or unknown.
+        max_cost: a plan that costs more is refused; in the currency of the channel.
     """
 
     rate: float | None = field(
@@ -246,7 +246,7 @@ class Limits:
 
 @frozen(kw_only=True)
 class Campaign:
-    """The whole of a campaign file, with its paths made absolute.
+    """A campaign file with absolute paths.
 
     Attributes:
         path: of the file.
@@ -254,16 +254,16 @@ class Campaign:
         name: the run's identity.
         channel: a channel of the configuration.
         template: a template's name.
-        locale: one for all, or the column that names that of each row; None for the template that has none.
-        on_empty: what becomes of a row of which a value that the text shows is empty.
-        audience: to whom.
+        locale: one for all rows, or the column that holds it; None for the template without a locale.
+        on_empty: what happens to a row with an empty value that the text shows.
+        audience: the recipients.
         context: values for every recipient; a column of the same name wins.
         suppress: files of recipients who are not sent to.
-        schedule: when it begins.
-        quiet_hours: when no request is begun.
-        limits: what it must not exceed.
-        on_ambiguous: in place of the configuration's.
-        canary: who goes first, alone.
+        schedule: when it starts.
+        quiet_hours: when no request starts.
+        limits: of the run.
+        on_ambiguous: overrides the configuration.
+        canary: the recipients who are sent to first.
     """
 
     path: Path = Path()
@@ -316,11 +316,11 @@ def load_campaign(path: Path) -> Campaign:
     """Load a campaign file.
 
     Raises:
-        ConfigError: `file_unreadable` where there is none; else as of `load_config`, with file, line and column, but
-            that `${NAME}` may stand in `audience.url` alone.
+        ConfigError: `file_unreadable` if there is no file; otherwise as `load_config`, with file, line and column,
+            except that `${NAME}` is allowed only in `audience.url`.
     """
     path = stored_path(Path(), str(path))
-    if not os.path.exists(path):  # noqa: PTH110 - false, too, for a name that no file can have
+    if not os.path.exists(path):  # noqa: PTH110 - also false for names that no file can have
         message = f"there is no campaign file {printable(str(path))}"
         remedy = "Check the path; a relative path starts at the current folder."
         raise ConfigError(message, code="file_unreadable", remedy=remedy)

@@ -1,4 +1,4 @@
-"""The templates of a campaign: one for all rows, or one for each locale that its rows name."""
+"""The templates of a campaign: one for all rows, or one for each locale."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .audience.reader import ABSENT
 from .definition import Campaign
 
 LOCALE: Final = ""
-"""The name under which the values of a message hold its locale, unless the template has none: no variable has it."""
+"""The key of the locale, if there is one, in the values of a message. No template variable has this name."""
 NO_LOCALE: Final = ""
-"""Stands for the locale of a template file that has none."""
+"""The locale of a template file without a locale."""
 
 
 class Fallback(StrEnum):
-    """Why a row is not written to in the locale that it names."""
+    """Why a row does not get the locale that it names."""
 
     EMPTY = "empty"
     UNKNOWN = "unknown"
@@ -32,11 +32,11 @@ class Fallback(StrEnum):
 
 @frozen
 class RowLocale:
-    """What a row is written to in.
+    """The locale of a row.
 
     Attributes:
-        name: of `CampaignTemplates.by_locale`.
-        fallback: why it is not what the row names; None where it is.
+        name: a key of `CampaignTemplates.by_locale`.
+        fallback: why it is not the locale that the row names; None if it is.
     """
 
     name: str
@@ -44,7 +44,7 @@ class RowLocale:
 
 
 class CampaignTemplates:
-    """Which template serves a row.
+    """Selects the template for each row.
 
     Args:
         templates: the folder.
@@ -52,12 +52,12 @@ class CampaignTemplates:
         channel: of the campaign.
 
     Attributes:
-        column: names the locale of each row; None where all rows have one.
-        by_locale: the templates that may be used, compiled; `NO_LOCALE` names the one of a campaign without locales by
-            row, and the file without a locale where the default is another.
+        column: holds the locale of each row; None if all rows have the same.
+        by_locale: the compiled templates. `NO_LOCALE` is the template of a campaign without locales by row, or the file
+            without a locale if that is not the default.
 
     Raises:
-        TemplateError: those of `Templates.find`, of every file of the channel.
+        TemplateError: as `Templates.find`, for every file of the channel.
     """
 
     def __init__(self, templates: Templates, campaign: Campaign, channel: Channel) -> None:
@@ -81,12 +81,12 @@ class CampaignTemplates:
             self.by_locale[self._common] = find(None)
             self._default = self._default or self._common
         elif not self._default and (default or not there):
-            find(default)  # raises: there is none
+            find(default)  # raises the error that there is no file
         self._folder = templates.root / campaign.template
 
     @property
     def variables(self) -> frozenset[str]:
-        """The names that any of the templates uses."""
+        """The names of all variables that the templates use."""
         return frozenset().union(*(template.variables for template in self.by_locale.values()))
 
     @property
@@ -98,10 +98,10 @@ class CampaignTemplates:
         """Return the locale of a row.
 
         Args:
-            value: what stands in its `column`; ABSENT where it has no such key.
+            value: from its `column`; ABSENT if the row does not have the key.
 
         Raises:
-            TemplateError: template_missing, where no file serves the row.
+            TemplateError: template_missing, if there is no template for the row.
         """
         if value is None or value is ABSENT or (isinstance(value, str) and not value.strip()):
             return self._fall_back(Fallback.EMPTY)
@@ -115,23 +115,23 @@ class CampaignTemplates:
         return RowLocale(self._common, Fallback.NO_TEMPLATE)
 
     def is_unknown(self, value: str) -> bool:
-        """Tell whether a value of the column is no locale."""
+        """Tell whether a value of the column is not a locale."""
         return bool(value) and standard_locale(value) is None
 
     def values_of(self, locale: str, values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """Return what makes the message of a row in a locale: the values that its template uses, and the locale."""
+        """Return what determines the message of a row: the values that its template uses, and the locale."""
         used = self.by_locale[locale].variables
         found = {name: value for name, value in values.items() if name in used}
         return found if locale == NO_LOCALE else {**found, LOCALE: locale}
 
     def pinned(self, used: Collection[str]) -> dict[str, Template]:
-        """Return the templates of some locales, as far as they are there."""
+        """Return the existing templates of the given locales."""
         if self.column is None:
             return self.by_locale
         return {locale: self.by_locale[locale] for locale in sorted(used) if locale in self.by_locale}
 
     def _own(self, locale: str | None) -> str | None:
-        """Return the locale, or its nearest parent, that has a file of its own."""
+        """Return the locale, or its nearest parent, that has a file."""
         return next((each for each in with_parents(locale) if each in self.by_locale), None)
 
     def _fall_back(self, why: Fallback) -> RowLocale:

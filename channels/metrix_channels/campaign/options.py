@@ -1,4 +1,4 @@
-"""What a run holds to while it is sent; it may change whenever the run is taken up, and workers need no more."""
+"""Send options of a run. They may change when the run is resumed, and are all that workers need of the campaign."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class SendOptions:
     """How a run is to be sent.
 
     Attributes:
-        on_ambiguous: what becomes of a request that may have been taken.
-        rate: requests a second; the configuration's counts too.
+        on_ambiguous: what to do after a request that Metrix may have accepted.
+        rate: requests per second; the rate of the configuration applies too.
         cap: how many campaigns may reach one recipient within a time.
-        max_failures: the run halts when more recipients are rejected or unknown.
-        quiet_hours: when no request is begun.
-        schedule: when it begins.
+        max_failures: the run halts if more recipients are rejected or unknown.
+        quiet_hours: when no request starts.
+        schedule: when it starts.
     """
 
     on_ambiguous: OnAmbiguous
@@ -38,7 +38,7 @@ class SendOptions:
 
     @classmethod
     def of(cls, campaign: Campaign, config: Config) -> SendOptions:
-        """Return what a campaign file says, and the configuration where it says nothing."""
+        """Return the options of a campaign file, with defaults from the configuration."""
         limits = campaign.limits
         return cls(
             on_ambiguous=campaign.on_ambiguous or config.on_ambiguous,
@@ -50,7 +50,7 @@ class SendOptions:
         )
 
     def quiet_until(self) -> datetime | None:
-        """Return when the quiet hours end; None outside of them."""
+        """Return when the current quiet hours end; None outside quiet hours."""
         return quiet_until(wall_clock.now(), self.quiet_hours) if self.quiet_hours else None
 
     def dump(self) -> str:

@@ -1,4 +1,4 @@
-"""What a run says: a pure function from one row's values to a message, the same in the plan and in the dispatch."""
+"""Renders the messages of a run: a pure function of a row's values, used by plan and dispatch."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 @frozen
 class RenderedMessage:
-    """A message, checked for its channel.
+    """A message that was validated for its channel.
 
     Attributes:
         digest: equal for equal messages.
         rest: the request's JSON after the recipients: channel and message.
-        length: what an SMS of it costs one recipient; None for other channels.
-        cautions: what its author should know.
-        empty: values that are empty and leave a gap in it.
+        length: the SMS parts per recipient; None for other channels.
+        cautions: warnings for its author.
+        empty: names of empty values that the text shows.
     """
 
     digest: bytes
@@ -41,18 +41,18 @@ class RenderedMessage:
 
 
 class RowEmpty(Exception):
-    """A value that the text shows is empty, and such rows are sent nothing."""
+    """A value that the text shows is empty, and the campaign skips such rows."""
 
 
 class MessageRenderer:
     """Renders the messages of one run.
 
     Args:
-        templates: compiled, by the locale that the values of a message hold under `LOCALE`.
+        templates: compiled, by locale; the values of a message have it under `LOCALE`.
         type: of the channel.
-        context: values for every recipient; a row's own win.
-        now: the run's start, so that the same row always says the same.
-        on_empty: what becomes of a row of which a value that the text shows is empty.
+        context: values for every recipient; values of the row take precedence.
+        now: the run's start, so that a row always renders the same message.
+        on_empty: what happens to a row with an empty value that the text shows.
     """
 
     def __init__(
@@ -73,24 +73,24 @@ class MessageRenderer:
         self._on_empty = on_empty
 
     def render(self, values: Mapping[str, JsonValue]) -> RenderedMessage:
-        """Render and check the message for a row.
+        """Render and validate the message for a row.
 
         Raises:
-            TemplateError, MessageInvalid: this row cannot be sent, and why.
-            RowEmpty: it is to be sent nothing.
+            TemplateError, MessageInvalid: this row cannot be sent.
+            RowEmpty: this row is skipped.
         """
         return self._guarded(self._render_checked, values)
 
     def render_body(self, values: Mapping[str, JsonValue]) -> bytes:
-        """Render a message that was checked before; returns the request's JSON after the recipients.
+        """Render a message that was validated before; return the request's JSON after the recipients.
 
         Raises:
-            TemplateError, MessageInvalid: it can no longer be rendered as it was.
+            TemplateError, MessageInvalid: it can no longer be rendered.
         """
         return self._guarded(self._render_body, values)
 
     def render_shown(self, values: Mapping[str, JsonValue]) -> str:
-        """Return the JSON of a message as it may be shown: what is sensitive is masked.
+        """Return the JSON of a message for display, with sensitive values masked.
 
         Raises:
             TemplateError, MessageInvalid: as `render_body`.
@@ -98,7 +98,7 @@ class MessageRenderer:
         return Redactor(*self.secrets(values)).clean_json(push_body([], self.render_body(values)).decode(), "message")
 
     def secrets(self, values: Mapping[str, JsonValue]) -> tuple[Secret, ...]:
-        """Return what of the values for a message nobody may see."""
+        """Return the sensitive values of a message."""
         if not self._template_of(values).sensitive:
             return ()
         template, known = self._filled(values)
@@ -135,7 +135,7 @@ class MessageRenderer:
         return self._templates[str(values.get(LOCALE, NO_LOCALE))]
 
     def _filled(self, values: Mapping[str, JsonValue]) -> tuple[Template, dict[str, JsonValue]]:
-        """Return the template of a message and all that it is rendered with."""
+        """Return the template of a message and its full context."""
         if LOCALE not in values:
             return self._templates[NO_LOCALE], {**self._context[NO_LOCALE], **values}
         locale = str(values[LOCALE])

@@ -1,6 +1,6 @@
 """The JSON Schema of campaign files; `python -m metrix_channels.campaign.schema` prints it.
 
-It is made from the models, and is kept beside this module as `campaign.schema.json`.
+It is built from the models. A copy is in `campaign.schema.json` in this folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Campaigns from beginning to end: plan, wait for the schedule, dispatch, and leave the run in a state with a name."""
+"""Runs campaigns: plans them, waits for the schedule, dispatches them and records their state."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _ENDED: Final = {
 
 
 Confirm = Callable[[CampaignStatus], bool]
-"""Is shown a plan and says whether to go on."""
+"""Called with a plan; returns whether to send it."""
 
 
 class Campaigns:
@@ -59,7 +59,7 @@ class Campaigns:
 
     Args:
         resources: what this process sends with.
-        execution: who sends what was planned.
+        execution: sends planned runs.
     """
 
     def __init__(self, resources: SendingResources, execution: Execution) -> None:
@@ -78,27 +78,27 @@ class Campaigns:
         detach: bool = False,
         given: TakenRows | None = None,
     ) -> RunRecord:
-        """Plan a campaign and dispatch it, or take up its halted or interrupted run.
+        """Plan a campaign and dispatch it, or continue its halted or interrupted run.
 
         Args:
             path: of the campaign file.
-            name: in place of the file's own.
-            canary: in place of the file's own.
-            confirm: shown a new plan, or what is left of a run, before anything is sent. When it says no, nothing
-                of the plan is left, and a run stays as it was.
-            watch: told how far the run has come.
-            detach: return as soon as workers have it.
-            given: rows of a program, in place of the file's audience. To go on with a run, they must be the same.
+            name: overrides the name in the file.
+            canary: overrides the canary in the file.
+            confirm: called with a new plan, or the rest of a run, before anything is sent. If it returns False, the
+                plan is removed, or the run stays as it was.
+            watch: called with the progress.
+            detach: return as soon as workers have the run.
+            given: rows of a program, which replace the audience of the file. To continue a run, pass the same rows.
 
         Returns:
-            The run as it is left: finished, finished_with_errors, halted, paused, cancelled or interrupted.
+            The status of the run: finished, finished_with_errors, halted, paused, cancelled or interrupted.
 
         Raises:
             ConfigError, TemplateError: of the files.
-            ChannelUnverified: nobody tested the channel; no request was made.
+            ChannelUnverified: the channel has no recorded test; no request was made.
             CampaignError: plan_failed, audience_invalid, audience_empty, run_busy, run_finished, run_cancelled,
                 run_paused, run_pinned, schedule_missed, interrupted.
-            LedgerError: the books cannot be kept.
+            LedgerError: the ledger cannot be written.
         """
         self._require_detachable(detach)
         campaign = _named(load_campaign(path), name, canary)
@@ -118,7 +118,7 @@ class Campaigns:
         return await self._go_on(found, campaign, watch, confirm=confirm, detach=detach, given=given)
 
     async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> RunRecord:
-        """Go on with a paused, halted or interrupted run; see `run`."""
+        """Continue a paused, halted or interrupted run; see `run`."""
         self._require_detachable(detach)
         found = await self.book.get(name)
         _require_resumable(found)
@@ -127,12 +127,12 @@ class Campaigns:
         )
 
     async def retry(self, name: str, which: BatchState, *, watch: Watcher | None = None) -> RunRecord:
-        """Move what was rejected, or is unknown, back to pending, and dispatch.
+        """Move rejected or unknown recipients back to pending, and dispatch them.
 
         Args:
-            name: the campaign's.
+            name: of the campaign.
             which: REJECTED or UNKNOWN.
-            watch: told how far the run has come.
+            watch: called with the progress.
 
         Raises:
             CampaignError: run_busy, run_cancelled, run_purged, run_values_forgotten, run_pinned, run_missing; and
@@ -148,14 +148,14 @@ class Campaigns:
         return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, back)
 
     async def pause(self, name: str) -> RunRecord:
-        """Let a run rest until `resume`: a live one ends its requests in flight first."""
+        """Pause a run after its requests in flight, until `resume`."""
         found = await self.book.get(name)
         _require_resumable(found)
         await self._execution.pause(found)
         return await self.book.get(name)
 
     async def cancel(self, name: str) -> RunRecord:
-        """End a run for good; whoever is pending is sent nothing."""
+        """Cancel a run permanently; pending recipients are sent nothing."""
         found = await self.book.get(name)
         _require_resumable(found)
         await self._execution.cancel(found)
@@ -170,10 +170,10 @@ class Campaigns:
         watch: Watcher | None = None,
         given: TakenRows | None = None,
     ) -> CampaignPreview:
-        """Plan a campaign and show its first requests; nothing is sent or written down.
+        """Plan a campaign and return its first requests. Nothing is sent or stored.
 
         Raises:
-            Those of `run` before its first request.
+            As `run` before its first request.
         """
         ready = self._ready_when_it_begins(_named(load_campaign(path), name, canary), given)
         batches, facts, counts = await self._first_batches(ready, watch)
@@ -186,10 +186,10 @@ class Campaigns:
         return CampaignPreview([client.shown_request(body) for body in bodies], counts, dict(facts))
 
     async def check(self, path: Path) -> CampaignPreview:
-        """Plan a campaign whole, whether or not its channel is verified, and forget the plan.
+        """Plan a whole campaign, even if its channel is not verified, and discard the plan.
 
         Raises:
-            Those of `run` before its first request, but for those of a channel that nobody tested.
+            As `run` before its first request, except for those of an unverified channel.
         """
         ready = self._found(load_campaign(path))
         _, facts, counts = await self._first_batches(ready, None)
@@ -198,11 +198,11 @@ class Campaigns:
         return CampaignPreview([], counts, dict(facts))
 
     async def example(self, path: Path, row: int | None) -> tuple[Campaign, str | None, dict[str, Any]]:
-        """Return a campaign, and the locale and the values of one row, to try its message.
+        """Return a campaign with the locale and values of one row, to test its message.
 
         Args:
             path: of the campaign file.
-            row: its number, from 1; None for the first that can be sent to.
+            row: its number, from 1; None for the first valid row.
 
         Raises:
             CampaignError: audience_invalid; row_missing.
@@ -218,7 +218,7 @@ class Campaigns:
     # -- steps
 
     def _ready(self, campaign: Campaign, given: TakenRows | None = None) -> Ready:
-        """Pass the gate and find what the campaign needs."""
+        """Check the channel's verification and load what the campaign needs."""
         config = self._resources.file.current()
         require_verified(config.channel(campaign.channel), config.metrix.resolve_app_id(), wall_clock.now())
         config.metrix.credentials()
@@ -232,7 +232,7 @@ class Campaigns:
         return Ready(campaign, config, channel, templates, given)
 
     def _ready_when_it_begins(self, campaign: Campaign, given: TakenRows | None = None) -> Ready:
-        """Do the same, and look whether the verification still counts when the schedule begins."""
+        """As `_ready`, and check that the verification is still valid at the scheduled start."""
         ready = self._ready(campaign, given)
         self._require_verified_when_it_begins(ready)
         return ready
@@ -274,7 +274,7 @@ class Campaigns:
         given: TakenRows | None = None,
         releases: bool = False,
     ) -> RunRecord:
-        """Send what is left of a run, after a look at what it is pinned to; `releases`: what waits after its canary."""
+        """Check the pins of a run and continue it; `releases`: also continue a run that waits after its canary."""
         ready = self._ready_when_it_begins(campaign, given)
         if found.live and not self._execution.is_distributed:
             remedy = f"Wait for it, or stop it with `metrix-channels campaign pause {quote(found.name)}`."
@@ -300,7 +300,7 @@ class Campaigns:
         return await self._execution.go_on(found, campaign, self._lists(ready), watch, back, detach=detach)
 
     async def _shown(self, ready: Ready, record: RunRecord) -> CampaignStatus:
-        """Return a new plan as it is shown before anything is sent."""
+        """Return the status of a new plan, for display before anything is sent."""
         renderer = MessageRenderer(
             ready.templates.by_locale, ready.channel.type, ready.campaign.context, record.started_at
         )

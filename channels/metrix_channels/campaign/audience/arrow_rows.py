@@ -1,4 +1,4 @@
-"""Rows in Arrow's memory: a file in Parquet, or a DataFrame (pandas, polars, Arrow) through `__arrow_c_stream__`."""
+"""Rows in the Arrow format: a Parquet file, or a DataFrame (pandas, polars, Arrow) with `__arrow_c_stream__`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ArrowRows:
     Args:
         source: where they come from.
         schema: of all of them.
-        batches: gives them, with some columns.
-        id_names: columns of the customUserId; the first of them that there is.
+        batches: returns the record batches with the given columns.
+        id_names: possible columns of the customUserId; the first that exists is used.
 
     Raises:
         CampaignError: audience_invalid.
@@ -72,7 +72,7 @@ class ArrowRows:
 
 
 def open_parquet(source: FileSource, id_names: Sequence[str]) -> ArrowRows:
-    """Open a Parquet file: its row groups are read one after the other, some thousand rows at a time.
+    """Open a Parquet file. Its row groups are read in order, a few thousand rows at a time.
 
     Raises:
         CampaignError: audience_invalid.
@@ -97,13 +97,13 @@ def open_parquet(source: FileSource, id_names: Sequence[str]) -> ArrowRows:
 
 
 def open_stream(source: RowsSource, table: object, id_names: Sequence[str]) -> ArrowRows:
-    """Open what has `__arrow_c_stream__`."""
+    """Open an object that has `__arrow_c_stream__`."""
     stream = pa.RecordBatchReader.from_stream(table)
     return ArrowRows(source, stream.schema, lambda names: (batch.select(names) for batch in stream), id_names)
 
 
 def _values(column: pa.Array) -> list[object]:
-    if pa.types.is_timestamp(column.type):  # nanoseconds are pandas' own
+    if pa.types.is_timestamp(column.type):  # only pandas' timestamps keep nanoseconds
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     values: list[object] = column.to_pylist()
     return values

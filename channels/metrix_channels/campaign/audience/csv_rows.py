@@ -1,7 +1,7 @@
 """Rows of an audience in CSV or TSV, with a header.
 
-The csv module does the parsing, a block of lines at a time, and everything else is done for a whole chunk at once:
-row by row only where a chunk holds a row at fault.
+The csv module parses a block of lines at a time. Everything else is done for a whole chunk at once; only chunks with a
+faulty row are processed row by row.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from .source import ByteSource
 from .text_blocks import LONGEST_LINE, text_blocks
 
 LONGEST_FIELD: Final = 65_536
-"""Characters. The csv module's own limit belongs to the whole process, so it is left alone."""
+"""Characters. The limit of the csv module is not changed, because it applies to the whole process."""
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-"""What exports separate fields by; of two that would do alike, the first."""
+"""Separators that exports use, in order of preference."""
 
 Row = list[str]
 Values = list[tuple[JsonValue, ...]]
 
 
 class CsvRows:
-    """Reads the header when it is made.
+    """Reads rows; the constructor reads the header.
 
     Args:
         byte_source: read once.
-        id_names: columns of the customUserId; the first of them that there is.
-        delimiter: between the fields; None: what the header is separated by.
+        id_names: possible columns of the customUserId; the first that exists is used.
+        delimiter: between the fields; None: detect it in the header.
         encoding: of the text; None: UTF-8.
 
     Raises:
@@ -115,7 +115,7 @@ class CsvRows:
         return unguarded(row[self._id]) if self._id < len(row) else ""
 
     def _gathered(self) -> Iterator[tuple[list[int], list[Row]]]:
-        """Yield rows and their lines; a spreadsheet shows a blank line as a row, and a field of two lines in one."""
+        """Yield rows and lines as a spreadsheet counts them: a blank line and a multi-line field are one row each."""
         lines: list[int] = []
         gathered: list[Row] = []
         size, line = 0, self._first_line
@@ -137,7 +137,7 @@ class CsvRows:
     # -- the text
 
     def _parsed(self) -> Iterator[tuple[list[Row], int]]:
-        """Yield rows, a blank line being an empty one, and how many characters they took."""
+        """Yield rows and their length in characters; a blank line is an empty row."""
         rest, begun = "", 1
         trouble: csv.Error | None = None
         for first, text in text_blocks(self.source, self._encoding, cr_ends_lines=True):
@@ -168,7 +168,7 @@ class CsvRows:
             raise self._refusal(error, line + reader.line_num - 1) from error
 
     def _parse(self, text: str, line: int) -> tuple[list[Row], str, int, csv.Error | None]:
-        """Parse what is complete; return the rest, before which line it begins, and why it is no row."""
+        """Return complete rows, the incomplete rest, how many lines precede the rest, and its error."""
         source = StringIO(text, newline="")
         reader = csv.reader(source, delimiter=self._delimiter, strict=True)
         rows: list[Row] = []
@@ -179,7 +179,7 @@ class CsvRows:
                 lines = reader.line_num
         except csv.Error as error:
             trouble = error
-            if source.read(1):  # there is more, so it is not the end of the block that is missed
+            if source.read(1):  # the text goes on, so the error is not caused by the end of the block
                 raise self._refusal(error, line + lines) from error
         if not trouble:
             return rows, "", lines, None
@@ -207,7 +207,7 @@ class CsvRows:
 
 
 def _delimiter_of(text: str, id_names: Sequence[str]) -> str:
-    """Find what separates the fields of a header: what parts it so that the id column is there, else most fields."""
+    """Return the delimiter that makes the id column appear in the header, else the one that gives most fields."""
     headers = {delimiter: _header(text, delimiter) for delimiter in _DELIMITERS}
     return max(headers, key=lambda each: (any(name in headers[each] for name in id_names), len(headers[each])))
 
@@ -216,7 +216,7 @@ def _header(text: str, delimiter: str) -> Row:
     try:
         rows = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
         return next(filter(None, rows), [])
-    except csv.Error:  # whoever reads the rows meets it again
+    except csv.Error:  # reading the rows raises it again
         return []
 
 

@@ -1,6 +1,6 @@
-"""A database that is only read, through SQLAlchemy: opened, asked, and given up when it takes too long.
+"""Reads a database through SQLAlchemy, with a time limit.
 
-All that waits for the database runs in a thread of its own, so that whoever waits for that can stop at any time.
+All calls that wait for the database run in a separate thread, so that the caller can stop waiting at any time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ except ImportError as _missing:
 T = TypeVar("T")
 
 LIMIT_SECONDS: Final = 600.0
-"""Seconds that the database may keep its reader waiting, all in all."""
+"""Total seconds to wait for the database."""
 _LOOK_SECONDS: Final = 0.2
 _CLOSE_SECONDS: Final = 2.0
 _MOST_SHOWN: Final = 500
@@ -46,17 +46,17 @@ _READ_ONLY: Final = {
     "mysql": ("SET SESSION TRANSACTION READ ONLY",),
     "mariadb": ("SET SESSION TRANSACTION READ ONLY",),
 }
-"""What keeps a session from writing. Nothing is ever committed, in any database."""
+"""Statements that make a session read-only. Nothing is committed in any database."""
 
 
 class Database:
-    """One connection for one query.
+    """A connection that runs one query.
 
     Args:
         url: of the database.
-        places: where the campaign file has `sql` and `url`.
-        stopped: asked while the database keeps its reader waiting.
-        limit_seconds: that it may keep its reader waiting, all in all.
+        places: the locations of `sql` and `url` in the campaign file.
+        stopped: checked while waiting for the database; True ends the wait.
+        limit_seconds: the total time to wait for the database.
 
     Raises:
         ConfigError: database_url_invalid, extra_missing.
@@ -83,7 +83,7 @@ class Database:
         return self._wait_for(lambda: self._ask(query))
 
     def fetch(self, result: CursorResult[Any], count: int) -> Sequence[Sequence[Any]]:
-        """Return the next rows, at most `count`; none at the end.
+        """Return up to `count` more rows; an empty list at the end.
 
         Raises:
             CampaignError: query_failed, interrupted.
@@ -110,8 +110,8 @@ class Database:
         self._connection = connection
         for statement in _READ_ONLY.get(connection.dialect.name, ()):
             connection.exec_driver_sql(statement)
-        connection.commit()  # of the settings
-        # Without parameters, so that % and : in the query are themselves.
+        connection.commit()  # the settings
+        # Without parameters, so that % and : in the query have no special meaning.
         streamed = connection.execution_options(stream_results=True, max_row_buffer=1_000, no_parameters=True)
         return streamed.exec_driver_sql(query)
 
@@ -132,7 +132,7 @@ class Database:
         def run() -> None:
             try:
                 results.append(work())
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
                 errors.append(error)
             done.set()
 
@@ -152,13 +152,13 @@ class Database:
         return results[0]
 
     def _give_up(self) -> None:
-        """Tell the database that nobody waits any more, where its driver can."""
+        """Cancel the query, if the driver can."""
         self._is_given_up = True
         if self._connection is not None:
             driver = self._connection.connection.driver_connection
             cancel = getattr(driver, "interrupt", None) or getattr(driver, "cancel", None)
             if cancel is not None:
-                with suppress(Exception):  # whatever it says, nobody waits for the answer
+                with suppress(Exception):  # the result is not needed any more
                     cancel()
 
     # -- what is wrong
@@ -169,7 +169,7 @@ class Database:
         except (ArgumentError, ValueError):
             raise self._refused("the database URL is not valid") from None
         if found.drivername in ("postgres", "postgresql"):
-            # As libpq takes it, which writes the folder of a socket as a host.
+            # As in libpq, the host may be the folder of a socket.
             driver = "postgresql+psycopg" if find_spec("psycopg") else "postgresql"
             found = found.set(drivername=driver, host=unquote(found.host or ""))
         path = found.database or ""
@@ -180,7 +180,7 @@ class Database:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what SQLAlchemy and drivers raise into errors of ours, without the password."""
+        """Convert errors of SQLAlchemy and drivers to ours, without the password."""
         try:
             yield
         except MetrixChannelsError:

@@ -1,4 +1,4 @@
-"""The encoding of an audience's text: what a byte order mark or the campaign file says, or what it looks like."""
+"""The encoding of an audience's text: from a byte order mark, from the campaign file, or guessed for an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UTF_8: Final = "utf-8"
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, UTF_8),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the next one
+    (codecs.BOM_UTF32_LE, "utf-32"),  # starts with the same bytes as the next one
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -20,22 +20,22 @@ _MARKS: Final = (
 _PERSIAN: Final = "windows-1256"
 _WESTERN: Final = "windows-1252"
 _MOST_BROKEN: Final = 0.05
-"""A text of which a larger part is no UTF-8 never was."""
+"""If a larger share of a text is not UTF-8, the text has another encoding."""
 
 
 class Reader(Protocol):
-    """Gives UTF-8."""
+    """Reads text as UTF-8."""
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, at most about `size` of them; nothing at the end."""
+        """Return about `size` more bytes at most; nothing at the end."""
 
 
 def utf_8_of(source: ByteSource, encoding: str | None) -> Reader:
-    """Return a reader that gives what `source` holds in UTF-8.
+    """Return a reader that converts `source` to UTF-8.
 
     Args:
-        source: nothing of it was read.
-        encoding: of its text; None: UTF-8. A byte order mark says more.
+        source: a source that was not read yet.
+        encoding: of its text; None: UTF-8. A byte order mark takes precedence.
     """
     begin = source.peek()
     found = next((name for mark, name in _MARKS if begin.startswith(mark)), encoding or UTF_8)
@@ -67,7 +67,7 @@ class _Recoded:
 
 
 def probable_encoding(block: bytes) -> str | None:
-    """Say which encoding bytes that are no UTF-8 probably have; None for UTF-8 that was damaged on its way."""
+    """Guess the encoding of bytes that are not valid UTF-8; None for damaged UTF-8."""
     if b"\0" in block[:4]:
         return "utf-16-be" if block[0] == 0 else "utf-16-le"
     text = block.decode(errors="replace")

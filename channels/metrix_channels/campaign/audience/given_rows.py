@@ -20,36 +20,36 @@ _REMEDY: Final = "Give mappings such as {'customUserId': 'user-42'}, a QuerySet'
 
 
 class TakenRows(ABC):
-    """Rows of a program that can be read as often as it takes."""
+    """Rows of a program that can be read more than once."""
 
     @abstractmethod
     def read(self, id_names: Sequence[str]) -> Rows:
-        """Begin to read them."""
+        """Start reading from the first row."""
 
     @abstractmethod
     def close(self) -> None:
-        """Forget them."""
+        """Release the rows."""
 
 
 @runtime_checkable
 class ArrowStream(Protocol):
-    """What exports columns through the Arrow PyCapsule interface: DataFrames of pandas and polars, Arrow's tables."""
+    """An object with the Arrow PyCapsule interface: a pandas or polars DataFrame, or an Arrow table."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return a capsule with the stream."""
 
 
 AudienceRows = Iterable[Mapping[str, Any]] | ArrowStream | TakenRows
-"""What a program may give as an audience: mappings, a QuerySet's `.values()`, or a DataFrame."""
+"""The types that a program may pass as an audience: mappings, a QuerySet's `.values()`, or a DataFrame."""
 
 
 def take(rows: AudienceRows) -> TakenRows:
-    """Take rows over, in the thread that calls: an open file or connection behind them may belong to it.
+    """Take over the rows, in the calling thread: an open file or connection behind them may belong to that thread.
 
     Mappings are written to a temporary file, so that memory does not grow with them and a generator can be read twice.
 
     Raises:
-        UsageError: usage, for what is none of these.
+        UsageError: usage, for any other type.
     """
     if isinstance(rows, TakenRows):
         return rows
@@ -58,7 +58,7 @@ def take(rows: AudienceRows) -> TakenRows:
     if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
         message = f"The audience must be rows, not {type(rows).__name__}."
         raise UsageError(message, code="usage", remedy=_REMEDY)
-    stream = getattr(rows, "iterator", None)  # of a QuerySet, which keeps in memory what is iterated over otherwise
+    stream = getattr(rows, "iterator", None)  # a QuerySet otherwise keeps all its rows in memory
     spool = _Spool()
     try:
         spool.fill(iter(rows) if stream is None else iter(stream(chunk_size=CHUNK)))
@@ -105,7 +105,7 @@ class _Spool(TakenRows):
         self._file.seek(0)
         while True:
             try:
-                yield pickle.load(self._file)  # noqa: S301 - a file without a name, that this process wrote
+                yield pickle.load(self._file)  # noqa: S301 - an unnamed file that this process wrote
             except EOFError:
                 return
 
@@ -153,4 +153,4 @@ class _SpooledRows:
         return RawRows([first + at for at in kept], raw.ids, raw.values, unread) if unread else raw
 
     def close(self) -> None:
-        """Keep them: who gave them closes them."""
+        """Do nothing: the caller closes the rows."""

@@ -13,13 +13,13 @@ _NAME_IT: Final = "Name the column of the customUserId in the campaign file: `au
 
 
 def id_column(source: Source, columns: Sequence[str], id_names: Sequence[str], line: int = 1) -> str:
-    """Check the names of columns, and return the one of the customUserId.
+    """Check the column names and return the column of the customUserId.
 
     Args:
         source: where they come from.
         columns: their names.
-        id_names: those that the customUserId may have; the first of them that there is.
-        line: where they stand.
+        id_names: possible columns of the customUserId; the first that exists is used.
+        line: of the header.
 
     Raises:
         CampaignError: audience_invalid.

@@ -1,4 +1,4 @@
-"""The ids of many rows at once: which look alike and which a spreadsheet damaged."""
+"""Finds ids that look alike or that a spreadsheet damaged, for many rows at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import product
 from typing import Final
 from unicodedata import normalize
 
-# What NFKC and case folding leave apart: digits of two scripts, and letters that two keyboards write differently.
+# NFKC and case folding keep these apart: digits of two scripts, and letters that differ between two keyboards.
 _PERSIAN_DIGITS: Final = "".join(map(chr, range(0x6F0, 0x6FA)))
 _ARABIC_DIGITS: Final = "".join(map(chr, range(0x660, 0x66A)))
 _ALIKE: Final = (
@@ -37,21 +37,21 @@ _DAMAGED: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _MARKS: Final = ".,\u066b\u066c#+="
-"""Without any of these characters `_DAMAGED` matches nothing."""
+"""`_DAMAGED` matches only text that contains one of these characters."""
 _HEADS: Final = "0123456789+-#="
-"""One of these begins, folded, whatever `_DAMAGED` matches."""
+"""Folded text that `_DAMAGED` matches starts with one of these characters."""
 _LOST: Final = "\ufffd"
-"""What a wrong encoding left of a letter."""
+"""A letter that was lost through a wrong encoding."""
 _EMPTY: Final = (
     "null", "none", "nil", "nan", "nat", "na", "n/a", "<na>", "(null)", "[null]", "\\n", "undefined", "-nan",
     "inf", "-inf", "infinity", "-infinity", "[object object]",
 )  # fmt: skip
-"""What databases, pandas, R and JavaScript write in place of nothing."""
+"""How databases, pandas, R and JavaScript write a missing value."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def fold(joined: str) -> str:
-    """Return a text in which ids that look alike are equal; a line feed stays one."""
+    """Return the text in a form in which ids that look alike are equal; line feeds are kept."""
     if joined.isascii():
         return joined.lower()
     text = normalize("NFKC", normalize("NFKC", joined).casefold())
@@ -66,7 +66,7 @@ def damaged(recipients: Sequence[str], folds: Sequence[str], joined: str) -> lis
     Args:
         recipients: the ids.
         folds: the same, folded.
-        joined: the same with line feeds between them.
+        joined: the folded ids, joined with line feeds.
     """
     words = _words()
     found: set[int] = set()
@@ -81,7 +81,7 @@ def damaged(recipients: Sequence[str], folds: Sequence[str], joined: str) -> lis
 
 @cache
 def _words() -> frozenset[str]:
-    """Return, folded, what stands in place of an id: no value, the date that a spreadsheet made of 1-3, an error."""
+    """Return folded words that replace an id: a missing value, the date that a spreadsheet made of 1-3, an error."""
     days = [f"{day}-{month}" for day, month in product(range(1, 32), _MONTHS)]
     days += [f"{day:02}-{month}" for day, month in product(range(1, 10), _MONTHS)]
     years = [f"{month}-{year:02}" for month, year in product(_MONTHS, range(100))]

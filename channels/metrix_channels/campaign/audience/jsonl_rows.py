@@ -1,4 +1,4 @@
-"""Rows of an audience in JSON Lines: an object a line."""
+"""Rows of an audience in JSON Lines: one object per line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .text_blocks import text_blocks
 
 
 class JsonlRows:
-    """Reads records whose keys may differ.
+    """Reads objects whose keys may differ.
 
     Args:
         byte_source: read once.
-        id_names: keys of the customUserId; all rows have the first of them that the first row has.
+        id_names: possible keys of the customUserId; the first that the first row has is used for all rows.
         encoding: of the text; None: UTF-8.
     """
 
@@ -30,14 +30,14 @@ class JsonlRows:
 
     @property
     def id_name(self) -> str:
-        """The key of the customUserId; known once a row was read."""
+        """The key of the customUserId; known after the first row was read."""
         return self._found or self._id_names[0]
 
     def chunks(self, wanted: Sequence[str]) -> Iterator[RawRows]:
         """Read the rows, once.
 
         Args:
-            wanted: keys; a row may be without them.
+            wanted: keys; a row may lack some of them.
 
         Raises:
             CampaignError: audience_invalid, file_unreadable.

@@ -1,4 +1,4 @@
-"""Whom a campaign is for: rows of a file, of standard input, of a database or of Python, read once, in chunks."""
+"""Reads an audience once, in chunks: rows of a file, of standard input, of a database or of a Python program."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _ENDINGS: Final = ".csv, .tsv or .jsonl (each also with .gz), .xlsx or .parquet"
 
 @frozen
 class Reading:
-    """How to read a file; None: as the file itself shows.
+    """How to read a file; None: detect it from the file.
 
     Attributes:
         delimiter: between the fields of a CSV or TSV.
-        encoding: of a CSV, TSV or JSONL; a byte order mark decides all the same.
+        encoding: of a CSV, TSV or JSONL; a byte order mark takes precedence.
         sheet: of a workbook.
     """
 
@@ -38,7 +38,7 @@ class Reading:
 
 
 class Audience:
-    """An open audience; its header has been read. Memory does not grow with its rows.
+    """An open audience whose header has been read. Memory does not grow with the number of rows.
 
     Args:
         rows: their reader.
@@ -57,7 +57,7 @@ class Audience:
 
     @property
     def name(self) -> str:
-        """What messages call it: a file's path, or what stands in its place."""
+        """The name for messages: the path of the file, or a description."""
         return self._rows.source.name
 
     @property
@@ -67,30 +67,30 @@ class Audience:
 
     @property
     def is_plain(self) -> bool:
-        """Every value is text."""
+        """Whether every value is text."""
         return self._rows.is_plain
 
     @property
     def share_read(self) -> float | None:
-        """Which part has been read, from 0 to 1; None where that is not known."""
+        """The share that has been read, from 0 to 1; None if unknown."""
         return self._rows.source.share_read
 
     @property
     def cautions(self) -> dict[str, int]:
-        """What there is to say of the rows read so far, by code: how many it is about."""
+        """Cautions about the rows read so far: the number of rows by code."""
         return getattr(self._rows, "cautions", {})
 
     @property
     def digest(self) -> str:
-        """A hash, in hex, of what was read so far: of the whole audience, once the chunks are exhausted."""
+        """The hash, in hex, of everything read so far; of the whole audience after the last chunk."""
         return self._rows.source.digest
 
     def chunks(self, wanted: Sequence[str], *, may_be_empty: bool = False) -> Iterator[Chunk]:
-        """Read the rows, a thousand or more at a time.
+        """Read the rows in chunks of a thousand or more.
 
         Args:
-            wanted: the columns or keys whose values are wanted; where there are `columns`, some of them.
-            may_be_empty: a header alone is no mistake.
+            wanted: the columns or keys to read; if the audience has `columns`, a subset of them.
+            may_be_empty: accept a header without rows.
 
         Raises:
             CampaignError: audience_invalid, also when there are no rows at all; file_unreadable.
@@ -104,13 +104,13 @@ class Audience:
             raise self._rows.source.refusal("it holds no recipients", 1, remedy="Export the file again.")
 
     def values(self, names: Collection[str]) -> Iterator[tuple[int, str, dict[str, JsonValue]]]:
-        """Read the rows that can be sent to, one by one.
+        """Read the valid rows, one by one.
 
         Args:
-            names: of values that are wanted, such as a template's variables; a row may be without some of them.
+            names: the values to read, such as a template's variables; a row may lack some of them.
 
         Returns:
-            Of each row its number (from 1, the header and blank lines not counted), its customUserId, and its values.
+            For each row: its number (from 1, without the header and blank lines), its customUserId and its values.
 
         Raises:
             CampaignError: as `chunks`.
@@ -127,7 +127,7 @@ class Audience:
                 yield numbers[line], chunk.recipients[at], values
 
     def wanted(self, names: Collection[str]) -> list[str]:
-        """Return those of some names that `chunks` can be asked for, sorted."""
+        """Return the names that `chunks` accepts, sorted."""
         return sorted(names if self.columns is None else set(names).intersection(self.columns))
 
     def close(self) -> None:
@@ -144,14 +144,14 @@ def open_audience(
 ) -> Audience:
     """Open a file, or standard input, as an audience.
 
-    Standard input is CSV, unless its first character that is not blank is `{`: then it is JSONL.
+    Standard input is CSV, or JSONL if its first non-blank character is `{`.
 
     Args:
         file: what to read; None for standard input.
-        id_names: the column or key of the customUserId; of several, the first that there is.
+        id_names: possible columns or keys of the customUserId; the first that exists is used.
         reading: how to read it.
-        stdin: in place of the process's own.
-        stopped: asked while standard input keeps its reader waiting.
+        stdin: used instead of the standard input of the process.
+        stopped: checked while waiting for standard input; True ends the wait.
 
     Raises:
         CampaignError: file_unreadable; audience_invalid, with the place in the file; interrupted.
@@ -169,7 +169,7 @@ def open_audience(
 
 
 def audience_digest(path: Path) -> str:
-    """Return what `Audience.digest` says at the end of a file, without reading its rows.
+    """Return the final `Audience.digest` of a file without reading its rows.
 
     Raises:
         CampaignError: file_unreadable.
@@ -194,7 +194,7 @@ def _kind(file: Path) -> str:
 def _of_whole_file(source: FileSource, kind: str, id_names: Sequence[str], reading: Reading) -> Rows:
     try:
         if kind == "xlsx":
-            # When there is a workbook: its reader is large, and most audiences are CSV.
+            # Imported only for workbooks: the module is large, and most audiences are CSV.
             from .workbook.rows import WorkbookRows
 
             return WorkbookRows(source, id_names, reading.sheet)

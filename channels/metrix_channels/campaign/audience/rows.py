@@ -1,4 +1,4 @@
-"""What reading an audience yields, whatever it is written in."""
+"""What the readers of all audience formats return."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .source import Source
 
 CHUNK_ROWS: Final = 1_000
 CHUNK_CHARACTERS: Final = 1 << 20
-"""A chunk is full when it reaches one of the two: rows may be long."""
+"""A chunk is full when it reaches one of these limits, because rows may be long."""
 
 HIDDEN_ROWS: Final = "rows_hidden"
 """The caution about rows that a sheet hides."""
@@ -30,18 +30,18 @@ class _Absent:
 
 
 ABSENT: Final = cast(JsonValue, _Absent())
-"""Stands for the value of a key that a row has not; compare by `is`."""
+"""Marks a key that a row does not have; compare with `is`."""
 
 
 @frozen
 class Invalid:
-    """A row that nothing can be sent to.
+    """A row that cannot be sent to.
 
     Attributes:
         line: of the file, as a spreadsheet numbers it: the header is line 1.
-        recipient: its customUserId as far as it can be read, made printable, at most 80 characters.
-        why: in a few words, the row being the subject; no value of the row is in it.
-        id: what stands in the file in place of a customUserId; None where that is not clear.
+        recipient: the readable part of its customUserId, escaped, at most 80 characters.
+        why: the reason in a few words, to follow "the row"; contains no value of the row.
+        id: the text in the id column of the file; None if it is not clear.
     """
 
     line: int
@@ -52,12 +52,12 @@ class Invalid:
 
 @frozen
 class RawRows:
-    """Some rows that follow each other, as a format reads them: nothing is said of their ids yet.
+    """Consecutive rows as a format reads them; their ids are not checked yet.
 
     Attributes:
         lines: of the file, as a spreadsheet numbers them, ascending.
-        ids: what stands in the id column, parallel to `lines`.
-        values: what the wanted columns hold, in their order, parallel to `lines`; `ABSENT` where a row has no such key.
+        ids: the values of the id column, parallel to `lines`.
+        values: of the wanted columns, in their order, parallel to `lines`; `ABSENT` for a key that a row does not have.
         unread: the rows that the format cannot read.
     """
 
@@ -69,14 +69,14 @@ class RawRows:
 
 @frozen
 class Chunk:
-    """Some rows that follow each other, their ids checked.
+    """Consecutive rows with checked ids.
 
     Attributes:
         lines: of the valid rows, as a spreadsheet numbers them, ascending.
         recipients: their customUserIds, parallel to `lines`.
-        folds: the same, so that ids that look alike are equal.
-        values: what the wanted columns hold, in their order, parallel to `lines`; `ABSENT` where a row has no such key.
-        invalid: the rows that nothing can be sent to, ascending.
+        folds: the recipients, folded so that ids that look alike are equal.
+        values: of the wanted columns, in their order, parallel to `lines`; `ABSENT` for a key that a row does not have.
+        invalid: the rows that cannot be sent to, ascending.
         damaged: positions in `recipients` of ids that a spreadsheet or an export damaged.
     """
 
@@ -89,12 +89,12 @@ class Chunk:
 
     @property
     def rows(self) -> int:
-        """How many were read, invalid ones included."""
+        """The number of rows, including invalid ones."""
         return len(self.lines) + len(self.invalid)
 
 
 class Rows(Protocol):
-    """A reader of one format. What holds for ids of every format is checked by whoever reads through it."""
+    """A reader of one format. `checked` then checks the ids, for all formats alike."""
 
     @property
     def source(self) -> Source:
@@ -102,11 +102,11 @@ class Rows(Protocol):
 
     @property
     def is_plain(self) -> bool:
-        """Every value is text."""
+        """Whether every value is text."""
 
     @property
     def columns(self) -> tuple[str, ...] | None:
-        """The header; None where each row has its own keys."""
+        """The header; None if each row has its own keys."""
 
     @property
     def id_name(self) -> str:
@@ -120,14 +120,14 @@ class Rows(Protocol):
 
 
 def checked(raw: RawRows, id_name: str) -> Chunk:
-    """Check the ids of some rows: the one place where this is done, whatever they are written in.
+    """Check the ids of some rows. All formats use this function.
 
     Args:
         raw: the rows.
         id_name: the column or key of the customUserId.
     """
     lines, values, invalid = raw.lines, raw.values, raw.unread
-    ids = cast(list[str], raw.ids)  # where they are all text, which `join` finds out
+    ids = cast(list[str], raw.ids)  # `join` fails if one of them is not text
     try:
         joined = "\n".join(ids)
         valid = all_valid(ids, joined)
@@ -164,6 +164,6 @@ def _invalid(line: int, found: JsonValue, why: str) -> Invalid:
 
 
 def shortened(text: str) -> str:
-    """Return a text from outside so that it can be shown: what does not print escaped, not too much of it."""
+    """Return an external text for display: escaped and shortened."""
     shown = printable(text[: _MOST_SHOWN + 1])
     return shown if len(shown) <= _MOST_SHOWN else shown[: _MOST_SHOWN - 1] + "…"

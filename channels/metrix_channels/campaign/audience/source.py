@@ -1,6 +1,6 @@
-"""Where an audience comes from: its name, what it is pinned to, and how much of it has been read.
+"""The source of an audience: its name, its digest for the pins, and the share that has been read.
 
-A file or standard input is bytes, counted and digested on the way, and gunzipped where needed.
+The bytes of a file or of standard input are counted, digested and, if needed, decompressed while they are read.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _LOOK_SECONDS: Final = 0.2
 
 
 Stopped = Callable[[], bool]
-"""Says whether to read no further, though there may be more to come."""
+"""Returns True to stop reading before the end."""
 
 
 class Source(Protocol):
-    """Where the rows of an audience come from.
+    """The source of the rows of an audience.
 
     Attributes:
         name: for messages and locations.
@@ -42,21 +42,21 @@ class Source(Protocol):
 
     @property
     def digest(self) -> str:
-        """In hex, of all that was read so far: of the whole, once the rows are exhausted."""
+        """The hash, in hex, of everything read so far; of the whole audience after the last row."""
 
     @property
     def share_read(self) -> float | None:
-        """Which part has been read, from 0 to 1; None where that is not known."""
+        """The share that has been read, from 0 to 1; None if unknown."""
 
     def refusal(self, message: str, line: int = 1, column: int = 1, remedy: str | None = None) -> CampaignError:
-        """Build the error that says where the audience is not as it should be."""
+        """Return the error for a fault at a place in the audience."""
 
     def close(self) -> None:
         """Close what is open; standard input stays open."""
 
 
 class _Tap(io.RawIOBase):
-    """Counts and digests what flows through."""
+    """Counts and digests the bytes that pass through."""
 
     def __init__(self, stream: BinaryIO | io.RawIOBase) -> None:
         self._stream = stream
@@ -75,7 +75,7 @@ class _Tap(io.RawIOBase):
 
 
 class _StandardInput(io.RawIOBase):
-    """Standard input, whose next bytes may never come: whoever waits for them can be told to stop."""
+    """Standard input; the caller can stop waiting for bytes that may never come."""
 
     def __init__(self, stopped: Stopped) -> None:
         self._descriptor = sys.stdin.fileno()
@@ -94,12 +94,12 @@ class _StandardInput(io.RawIOBase):
 
 
 class ByteSource:
-    """Opened when it is made.
+    """The bytes of a file or of standard input; the constructor opens it.
 
     Args:
         file: what to read; None for standard input.
-        stdin: in place of the process's own.
-        stopped: asked while standard input keeps its reader waiting.
+        stdin: used instead of the standard input of the process.
+        stopped: checked while waiting for standard input; True ends the wait.
 
     Attributes:
         name: of the file, for messages and locations.
@@ -127,25 +127,25 @@ class ByteSource:
 
     @property
     def share_read(self) -> float | None:
-        """Which part of the file has been read, of the .gz itself; None for standard input."""
+        """The share of the file (for .gz, of the compressed file) that has been read; None for standard input."""
         return min(self._tap.count / self._total_bytes, 1.0) if self._total_bytes else None
 
     @property
     def digest(self) -> str:
-        """BLAKE2b, in hex, of what was read so far."""
+        """The BLAKE2b hash, in hex, of everything read so far."""
         return self._tap.hash.hexdigest()
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, at most `size` of them; nothing at the end.
+        """Return up to `size` more bytes; nothing at the end.
 
         Raises:
-            CampaignError: file_unreadable; audience_invalid, for a gzip that is broken or cut off.
+            CampaignError: file_unreadable; audience_invalid for a damaged or incomplete gzip file.
         """
         with self._guarded():
             return self._stream.read(size)
 
     def peek(self) -> bytes:
-        """Return some of the next bytes, and leave them there."""
+        """Return some of the next bytes without consuming them."""
         with self._guarded():
             return self._stream.peek(1)
 
@@ -155,7 +155,7 @@ class ByteSource:
             self._file.close()
 
     def refusal(self, message: str, line: int = 1, column: int = 1, remedy: str | None = None) -> CampaignError:
-        """Build the error that says where the file is not as it should be."""
+        """Return the error for a fault at a place in the file."""
         return refusal_at(f"{self.name}:{line}:{column}", message, remedy)
 
     @contextmanager
@@ -170,7 +170,7 @@ class ByteSource:
 
 
 class FileSource:
-    """A file whose format needs it whole: its parts are read in any order.
+    """A file of a format whose parts are read in any order.
 
     Args:
         file: what to read.
@@ -191,12 +191,12 @@ class FileSource:
 
     @property
     def digest(self) -> str:
-        """BLAKE2b, in hex, of the whole file."""
+        """The BLAKE2b hash, in hex, of the whole file."""
         self.stream.seek(0)
         return _digest(self.stream, self.name)
 
     def refusal(self, message: str, line: int = 1, column: int = 1, remedy: str | None = None) -> CampaignError:
-        """Build the error that says where the file is not as it should be."""
+        """Return the error for a fault at a place in the file."""
         return refusal_at(f"{self.name}:{line}:{column}", message, remedy)
 
     def close(self) -> None:
@@ -205,12 +205,12 @@ class FileSource:
 
 
 def refusal_at(location: str, message: str, remedy: str | None) -> CampaignError:
-    """Build the error that says where an audience is not as it should be."""
+    """Return the error for a fault at a location in an audience."""
     return CampaignError(message, code="audience_invalid", location=location, remedy=remedy)
 
 
 def digest_of(file: Path) -> str:
-    """Return what `Source.digest` says at the end of a file.
+    """Return the final `Source.digest` of a file.
 
     Raises:
         CampaignError: file_unreadable.
@@ -228,7 +228,7 @@ def _digest(stream: io.FileIO, name: str) -> str:
 
 
 def open_file(file: Path) -> tuple[io.FileIO, int]:
-    """Open a file and return its size with it.
+    """Open a file and return it with its size.
 
     Raises:
         CampaignError: file_unreadable.

@@ -1,4 +1,4 @@
-"""Rows that a database answers a query with, as a stream."""
+"""Rows of a database query, read as a stream."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .typed_rows import CHUNK, RowsSource, typed_rows
 
 
 class SqlRows:
-    """Sends the query when it is made.
+    """Reads rows; the constructor sends the query.
 
     Args:
-        query: that is answered with rows.
+        query: a statement that returns rows.
         url: of the database, as SQLAlchemy writes it.
-        id_names: columns of the customUserId; the first of them that there is.
-        places: where the campaign file has `sql` and `url`.
-        stopped: asked while the database keeps its reader waiting.
-        limit_seconds: that it may keep its reader waiting, all in all.
+        id_names: possible columns of the customUserId; the first that exists is used.
+        places: the locations of `sql` and `url` in the campaign file.
+        stopped: checked while waiting for the database; True ends the wait.
+        limit_seconds: the total time to wait for the database.
 
     Raises:
         CampaignError: query_failed, audience_invalid, interrupted.

@@ -1,4 +1,4 @@
-"""An audience's text, in blocks of whole lines: no line, and so no block, takes more than a bounded memory."""
+"""The text of an audience in blocks of whole lines. Lines, and so blocks, have a maximum size."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def text_blocks(
 
     Args:
         byte_source: read to its end.
-        encoding: of the text; None: UTF-8. A byte order mark decides all the same.
-        cr_ends_lines: so it does where there is no line feed.
+        encoding: of the text; None: UTF-8. A byte order mark takes precedence.
+        cr_ends_lines: a carriage return ends a line if there is no line feed.
 
     Yields:
-        The number of the block's first line, from 1, and the block; only the last may end without a line end.
+        The number of the block's first line, from 1, and the block; only the last block may lack a final line end.
 
     Raises:
         CampaignError: audience_invalid, for text of another encoding, a NUL or a line longer than `LONGEST_LINE`;

@@ -1,6 +1,6 @@
-"""Rows whose values have types, as databases and Python give them: made plain, and digested in any order.
+"""Rows with typed values from databases and Python: converted to JSON values, with a digest that ignores their order.
 
-An id is text, a whole number or a UUID. A float becomes text with its `.0`, which is refused as a damaged id.
+An id is text, a whole number or a UUID. A float keeps its `.0` as text and is then refused as a damaged id.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from ...models import JsonValue
 from .rows import ABSENT, RawRows
 
 CHUNK: Final = 5_000
-"""Rows that are asked for at a time."""
+"""Rows fetched at a time."""
 
 _PLAIN: Final = {str, int, bool}
 _MISSING: Final = ("NAType", "NaTType")
-"""What pandas has in place of a value."""
+"""Types of missing values in pandas."""
 _MODULUS: Final = 1 << 64
 
 
 class RowsSource:
-    """Rows that are in no file.
+    """The source of rows that are not in a file.
 
     Args:
-        name: what messages call them.
-        location: where the campaign file says so; None where it does not.
+        name: for messages.
+        location: of the query in the campaign file; None if there is none.
     """
 
     def __init__(self, name: str, location: str | None = None) -> None:
@@ -44,7 +44,7 @@ class RowsSource:
 
     @property
     def digest(self) -> str:
-        """Hash, in hex, of the rows so far: the same in whatever order they come, as a database gives them."""
+        """The hash, in hex, of the rows so far. It does not depend on their order, which a database may change."""
         return f"{self._sum:016x}{self._count:x}"
 
     def add(self, ids: Sequence[JsonValue], columns: Sequence[Sequence[JsonValue]]) -> None:
@@ -57,23 +57,23 @@ class RowsSource:
         self._count += len(ids)
 
     def refusal(self, message: str, line: int = 1, column: int = 1, remedy: str | None = None) -> CampaignError:
-        """Build the error that says where the audience is not as it should be."""
+        """Return the error for a fault at a place in the audience."""
         return CampaignError(f"{self.name}: {message}", code="audience_invalid", location=self._location, remedy=remedy)
 
     def close(self) -> None:
-        """Do nothing: what is open belongs to the reader."""
+        """Do nothing: the reader closes its resources."""
 
 
 def typed_rows(
     first: int, ids: Sequence[object], columns: Sequence[Sequence[object]], source: RowsSource | None = None
 ) -> RawRows:
-    """Make rows of columns.
+    """Convert columns to rows.
 
     Args:
         first: number of the first row.
         ids: the column of the customUserIds.
-        columns: the wanted ones.
-        source: that digests the rows.
+        columns: the wanted columns.
+        source: digests the rows.
     """
     plain_ids = _ids(ids)
     plain_columns = [plain_values(column) for column in columns]
@@ -83,21 +83,21 @@ def typed_rows(
 
 
 def rows_of_columns(columns: Sequence[Sequence[JsonValue]], count: int) -> list[tuple[JsonValue, ...]]:
-    """Turn columns into rows; of none, into `count` empty ones."""
+    """Convert columns to rows; without columns, return `count` empty rows."""
     return list(zip(*columns, strict=True)) if columns else [()] * count
 
 
 def plain_values(column: Sequence[object]) -> Sequence[JsonValue]:
-    """Return values as JSON has them; what is missing is empty, as in a CSV."""
+    """Convert values to JSON values; a missing value becomes empty text, as in a CSV."""
     if set(map(type, column)) <= _PLAIN:
         return column  # type: ignore[return-value]
     return [plain_value(value) for value in column]
 
 
 def plain_value(value: object) -> JsonValue:
-    """Return one value as JSON has it.
+    """Convert one value to a JSON value.
 
-    Dates and times are written as ISO 8601 has them, with a space between the two; a Decimal keeps its digits.
+    Dates and times become ISO 8601 text, with a space between date and time. A Decimal keeps its digits.
     """
     if value is None or type(value).__name__ in _MISSING:
         return ""
@@ -106,7 +106,7 @@ def plain_value(value: object) -> JsonValue:
     for kind, make in _PLAINLY:
         if isinstance(value, kind):
             return make(value)
-    return str(value)  # dates, UUIDs, texts that are translated late
+    return str(value)  # dates, UUIDs, lazily translated texts
 
 
 def _decimal(value: Decimal) -> JsonValue:
@@ -128,7 +128,7 @@ _PLAINLY: Final[tuple[tuple[Any, Callable[[Any], JsonValue]], ...]] = (
     ((list, tuple, set, frozenset), lambda value: [plain_value(each) for each in value]),
     ((bytes, bytearray, memoryview), lambda value: bytes(value).decode(errors="replace")),
 )
-"""How values of some types become plain, the first that fits."""
+"""Conversions by type; the first type that matches applies."""
 
 
 def _ids(column: Sequence[object]) -> list[JsonValue]:
@@ -146,5 +146,5 @@ def _id(value: object) -> JsonValue:
 
 
 def slices(length: int) -> Iterator[slice]:
-    """Divide some rows into chunks."""
+    """Return the slices that divide rows into chunks."""
     return (slice(start, start + CHUNK) for start in range(0, length, CHUNK))

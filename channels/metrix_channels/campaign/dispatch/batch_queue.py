@@ -1,4 +1,4 @@
-"""The batches that wait to be sent, and when the next of them may be: now, after a pause, or alone to try."""
+"""The batches that wait to be sent, and when the next one may be sent."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...ledger import Batch
 
 
 class BatchQueue:
-    """Gives out batches in their order; those that must be repeated when their time has come.
+    """Returns batches in order, and batches for a retry when they are due.
 
     Args:
-        clock: seconds that only go forward.
-        holdback: says when nothing may be taken.
+        clock: returns monotonic seconds.
+        holdback: tells when no batch may be taken.
     """
 
     def __init__(self, clock: Callable[[], float], holdback: Holdback) -> None:
@@ -28,12 +28,12 @@ class BatchQueue:
 
     @property
     def ready(self) -> int:
-        """How many need no wait of their own."""
+        """The number of batches that are not delayed for a retry."""
         return len(self._ready)
 
     @property
     def is_empty(self) -> bool:
-        """Nothing waits."""
+        """Whether no batch waits."""
         return not (self._ready or self._delayed)
 
     def add(self, batches: Iterable[Batch]) -> None:
@@ -41,15 +41,15 @@ class BatchQueue:
         self._ready.extend(batches)
 
     def add_first(self, batches: Iterable[Batch]) -> None:
-        """Add parts of a batch that was divided, in its place."""
+        """Add the parts of a split batch in its place."""
         self._ready.extendleft(reversed(list(batches)))
 
     def add_later(self, batch: Batch, seconds: float) -> None:
-        """Add a batch that is to be repeated."""
+        """Add a batch for a retry after some seconds."""
         heapq.heappush(self._delayed, (self._clock() + seconds, next(self._number), batch))
 
     def take(self) -> Batch | None:
-        """Return a batch that may be sent now; None when there is none."""
+        """Return a batch that may be sent now; None if there is none."""
         if self._holdback.seconds() > 0:
             return None
         if self._delayed and self._delayed[0][0] <= self._clock():
@@ -62,5 +62,5 @@ class BatchQueue:
         return batch
 
     def next_due(self) -> float | None:
-        """Return the seconds until a batch is to be repeated; None when none is."""
+        """Return the seconds until the next retry is due; None if there is none."""
         return max(self._delayed[0][0] - self._clock(), 0.0) if self._delayed else None

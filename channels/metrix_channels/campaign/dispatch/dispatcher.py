@@ -1,7 +1,7 @@
-"""The dispatch of a planned run: intents before requests, outcomes after them.
+"""Dispatches a planned run: records an intent before each request and an outcome after it.
 
-As many lanes as requests may be in flight take batches from one feeder. What follows an attempt is decided by the same
-pure functions as for a single send (`delivery.policy`); what stops the run as a whole, by `delivery.circuit_breaker`.
+There is one lane for each concurrent request; all lanes take batches from one feeder. Pure functions shared with single
+sends decide what follows an attempt (`delivery.policy`). `delivery.circuit_breaker` decides whether the run stops.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _LOOK_AGAIN_SECONDS: Final = 0.5
 
 @frozen
 class DispatchLimits:
-    """What a dispatch holds to; read again whenever the run is taken up.
+    """Limits of a dispatch; read again whenever the run is resumed.
 
     Attributes:
-        policy: of an attempt and its repetitions.
-        concurrency: requests at one time.
-        max_failures: so many recipients may be rejected or unknown; None: any number.
-        canary_failures: so many of those who go first.
+        policy: for attempts and retries.
+        concurrency: requests in flight.
+        max_failures: limit of rejected and unknown recipients; None: no limit.
+        canary_failures: the same limit for the canary.
     """
 
     policy: Policy
@@ -48,19 +48,19 @@ class DispatchLimits:
 
 @frozen
 class DispatchDeps:
-    """What a dispatch uses, and what may stop it.
+    """What a dispatch depends on.
 
     Attributes:
         post: makes one attempt.
-        admit: says why no request may be made any more, such as a withdrawn verification; None when it may.
-        rate_limiter: gives each request its place.
-        quiet: hours in which no request is made.
-        screen: says which recipients are to be sent nothing after all; None when nothing changed since the plan.
-        observe: told after each commit.
-        stop: when set, no further attempt is begun.
-        places: as many as this process may have requests under way.
-        breaker: follows all attempts of this process on the run.
-        holdback: holds all of them back when Metrix asks to wait.
+        admit: returns why no more requests are allowed, such as a withdrawn verification; None if they are.
+        rate_limiter: assigns each request its place.
+        quiet: hours in which no request starts.
+        screen: returns recipients to exclude after the plan; None if nothing has changed since.
+        observe: called after each commit.
+        stop: when set, no more attempts start.
+        places: limits the requests in flight of this process.
+        breaker: counts all attempts of this process on the run.
+        holdback: delays all of them when Metrix asks to wait.
     """
 
     post: Post
@@ -76,14 +76,14 @@ class DispatchDeps:
 
 
 class Dispatch:
-    """Sends what is pending of one run.
+    """Sends the pending batches of one run.
 
     Args:
         record: the run.
-        claim: what of it this process sends.
+        claim: the part that this process sends.
         renderer: renders its messages.
-        limits: limits.
-        deps: what it uses.
+        limits: of the dispatch.
+        deps: what it depends on.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ class Dispatch:
         )
 
     async def run(self) -> Ending:
-        """Send until nothing is left, or something ends it.
+        """Send until nothing is left or the dispatch is ended.
 
         Raises:
-            LedgerError: the books could not be kept; no request was begun after that.
+            LedgerError: the ledger could not be written; no request started after that.
         """
         watch = asyncio.create_task(self._watch())
         try:
@@ -139,7 +139,7 @@ class Dispatch:
         self._deps.observe()
 
     async def _watch(self) -> None:
-        """Follow what ends a run from outside: a signal, or a wish of another process."""
+        """Watch for what ends a run from outside: a signal, or a control request of another process."""
         shown = RunState.RUNNING
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Why a dispatch ends, and everybody who must learn of it: the first reason counts."""
+"""Signals to all lanes that a dispatch ends, and why. Only the first reason counts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Ending:
 
     Attributes:
         problem: what halted it.
-        control: what another process asked for.
-        interrupted: it was stopped.
+        control: the control request of another process.
+        interrupted: whether it was stopped.
     """
 
     problem: Problem | None = None
@@ -29,9 +29,9 @@ class EndingSignal:
     """Tells all lanes of a dispatch that it ends.
 
     Attributes:
-        ending: the first reason; None as long as the dispatch goes on.
-        error: what went wrong in this process, the first of it.
-        news: set whenever a waiting lane should look again, at the end too.
+        ending: the first reason; None while the dispatch runs.
+        error: the first exception in this process.
+        news: set when waiting lanes should check again, also at the end.
     """
 
     def __init__(self) -> None:
@@ -41,26 +41,26 @@ class EndingSignal:
         self._ended = asyncio.Event()
 
     def is_set(self) -> bool:
-        """Tell whether the dispatch ends: no further attempt is begun."""
+        """Tell whether the dispatch ends: no more attempts start."""
         return self.ending is not None
 
     def end(self, ending: Ending) -> None:
-        """End the dispatch, for whatever reason."""
+        """End the dispatch for any reason."""
         self.ending = self.ending or ending
         self._ended.set()
         self.news.set()
 
     def halt(self, why: Problem) -> None:
-        """End it because something forbids further attempts."""
+        """End the dispatch because no more attempts are allowed."""
         self.end(Ending(problem=why))
 
     def fail(self, error: BaseException) -> None:
-        """End it because this process cannot go on; the error is raised once all lanes are done."""
+        """End the dispatch because this process cannot continue; the error is raised after all lanes are done."""
         self.error = self.error or error
         self.end(Ending())
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds, or until the dispatch ends."""
+        """Wait the given seconds, or until the dispatch ends."""
         if seconds <= 0:
             return
         try:

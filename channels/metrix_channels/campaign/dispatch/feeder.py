@@ -1,4 +1,4 @@
-"""Which batch goes next: shards as they are needed, the canary first and alone, repetitions when they are due."""
+"""Chooses the next batch: fetches shards on demand, sends the canary first, and retries batches when they are due."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Feeder:
 
     Args:
         record: the run.
-        claim: what of it this process sends.
-        lanes: how many take batches.
-        canary_failures: so many recipients of the canary may be rejected or unknown.
-        gate: says how long no request may leave.
-        holdback: holds everything back when Metrix asks to wait.
+        claim: the part that this process sends.
+        lanes: the number of lanes.
+        canary_failures: limit of rejected and unknown recipients of the canary.
+        gate: tells how long no request may leave.
+        holdback: delays all requests when Metrix asks to wait.
         signal: ends the dispatch.
     """
 
@@ -53,7 +53,7 @@ class Feeder:
         self._splitting = 0
 
     async def next(self) -> Batch | None:
-        """Return the next batch, once it may be sent; None when there is none left, or the dispatch ends."""
+        """Wait for the next batch that may be sent; None if none is left or the dispatch ends."""
         while not self._signal.is_set():
             wait = self._gate.closed_seconds()
             if wait <= 0:
@@ -70,25 +70,25 @@ class Feeder:
         return None
 
     def done(self, batch: Batch, *, was_sent: bool) -> None:
-        """Learn that a lane is done with a batch, and whether a request was made for it."""
+        """Record that a lane is done with a batch, and whether a request was made for it."""
         self._under_way -= 1
         self._holdback.done(batch, was_sent=was_sent)
         self._signal.news.set()
 
     def repeat(self, batch: Batch, seconds: float) -> None:
-        """Give a batch out again, after so many seconds."""
+        """Return a batch again after the given seconds."""
         self._queue.add_later(batch, seconds)
 
     def put_back(self, batch: Batch) -> None:
-        """Give a batch out again, before all others: its request could not leave yet."""
+        """Return a batch again before all others, because its request could not leave yet."""
         self._queue.add_first([batch])
 
     def expect_parts(self) -> None:
-        """Learn that a batch was replaced by others, which come with the next commit."""
+        """Record that a batch was replaced by parts, which arrive with the next commit."""
         self._splitting += 1
 
     def add_parts(self, shards: Sequence[Shard]) -> None:
-        """Give out what batches were replaced by, in their place."""
+        """Queue the parts of split batches in their place."""
         for shard in reversed(shards):
             self._splitting -= 1
             self._shards.known.add(shard.id)
@@ -118,7 +118,7 @@ class Feeder:
         return nothing_comes and self._queue.is_empty and not (self._under_way or self._splitting)
 
     def _begin_rest(self) -> bool:
-        """After the canary, go on with the others; tells whether there is more to do."""
+        """After the canary, continue with the others; return whether there is more to do."""
         if not self._shards.is_canary:
             self._signal.news.set()
             return False
@@ -143,14 +143,14 @@ class Feeder:
 
 
 class _ShardCursor:
-    """How far the shards of a run were fetched.
+    """How far the shards of a run have been fetched.
 
     Attributes:
-        after: the id of the last one.
+        after: the id of the last fetched shard.
         known: ids of shards that this dispatch made itself, by splitting batches.
-        is_canary: the canary is being sent, and not yet the others.
-        is_exhausted: there are no more.
-        is_fetching: some are on their way.
+        is_canary: only the canary is being sent.
+        is_exhausted: all shards were fetched.
+        is_fetching: a fetch is in progress.
     """
 
     def __init__(self) -> None:
@@ -162,9 +162,9 @@ class _ShardCursor:
 
     @property
     def may_fetch(self) -> bool:
-        """There may be more, and nobody fetches them yet."""
+        """Whether there may be more shards and no fetch is in progress."""
         return not (self.is_exhausted or self.is_fetching)
 
     def begin_rest(self) -> None:
-        """Begin anew, with those that are not the canary."""
+        """Start again with the shards after the canary."""
         self.is_canary, self.is_exhausted, self.after = False, False, 0

@@ -1,4 +1,4 @@
-"""Whether a request of a run may leave now: everything that may forbid it, asked after the last wait before it."""
+"""Decides, after the last wait before a request, whether the request may leave now."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ..definition import QuietHours
 from .ending import Ending, EndingSignal
 
 _SAME_MOMENT_SECONDS: Final = 0.01
-"""Requests so close to each other share one look at the configuration's file."""
+"""Requests within this time share one check of the configuration file."""
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Gate:
-    """Looks at everything that may forbid the requests of a run. A look costs a few comparisons.
+    """Checks everything that may forbid the requests of a run. A check costs a few comparisons.
 
     Args:
-        stop: when set, no further request is made.
-        admit: says why no request may be made any more, such as a withdrawn verification; None when it may.
-        quiet: hours in which no request is made.
-        holdback: holds requests back when Metrix asks to wait.
+        stop: when set, no more requests are made.
+        admit: returns why no more requests are allowed, such as a withdrawn verification; None if they are.
+        quiet: hours in which no request starts.
+        holdback: delays requests when Metrix asks to wait.
         signal: ends the dispatch.
     """
 
@@ -49,20 +49,20 @@ class Gate:
 
     @property
     def is_quiet(self) -> bool:
-        """Quiet hours forbid requests now."""
+        """Whether quiet hours forbid requests now."""
         return self._quiet is not None and self._quiet.seconds() > 0
 
     def closed_seconds(self, batch: Batch | None = None) -> float:
-        """Return the seconds until the next look, when a request has to wait; 0 when it need not.
+        """Return how many seconds a request has to wait before the next check; 0 if it may leave.
 
         Args:
-            batch: which the request would be for; None for any that is not known yet.
+            batch: of the request; None if it is not known yet.
         """
         quiet = self._quiet.seconds() if self._quiet is not None else 0.0
         return max(self._holdback.seconds(batch), quiet)
 
     def is_open(self, batch: Batch) -> bool:
-        """Tell whether the request for a batch may leave now; end the dispatch when none may any more."""
+        """Tell whether the request for a batch may leave now; end the dispatch if no more requests are allowed."""
         if self._stop.is_set():
             self._signal.end(Ending(interrupted=True))
         if self._signal.is_set() or self.closed_seconds(batch) > 0:
@@ -84,7 +84,7 @@ class Gate:
 
 
 class _QuietWatch:
-    """Remembers when the next quiet hours begin and end, so that a look compares two times.
+    """Caches the begin and end of the next quiet hours, so that a check compares two times.
 
     Args:
         quiet: the hours.
@@ -95,7 +95,7 @@ class _QuietWatch:
         self._looked = self._begins = self._ends = _EPOCH
 
     def seconds(self) -> float:
-        """Return the seconds until the next look at the clock, while it is quiet; 0 while it is not."""
+        """Return the seconds until the next check during quiet hours; 0 outside quiet hours."""
         now = wall_clock.now()
         if not self._looked <= now < self._ends:  # the hours are over, or the clock was set back
             self._looked = now

@@ -1,4 +1,4 @@
-"""The books of a dispatch: many steps, few commits. Whoever waits for the disk waits together with all the others."""
+"""Groups the ledger changes of all lanes into few commits, which the lanes wait for together."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _GATHER_SECONDS: Final = 0.005
 
 
 class GroupCommit:
-    """Commits what changed, again and again, for as long as there is something.
+    """Commits pending changes until none are left.
 
     Args:
-        claim: what is written to.
-        record: the run; its counts is written with every commit.
+        claim: the part of the run that is written to.
+        record: the run; its counts are written with every commit.
         committed: called after each commit.
-        failed: called once, when the ledger cannot be written.
-        lanes: how many may wait for the disk at one time.
+        failed: called once if the ledger cannot be written.
+        lanes: how many lanes may wait for a commit.
 
     Attributes:
-        commits: begun so far.
+        commits: the number of commits so far.
     """
 
     def __init__(
@@ -50,24 +50,24 @@ class GroupCommit:
         self._task = asyncio.create_task(self._work())
 
     def write_status(self, batch: Batch) -> None:
-        """Let the next commit write a batch's status."""
+        """Write a batch's status with the next commit."""
         batch.save()
         self._shards[batch.shard.id] = batch.shard
         self._news.set()
 
     def add(self, draft: Draft | None = None, skips: tuple[Skip, ...] = ()) -> None:
-        """Let the next commit write a new shard, or recipients who are sent nothing."""
+        """Write a new shard, or skipped recipients, with the next commit."""
         if draft is not None:
             self._changes.drafts.append(draft)
         self._changes.skips += skips
         self._news.set()
 
     def add_failed_attempt(self, failed_attempt: FailedAttempt) -> None:
-        """Let the next commit write down an attempt that was not simply accepted."""
+        """Write an attempt that was not accepted with the next commit."""
         self._changes.failed_attempts.append(failed_attempt)
 
     async def on_disk(self) -> None:
-        """Wait until all of the above is on disk.
+        """Wait until all added changes are on disk.
 
         Raises:
             LedgerError: it cannot be written; nothing may be sent.
@@ -82,7 +82,7 @@ class GroupCommit:
         await future
 
     async def close(self) -> None:
-        """Commit what is left.
+        """Commit the remaining changes.
 
         Raises:
             LedgerError: it cannot be written.
@@ -117,9 +117,9 @@ class GroupCommit:
                 return
 
     async def _gather(self) -> None:
-        """Let half of the lanes come together while the others' requests go on: a commit costs the same for all.
+        """Wait until half of the lanes have changes to commit, because one commit costs the same for all of them.
 
-        Whoever is alone waits no longer than a request takes anyway.
+        A single lane waits no longer than a request takes.
         """
         if len(self._waiting) < self._enough and not self._closing:
             self._gathered.clear()

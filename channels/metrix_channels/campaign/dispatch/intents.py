@@ -1,4 +1,4 @@
-"""The intent of a request: on disk before its first byte leaves, and taken back when the request may not leave."""
+"""Writes an intent to disk before the first byte of a request leaves, and withdraws it if the request may not leave."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _POLL_SECONDS: Final = 0.5
 
 @frozen
 class Intent:
-    """A request that is about to leave.
+    """A request that is about to be sent.
 
     Attributes:
-        batch: SENDING.
+        batch: in the state SENDING.
         place: under the rate limits.
-        flags: of the batch before.
+        flags: of the batch before the intent.
     """
 
     batch: Batch
@@ -40,11 +40,11 @@ class Intents:
 
     Args:
         counts: the counts of the run.
-        claim: what of the run this process sends.
-        group_commit: puts intents on disk.
-        breaker: follows all attempts of this process on the run.
-        gate: says whether a request may leave now.
-        rate_limiter: gives each request its place.
+        claim: the part of the run that this process sends.
+        group_commit: writes intents to disk.
+        breaker: counts all attempts of this process on the run.
+        gate: decides whether a request may leave now.
+        rate_limiter: assigns each request its place.
         signal: ends the dispatch.
     """
 
@@ -68,15 +68,15 @@ class Intents:
         self._polling = asyncio.Lock()
 
     async def declare(self, batch: Batch) -> Intent | None:
-        """Write down that a request is about to leave; None when it may not leave now.
+        """Record the intent of a request; return None if the request may not leave now.
 
         Raises:
-            LedgerError: it cannot be written down.
+            LedgerError: the intent cannot be recorded.
         """
         place = await self._wait_for_place(batch)
         if place is None:
             return None
-        if not self._gate.is_open(batch):  # the rate limiter may have waited for the ledger last
+        if not self._gate.is_open(batch):  # the rate limiter may have waited for the ledger meanwhile
             await self._rate_limiter.give_back(place)
             return None
         intent = Intent(batch, place, batch.flags)
@@ -86,10 +86,10 @@ class Intents:
         return intent
 
     async def confirm(self, intent: Intent) -> bool:
-        """Look again, after the last wait: tells whether the request leaves. If it does not, the intent is taken back.
+        """Check again after the last wait and return whether the request may leave; if not, withdraw the intent.
 
         Raises:
-            LedgerError: others took this process for dead.
+            LedgerError: run_lost, if another process took over the run.
         """
         batch, place = intent.batch, intent.place
         while place.is_late:
@@ -101,7 +101,7 @@ class Intents:
         if not self._may_leave(batch):
             await self.withdraw(evolve(intent, place=place))
             return False
-        if not self._claim.is_held:  # a machine that slept meanwhile: others may be sending this by now
+        if not self._claim.is_held:  # the machine may have slept, and another process may be sending this now
             raise LedgerError(
                 "This process did not respond in time, and another process took over the run.", code="run_lost"
             )
@@ -109,7 +109,7 @@ class Intents:
         return True
 
     async def withdraw(self, intent: Intent) -> None:
-        """Take back an intent of which nothing has left, and give its place back."""
+        """Withdraw an intent whose request was not sent, and return its place."""
         self._take_back(intent)
         await self._rate_limiter.give_back(intent.place)
 
@@ -118,13 +118,13 @@ class Intents:
         self._group_commit.write_status(intent.batch)
 
     async def _wait_for_place(self, batch: Batch) -> Place | None:
-        """Wait for the next place under the rate limits; None when the request may not leave now."""
+        """Wait for the next place under the rate limits; None if the request may not leave now."""
         is_open = partial(self._gate.is_open, batch)
         while is_open():
             place = await self._rate_limiter.wait(_LONGEST_BOOKING_SECONDS, is_open, self._signal.sleep)
             if place is not None:
                 return place
-            async with self._polling:  # one lane after the other, so that all of them ask no more often than one
+            async with self._polling:  # one lane at a time, so that all lanes together poll no more often than one
                 await self._signal.sleep(_POLL_SECONDS)
         return None
 

@@ -1,4 +1,4 @@
-"""One request at a time: a lane takes a batch, renders it, declares it, sends it and settles it, and takes the next."""
+"""A lane sends one request at a time: it takes a batch, renders it, records the intent, sends it and settles it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .intents import Intents
 from .settlement import Settlement
 
 Post = Callable[[Batch, bytes, float], Awaitable[tuple[Exchange, Verdict]]]
-"""Makes one attempt for a batch, with a body, within some seconds; returns what came back, and what it means."""
+"""Makes one attempt for a batch with a body and a timeout in seconds; returns the exchange and its verdict."""
 Exclude = Callable[[Sequence[str]], Awaitable[dict[str, SkipReason]]]
-"""Says which of some recipients are to be sent nothing after all."""
+"""Returns the recipients that must be excluded after the plan, with the reasons."""
 
 
 @frozen
@@ -29,12 +29,12 @@ class LaneParts:
     """What the lanes of a dispatch share.
 
     Attributes:
-        feeder: gives batches.
-        intents: declares requests.
+        feeder: returns batches.
+        intents: records intents.
         settlement: settles batches.
         post: makes one attempt.
-        screen: None when nobody is excluded after the plan.
-        places: as many as this process may have requests under way, over all runs.
+        screen: excludes recipients after the plan; None if there is nobody to exclude.
+        places: limits the requests in flight of this process, over all runs.
         policy: the limits of an attempt.
         signal: ends the dispatch.
     """
@@ -70,13 +70,13 @@ class Lane:
             try:
                 async with parts.places:
                     was_sent = await self._send(batch)
-            except Exception as error:  # noqa: BLE001 - what the other lanes have under way ends first
+            except Exception as error:  # noqa: BLE001 - the other lanes finish their requests first
                 was_sent = True
                 parts.signal.fail(error)
             parts.feeder.done(batch, was_sent=was_sent)
 
     async def _send(self, batch: Batch) -> bool:
-        """Take the next step with a batch; tells whether that was a request."""
+        """Take the next step with a batch; return whether a request was made."""
         parts, settlement = self._parts, self._parts.settlement
         if parts.policy.on_ambiguous is OnAmbiguous.HOLD and batch.flags & DOUBT and not batch.flags & APPROVED:
             settlement.move(batch, BatchState.UNKNOWN)
@@ -92,7 +92,7 @@ class Lane:
         if intent is None:
             parts.feeder.put_back(batch)
             return False
-        # With the intent on disk other runs see this one, so that of two at least one holds to a cap.
+        # The intent is on disk, so other runs see it: of two concurrent runs, at least one respects the cap.
         if parts.screen and (excluded := await parts.screen(batch.recipients)):
             await parts.intents.withdraw(intent)
             settlement.exclude(batch, excluded)
@@ -106,7 +106,7 @@ class Lane:
         return True
 
     def _render(self, batch: Batch) -> bytes | None:
-        """Return the message of a batch; None, and the run halts, when it can no longer be rendered."""
+        """Return the message of a batch; if it can no longer be rendered, halt the run and return None."""
         if self._last is not None and self._last[0] == batch.values:
             return self._last[1]
         try:

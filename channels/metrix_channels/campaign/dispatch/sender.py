@@ -1,4 +1,4 @@
-"""A run on its way: what all parts of it that this process sends have in common."""
+"""Sends a run: holds what all dispatches of one run in this process share."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class SendingResources:
 
     Attributes:
         file: the configuration.
-        templates: compile what a run is pinned to.
-        rate_limits: those that processes share.
-        client: opens a client for many requests, with credentials read now.
+        templates: compile the pinned templates of a run.
+        rate_limits: shared between processes.
+        client: opens a client for many requests, with the current credentials.
         observer: sees every attempt.
-        stop: when set, no further attempt is begun.
-        places: as many as this process may have requests under way.
+        stop: when set, no more attempts start.
+        places: limits the requests in flight of this process.
     """
 
     file: ConfigFile
@@ -66,14 +66,14 @@ class SendingResources:
 
 
 class Sender:
-    """Sends a run, or parts of it beside each other.
+    """Sends a run, or several parts of it concurrently.
 
     Args:
         resources: what this process sends with.
         record: the run.
-        options: how it is to be sent.
-        exclusions: who is sent nothing after all.
-        shared: other processes send the same run, so that its own rate is the ledger's to keep.
+        options: send options.
+        exclusions: recipients to exclude after the plan.
+        shared: other processes send the same run, so the ledger enforces its rate.
     """
 
     def __init__(
@@ -105,16 +105,16 @@ class Sender:
     async def send(
         self, record: RunRecord, claim: RunClaim, lanes: int | None = None, watch: Watcher | None = None
     ) -> Ending:
-        """Send what this process holds.
+        """Send the claimed part of the run.
 
         Args:
-            record: the run, whose counts follow what happens.
-            claim: what is to be sent.
-            lanes: so many requests at one time; None for the configuration's concurrency.
-            watch: told how far it has come.
+            record: the run; its counts are updated.
+            claim: the part to send.
+            lanes: requests in flight; None for the concurrency of the configuration.
+            watch: called with the progress.
 
         Raises:
-            LedgerError: the books could not be kept; no request was begun after that.
+            LedgerError: the ledger could not be written; no request started after that.
         """
         most = self._options.max_failures
         limits = DispatchLimits(self._policy, min(lanes or self._concurrency, self._concurrency), most, most or 0)
@@ -138,12 +138,12 @@ class Sender:
         return await Dispatch(record, claim, self._renderer, limits, deps).run()
 
     async def close(self) -> None:
-        """Let go of connections and of what was written to disk."""
+        """Close connections and delete temporary files."""
         self._exclusions.close()
         await self._attempts.close()
 
     def _admission(self, record: RunRecord, *, has_begun: bool) -> Callable[[], Problem | None]:
-        """Return what says why no request of a run may be made; `has_begun`: some were made before."""
+        """Return a function that tells why no request may be made; `has_begun`: requests were made before."""
         name, app_id, file = record.pins["channel"]["name"], record.pins["app_id"], self._resources.file
         schedule = self._options.schedule
 
@@ -159,7 +159,7 @@ class Sender:
         return admit
 
     def _limited(self, record: RunRecord, limit: float | None) -> RateLimiter:
-        """Return the places under the limits: those that processes share are the ledger's to give."""
+        """Return the rate limiter; the ledger assigns the places under limits that processes share."""
         shared, limits = self._resources.rate_limits, list[Limit]()
         if limit is not None:
             limits.append(shared.limit(limit))
@@ -184,7 +184,7 @@ def _sending(watch: Watcher | None, counts: Counts) -> Callable[[], None]:
 
 
 def _posting(attempts: Attempts, record: RunRecord, renderer: MessageRenderer) -> Post:
-    """Return what makes the attempts of a run; `renderer` knows which values nobody may see."""
+    """Return a function that makes the attempts of a run; `renderer` knows the values to mask."""
     channel = record.pins["channel"]["name"]
 
     async def post(batch: Batch, body: bytes, seconds: float) -> tuple[Exchange, Verdict]:

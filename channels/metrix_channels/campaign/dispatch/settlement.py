@@ -1,4 +1,4 @@
-"""What an attempt comes to: the next state of its batch, and whether the run as a whole must stop."""
+"""Settles a batch after an attempt: its next state, and whether the whole run must stop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from .feeder import Feeder
 from .group_commit import GroupCommit
 
 _LONGEST_ANSWER: Final = 2_000
-"""Characters of an answer that are kept with a failed attempt."""
+"""Maximum characters of an answer that are stored with a failed attempt."""
 _STATES: Final = {
     Outcome.ACCEPTED: BatchState.ACCEPTED,
     Outcome.REJECTED: BatchState.REJECTED,
@@ -53,12 +53,12 @@ class Settlement:
 
     Args:
         counts: the counts of the run.
-        policy: the limits of an attempt and its repetitions.
-        max_failures: so many recipients may be rejected or unknown; None: any number.
-        group_commit: writes down what changed.
-        feeder: gives batches out again.
-        breaker: follows all attempts of this process on the run.
-        holdback: holds all of them back when Metrix asks to wait.
+        policy: the limits of attempts and retries.
+        max_failures: limit of rejected and unknown recipients; None: no limit.
+        group_commit: records the changes.
+        feeder: queues batches for a retry.
+        breaker: counts all attempts of this process on the run.
+        holdback: delays all of them when Metrix asks to wait.
         signal: ends the dispatch.
     """
 
@@ -85,7 +85,7 @@ class Settlement:
         self._too_large: int | None = None
 
     def is_too_large(self, batch: Batch, size: int) -> bool:
-        """Tell whether Metrix refused a request of this size (bytes) before, and this one can be split."""
+        """Tell whether Metrix refused a request of this size (bytes) as too large, and the batch can be split."""
         return self._too_large is not None and size >= self._too_large and len(batch.recipients) > 1
 
     def settle(
@@ -94,10 +94,10 @@ class Settlement:
         """Settle a batch after an attempt.
 
         Args:
-            batch: SENDING.
+            batch: in the state SENDING.
             exchange: what came back.
-            verdict: what that means.
-            message: of the batch, so that refusals of one message are told from refusals of recipients.
+            verdict: what it means.
+            message: of the batch, to distinguish a refused message from refused recipients.
             size: of the request, in bytes.
             began: when the request began, on the event loop's clock.
         """
@@ -123,13 +123,13 @@ class Settlement:
                 self.halve(batch)
             case Step.TRY_AGAIN:
                 self._set(batch, BatchState.PENDING)
-                # When Metrix asks for a longer wait, the holdback holds this batch back with all others.
+                # If Metrix asks for a longer wait, the holdback delays this batch like all others.
                 self._feeder.repeat(batch, backoff_seconds(batch.tries, self._rng))
             case Step.FINISH:
                 self._finish(batch, part, verdict, message)
 
     def move(self, batch: Batch, state: BatchState) -> None:
-        """Give a batch its outcome; too many failures halt the run."""
+        """Set the outcome of a batch; halt the run after too many failures."""
         self._set(batch, state)
         failures = self._counts.rejected + self._counts.unknown
         if self._max_failures is not None and failures > self._max_failures:
@@ -137,20 +137,20 @@ class Settlement:
             self._signal.halt(problem("too_many_failures", why))
 
     def halve(self, batch: Batch) -> None:
-        """Replace a batch by its halves."""
+        """Replace a batch with its two halves."""
         middle = len(batch.recipients) // 2
         self._replaced(
             batch, split(batch, self._counts, [batch.recipients[:middle], batch.recipients[middle:]], _now())
         )
 
     def exclude(self, batch: Batch, excluded: dict[str, SkipReason]) -> None:
-        """Skip recipients who may no longer be sent to, and go on with the others."""
+        """Skip excluded recipients, and continue with the others."""
         draft, skips = exclude(batch, self._counts, excluded, _now())
         self._group_commit.add(skips=tuple(skips))
         self._replaced(batch, draft)
 
     def _judge_run(self, verdict: Verdict, began: float) -> Problem | None:
-        """Say whether this attempt ends the run, and let an answer that asks to wait hold all lanes back."""
+        """Return why this attempt ends the run, if it does; delay all lanes if the answer asks to wait."""
         if verdict.disposition is Disposition.HALT:
             return problem(verdict.code, verdict.explanation)
         if verdict.disposition not in (Disposition.NOT_TAKEN, Disposition.AMBIGUOUS):

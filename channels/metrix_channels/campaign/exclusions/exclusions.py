@@ -1,4 +1,4 @@
-"""Who is sent nothing, by lists and by caps: made of files and of the ledger, asked by plan and dispatch."""
+"""Excluded recipients, from suppression lists and caps. Plan and dispatch use them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .store import ExclusionStore
 from .suppression import listed
 
 _REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING)
-"""Whom a batch reached or may have reached."""
+"""Batches in these states reached their recipients, or may have."""
 _UNDER_WAY_SECONDS: Final = 10
-"""Seconds that a commit may have been under way, with its time on it already."""
+"""Seconds that a commit may take after its time was recorded."""
 
 
 @frozen
 class Screening:
-    """What is known of some recipients before they are sent to.
+    """The result of screening recipients.
 
     Attributes:
-        excluded: those who are sent nothing, and why.
-        alike: others who look like somebody on a suppression list, with the place in it.
+        excluded: recipients who are sent nothing, and why.
+        alike: other recipients whose ids look like one on a suppression list, with its place there.
     """
 
     excluded: dict[str, SkipReason]
@@ -39,7 +39,7 @@ class Exclusions:
     """Suppressed and capped recipients.
 
     Args:
-        cap: how many campaigns may reach one recipient within a time; None: any number.
+        cap: how many campaigns may reach one recipient within a time; None: no limit.
         book: the ledger's book of runs.
     """
 
@@ -55,10 +55,10 @@ class Exclusions:
         """Read the lists and the ledger.
 
         Args:
-            campaign: its caps, and the campaigns that it excepts.
+            campaign: with its caps and `except`.
             lists: files of recipients who are never sent to.
             book: the ledger's book of runs.
-            run: that is being dispatched, which does not count against itself.
+            run: the run being dispatched, which does not count towards its own caps.
 
         Raises:
             CampaignError: a list cannot be read; run_missing, run_unfinished, run_purged of an excepted campaign.
@@ -77,12 +77,12 @@ class Exclusions:
         return exclusions
 
     async def look_again(self, run: int) -> None:
-        """Follow what other campaigns reached since the last look."""
+        """Read whom other campaigns reached since the last call."""
         if self._cap is None:
             return
         now = int(await self._book.now())
         begins = now - int(self._cap.window.total_seconds())
-        # A clock that was set back since the last look: what happened in between bears any time.
+        # If the clock was set back since the last call, the batches since then may have any time.
         since = begins if now < self._looked else max(self._looked - _UNDER_WAY_SECONDS, begins)
         others = [record for record in await self._book.all() if record.id != run]
         for record in others:
@@ -91,7 +91,7 @@ class Exclusions:
         self._looked, self._live = now, {record.id for record in others if record.live}
 
     def screened(self, recipients: Sequence[str]) -> Screening:
-        """Say which of `recipients` are sent nothing, and why; and who else looks like somebody on a list."""
+        """Return which of `recipients` are excluded and why, and which ids look like one on a list."""
         found: dict[str, SkipReason] = {}
         if self._cap is not None:
             since = int(wall_clock.seconds() - self._cap.window.total_seconds())
@@ -100,20 +100,20 @@ class Exclusions:
         return Screening(found | dict.fromkeys(suppressed, SkipReason.SUPPRESSED), alike)
 
     def excluded(self, recipients: Sequence[str]) -> dict[str, SkipReason]:
-        """Say which of `recipients` are sent nothing, and why."""
+        """Return which of `recipients` are excluded, and why."""
         return self.screened(recipients).excluded
 
     def alike(self) -> tuple[int, list[tuple[str, str]]]:
-        """Count ids on the lists that look like another one there, and return the places of the first."""
+        """Count ids on the lists that look like another id there, and return the places of the first ones."""
         return self._store.alike()
 
     @property
     def exclude_anybody(self) -> bool:
-        """There is a list or a cap."""
+        """Whether there is a list or a cap."""
         return self._cap is not None or self._store.suppresses
 
     def close(self) -> None:
-        """Remove what was written to disk."""
+        """Delete temporary files."""
         self._store.close()
 
     async def _follow(self, run: int, since: int, begins: int) -> None:

@@ -1,4 +1,4 @@
-"""Recipients who are not to be sent to: suppressed ones, and those whom campaigns reached too often."""
+"""Stores recipients who must not be sent to: suppressed ones, and those whom campaigns reached too often."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _FIRST_ALIKE: Final = 5
 
 
 class ExclusionStore:
-    """On disk, in a file of its own that the system removes with the process: lists may be long.
+    """Excluded recipients in a temporary file on disk, because lists may be long.
 
     Attributes:
-        suppresses: there is a list, however short.
+        suppresses: whether there is a list, even an empty one.
     """
 
     def __init__(self) -> None:
@@ -32,19 +32,19 @@ class ExclusionStore:
         self.suppresses: bool = False
 
     def suppress(self, recipients: Iterable[tuple[str, str]]) -> None:
-        """Bar recipients for good; each comes with its place in a list (`FILE:LINE`), or with an empty text."""
+        """Add suppressed recipients, each with its place in a list (`FILE:LINE`) or an empty text."""
         self.suppresses = True
         rows = ((fold(who), who, place) for who, place in recipients)
         self._write("INSERT OR IGNORE INTO suppressed VALUES (?, ?, ?)", rows)
 
     def reach(self, run: int, reached: Iterable[tuple[str, int]]) -> None:
-        """Remember whom a run reached, and when, in seconds since 1970; a run reaches nobody twice."""
+        """Add recipients whom a run reached, with the time in seconds since 1970; one entry per recipient and run."""
         self._write("INSERT OR REPLACE INTO reached VALUES (?, ?, ?)", ((who, run, at) for who, at in reached))
 
     def suppressed(self, recipients: Sequence[str]) -> tuple[set[str], dict[str, str]]:
-        """Return those of `recipients` who are suppressed, and of the others those who look like somebody on a list.
+        """Return the suppressed `recipients`, and others whose ids look like one on a list.
 
-        Of the latter the place in the list comes with them.
+        The latter come with the place in the list.
         """
         if not self.suppresses or not recipients:
             return set(), {}
@@ -62,7 +62,7 @@ class ExclusionStore:
         return found, {who: place for who, place in alike.items() if who not in found}
 
     def alike(self) -> tuple[int, list[tuple[str, str]]]:
-        """Count ids on the lists that look like another one there, and return the places of the first."""
+        """Count ids on the lists that look like another id there, and return the places of the first ones."""
         groups = self._database.execute(
             "SELECT count(*) - 1, min(place), max(place) FROM suppressed WHERE place != '' GROUP BY fold"
             " HAVING count(*) > 1"
@@ -75,13 +75,13 @@ class ExclusionStore:
         return count, first
 
     def capped(self, recipients: Sequence[str], count: int, since: int) -> set[str]:
-        """Return those of `recipients` whom `count` runs or more reached after a time in seconds since 1970."""
+        """Return the `recipients` whom at least `count` runs reached after a time (seconds since 1970)."""
         rest = f" AND at > {since} GROUP BY recipient HAVING count(*) >= {count}"
         rows = self._among("SELECT recipient FROM reached WHERE recipient IN", recipients, rest)
         return {recipient for (recipient,) in rows}
 
     def close(self) -> None:
-        """Remove the file."""
+        """Delete the file."""
         self._database.close()
 
     @temporary_files()
@@ -91,6 +91,6 @@ class ExclusionStore:
         self._database.execute("COMMIT")
 
     def _among(self, select: str, texts: Sequence[str], rest: str = "") -> Iterator[tuple[str, ...]]:
-        for start in range(0, len(texts), 500):  # SQLite bounds the number of variables
+        for start in range(0, len(texts), 500):  # SQLite limits the number of variables
             some = texts[start : start + 500]
             yield from self._database.execute(f"{select} ({','.join('?' * len(some))}){rest}", some)

@@ -1,4 +1,4 @@
-"""Lists of recipients who are never sent to: each row names somebody, or the list is refused."""
+"""Reads suppression lists. A list with a row that does not clearly name a recipient is refused."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ..audience_source import AudienceSource, DamagedIds
 _COMMON: Final = "customUserId"
 _OF_REPORTS: Final = "recipient"
 _SEVERAL_OR_A_COMMENT: Final = re.compile(r"""[;,\t]|^#|^(["'`]).*\1$""", re.DOTALL)
-"""Several ids in one field, a line that somebody commented out, or quotes of another format around an id."""
+"""Several ids in one field, a commented-out line, or an id in quotes of another format."""
 
 
 def listed(path: Path, audience: AudienceSource) -> Iterator[tuple[str, str]]:
-    """Give everybody on a list, and the place of each in it (`FILE:LINE`).
+    """Yield every recipient on a list, with the place (`FILE:LINE`).
 
-    The ids are in the audience's own id column, else in `customUserId`, else in `recipient`, as reports have it. A
-    header without rows is an empty list; a file without any text is none.
+    The ids are in the id column of the audience, else in `customUserId`, else in `recipient`, as in reports. A header
+    without rows is an empty list; a file without text is an error.
 
     Args:
-        path: a file such as an audience's.
+        path: a file in any format of an audience.
         audience: of the campaign.
 
     Raises:
-        CampaignError: suppression_invalid, with the line, for a row that does not say clearly whom it means;
+        CampaignError: suppression_invalid, with the line, for a row that does not clearly name a recipient;
             file_unreadable.
     """
     names = dict.fromkeys((audience.id, _COMMON, _OF_REPORTS))
@@ -51,7 +51,7 @@ def _everybody(path: Path, rows: Audience, *, refuses_damage: bool) -> Iterator[
             _require_plain_ids(path, chunk, is_report=is_report)
         yield from zip(chunk.recipients, (f"{printable(path.name)}:{line}" for line in chunk.lines), strict=True)
         for invalid in chunk.invalid:
-            who = "" if invalid.id is None else invalid.id.strip()  # white space of a bad export saves nobody
+            who = "" if invalid.id is None else invalid.id.strip()  # surrounding white space must not hide an id
             if not recipient_fault(who):
                 yield who, f"{printable(path.name)}:{invalid.line}"
             elif invalid.why != INVALID_IN_REPORT:
@@ -61,7 +61,7 @@ def _everybody(path: Path, rows: Audience, *, refuses_damage: bool) -> Iterator[
 def _require_plain_ids(path: Path, chunk: Chunk, *, is_report: bool) -> None:
     remedy = "Write one id per row, as text. If the id is right, write `damaged_ids: send` under `audience`."
     at, what = next(iter(chunk.damaged), None), "looks damaged by a spreadsheet or an export"
-    if at is None and not is_report:  # the ids of a report were sent to as they are
+    if at is None and not is_report:  # a report contains the exact ids that were sent to
         unlike = (at for at, each in enumerate(chunk.recipients) if _SEVERAL_OR_A_COMMENT.search(each))
         at, what = next(unlike, None), "looks like several ids, a comment or an id in quotes"
     if at is not None:

@@ -1,1 +1,1 @@
-"""Who sends a planned run: this process, or workers on any machine."""
+"""Sends planned runs: in this process, or through workers on any machine."""

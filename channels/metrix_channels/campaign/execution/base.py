@@ -1,4 +1,4 @@
-"""Who sends a planned run: this process, or workers anywhere. Whoever plans and steers runs need not know."""
+"""The interface for sending planned runs, in this process or through workers; planning does not depend on which."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Execution(ABC):
 
     Attributes:
         book: the ledger's book of runs.
-        is_distributed: others send, so that this process may leave.
+        is_distributed: workers send, so this process may exit.
     """
 
     book: RunBook
@@ -26,14 +26,14 @@ class Execution(ABC):
     async def begin(
         self, record: RunRecord, campaign: Campaign, lists: list[Path], watch: Watcher | None, *, detach: bool = False
     ) -> RunRecord:
-        """Send a run that was just planned, and return it as it is left.
+        """Send a run that was just planned, and return its record afterwards.
 
         Args:
             record: the run.
             campaign: its file.
-            lists: of recipients who are sent nothing.
-            watch: told how far it has come.
-            detach: return as soon as others send it; only where they do.
+            lists: suppression lists.
+            watch: called with the progress.
+            detach: return as soon as workers have the run; only if `is_distributed`.
         """
 
     @abstractmethod
@@ -47,24 +47,24 @@ class Execution(ABC):
         *,
         detach: bool = False,
     ) -> RunRecord:
-        """Send what is left of a run, and return it as it is left.
+        """Continue a run, and return its record afterwards.
 
         Args:
-            found: the run, whose pins were looked at.
-            campaign: its file as it is now.
-            lists: of recipients who are sent nothing.
-            watch: told how far it has come.
-            back: batches that are pending again.
+            found: the run, with checked pins.
+            campaign: its current file.
+            lists: suppression lists.
+            watch: called with the progress.
+            back: batches to send again.
             detach: as in `begin`.
 
         Raises:
-            CampaignError: run_busy, beside somebody who sends it.
+            CampaignError: run_busy, if another process is sending it.
         """
 
     @abstractmethod
     async def pause(self, found: RunRecord) -> None:
-        """Let a run rest; those who send it end their requests in flight first."""
+        """Pause a run after its requests in flight."""
 
     @abstractmethod
     async def cancel(self, found: RunRecord) -> None:
-        """End a run for good; those who send it end their requests in flight first."""
+        """Cancel a run permanently after its requests in flight."""

@@ -1,4 +1,4 @@
-"""Runs that workers send, on any machine: those of a ledger in PostgreSQL. This process plans, steers and watches."""
+"""Runs of a PostgreSQL ledger, which workers send. This process plans, controls and watches them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LOOK_SECONDS: Final = 5.0
 
 
 class DistributedExecution(Execution):
-    """Gives runs to workers.
+    """Hands runs to workers.
 
     Args:
-        resources: the configuration, and what ends the watching.
+        resources: the configuration, and the event that ends the watching.
         book: the ledger's book of runs.
     """
 
@@ -41,7 +41,7 @@ class DistributedExecution(Execution):
     async def begin(
         self, record: RunRecord, campaign: Campaign, lists: list[Path], watch: Watcher | None, *, detach: bool = False
     ) -> RunRecord:
-        """See `Execution`: the workers have the run when this returns."""
+        """See `Execution`. The workers have the run when this returns."""
         options = self._options(campaign)
         record = await self.book.launch(record.id, options.dump(), _begins(options))
         say(logging.INFO, "campaign launched", campaign=record.name, recipients=record.counts.pending)
@@ -57,7 +57,7 @@ class DistributedExecution(Execution):
         *,
         detach: bool = False,
     ) -> RunRecord:
-        """See `Execution`. A run that workers send already is watched, from wherever."""
+        """See `Execution`. If workers are already sending the run, only watch it."""
         if not found.live or back is not None:
             await self._reopened(found, campaign, lists, back)
         return await self.book.get(found.name) if detach else await self._followed(found.name, watch)
@@ -90,14 +90,14 @@ class DistributedExecution(Execution):
             exclusions.close()
 
     async def _followed(self, name: str, watch: Watcher | None) -> RunRecord:
-        """Watch a run until it is left, or until this process is to stop: the workers go on without it."""
+        """Watch a run until it ends or this process is stopped; workers continue without it."""
         clock = asyncio.get_running_loop().time
         looked, workers = -_LOOK_SECONDS, 0
         while True:
             if clock() - looked >= _LOOK_SECONDS:
                 looked, workers = clock(), await self.book.workers()
                 if not workers:
-                    await self.book.sweep()  # what the last worker left would stay as it is
+                    await self.book.sweep()  # without workers, nobody else settles what the last one left
             record = await self.book.get(name)
             if watch is not None:
                 watch(CampaignProgress.of(record.counts, None, planning=False, workers=workers))
@@ -111,7 +111,7 @@ class DistributedExecution(Execution):
 
 
 def _begins(options: SendOptions) -> datetime | None:
-    """Return when a run begins; None for now."""
+    """Return when a run starts; None for now."""
     if options.schedule is not None and options.schedule.at > wall_clock.now():
         return options.schedule.at
     return None

@@ -1,4 +1,4 @@
-"""Runs that this process sends itself: those of a ledger in SQLite."""
+"""Runs of a SQLite ledger, which this process sends itself."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .base import Execution
 
 
 class LocalExecution(Execution):
-    """Sends runs in this process, one process a run.
+    """Sends runs in this process; only one process sends a run.
 
     Args:
         resources: what this process sends with.
@@ -85,7 +85,7 @@ class LocalExecution(Execution):
         return SendOptions.of(campaign, self._resources.file.current())
 
     async def _taken(self, found: RunRecord, on_ambiguous: OnAmbiguous) -> RunRecord:
-        """Become the process that works on a run; what another left under way is ambiguous."""
+        """Claim a run for this process; requests that another process left in flight are ambiguous."""
         record = await self.book.take(found.name)
         if not record.counts.sending:
             return record
@@ -95,7 +95,7 @@ class LocalExecution(Execution):
     async def _dispatch(
         self, record: RunRecord, campaign: Campaign, lists: list[Path], watch: Watcher | None
     ) -> RunRecord:
-        """Send a run that this process took, and leave it in a state with a name."""
+        """Send a claimed run and record its final state."""
         options = self._options(campaign)
         sender: Sender | None = None
         try:
@@ -108,7 +108,7 @@ class LocalExecution(Execution):
             await self.book.leave(record.id, RunState.HALTED, error.problem)
             raise
         except BaseException:
-            with suppress(LedgerError):  # what went wrong says more
+            with suppress(LedgerError):  # the first error says more
                 await asyncio.shield(self.book.leave(record.id, RunState.INTERRUPTED))
             raise
         finally:
@@ -125,7 +125,7 @@ class LocalExecution(Execution):
         return left
 
     async def _wait_for_schedule(self, record: RunRecord, options: SendOptions) -> Ending | None:
-        """Wait until the schedule's time; an ending when something else comes first."""
+        """Wait until the schedule's time; return an ending if the run is stopped first."""
         if options.schedule is None or record.counts.has_begun:
             return None
         require_in_time(record.name, options.schedule)

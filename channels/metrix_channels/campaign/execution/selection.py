@@ -1,4 +1,4 @@
-"""Which way of sending runs belongs to which ledger."""
+"""Selects how the runs of a ledger are sent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .local import LocalExecution
 
 
 def execution_on(database: Database, resources: SendingResources) -> Execution:
-    """Return what sends the runs of a ledger: this process, or workers where the ledger is distributed."""
+    """Return the execution for a ledger: workers if the ledger is distributed, else this process."""
     if not database.is_distributed:
         return LocalExecution(resources, LocalRunBook(database))
-    from ...ledger.runs.distributed import DistributedRunBook  # most ledgers are files
+    from ...ledger.runs.distributed import DistributedRunBook  # not needed for SQLite ledgers
     from .distributed import DistributedExecution
 
     return DistributedExecution(resources, DistributedRunBook(database))

@@ -1,4 +1,4 @@
-"""The work of one worker: it claims shards of any run and sends them."""
+"""Claims shards of any run and sends them, in a worker."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..exclusions.exclusions import Exclusions
 from ..options import SendOptions
 
 _KEPT: Final = 4
-"""Runs whose connections and compiled templates are kept for their next shard."""
+"""How many idle runs keep their connections and compiled templates for their next shard."""
 
 
 @define
 class _RunSender:
-    """A sender and who uses it.
+    """A sender and its users.
 
     Attributes:
-        options: that it was made by.
+        options: that it was created with.
         sender: of one run.
-        users: shards that are being sent by it.
+        users: how many shards it is sending.
     """
 
     options: str
@@ -40,15 +40,15 @@ class _RunSender:
 
 
 class ShardRunner:
-    """Sends shards, several at one time.
+    """Sends several shards concurrently.
 
     Args:
         resources: what this process sends with.
         book: the ledger's book of runs.
 
     Attributes:
-        counts: shards, requests, and recipients by outcome, since this process began.
-        busy: shards under way.
+        counts: shards, requests, and recipients by outcome, since this process started.
+        busy: how many shards are being sent.
     """
 
     def __init__(self, resources: SendingResources, book: DistributedRunBook) -> None:
@@ -60,10 +60,10 @@ class ShardRunner:
         self.busy: int = 0
 
     async def work_on(self, run: int) -> None:
-        """Claim a shard of a run and send it; do nothing when there is none.
+        """Claim a shard of a run and send it; do nothing if there is none.
 
         Raises:
-            LedgerError: the ledger could not be reached; what is under way is left for the sweep.
+            LedgerError: the ledger could not be reached; the sweep settles requests in flight.
         """
         if self._resources.stop.is_set():
             return
@@ -79,7 +79,7 @@ class ShardRunner:
             self._count(claim.record.counts.plus(before, -1))
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         senders, self._senders = self._senders, {}
         for post in senders.values():
             await post.sender.close()
@@ -97,7 +97,7 @@ class ShardRunner:
             say(logging.WARNING, "campaign halted", campaign=claim.record.name, code=halted_by.code)
 
     async def _halting(self, claim: ShardClaim, why: Problem | None) -> Problem | None:
-        """Return what halts the run of a shard: a run that another worker began in time is not too late."""
+        """Return the problem that halts the run; no problem if another worker started the run in time."""
         if why is not None and why.code == "schedule_missed":
             record = await self._book.get(claim.record.name)
             return None if record.counts.requests else why
@@ -106,7 +106,7 @@ class ShardRunner:
     async def _dispatched(self, claim: ShardClaim, options: SendOptions) -> Ending:
         try:
             post = await self._post(claim, options)
-        except MetrixChannelsError as error:  # this process cannot send for this run, whichever shard
+        except MetrixChannelsError as error:  # this process cannot send any shard of this run
             return Ending(problem=error.problem)
         try:
             return await post.sender.send(claim.record, claim, lanes=claim.batches)
@@ -119,7 +119,7 @@ class ShardRunner:
             post.users -= 1
 
     async def _post(self, claim: ShardClaim, options: SendOptions) -> _RunSender:
-        """Return what sends a run, made once for all its shards."""
+        """Return the sender of a run, shared by all its shards."""
         async with self._opening:
             run = claim.record.id
             post = self._senders.get(run)
@@ -140,7 +140,7 @@ class ShardRunner:
 
     async def _dismiss(self, run: int) -> None:
         post = self._senders.pop(run)
-        while post.users:  # noqa: ASYNC110 - of earlier options, whose shards are about to end
+        while post.users:  # noqa: ASYNC110 - the last shards with earlier options end soon
             await asyncio.sleep(0.05)
         await post.sender.close()
 

@@ -1,7 +1,7 @@
-"""Equal messages brought together over a whole audience: what is sent in one request instead of in many.
+"""Groups recipients with equal messages over a whole audience, so that one request serves many of them.
 
-Groups grow in memory up to a bound. Then what is left of them is written to disk, and at the end sorted by message,
-so that an audience of any size takes the same memory and each message the fewest requests.
+Groups grow in memory up to a limit. The rest is then written to disk and sorted by message at the end. Memory does not
+grow with the audience, and each message needs the fewest requests.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _MOST_RECIPIENTS: Final = 150_000
 _MOST_GROUPS: Final = 50_000
 _MOST_DRAFTS: Final = 50
 _SHARD_RECIPIENTS: Final = 1_000
-"""Recipients that are kept together, at least, if there are not too many batches of them."""
+"""Minimum recipients of a shard, unless that takes too many batches."""
 _BATCHES: Final = 250
-"""Batches that are kept together, at most: their statuses fit into a page of the ledger."""
+"""Maximum batches of a shard: their statuses fit into one page of the ledger."""
 
 Values = dict[str, JsonValue]
 Key = tuple[JsonValue, ...] | str
@@ -37,14 +37,14 @@ class Group:
 
     Attributes:
         digest: of the message.
-        values: JSON of what makes the message.
+        values: JSON of the values of the message.
         kind: its locale, and the encoding of an SMS.
         sms_parts: what an SMS of it costs one recipient.
-        codes: of the cautions about it.
-        empty: values that are empty and leave a gap in it.
-        recipients: not yet in a batch.
-        settled: so many of them were counted.
-        counts_of: the message is among those that were counted.
+        codes: of its cautions.
+        empty: names of empty values that the text shows.
+        recipients: that are not in a batch yet.
+        settled: how many of them were counted.
+        counts_of: whether the message was counted.
     """
 
     digest: bytes
@@ -59,21 +59,21 @@ class Group:
 
 
 class Batching:
-    """Makes batches of recipients, and shards of batches.
+    """Builds batches of recipients, and shards of batches.
 
     Args:
-        render: renders the message for values.
-        batch_size: recipients a request.
-        canary: the shards go first, alone.
-        known: messages that are not to be counted again.
+        render: renders the message for the values of a row.
+        batch_size: maximum recipients per request.
+        canary: whether the shards belong to the canary.
+        known: messages that were counted before.
 
     Attributes:
-        drafts: finished shards; whoever takes them empties the list.
-        batches: made so far.
-        texts: different messages, once `finish` has run.
-        sms_parts: what all messages cost together, by locale and encoding.
-        cautions: recipients by the code of a caution about their message.
-        empty: recipients by the value that is empty for them and leaves a gap.
+        drafts: finished shards; the caller takes them and empties the list.
+        batches: the number of batches so far.
+        texts: the number of different messages, after `finish`.
+        sms_parts: total SMS parts, by locale and encoding.
+        cautions: the number of recipients by caution code.
+        empty: the number of recipients by empty value.
         lists: the recipients of each group in memory, by the key of their values.
     """
 
@@ -104,18 +104,18 @@ class Batching:
 
     @property
     def digests(self) -> frozenset[bytes]:
-        """The messages that are in memory."""
+        """The digests of the messages in memory."""
         return frozenset(self._by_digest)
 
     def open(self, key: Key, values: Values) -> list[str]:
-        """Return the list of a group's recipients, to which more can be added; it is kept in `lists`.
+        """Return the list of a group's recipients, for adding more; it is also in `lists`.
 
         Args:
-            key: equal for equal values, and for no others.
-            values: what they are.
+            key: identifies the values.
+            values: of the row.
 
         Raises:
-            TemplateError, MessageInvalid: the row's message cannot be made.
+            TemplateError, MessageInvalid: the message cannot be rendered.
         """
         rendered_message = self._render(values)
         group = self._by_digest.get(rendered_message.digest)
@@ -130,14 +130,14 @@ class Batching:
         return group.recipients
 
     def added(self, count: int) -> None:
-        """Count recipients who were added to the lists; makes batches when they have become many."""
+        """Count recipients who were added to the lists; build batches when there are many."""
         self._waiting += count
         if self._waiting >= _MOST_RECIPIENTS or len(self.lists) >= _MOST_GROUPS:
             self._settle()
             self._spill()
 
     def finish(self) -> Iterator[None]:
-        """Make batches of what is left; pauses now and then, so that `drafts` can be taken away."""
+        """Build batches of the remaining recipients; yields regularly so that the caller can take `drafts`."""
         self._settle()
         if self._pieces is None:
             for group in self._by_digest.values():
@@ -155,7 +155,7 @@ class Batching:
         yield
 
     def _settle(self) -> None:
-        """Count what has come together, and make the batches that are full."""
+        """Count the collected recipients, and build full batches."""
         size = self._batch_size
         for group in self._by_digest.values():
             recipients = group.recipients

@@ -1,4 +1,4 @@
-"""Finds ids that repeat or look like others over a whole audience, in a memory that does not grow with it."""
+"""Finds ids that repeat or look alike over a whole audience, with constant memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _FIRST_ALIKE: Final = 5
 
 
 class DuplicateFinder:
-    """Finds repetition over a whole audience, in two steps.
+    """Finds duplicates over a whole audience in two steps.
 
-    A hash table of fixed size, in which each id has one byte of its hash, says of most that they are new. The few of
-    which it cannot say so are put aside and, when everybody has been read, looked for among the others. What is hashed
-    is the folded id, so that one table finds equal ids and those that only look alike.
+    A hash table of fixed size stores one byte of the hash of each id. It shows that most ids are new. The few doubtful
+    ids are put aside and compared with all others after the whole audience was read. The folded id is hashed, so that
+    one table finds both equal ids and ids that only look alike.
 
     Attributes:
-        alike: ids that are different from all others and look like one of them, once `resolved` is exhausted.
+        alike: the number of unique ids that look like another id, after `resolved` is exhausted.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class DuplicateFinder:
         self._alike_first: list[tuple[int, str]] = []
 
     def doubtful(self, folds: Sequence[str]) -> list[int]:
-        """Return the positions of those whose like may have been there before, here or in an earlier call.
+        """Return the positions of ids that may have occurred before, in this or an earlier call.
 
         Args:
             folds: recipients, folded.
@@ -61,7 +61,7 @@ class DuplicateFinder:
 
     @temporary_files()
     def first(self, recipients: Sequence[str], folds: Sequence[str], lines: Sequence[int]) -> None:
-        """Remember recipients who are certainly new.
+        """Store recipients who are certainly new.
 
         Args:
             recipients: their ids.
@@ -78,13 +78,13 @@ class DuplicateFinder:
 
     @temporary_files()
     def put_aside(self, rows: Iterable[tuple[str, int, str]]) -> None:
-        """Keep doubtful rows for the end: recipient, line, values."""
+        """Store doubtful rows (recipient, line, values) for `resolved`."""
         self._aside.execute("BEGIN")
         self._aside.executemany("INSERT INTO aside VALUES (?, ?, ?)", rows)
         self._aside.execute("COMMIT")
 
     def resolved(self) -> Iterator[tuple[str, int, str, bool]]:
-        """Give what was put aside, and whether it is a repetition; of equal recipients the first row is none."""
+        """Yield the rows that were put aside, and whether each is a duplicate; the first of equal rows is not."""
         with temporary_files():
             self._aside.execute("CREATE INDEX by_recipient ON aside (recipient, row)")
             for file in (self._firsts, self._folds, self._lines):
@@ -104,7 +104,7 @@ class DuplicateFinder:
             last = bound
 
     def alike_lines(self) -> list[tuple[int, int]]:
-        """Return the lines of the first ids that look like an earlier or a later one, each with that one's line."""
+        """Return the lines of the first ids that look like another id, each with the line of the other."""
         wanted = {folded: line for line, folded in self._alike_first}
         others: dict[str, int] = {}
         self._firsts.seek(0)
@@ -117,13 +117,13 @@ class DuplicateFinder:
         return [(others[folded], line) for line, folded in self._alike_first]
 
     def close(self) -> None:
-        """Remove what was written to disk."""
+        """Delete temporary files."""
         for file in (self._firsts, self._folds, self._lines):
             file.close()
         self._aside.close()
 
     def _may_be_there(self, hashed: int, place: int) -> bool:
-        """Look for a hash, or a place for it, where others stand already."""
+        """Look for a hash, or a free place for it, if its own place is taken."""
         marks, mark, step = self._marks, _mark(hashed), hashed >> 33 | 1
         for _ in range(_PROBES):
             if marks[place] == mark:
@@ -149,12 +149,12 @@ class DuplicateFinder:
                 there.add(recipient)
                 folds_there.add(folded)
                 added.append((recipient, folded, row))
-        if added:  # later portions may look like them
+        if added:  # ids of later portions may look like them
             self.first([who for who, _, _ in added], [folded for _, folded, _ in added], [line for *_, line in added])
 
 
 def _present(wanted: set[str], file: IO[bytes]) -> set[str]:
-    """Return which texts are lines of a file; leaves it at its end."""
+    """Return which texts are lines of a file; reads to its end."""
     lines = {f"{text}\n".encode() for text in wanted}
     file.seek(0)
     found = {line[:-1].decode() for line in lines.intersection(file)}

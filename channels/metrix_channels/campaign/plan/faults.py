@@ -1,4 +1,4 @@
-"""Rows whose message cannot be made, by reason: one of them, and nothing is sent."""
+"""Rows whose message cannot be rendered, by reason. One such row is enough to refuse the plan."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .batching import Key
 _FIRST_ROWS: Final = 5
 _MOST_KINDS: Final = 10
 _MOST_COSTLY: Final = 10
-"""Rows whose rendering is given up before the plan is: each took its two seconds, and a million would take weeks."""
+"""Rows that may exceed the rendering time (two seconds each) before the plan is refused."""
 _MOST_FAILED: Final = 10_000
 
 
 @define
 class Fault:
-    """Rows whose message cannot be made, for one reason."""
+    """Rows whose message cannot be rendered, for one reason."""
 
     error: MetrixChannelsError
     count: int = 0
@@ -28,10 +28,10 @@ class Fault:
 
 
 class Faults:
-    """Remembers which values failed, so that equal ones are not rendered again.
+    """Remembers the values that failed, so that equal values are not rendered again.
 
     Args:
-        columns: of the audience; empty where each row has keys of its own.
+        columns: of the audience; empty if each row has its own keys.
     """
 
     def __init__(self, columns: Sequence[str] = ()) -> None:
@@ -40,26 +40,26 @@ class Faults:
         self._failed: dict[Key, Fault] = {}
 
     def known(self, key: Key) -> Fault | None:
-        """Return the fault of a row's values, if they failed before."""
+        """Return the fault of values that failed before; None if they did not."""
         return self._failed.get(key)
 
     def of(self, key: Key, error: MetrixChannelsError) -> Fault:
-        """Return the fault of values that failed now."""
+        """Record and return the fault of values that failed now."""
         fault = self._faults.setdefault((error.code, error.location), Fault(error))
         if len(self._failed) < _MOST_FAILED:
             self._failed[key] = fault
         return fault
 
     def add(self, fault: Fault, lines: Sequence[int], rows: int) -> None:
-        """Count rows at fault.
+        """Count faulty rows.
 
         Args:
-            fault: of all of them.
-            lines: where they stand.
+            fault: of these rows.
+            lines: their lines.
             rows: of the audience, so far.
 
         Raises:
-            CampaignError: plan_failed, when rendering takes so long that the plan would not end.
+            CampaignError: plan_failed, if too many rows exceed the rendering time.
         """
         fault.count += len(lines)
         fault.lines += lines[: max(_FIRST_ROWS - len(fault.lines), 0)]
@@ -67,7 +67,7 @@ class Faults:
             self.require_none(rows)
 
     def require_none(self, rows: int) -> None:
-        """Refuse a plan in which rows cannot be sent.
+        """Refuse a plan with faulty rows.
 
         Args:
             rows: of the audience.

@@ -1,4 +1,4 @@
-"""What a plan has to say of rows by their lines: why some are invalid, which ids are damaged, and which look alike."""
+"""Findings of a plan about rows: why rows are invalid, which ids are damaged, and which look alike."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ...printable import quoted
 from ..audience.reader import HIDDEN_ROWS, Chunk, Invalid
 
 _FIRST: Final = 5
-"""Rows that are named."""
+"""How many rows are listed."""
 _MOST_REASONS: Final = 20
 _OTHER_REASONS: Final = "is invalid for another reason"
 ALIKE: Final = "ids_alike"
 """The caution about ids that look alike."""
 OF_ROWS: Final = (ALIKE, HIDDEN_ROWS)
-"""Cautions that `described` says; the others are about texts."""
+"""Cautions that `described` reports; the others are about texts."""
 
 
 class InvalidRows(TypedDict):
     """Rows that are invalid for one reason.
 
     Attributes:
-        reason: in words, the row being the subject.
-        count: how many there are.
+        reason: to follow "the row".
+        count: the number of rows.
         lines: the first of them, as a spreadsheet numbers them.
     """
 
@@ -38,11 +38,11 @@ class InvalidRows(TypedDict):
 
 @define
 class Findings:
-    """Collects them in a memory that does not grow with the audience.
+    """Collects findings with constant memory.
 
     Attributes:
-        name: of the audience: its file's path, or what stands in its place.
-        refuses_damage: an id that a spreadsheet damaged refuses the plan.
+        name: of the audience: the path of the file, or a description.
+        refuses_damage: whether a damaged id refuses the plan.
         invalid: invalid rows by their reason.
         damaged: how many ids are damaged.
         alike: how many ids look like another one.
@@ -57,7 +57,7 @@ class Findings:
     _alike_first: list[tuple[str, str]] = field(factory=list)
 
     def add_invalid(self, rows: Iterable[Invalid]) -> None:
-        """Note rows that nothing can be sent to."""
+        """Add rows that cannot be sent to."""
         for row in rows:
             is_known = row.why in self.invalid or len(self.invalid) < _MOST_REASONS
             reason = row.why if is_known else _OTHER_REASONS
@@ -67,7 +67,7 @@ class Findings:
                 found["lines"].append(row.line)
 
     def add_damaged(self, chunk: Chunk) -> None:
-        """Note the damaged ids of some rows."""
+        """Add the damaged ids of a chunk."""
         if not self.refuses_damage:
             return
         self.damaged += len(chunk.damaged)
@@ -79,7 +79,7 @@ class Findings:
         return f"{Path(self.name).name}:{line}"
 
     def add_alike(self, count: int, first: Iterable[tuple[str, str]]) -> None:
-        """Note ids that look like another one, and the places (`FILE:LINE`) of the first and of the others."""
+        """Add the number of ids that look like another, and the places (`FILE:LINE`) of the first pairs."""
         self.alike += count
         self._alike_first += list(first)[: _FIRST - len(self._alike_first)]
 
@@ -100,15 +100,15 @@ class Findings:
             )
 
     def facts(self) -> dict[str, Any]:
-        """Return the JSON form of what does not stop a plan."""
+        """Return the JSON form of findings that do not refuse the plan."""
         return {"invalid": list(self.invalid.values()), "alike": [list(pair) for pair in self._alike_first]}
 
 
 def described(facts: Mapping[str, Any]) -> list[str]:
-    """Say, a line for each reason, which rows are invalid; and which ids look alike.
+    """Describe invalid rows, hidden rows and ids that look alike, one line for each finding.
 
     Args:
-        facts: what a plan found; those of older plans may say nothing of it.
+        facts: of a plan; facts of older plans may lack these findings.
     """
     lines = [_described(each) for each in facts.get("invalid", [])]
     if hidden := facts.get("cautions", {}).get(HIDDEN_ROWS):

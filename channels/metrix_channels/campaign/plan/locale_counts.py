@@ -1,4 +1,4 @@
-"""In which locale how many recipients are written to, and who does not get the one that the row names."""
+"""Counts recipients by locale, and those who do not get the locale that their row names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..audience.rows import shortened
 from ..locales import NO_LOCALE, CampaignTemplates, Fallback
 
 _MOST_UNKNOWN: Final = 100
-"""Different values that are no locale: more of them, and the column holds something else."""
+"""With more unknown values than this, the column does not contain locales."""
 _MOST_DESCRIBED: Final = 10
 
 
 class LocaleCounts:
-    """Counts recipients by what their rows name as their locale.
+    """Counts recipients by the locale in their rows.
 
     Args:
         templates: of the campaign.
@@ -33,7 +33,7 @@ class LocaleCounts:
 
     @property
     def used(self) -> set[str]:
-        """The locales that are written in."""
+        """The locales that the campaign uses."""
         if self._templates.column is None:
             return {NO_LOCALE}
         return {self._templates.locale_of(value).name for value in self._by_value}
@@ -42,7 +42,7 @@ class LocaleCounts:
         """Count recipients.
 
         Raises:
-            CampaignError: audience_invalid, when the column holds something else.
+            CampaignError: audience_invalid, if the column does not contain locales.
         """
         self._by_value.update(map(_text, values))
         if len(self._by_value) > max(self._checked, _MOST_UNKNOWN):
@@ -50,11 +50,11 @@ class LocaleCounts:
             self._require_locales()
 
     def remove(self, value: JsonValue, count: int) -> None:
-        """Take back recipients who are sent nothing after all."""
+        """Subtract recipients who are skipped after all."""
         self._by_value[_text(value)] -= count
 
     def facts(self, sms_parts: Mapping[str, int]) -> dict[str, JsonValue]:
-        """Return what was counted.
+        """Return the JSON form of the counts.
 
         Args:
             sms_parts: by locale.
@@ -108,10 +108,10 @@ def _text(value: JsonValue) -> str:
 
 
 def describe_fallbacks(facts: Mapping[str, Any]) -> list[str]:
-    """Say in a sentence each which recipients are not written to in the locale that their row names.
+    """Describe recipients who do not get the locale that their row names, one sentence per value.
 
     Args:
-        facts: what a plan found.
+        facts: of a plan.
     """
     fallbacks = facts.get("locale_fallbacks", [])
     lines = [_described(each) for each in fallbacks[:_MOST_DESCRIBED]]

@@ -1,4 +1,4 @@
-"""The audience of a campaign, opened: its file, its query, or a program's rows; and what it is pinned to."""
+"""Opens the audience of a campaign: a file, a query, or rows of a program. Also returns its digest for the pins."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def open_rows(source: AudienceSource, given: TakenRows | None, stopped: Stopped)
     """Open an audience.
 
     Args:
-        source: as the campaign file has it.
-        given: rows of a program; they go before the file's.
-        stopped: asked while standard input or a database keeps its reader waiting.
+        source: from the campaign file.
+        given: rows of a program; they take precedence over the file.
+        stopped: checked while waiting for standard input or a database; True ends the wait.
 
     Raises:
         CampaignError: audience_invalid, file_unreadable, query_failed, interrupted.
-        ConfigError: config_key_missing where there are no rows; environment_missing, database_url_invalid,
+        ConfigError: config_key_missing if there are no rows; environment_missing, database_url_invalid,
             extra_missing.
     """
     if given is not None:
         return Audience(given.read([source.id]))
     if source.sql is not None:
-        # When there is a query: SQLAlchemy takes long to import.
+        # Imported only for a query: SQLAlchemy takes long to import.
         from ..audience.sql_rows import SqlRows
 
         places = [source.locations.get(key) for key in ("sql", "url")]
@@ -48,17 +48,17 @@ def open_rows(source: AudienceSource, given: TakenRows | None, stopped: Stopped)
 
 
 def digest_of_rows(source: AudienceSource, given: TakenRows | None, names: Names, pinned: str, stopped: Stopped) -> str:
-    """Return the digest of an audience as it is today, to compare it with the one that a run is pinned to.
+    """Return the current digest of an audience, to compare it with the pinned one.
 
-    Standard input, and rows that are not given again, cannot be read again: they count as unchanged, since the whole
-    plan is in the ledger.
+    Standard input, and rows that are not passed again, cannot be read again. They count as unchanged, because the
+    ledger contains the whole plan.
 
     Args:
-        source: as the campaign file has it.
+        source: from the campaign file.
         given: rows of a program.
-        names: returns, for the audience's columns, the names of the values that the templates use.
-        pinned: the digest of the planned ones.
-        stopped: as of `open_rows`.
+        names: returns the names of the values that the templates use, for the audience's columns.
+        pinned: the digest of the planned audience.
+        stopped: as for `open_rows`.
 
     Raises:
         CampaignError, ConfigError: as `open_rows`.

@@ -1,4 +1,4 @@
-"""What a run may not change once it is planned, and what of it has changed since."""
+"""The pins of a planned run, and whether they have changed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..definition import Campaign
 from ..locales import NO_LOCALE
 
 _READ_AS: Final = ("delimiter", "encoding", "sheet", "sql")
-"""Keys of the audience that are pinned where it has them."""
+"""Keys of the audience that are pinned if they are set."""
 
 
 def pins_of(
     campaign: Campaign, config: Config, channel: Channel, templates: Mapping[str, Template], digest: str
 ) -> dict[str, Any]:
-    """Return what a run is pinned to: as whom, through what, what it says, and to whom.
+    """Return the pins of a run: application, channel, template, context and audience.
 
     Args:
         campaign: the campaign file.
         config: the configuration.
         channel: of the campaign.
-        templates: that the run uses, by locale.
+        templates: of the run, by locale.
         digest: of the audience.
     """
     sources = {locale: asdict(template.sources) for locale, template in templates.items()}
@@ -54,7 +54,7 @@ def pins_of(
 
 
 def sources_of(pins: Mapping[str, Any]) -> dict[str, Sources]:
-    """Return the texts of the templates that a run is pinned to, by locale."""
+    """Return the texts of the pinned templates, by locale."""
     return {
         locale: Sources(pinned["main"], pinned["texts"], pinned["email"])
         for locale, pinned in pinned_locales(pins).items()
@@ -62,7 +62,7 @@ def sources_of(pins: Mapping[str, Any]) -> dict[str, Sources]:
 
 
 def pinned_locales(pins: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what is pinned of the template of each locale that a run uses."""
+    """Return the pins of the template for each locale of a run."""
     return _by_locale(pins["template"])
 
 
@@ -71,14 +71,14 @@ def _by_locale(pinned: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def require_unchanged(record: RunRecord, now: Mapping[str, Any]) -> None:
-    """Refuse to go on with another content or audience than the planned ones.
+    """Refuse to continue a run with a changed content or audience.
 
     Args:
         record: the run.
-        now: what `pins_of` returns today.
+        now: the current result of `pins_of`.
 
     Raises:
-        CampaignError: run_pinned, naming everything that changed.
+        CampaignError: run_pinned, with every change.
     """
     changed = list(_changed(record.pins, now))
     if changed:
@@ -116,7 +116,7 @@ def _changed_template(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
 
 
 def _texts_of(pinned: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the files that a pinned template is made of, over all of its locales."""
+    """Return the files of a pinned template, over all its locales."""
     return {file: text for each in _by_locale(pinned).values() for file, text in each["texts"].items()}
 
 

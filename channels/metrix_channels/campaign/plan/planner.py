@@ -1,4 +1,4 @@
-"""The plan of a run: every row of the audience read, screened, rendered and grouped before anything is sent."""
+"""Plans a run: reads, screens, renders and groups every row of the audience before anything is sent."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from .row_values import Row, RowValues
 
 _SKIPS: Final = 1_000
 _MOST_EMPTY: Final = 10_000
-"""Different values of rows that are skipped as empty, which are not looked at again."""
+"""Maximum of remembered values that were skipped as empty."""
 
 
 class Planner:
-    """Takes an audience chunk by chunk.
+    """Plans an audience chunk by chunk.
 
     Args:
         renderer: renders the messages.
-        row_values: the values that come with each row.
+        row_values: the values of each row.
         locales: counts recipients by locale.
-        batch_size: recipients a request.
-        canary: so many of the first go first, alone.
-        exclusions: who is to be sent nothing.
-        findings: what there is to say of rows by their lines.
-        faults: collects rows whose message cannot be made.
+        batch_size: maximum recipients per request.
+        canary: how many recipients are sent to first.
+        exclusions: recipients who are sent nothing.
+        findings: collects findings about rows.
+        faults: collects rows whose message cannot be rendered.
 
     Attributes:
         counts: the counts so far.
@@ -89,7 +89,7 @@ class Planner:
         self._count()
 
     def finish(self) -> Iterator[None]:
-        """Plan what was put aside and close the groups; pauses now and then, so that `taken` can be called.
+        """Plan doubtful rows and close the groups; yields regularly so that the caller can call `taken`.
 
         Raises:
             CampaignError: ids_damaged; plan_failed, with every reason; audience_empty.
@@ -117,7 +117,7 @@ class Planner:
             raise self._nobody()
 
     def taken(self) -> tuple[list[Draft], list[Skip]]:
-        """Return what is ready to be written down, and forget it."""
+        """Return and remove what is ready to be written to the ledger."""
         drafts, skips = [*self._drafts], self._skips
         for grouping in dict.fromkeys((self._canary, self._grouping)):
             drafts += grouping.drafts
@@ -126,7 +126,7 @@ class Planner:
         return drafts, skips
 
     def facts(self) -> dict[str, Any]:
-        """Return what the plan found, beside the counts."""
+        """Return the facts of the plan, in addition to the counts."""
         both = dict.fromkeys((self._canary, self._grouping))
         parts = sum((grouping.sms_parts for grouping in both), Counter[tuple[str, str]]())
         cautions = sum((Counter(grouping.cautions) for grouping in both), Counter({ALIKE: self._findings.alike}))
@@ -142,7 +142,7 @@ class Planner:
         }
 
     def close(self) -> None:
-        """Remove what was written to disk on the way."""
+        """Delete temporary files."""
         self._seen.close()
 
     # -- rows
@@ -172,7 +172,7 @@ class Planner:
         self._group(lines, recipients, values)
 
     def _group(self, lines: Sequence[int], recipients: Sequence[str], values: Sequence[Row]) -> int:
-        """Group rows by their messages; return how many, without those that are skipped."""
+        """Group rows by message; return how many were not skipped."""
         if not recipients:
             return 0
         lists = self._grouping.lists
@@ -196,7 +196,7 @@ class Planner:
         return placed
 
     def _opened(self, key: Key, row: Row, lines: Sequence[int], recipients: Sequence[str]) -> list[str] | None:
-        """Begin the group of rows with equal values; None when their message cannot be made, or they are skipped."""
+        """Start the group of rows with equal values; None if they are skipped or their message cannot be rendered."""
         fault = self._faults.known(key)
         if fault is None and key not in self._empty:
             try:
@@ -205,7 +205,7 @@ class Planner:
                 if len(self._empty) < _MOST_EMPTY:
                     self._empty.add(key)
             except ConfigError:
-                raise  # the installation is at fault, not the row
+                raise  # a fault of the installation, not of the row
             except MetrixChannelsError as error:
                 fault = self._faults.of(key, error)
         if fault is None:

@@ -1,4 +1,4 @@
-"""From a campaign file to a planned run in the ledger, or to nothing at all."""
+"""Turns a campaign file into a planned run in the ledger; an incomplete plan is removed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _CHUNKS: Final = 10
 """Chunks between two commits."""
 
 Progress = Callable[[Counts, float | None], None]
-"""Is told the counts so far, and which part of the audience's file has been read, if that is known."""
+"""Called with the counts so far and the share of the audience that has been read, if known."""
 
 
 @frozen
@@ -52,9 +52,9 @@ class Ready:
     Attributes:
         campaign: its file.
         config: the configuration.
-        channel: verified.
-        templates: compiled.
-        given: rows of a program, in place of the file's audience.
+        channel: a verified channel.
+        templates: the compiled templates.
+        given: rows of a program, which replace the audience of the file.
     """
 
     campaign: Campaign
@@ -65,14 +65,14 @@ class Ready:
 
 
 class Planning:
-    """One plan: its audience is read once.
+    """A plan in progress; its audience is read once.
 
     Args:
         ready: what to plan.
-        exclusions: who is to be sent nothing.
+        exclusions: recipients who are sent nothing.
         now: the run's start.
-        stopped: says whether to go no further.
-        cancelled: set when nobody waits for the plan any more.
+        stopped: returns True to stop.
+        cancelled: set when the caller no longer waits for the plan.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class Planning:
 
     @property
     def share_read(self) -> float | None:
-        """Which part of the audience has been read; None where its size is not known."""
+        """The share of the audience that has been read; None if its size is not known."""
         return self._audience.share_read
 
     async def step(self) -> tuple[list[Draft], list[Skip]] | None:
-        """Plan some more, and return what is to be written down; None when the plan is whole.
+        """Plan the next rows and return what to write to the ledger; None when the plan is complete.
 
         Raises:
             CampaignError: audience_invalid, plan_failed, audience_empty.
@@ -117,13 +117,13 @@ class Planning:
         return self._planner.taken() if await _in_thread(self._step, self._cancelled) else None
 
     def pins(self) -> dict[str, Any]:
-        """Return what the run is pinned to, once the plan is whole."""
+        """Return the pins of the run; the plan must be complete."""
         ready = self._ready
         templates = ready.templates.pinned(self._locales.used)
         return pins_of(ready.campaign, ready.config, ready.channel, templates, self._audience.digest)
 
     def facts(self) -> dict[str, Any]:
-        """Return what the plan found, once it is whole.
+        """Return the facts of the plan; it must be complete.
 
         Raises:
             CampaignError: cost_exceeded.
@@ -143,7 +143,7 @@ class Planning:
         }
 
     def close(self) -> None:
-        """Let go of the audience's file and of what was written to disk on the way."""
+        """Close the audience and delete temporary files."""
         self._planner.close()
         self._audience.close()
 
@@ -167,7 +167,7 @@ async def plan(
     progress: Progress,
     stopped: Stopped,
 ) -> RunRecord:
-    """Plan a run whole; whatever goes wrong, nothing of it is left.
+    """Plan a whole run. After an error, nothing of it is left.
 
     Raises:
         CampaignError: run_busy, run_exists, audience_invalid, plan_failed, audience_empty, interrupted.
@@ -188,7 +188,7 @@ async def plan(
 async def first_batches(
     ready: Ready, exclusions: Exclusions, count: int, progress: Progress, stopped: Stopped
 ) -> tuple[list[tuple[dict[str, object], list[str]]], Mapping[str, Any], Counts]:
-    """Plan without writing anything down: return the first batches, the plan's facts and its counts.
+    """Plan without writing to the ledger; return the first batches, the facts and the counts.
 
     Raises:
         CampaignError: audience_invalid, plan_failed, audience_empty, interrupted.
@@ -215,7 +215,7 @@ async def _planning(ready: Ready, exclusions: Exclusions, now: datetime, stopped
 
 
 async def _in_thread(work: Callable[[], T], cancelled: threading.Event) -> T:
-    """Do work in a thread; when the caller is cancelled, tell the work and wait until it has let go of its files."""
+    """Run work in a thread. If the caller is cancelled, signal the work and wait until it has closed its files."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)
@@ -223,7 +223,7 @@ async def _in_thread(work: Callable[[], T], cancelled: threading.Event) -> T:
         cancelled.set()
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # it has been seen: nobody is left to be told
+            task.exception()  # mark it as retrieved: nobody waits for it any more
         raise
 
 
@@ -234,14 +234,14 @@ def _require_going(is_stopped: bool) -> None:
 
 
 def wanted_of(templates: CampaignTemplates, columns: Collection[str] | None) -> frozenset[str]:
-    """Return the names of the values that a campaign takes from each row, if it has them.
+    """Return the names of the values that a campaign reads from each row.
 
     Args:
         templates: of the campaign.
-        columns: of the audience; None where each row has its own.
+        columns: of the audience; None if each row has its own.
 
     Raises:
-        CampaignError: audience_invalid, when the column that names the locale is not there.
+        CampaignError: audience_invalid, if the column of the locale is missing.
     """
     locale = templates.column
     if locale is None:
@@ -258,10 +258,10 @@ def wanted_of(templates: CampaignTemplates, columns: Collection[str] | None) -> 
 
 
 def row_values(ready: Ready, row: int | None, stopped: Stopped) -> tuple[str | None, dict[str, Any]] | None:
-    """Return the locale and the template's values in one row of the audience, or in the first valid one.
+    """Return the locale and the template values of one row of the audience, or of the first valid row.
 
     Returns:
-        None when there is no such row; the locale is None for the template that has none.
+        None if there is no such row; the locale is None for the template without a locale.
     """
     templates = ready.templates
     with open_rows(ready.campaign.audience, ready.given, stopped) as audience:

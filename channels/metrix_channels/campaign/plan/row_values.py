@@ -1,4 +1,4 @@
-"""What makes the message of a row: its values, as far as the template of its locale uses them, and the locale."""
+"""Selects what determines the message of a row: the values that its template uses, and the locale."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .batching import Key, Values
 _ENCODE: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 Row = Sequence[JsonValue]
-"""The values that come with a row, in the order of the columns."""
+"""The values of a row, in the order of the columns."""
 
 
 class RowValues:
-    """Knows the columns of an audience.
+    """Selects values by the columns of an audience.
 
     Args:
-        columns: names of the values that come with each row.
-        plain: every value is text, as in a CSV; else values may be of any JSON type.
+        columns: the names of the values of each row.
+        plain: whether every value is text, as in a CSV; else values may have any JSON type.
         templates: of the campaign.
 
     Attributes:
-        columns: as they were given.
+        columns: as passed.
     """
 
     def __init__(self, columns: Sequence[str], *, plain: bool, templates: CampaignTemplates) -> None:
@@ -36,16 +36,16 @@ class RowValues:
         self._templates = templates
 
     def keys(self, rows: Sequence[Row]) -> Sequence[Key]:
-        """Return for each row what is equal for equal values, and for no others."""
+        """Return a key for each row; keys are equal only for equal values."""
         if self._plain or not self.columns:
             return rows  # type: ignore[return-value]
         return list(zip(*map(_told_apart, zip(*rows, strict=True)), strict=True))
 
     def of_message(self, row: Row) -> Values:
-        """Return what makes the message of a row.
+        """Return the values that determine the message of a row.
 
         Raises:
-            TemplateError: template_missing, where no file serves its locale.
+            TemplateError: template_missing, if there is no template for its locale.
         """
         values = self._named(row)
         column = self._templates.column
@@ -55,7 +55,7 @@ class RowValues:
         return self._templates.values_of(locale, values)
 
     def locales(self, rows: Sequence[Row]) -> list[JsonValue]:
-        """Return what names the locale of each row; nothing where all rows have one."""
+        """Return the locale column of each row; nothing if all rows have the same locale."""
         column = self._templates.column
         if column is None:
             return []
@@ -76,7 +76,7 @@ class RowValues:
 
 
 def _told_apart(column: Sequence[JsonValue]) -> Sequence[Hashable]:
-    """Return what is equal for equal values alone: to Python, 1, 1.0 and True are equal too."""
+    """Return keys that are equal only for equal values, unlike 1, 1.0 and True in Python."""
     if set(map(type, column)) == {str}:
         return column
     return [each if isinstance(each, str) or each is ABSENT else (_ENCODE(each),) for each in column]

@@ -1,1 +1,1 @@
-"""What became of a run: counts, rows, a timeline, a page."""
+"""Reports on a run: counts, rows, a timeline, a page."""

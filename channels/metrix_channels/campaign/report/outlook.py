@@ -1,4 +1,4 @@
-"""What is about to be sent: a message of each locale, and the names of those who go first."""
+"""Shows what is about to be sent: one message per locale, and the first recipients."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NAMED: Final = 5
 
 @frozen
 class ExampleMessage:
-    """One message of a plan, without its sensitive values.
+    """An example message of a plan, with sensitive values masked.
 
     Attributes:
-        locale: None for the template that has none.
-        recipient: who gets it.
-        fields: the message's, by their names in the API.
+        locale: None for the template without a locale.
+        recipient: of the message.
+        fields: of the message, by their names in the API.
     """
 
     locale: str | None
@@ -35,10 +35,10 @@ class Outlook:
     """What a plan is about to send.
 
     Attributes:
-        first: some of those who go first.
-        first_count: how many go first, alone; 0 without a canary.
-        waits: the run pauses after them.
-        messages: one of each locale.
+        first: some of the first recipients.
+        first_count: the size of the canary; 0 without a canary.
+        waits: whether the run pauses after the canary.
+        messages: one per locale.
     """
 
     first: tuple[str, ...]
@@ -48,10 +48,10 @@ class Outlook:
 
 
 async def outlook(book: RunBook, record: RunRecord, renderer: MessageRenderer) -> Outlook:
-    """Look at a run that is planned.
+    """Return the outlook of a planned run.
 
     Args:
-        book: the ledger's.
+        book: the ledger's book of runs.
         record: the run.
         renderer: of its messages.
     """

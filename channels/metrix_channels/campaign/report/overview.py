@@ -1,4 +1,4 @@
-"""All that is worth seeing of a run: its counts, how it went, what went wrong and what to do about that."""
+"""The overview of a run: its counts, its timeline, what failed, and what to do about it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class FailureGroup:
     """Attempts that were not accepted, for one reason.
 
     Attributes:
-        code: of the situation; `metrix-channels explain` knows it.
-        situation: what it means and what to do.
-        attempts: how many.
-        example: what one of them came to.
+        code: for `metrix-channels explain`.
+        situation: the meaning of the code, and what to do.
+        attempts: the number of attempts.
+        example: the explanation of one of them.
     """
 
     code: str
@@ -38,11 +38,10 @@ class Overview:
 
     Attributes:
         status: its counts.
-        pins: what it may not change: channel, template, audience, application; the context, in which there may be
-            sensitive values, is left out.
+        pins: channel, template, audience and application, without the context, which may contain sensitive values.
         timeline: None before the first outcome.
         failed_attempts: attempts that were not accepted, the most frequent first.
-        steps: what people and processes did with it: time, what, details.
+        steps: the run journal: time, action, details.
     """
 
     status: CampaignStatus
@@ -53,7 +52,7 @@ class Overview:
 
 
 async def overview(book: RunBook, name: str) -> Overview:
-    """Gather it.
+    """Return the overview of a run.
 
     Raises:
         CampaignError: run_missing.
@@ -69,7 +68,7 @@ async def overview(book: RunBook, name: str) -> Overview:
 
 
 def grouped(failed_attempts: Iterable[FailureCount]) -> list[FailureGroup]:
-    """Bring attempts together that mean the same, the most frequent first.
+    """Group attempts with the same meaning, the most frequent first.
 
     Args:
         failed_attempts: of one run.
@@ -85,4 +84,4 @@ def grouped(failed_attempts: Iterable[FailureCount]) -> list[FailureGroup]:
 
 
 _OF_SILENCE = {"ambiguous": "timeout", "halt": "tls"}
-"""What an attempt without an answer most likely met, by what it came to."""
+"""The most likely cause of an attempt without an answer, by disposition."""

@@ -1,4 +1,4 @@
-"""The report of a campaign as one file to send around."""
+"""The report of a campaign as one HTML file to share."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .timeline import Timeline
 
 
 def report_page(found: Overview, words: Words) -> str:
-    """Return the whole page, without any script."""
+    """Return the whole page; it contains no script."""
     return Renderer("metrix_channels.campaign").file(
         "report.html.j2", words, made_at=wall_clock.now(), **facts_of(found, words)
     )
 
 
 def facts_of(found: Overview, words: Words) -> dict[str, object]:
-    """Return what the parts of a campaign's page need; the dashboard shows them too."""
+    """Return the data for the parts of a campaign's page; the dashboard uses them too."""
     bars = bars_of(found.status, words)
     return {
         "found": found,
@@ -30,7 +30,7 @@ def facts_of(found: Overview, words: Words) -> dict[str, object]:
 
 
 def bars_of(status: CampaignStatus, words: Words) -> list[Bar]:
-    """Return the outcomes of a run's audience, which they add up to."""
+    """Return the outcomes of a run; they add up to the audience."""
     counts = {
         "accepted": (words("accepted"), status.accepted),
         "rejected": (words("rejected"), status.rejected),

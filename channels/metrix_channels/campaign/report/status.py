@@ -1,4 +1,4 @@
-"""What people and scripts see of a run: its counts in every state, and what is known of each row."""
+"""The public status of a run: its counts, and the outcome of each row."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _WORDS = {
 
 @frozen
 class CampaignStatus:
-    """A run as it stands.
+    """The status of a run.
 
     Attributes:
         campaign: its name.
-        run: unique.
+        run: a unique id.
         state: planning, waiting, running, paused, halted, interrupted, cancelled, finished, finished_with_errors.
         audience: rows; the counts below add up to it.
         accepted: recipients for whom Metrix answered 2xx.
@@ -39,14 +39,14 @@ class CampaignStatus:
         pending: recipients without an outcome yet.
         cancelled: recipients who will not be sent to.
         skipped: rows by reason: invalid, duplicate, suppressed, capped, empty.
-        batches: requests that the run needs when nothing fails.
-        requests: that left so far; it never goes back.
-        possible_duplicates: recipients who may have it twice.
-        started_at: when the plan began.
-        finished_at: when it was over.
+        batches: requests that the run needs if nothing fails.
+        requests: the number of requests made; it never decreases.
+        possible_duplicates: recipients who may have received it twice.
+        started_at: when planning started.
+        finished_at: when it ended.
         halted_by: why it stopped.
-        facts: what the plan found: different texts, SMS parts, cautions, the lines of invalid rows.
-        outlook: of a new plan that is shown before anything is sent: its messages, and who goes first.
+        facts: findings of the plan: different texts, SMS parts, cautions, the lines of invalid rows.
+        outlook: example messages and first recipients of a new plan, shown before anything is sent.
     """
 
     campaign: str
@@ -70,7 +70,7 @@ class CampaignStatus:
 
     @classmethod
     def of(cls, record: RunRecord) -> CampaignStatus:
-        """Return what is shown of a ledger's record."""
+        """Return the status of a run from its record."""
         counts = record.counts
         return cls(
             campaign=record.name,
@@ -94,12 +94,12 @@ class CampaignStatus:
 
     @property
     def is_over(self) -> bool:
-        """Finished or cancelled: nothing more is sent by itself."""
+        """Whether the run is finished or cancelled: nothing more is sent automatically."""
         return RunState(self.state) in OVER
 
     @property
     def notes(self) -> list[str]:
-        """What there is to say of rows: see `_notes`."""
+        """Notes about rows; see `_notes`."""
         return _notes(self.facts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,16 +127,16 @@ class CampaignStatus:
 
 @frozen
 class CampaignProgress:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
-        planning: the audience is being read; nothing is sent yet.
-        share: how much of that phase is done, from 0 to 1; None where it is not known.
+        planning: whether the audience is being read; nothing is sent yet.
+        share: of the phase that is done, from 0 to 1; None if not known.
         audience: rows read so far.
         accepted, rejected, unknown, pending, skipped: recipients.
-        requests: that left so far; it never goes back.
-        possible_duplicates: recipients who may have it twice.
-        workers: that are alive; None where this process sends.
+        requests: the number of requests made; it never decreases.
+        possible_duplicates: recipients who may have received it twice.
+        workers: the number of live workers; None if this process sends.
     """
 
     planning: bool
@@ -155,7 +155,7 @@ class CampaignProgress:
     def of(
         cls, counts: Counts, share_read: float | None, *, planning: bool, workers: int | None = None
     ) -> CampaignProgress:
-        """Return what is told of counts."""
+        """Return the progress from counts."""
         settled = counts.accepted + counts.rejected + counts.unknown + counts.cancelled
         everybody = settled + counts.pending
         return cls(
@@ -174,7 +174,7 @@ class CampaignProgress:
 
 
 Watcher = Callable[[CampaignProgress], None]
-"""Is told, about ten times a second, how far a run has come; it must return at once."""
+"""Called with the progress of a run about ten times a second; must return at once."""
 
 
 @frozen
@@ -182,9 +182,9 @@ class CampaignPreview:
     """What a run would do.
 
     Attributes:
-        requests: the first of them, the key masked.
+        requests: the first requests, with the API key masked.
         counts: the counts.
-        facts: what the plan found.
+        facts: findings of the plan.
     """
 
     requests: list[dict[str, object]]
@@ -192,7 +192,7 @@ class CampaignPreview:
     facts: dict[str, Any]
 
     def plan(self) -> dict[str, Any]:
-        """Return the JSON form of what the plan found."""
+        """Return the JSON form of the plan."""
         return {
             "audience": self.counts.rows,
             "recipients": self.counts.pending,
@@ -206,23 +206,23 @@ class CampaignPreview:
 
     @property
     def notes(self) -> list[str]:
-        """What there is to say of rows: see `_notes`."""
+        """Notes about rows; see `_notes`."""
         return _notes(self.facts)
 
 
 @frozen
 class CampaignRow:
-    """What is known of one row of the audience.
+    """The outcome of one row of the audience.
 
     Attributes:
-        recipient: the customUserId; for an invalid row as far as it could be read.
+        recipient: the customUserId; for an invalid row, its readable part.
         channel: the channel's name.
         outcome: accepted, rejected, unknown, pending, cancelled or skipped.
-        reason: why it was skipped, or what else there is to say.
+        reason: why it was skipped, or another remark.
         batch: the batch that it was in, as `shard-slot`; empty for a skipped row.
-        attempts: requests that named the recipient.
+        attempts: the number of requests for the recipient.
         status_code: of the last answer.
-        at: when that was known.
+        at: the time of the outcome.
     """
 
     recipient: str
@@ -236,7 +236,7 @@ class CampaignRow:
 
 
 async def rows_of(book: RunBook, record: RunRecord) -> AsyncIterator[list[CampaignRow]]:
-    """Give what is known of each row of a run's audience, some thousands at a time.
+    """Yield the outcomes of all rows of a run's audience, some thousands at a time.
 
     Raises:
         CampaignError: run_purged.
@@ -279,5 +279,5 @@ def _reason(batch: Batch, *, live: bool) -> str:
 
 
 def _notes(facts: Mapping[str, Any]) -> list[str]:
-    """Say why rows are invalid, which ids look alike, and who does not get the locale that the row names."""
+    """Describe invalid rows, ids that look alike, and recipients who do not get the locale that their row names."""
     return [*described(facts), *describe_fallbacks(facts)]

@@ -1,4 +1,4 @@
-"""How a run went over time: its batches by outcome, in columns of equal length."""
+"""The timeline of a run: its batches by outcome, in columns of equal duration."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...ledger import BatchState
 
 @frozen
 class Timeline:
-    """Batches by the moment of their outcome.
+    """Batches by the time of their outcome.
 
     Attributes:
-        first: when the first column begins.
-        last: when the last one ends.
-        seconds: length of a column.
-        accepted, rejected, unknown: batches, one number a column.
+        first: the start of the first column.
+        last: the end of the last column.
+        seconds: the duration of a column.
+        accepted, rejected, unknown: the number of batches in each column.
     """
 
     first: datetime
@@ -31,16 +31,16 @@ class Timeline:
 
     @property
     def most(self) -> float:
-        """Batches a second in the busiest column."""
+        """Batches per second in the busiest column."""
         return max(map(sum, zip(self.accepted, self.rejected, self.unknown, strict=True))) / self.seconds
 
 
 def timeline(settled: Counter[tuple[BatchState, int]], columns: int = 60) -> Timeline | None:
-    """Divide the time from the first outcome to the last one; None while there is none.
+    """Divide the time from the first to the last outcome into columns; None if there is no outcome.
 
     Args:
-        settled: how many batches, by their outcome and its time in seconds since 1970.
-        columns: as many at the most.
+        settled: the number of batches by outcome and time (seconds since 1970).
+        columns: the maximum number.
     """
     if not settled:
         return None

@@ -1,1 +1,1 @@
-"""Excel workbooks (.xlsx), read as a stream: no library does that in a memory that does not grow with the sheet."""
+"""Reads Excel workbooks (.xlsx) as a stream, with constant memory, which no library does."""

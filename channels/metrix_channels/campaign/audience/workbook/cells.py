@@ -1,7 +1,7 @@
-"""The cells of a sheet as text, a fragment of its XML at a time.
+"""Reads the cells of a sheet as text, one fragment of XML at a time.
 
-Cells as Excel and most libraries write them are found by regular expressions, a column at once. A fragment that holds
-anything else (formulas, other prefixes, attributes in another order) goes through an XML parser, cell by cell.
+Regular expressions read the cells that Excel and most libraries write, a whole column at a time. An XML parser reads
+fragments with anything else (formulas, other prefixes, attributes in another order), cell by cell.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TYPE: Final = re.compile(rb'\bt="(\w+)"')
 _STYLE: Final = re.compile(rb'\bs="(\d+)"')
 _TRUTH: Final = {"1": "TRUE", "0": "FALSE"}
 _STRANGE: Final = (b"<!", b"<c>")
-"""What hides cells from the regular expressions."""
+"""XML that the regular expressions cannot read."""
 
 Found = list[tuple[bytes, bytes, bytes, bytes]]
 
@@ -41,8 +41,8 @@ class Piece:
     """Some rows of a sheet.
 
     Attributes:
-        numbers: of the rows, as the sheet numbers them; rows without content are not there.
-        columns: the cells of the wanted columns, parallel to `numbers`, empty ones as an empty text.
+        numbers: of the rows, as in the sheet; empty rows are left out.
+        columns: the cells of the wanted columns, parallel to `numbers`; an empty cell is an empty text.
         hidden: how many of the rows are hidden.
     """
 
@@ -52,11 +52,11 @@ class Piece:
 
 
 class Cells:
-    """Makes text of cells.
+    """Converts cells to text.
 
     Args:
         strings: the texts that cells share.
-        formats: by the number of a style.
+        formats: by style number.
         is_1904: days count from 1904.
     """
 
@@ -67,12 +67,12 @@ class Cells:
         self._kinds: dict[bytes, tuple[str, Format]] = {}
 
     def piece(self, fragment: Fragment, wanted: Sequence[int], after: int) -> Piece:
-        """Return the rows of a fragment that follow a row.
+        """Return the rows of a fragment after a given row.
 
         Args:
             fragment: of the sheet's data.
             wanted: columns, from 1.
-            after: number of a row.
+            after: the number of that row.
         """
         try:
             return self._found(fragment.body, wanted, after)
@@ -80,7 +80,7 @@ class Cells:
             return self._parsed(fragment, wanted, after)
 
     def rows(self, fragment: Fragment) -> Iterator[tuple[int, bool, Mapping[int, str]]]:
-        """Give the rows of a fragment: of each its number, whether it is hidden, and its cells that are not empty."""
+        """Yield, for each row of a fragment, its number, whether it is hidden, and its non-empty cells."""
         number = 0
         for row in ET.fromstring(fragment.document):  # noqa: S314 - entities are not declared
             number = int(row.get("r") or number + 1)
@@ -92,7 +92,7 @@ class Cells:
                     cells[at] = text
             yield number, row.get("hidden") in ("1", "true"), cells
 
-    # -- as most write them
+    # -- common XML
 
     def _found(self, body: bytes, wanted: Sequence[int], after: int) -> Piece:
         rows = _ROW.findall(body)
@@ -155,7 +155,7 @@ class Cells:
             self._kinds[attributes] = (kind[1].decode() if kind else "n", self._format(style and style[1].decode()))
         return self._kinds[attributes]
 
-    # -- any
+    # -- any XML
 
     def _parsed(self, fragment: Fragment, wanted: Sequence[int], after: int) -> Piece:
         rows = [row for row in self.rows(fragment) if row[0] > after and row[2]]
@@ -187,7 +187,7 @@ class Cells:
 
 
 def column_number(letters: str) -> int:
-    """Return the number of a column, from 1: of A, Z, AA."""
+    """Return the number of a column, from 1: A is 1, AA is 27."""
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - 64
@@ -195,11 +195,11 @@ def column_number(letters: str) -> int:
 
 
 class _Strange(Exception):
-    """A fragment is not written as most are."""
+    """The regular expressions cannot read a fragment."""
 
 
 class _Sheet:
-    """A fragment, cut at its cells."""
+    """A fragment, split at its cells."""
 
     def __init__(self, body: bytes, rows: list[bytes], cells: list[bytes]) -> None:
         self._body = body
@@ -211,7 +211,7 @@ class _Sheet:
 
     @cached_property
     def is_plain(self) -> bool:
-        """The regular expressions understand all of it."""
+        """Whether the regular expressions can read the whole fragment."""
         count = self._body.count
         return (
             count(b"<row") == len(self.rows)
@@ -220,7 +220,7 @@ class _Sheet:
         )
 
     def column(self, letters: bytes) -> list[bytes]:
-        """Return the cells of a column, from their reference on."""
+        """Return the cells of a column, each from its reference onwards."""
         if letters in self._first:
             found = self._cells[self._first.index(letters) :: len(self._first)]
             if all(map(methodcaller("startswith", letters), found)):
@@ -230,7 +230,7 @@ class _Sheet:
 
 
 def _alike(cells: Sequence[bytes]) -> tuple[list[bytes], list[bytes], bytes]:
-    """Take cells apart that differ in nothing but their place and value: return these, and what comes between."""
+    """Split cells that differ only in place and value; return places and values, and the text between them."""
     first = _FIRST.match(cells[0])
     if first is None:
         return [], [], b""
@@ -257,7 +257,7 @@ def _pattern(letters: bytes) -> re.Pattern[bytes]:
 def _with_content(
     body: bytes, kept: Sequence[int], rows: Sequence[bytes], columns: Sequence[Sequence[str]]
 ) -> list[int]:
-    """Return those rows that hold anything, in whatever column."""
+    """Return the rows that have content in any column."""
     found: list[int] = []
     place = 0
     for at in kept:

@@ -1,7 +1,7 @@
-"""Numbers as a sheet shows them: dates and times as ISO 8601 has them, leading zeros and the percent sign kept.
+"""Formats numbers as the sheet shows them: ISO 8601 dates and times, with leading zeros and percent signs.
 
-A number itself is written whole and without separators, however its cell groups or rounds it: an id that was typed as a
-number is that number. One of more than 15 digits is written as Excel shows it, since Excel has lost the rest of them.
+Numbers are written in full and without separators, even if the cell groups or rounds them, so that an id typed as a
+number stays that number. A number of more than 15 digits is written as Excel shows it, because Excel lost the others.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Final
 from attrs import frozen
 
 _QUOTED: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
-"""What of a format's code is text, space, colour or condition; `[h]` is a count of hours."""
+"""Parts of a format code that are text, space, colour or condition; `[h]` is a number of hours."""
 _ZEROS: Final = re.compile(r"0{2,}")
 _PERCENT: Final = re.compile(r"[#0,.]*%")
 _DIGITS: Final = 15
-"""So many does Excel keep."""
+"""Significant digits that Excel keeps."""
 _LEAP_DAY: Final = 60
-"""The 29th of February 1900, which Excel has and no calendar."""
+"""29 February 1900: a date in Excel, but in no calendar."""
 _MOST_DAYS: Final = 2_958_466
 """The year 10,000."""
 
 
 class Show(Enum):
-    """What a number stands for."""
+    """What a number means."""
 
     NUMBER = "number"
     DATE = "date"
@@ -40,8 +40,8 @@ class Format:
     """How cells show numbers.
 
     Attributes:
-        show: what a number stands for.
-        digits: at least so many before the point, with zeros in front.
+        show: what a number means.
+        digits: the minimum of digits before the point, padded with zeros.
     """
 
     show: Show = Show.NUMBER
@@ -63,7 +63,7 @@ def format_of(number: int, code: str | None) -> Format:
 
     Args:
         number: of the format.
-        code: that the workbook has for it; None for one that Excel brings along.
+        code: from the workbook; None for a built-in format of Excel.
     """
     if code is None:
         return _BUILT_IN.get(number, GENERAL)
@@ -85,7 +85,7 @@ def shown(text: str, style: Format, *, is_1904: bool = False) -> str:
     """Return a cell's number as text.
 
     Args:
-        text: as the workbook has it.
+        text: from the workbook.
         style: of the cell.
         is_1904: days count from 1904.
     """
@@ -116,6 +116,6 @@ def _moment(days: float, show: Show, *, is_1904: bool) -> str:
     if show is Show.TIME:
         return str(seconds) if days >= 1 else str((datetime.min + seconds).time())  # noqa: DTZ901 - a time of day
     first = (1904, 1, 1) if is_1904 else (1899, 12, 31 if days < _LEAP_DAY else 30)
-    begin = datetime(*first)  # noqa: DTZ001 - sheets know no zones
+    begin = datetime(*first)  # noqa: DTZ001 - sheets have no time zones
     moment = begin + seconds
     return str(moment.date()) if show is Show.DATE else str(moment)

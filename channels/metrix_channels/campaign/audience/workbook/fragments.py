@@ -1,4 +1,4 @@
-"""A large XML part as a stream of fragments, each with whole elements of one kind."""
+"""Reads a large XML part as a stream of fragments, each with whole elements of one name."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from attrs import frozen
 
 _READ: Final = 1 << 18
 _LONGEST: Final = 1 << 24
-"""Bytes of one element."""
+"""Maximum bytes of one element."""
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _NO_XML: Final = "it has no <{}>"
 
 
 @frozen
 class Fragment:
-    """Some elements that follow each other.
+    """Consecutive elements.
 
     Attributes:
         body: their XML.
-        document: the same within the part's root, so that a parser knows the namespaces.
+        document: the body inside the root element, so that a parser knows the namespaces.
     """
 
     body: bytes
@@ -31,12 +31,12 @@ class Fragment:
 
 
 class Fragments:
-    """Divides a part.
+    """Splits a part into fragments.
 
     Args:
         stream: its XML, in UTF-8.
-        holder: name of the element that holds the others.
-        element: their name.
+        holder: the name of the parent element.
+        element: the name of the elements.
     """
 
     def __init__(self, stream: IO[bytes], holder: str, element: str) -> None:
@@ -65,7 +65,7 @@ class Fragments:
                 raise ParseError(f"a <{self._element}> is longer than {_LONGEST:,} bytes")
 
     def _head(self) -> tuple[tuple[bytes, bytes, bytes], bytes]:
-        """Read to the holder; return what opens and what closes the document, the end of an element, and the rest."""
+        """Read up to the holder; return the document's opening and closing tag, the element's end tag, and the rest."""
         read = b""
         holder = re.compile(rb"<((?:[\w.-]+:)?)" + self._holder.encode() + rb"(?:\s[^>]*)?(/?)>")
         while (found := holder.search(read)) is None:
@@ -84,19 +84,19 @@ class Fragments:
 
 
 def unescape(text: str) -> str:
-    """Return what XML and Excel wrote as `&amp;` or `_x000D_`."""
+    """Decode escapes of XML and Excel, such as `&amp;` and `_x000D_`."""
     if "&" in text:
         text = html.unescape(text)
     return without_escapes(text)
 
 
 def without_escapes(text: str) -> str:
-    """Return the characters that Excel wrote as `_x000D_`."""
+    """Decode escapes of Excel, such as `_x000D_`."""
     return _ESCAPED.sub(_character, text) if "_x" in text else text
 
 
 def text_of(element: Element) -> str:
-    """Return the text of a cell or of a shared text: all its runs, without what only helps to pronounce them."""
+    """Return the text of a cell or of a shared text: all its runs, without phonetic hints."""
     parts: list[str] = []
     for child in element:
         name = child.tag.rpartition("}")[2]

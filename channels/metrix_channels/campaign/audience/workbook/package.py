@@ -1,4 +1,4 @@
-"""What a workbook is made of: a zip of XML parts, of which one says where the others are."""
+"""The structure of a workbook: a zip of XML parts, one of which lists the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..source import FileSource
 from .formats import Format, format_of
 
 _MOST_XML: Final = 64_000_000
-"""Bytes of a part that is read whole: all but sheets and texts."""
+"""Maximum bytes of a part that is read whole: all parts except sheets and shared texts."""
 _OLE: Final = b"\xd0\xcf\x11\xe0"
 _PROTECTED: Final = (
     "In Excel, save it as “Excel Workbook (.xlsx)” without a password (File > Info > Protect Workbook > Encrypt)."
@@ -28,16 +28,16 @@ _VISIBLE: Final = (None, "visible")
 
 
 class Workbook:
-    """An open workbook, one sheet of which is wanted.
+    """An open workbook, for reading one sheet.
 
     Args:
-        source: its file.
-        sheet: its name; None for the first one that is visible.
+        source: the file.
+        sheet: the name of the sheet; None for the first visible one.
 
     Attributes:
         sheet_name: of the sheet.
-        formats: by the number that a cell has for its style.
-        is_1904: its days count from 1904.
+        formats: by style number.
+        is_1904: days count from 1904.
 
     Raises:
         CampaignError: audience_invalid.
@@ -67,7 +67,7 @@ class Workbook:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turn what a broken file raises into the error that says so."""
+        """Convert exceptions of a damaged file to an error of ours."""
         try:
             yield
         except (
@@ -83,11 +83,11 @@ class Workbook:
             raise self._source.refusal(message, remedy="Save or copy the file again.") from error
 
     def open_sheet(self) -> tuple[IO[bytes], int]:
-        """Open the sheet's XML, and return its size with it."""
+        """Open the sheet's XML and return it with its size."""
         return self._open(self._sheet_part)
 
     def open_strings(self) -> IO[bytes] | None:
-        """Open the XML of the texts that cells share; None where they share none."""
+        """Open the XML of the shared texts; None if there are none."""
         return self._open(self._strings_part)[0] if self._strings_part else None
 
     def _open(self, part: str) -> tuple[IO[bytes], int]:
@@ -129,7 +129,7 @@ class Workbook:
 
 
 def _resolved(part: str, target: str) -> str:
-    """Return the name of a part that another one names, relative to its own folder."""
+    """Return the full name of a part, from a target relative to the folder of another part."""
     if target.startswith("/"):
         return target[1:]
     steps = part.split("/")[:-1]

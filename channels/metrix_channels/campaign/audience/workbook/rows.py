@@ -1,4 +1,4 @@
-"""Rows of an audience in a sheet of an Excel workbook (.xlsx), with a header."""
+"""Rows of an audience in a sheet of an Excel workbook (.xlsx) with a header."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .strings import SharedStrings
 
 
 class WorkbookRows:
-    """Reads the header when it is made.
+    """Reads rows; the constructor reads the header.
 
     Args:
         source: the file.
-        id_names: columns of the customUserId; the first of them that there is.
-        sheet: its name; None for the first one that is visible.
+        id_names: possible columns of the customUserId; the first that exists is used.
+        sheet: the name of the sheet; None for the first visible one.
 
     Attributes:
-        cautions: how many rows are hidden, of those read so far.
+        cautions: the number of hidden rows among those read so far.
 
     Raises:
         CampaignError: audience_invalid, file_unreadable.
@@ -80,7 +80,7 @@ class WorkbookRows:
                 yield RawRows(piece.numbers, cast(list[JsonValue], ids), values, [])
 
     def close(self) -> None:
-        """Close the file, and remove what was written to disk."""
+        """Close the file and delete temporary files."""
         self._strings.close()
         self.source.close()
 

@@ -1,4 +1,4 @@
-"""The texts that cells share, on disk: a sheet has as many different ones as it has ids."""
+"""The shared texts of a workbook, kept on disk: there can be one for each id."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _DROPPED_AFTER: Final = 2_000_000
 
 
 class SharedStrings:
-    """Read whole when they are made.
+    """Shared texts; the constructor reads all of them.
 
     Args:
-        stream: the XML of the part; None: there are none.
+        stream: the XML of the part; None if there is none.
     """
 
     def __init__(self, stream: IO[bytes] | None) -> None:
@@ -37,7 +37,7 @@ class SharedStrings:
         self._texts = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ) if size else b""
 
     def take(self, numbers: list[int]) -> list[str]:
-        """Return some texts by their numbers.
+        """Return texts by their numbers.
 
         Raises:
             KeyError: there is no such number.
@@ -54,7 +54,7 @@ class SharedStrings:
         return found
 
     def close(self) -> None:
-        """Remove them from the disk."""
+        """Delete the texts from the disk."""
         if isinstance(self._texts, mmap.mmap):
             self._texts.close()
         self._file.close()
@@ -81,6 +81,6 @@ def _texts_of(body: bytes, document: bytes) -> Iterator[str]:
 
 
 def _drop(texts: mmap.mmap) -> None:
-    """Give the memory back that the system uses for what was read; the texts stay on disk."""
+    """Release the memory of the pages that were read; the texts stay on disk."""
     if hasattr(mmap, "MADV_DONTNEED"):
         texts.madvise(mmap.MADV_DONTNEED)
