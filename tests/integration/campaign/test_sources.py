@@ -254,6 +254,36 @@ def test_ids_that_a_data_frame_made_floats_are_refused(campaign, ids):
     assert found["recipients"] == 2
 
 
+@pytest.mark.parametrize(
+    "make", [lambda rows: rows, pa.Table.from_pylist, iter], ids=["mappings", "Arrow", "generator"]
+)
+def test_whole_numbers_that_a_missing_one_made_floats(campaign, make):
+    """A text shows 120000 and not 120000.0, as a workbook does; an id that is a float stays refused."""
+    rows = [
+        {"id": f"u{at}", "first_name": "x", "amount": each, "joined": "y"} for at, each in enumerate([12e4, None, 1.5])
+    ]
+    _, bodies = plan(campaign, {"id": "id"}, make(rows))
+    assert "120000" in bodies[0]
+    assert "120000.0" not in bodies[0]
+    assert "1.5" in bodies[2]
+    with pytest.raises(CampaignError, match="ids_damaged"):
+        plan(campaign, {"id": "amount"}, make(rows))
+
+
+class Stubborn:
+    """A DataFrame that cannot be given as columns, as pandas says it."""
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        raise ValueError("Duplicate column names found: ['a', 'a']")
+
+
+def test_a_table_that_cannot_be_given_as_columns_is_refused(campaign):
+    """Whatever its library raises."""
+    with pytest.raises(CampaignError, match=r"audience_invalid") as caught:
+        plan(campaign, {"id": "id"}, Stubborn())
+    assert "Duplicate column names" in caught.value.message
+
+
 def test_a_query_set_of_django(tmp_path, campaign, expected):
     """Its `.values()`, in a process of its own: Django is configured once a process."""
     fill(f"sqlite:///{tmp_path / 'shop.db'}")

@@ -18,6 +18,7 @@ except ImportError as _missing:
     raise missing_extra("Parquet and DataFrames need pyarrow, which is not installed.", "parquet") from _missing
 
 _NO_PARQUET: Final = "it is not a valid Parquet file: {}"
+_ONE_TYPE: Final = "Give each column a name of its own and one type, such as text: `frame.astype({'COLUMN': str})`."
 
 
 class ArrowRows:
@@ -97,9 +98,25 @@ def open_parquet(source: FileSource, id_names: Sequence[str]) -> ArrowRows:
 
 
 def open_stream(source: RowsSource, table: object, id_names: Sequence[str]) -> ArrowRows:
-    """Open an object that has `__arrow_c_stream__`."""
-    stream = pa.RecordBatchReader.from_stream(table)
-    return ArrowRows(source, stream.schema, lambda names: (batch.select(names) for batch in stream), id_names)
+    """Open an object that has `__arrow_c_stream__`.
+
+    Raises:
+        CampaignError: audience_invalid, also if the object cannot be read as columns.
+    """
+
+    def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in stream:
+                yield batch.select(names)
+        except (pa.ArrowException, OSError) as error:
+            raise source.refusal(f"they cannot be read: {_first_line(error)}") from error
+
+    try:
+        stream = pa.RecordBatchReader.from_stream(table)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:  # of whatever library made the table
+        message = f"they cannot be read as columns: {_first_line(error)}"
+        raise source.refusal(message, remedy=_ONE_TYPE) from error
+    return ArrowRows(source, stream.schema, batches, id_names)
 
 
 def _values(column: pa.Array) -> list[object]:
@@ -110,4 +127,5 @@ def _values(column: pa.Array) -> list[object]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")
+    said = "; ".join(map(str, error.args)) or str(error)
+    return said.strip().split("\n")[0].rstrip(".")

@@ -7,6 +7,7 @@ faulty row are processed row by row.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from itertools import chain, islice
@@ -15,7 +16,7 @@ from typing import Final, cast
 
 from ...errors import CampaignError
 from ...models import JsonValue
-from .header import id_column
+from .header import id_column, named
 from .report_rows import INVALID_IN_REPORT, is_invalid, outcome_places, unguarded
 from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Invalid, RawRows, shortened
 from .source import ByteSource
@@ -24,8 +25,10 @@ from .text_blocks import LONGEST_LINE, text_blocks
 LONGEST_FIELD: Final = 65_536
 """Characters. The limit of the csv module is not changed, because it applies to the whole process."""
 
-_DELIMITERS: Final = (",", ";", "\t", "|")
+DELIMITERS: Final = ",;\t|"
 """Separators that exports use, in order of preference."""
+_FOR_EXCEL: Final = re.compile(r"""(["']?)sep=(.)\1[\r\n]+""", re.IGNORECASE)
+"""A first line that tells Excel the delimiter; it is not a row."""
 
 Row = list[str]
 Values = list[tuple[JsonValue, ...]]
@@ -37,7 +40,7 @@ class CsvRows:
     Args:
         byte_source: read once.
         id_names: possible columns of the customUserId; the first that exists is used.
-        delimiter: between the fields; None: detect it in the header.
+        delimiters: possible separators of the fields, in order of preference; the header shows which is used.
         encoding: of the text; None: UTF-8.
 
     Raises:
@@ -47,13 +50,18 @@ class CsvRows:
     is_plain = True
 
     def __init__(
-        self, byte_source: ByteSource, id_names: Sequence[str], delimiter: str | None, encoding: str | None = None
+        self,
+        byte_source: ByteSource,
+        id_names: Sequence[str],
+        delimiters: str = DELIMITERS,
+        encoding: str | None = None,
     ) -> None:
         self.source = byte_source
         self._id_names = id_names
         self._encoding = encoding
-        self._delimiter = delimiter or ","  # until there is a header
-        self._is_found = delimiter is not None
+        self._delimiters = delimiters
+        self._delimiter = delimiters[0]  # until there is a header
+        self._is_found = len(delimiters) == 1
         parsed = self._parsed()
         blank = 0
         rows, size = next(parsed, ([], 0))
@@ -61,9 +69,10 @@ class CsvRows:
             blank += len(rows)
             rows, size = next(parsed, ([], 0))
         if not rows:
-            raise byte_source.refusal("it is empty; there are no recipients", 1, remedy="Export the file again.")
+            raise byte_source.refusal("it is empty; there are no recipients", 1, remedy=byte_source.when_empty)
         at = next(at for at, row in enumerate(rows) if row)
-        self.columns: tuple[str, ...] = tuple(rows[at])
+        self._width = len(rows[at])
+        self.columns: tuple[str, ...] = named(rows[at])
         self._first_line = blank + at + 2
         self._parsed_rows = chain([(rows[at + 1 :], size)], parsed)
         self.id_name: str = id_column(byte_source, self.columns, id_names, blank + at + 1)
@@ -89,7 +98,7 @@ class CsvRows:
 
     def _chunk(self, lines: list[int], rows: list[Row], values_of: Callable[[list[Row]], Values]) -> RawRows:
         unread: list[Invalid] = []
-        if self._outcome is not None or set(map(len, rows)) != {len(self.columns)}:
+        if self._outcome is not None or set(map(len, rows)) != {self._width}:
             faults = [self._fault(row) for row in rows]
             unread = [
                 Invalid(
@@ -106,9 +115,9 @@ class CsvRows:
         return RawRows(lines, cast(list[JsonValue], ids), values_of(rows), unread)
 
     def _fault(self, row: Row) -> str | None:
-        if len(row) != len(self.columns):
+        if len(row) != self._width:
             fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
-            return f"has {fields}, but the header has {len(self.columns)}"
+            return f"has {fields}, but the header has {self._width}"
         return INVALID_IN_REPORT if self._outcome and is_invalid(row, self._outcome) else None
 
     def _id_of(self, row: Row) -> str:
@@ -142,9 +151,9 @@ class CsvRows:
         trouble: csv.Error | None = None
         for first, text in text_blocks(self.source, self._encoding, cr_ends_lines=True):
             line = begun if rest else first
-            whole = rest + text
+            whole = rest + (self._after_line_for_excel(text) if first == 1 else text)
             if not self._is_found and not whole.isspace():
-                self._delimiter, self._is_found = _delimiter_of(whole, self._id_names), True
+                self._delimiter, self._is_found = _delimiter_of(whole, self._delimiters, self._id_names), True
             if '"' in whole:
                 rows, rest, lines, trouble = self._parse(whole, line)
                 begun = line + lines
@@ -158,6 +167,15 @@ class CsvRows:
                 yield rows, len(whole)
         if trouble:
             raise self._refusal(trouble, begun)
+
+    def _after_line_for_excel(self, text: str) -> str:
+        """Take the delimiter from a first line such as `sep=;`, and return the text with a blank line in its place."""
+        found = _FOR_EXCEL.match(text)
+        if found is None:
+            return text
+        if not self._is_found:
+            self._delimiter, self._is_found = found[2], True
+        return text[found.end(2) + len(found[1]) :]
 
     def _parse_plain(self, text: str, line: int) -> list[Row]:
         """Parse a text without quotes, in which every line is a row."""
@@ -206,9 +224,9 @@ class CsvRows:
         return self.source.refusal(message, line)
 
 
-def _delimiter_of(text: str, id_names: Sequence[str]) -> str:
+def _delimiter_of(text: str, delimiters: str, id_names: Sequence[str]) -> str:
     """Return the delimiter that makes the id column appear in the header, else the one that gives most fields."""
-    headers = {delimiter: _header(text, delimiter) for delimiter in _DELIMITERS}
+    headers = {delimiter: _header(text, delimiter) for delimiter in delimiters}
     return max(headers, key=lambda each: (any(name in headers[each] for name in id_names), len(headers[each])))
 
 

@@ -37,6 +37,8 @@ _CLOSE_SECONDS: Final = 2.0
 _MOST_SHOWN: Final = 500
 _CONNECT: Final[dict[str, Any]] = {"connect_timeout": 10}
 _KNOW_CONNECT_TIMEOUT: Final = ("psycopg", "psycopg2", "pymysql", "mysqldb")
+_PACKAGES: Final = {"MySQLdb": "mysqlclient"}
+"""Those of drivers whose modules have another name."""
 _READ_ONLY: Final = {
     "sqlite": ("PRAGMA query_only = ON",),
     "postgresql": (
@@ -189,7 +191,7 @@ class Database:
             raise self._refused(f"SQLAlchemy does not support the database {self._url.drivername!r}") from None
         except ModuleNotFoundError as error:
             message = f"the database needs the Python package {error.name!r}, which is not installed"
-            remedy = f"Run `pip install {error.name}`."
+            remedy = f"Run `pip install {_PACKAGES.get(error.name or '', error.name)}`."
             raise ConfigError(message, code="extra_missing", location=self._at_url, remedy=remedy) from None
         except DBAPIError as error:
             raise self._failed("the database refused the query", error.orig) from None

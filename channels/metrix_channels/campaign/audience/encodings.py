@@ -19,8 +19,8 @@ _MARKS: Final = (
 )
 _PERSIAN: Final = "windows-1256"
 _WESTERN: Final = "windows-1252"
-_MOST_BROKEN: Final = 0.05
-"""If a larger share of a text is not UTF-8, the text has another encoding."""
+_MOST_BROKEN: Final = 0.25
+"""If a larger share of a text's letters is not UTF-8, the text has another encoding."""
 
 
 class Reader(Protocol):

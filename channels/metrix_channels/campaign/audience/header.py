@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import islice
@@ -9,7 +10,17 @@ from typing import Final
 
 from .source import Source
 
-_NAME_IT: Final = "Name the column of the customUserId in the campaign file: `audience: {file: …, id: COLUMN}`."
+_NAME_IT: Final = "Name the column of the customUserId in the campaign file: write `id: COLUMN` under `audience`."
+_RENAME: Final = "Give the column that holds the ids one of these names."
+_OWN_NAMES: Final = "Give each column a name of its own."
+_SEPARATE: Final = "Save the list as “CSV UTF-8”."
+_SEPARATORS: Final = ";\t|,:^~"
+
+
+def named(header: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a header, without empty ones at its end, which spreadsheets export with a sheet."""
+    width = max((at for at, name in enumerate(header, start=1) if name.strip()), default=len(header))
+    return tuple(header[:width])
 
 
 def id_column(source: Source, columns: Sequence[str], id_names: Sequence[str], line: int = 1) -> str:
@@ -26,20 +37,29 @@ def id_column(source: Source, columns: Sequence[str], id_names: Sequence[str], l
     """
     for at, name in enumerate(columns, start=1):
         if not name.strip():
-            raise source.refusal(f"column {at} has no name", line)
+            raise source.refusal(f"column {at} has no name", line, remedy=_OWN_NAMES)
         if (before := columns.index(name) + 1) < at:
-            raise source.refusal(f"columns {before} and {at} are both called {name!r}", line)
+            raise source.refusal(f"columns {before} and {at} are both called {name!r}", line, remedy=_OWN_NAMES)
     for name in id_names:
         if name in columns:
             return name
-    wanted = " or ".join(map(repr, id_names))
-    remedy = _NAME_IT if len(id_names) == 1 else "Give the column that holds the ids one of these names."
-    raise source.refusal(f"there is no column {wanted}{_hint(columns, id_names[0])}", line, remedy=remedy)
+    missing = f"there is no column {' or '.join(map(repr, id_names))}"
+    if (separator := _separator(columns, id_names)) is not None:
+        remedy = f"Write `delimiter: {json.dumps(separator)}` under `audience`." if len(id_names) == 1 else _SEPARATE
+        raise source.refusal(f"{missing}; the fields are separated by {separator!r}", line, remedy=remedy)
+    remedy = _NAME_IT if len(id_names) == 1 else _RENAME
+    raise source.refusal(f"{missing}{_hint(columns, id_names[0])}", line, remedy=remedy)
+
+
+def _separator(columns: Sequence[str], id_names: Sequence[str]) -> str | None:
+    """Return what separates the fields of a header that was read as one column."""
+    if len(columns) != 1:
+        return None
+    fields = {each: columns[0].split(each) for each in _SEPARATORS}
+    return next((each for each, found in fields.items() if any(name in found for name in id_names)), None)
 
 
 def _hint(columns: Sequence[str], wanted: str) -> str:
-    if len(columns) == 1 and (other := next((each for each in ";\t|," if each in columns[0]), None)):
-        return f"; the fields are separated by {other!r}"
     by_folded = {name.strip().casefold(): name for name in columns}
     near = get_close_matches(wanted.casefold(), by_folded, n=1)
     if near:

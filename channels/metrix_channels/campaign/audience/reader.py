@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ...errors import CampaignError
 from ...models import JsonValue
-from .csv_rows import CsvRows
+from .csv_rows import DELIMITERS, CsvRows
 from .jsonl_rows import JsonlRows
 from .rows import ABSENT, HIDDEN_ROWS, Chunk, Invalid, Rows, checked
 from .source import ByteSource, FileSource, Stopped, digest_of
@@ -101,7 +101,7 @@ class Audience:
             rows += chunk.rows
             yield chunk
         if not (rows or may_be_empty):
-            raise self._rows.source.refusal("it holds no recipients", 1, remedy="Export the file again.")
+            raise self._rows.source.refusal("it holds no recipients", 1, remedy=self._rows.source.when_empty)
 
     def values(self, names: Collection[str]) -> Iterator[tuple[int, str, dict[str, JsonValue]]]:
         """Read the valid rows, one by one.
@@ -211,4 +211,5 @@ def _of_bytes(source: ByteSource, kind: str | None, id_names: Sequence[str], rea
         kind = "jsonl" if source.peek().lstrip(_BLANK).startswith(b"{") else "csv"
     if kind == "jsonl":
         return JsonlRows(source, id_names, reading.encoding)
-    return CsvRows(source, id_names, reading.delimiter or ("\t" if kind == "tsv" else None), reading.encoding)
+    likely = "".join(sorted(DELIMITERS, key="\t".__ne__)) if kind == "tsv" else DELIMITERS
+    return CsvRows(source, id_names, reading.delimiter or likely, reading.encoding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final, Protocol, cast
 
 from attrs import frozen
@@ -22,6 +23,10 @@ HIDDEN_ROWS: Final = "rows_hidden"
 """The caution about rows that a sheet hides."""
 
 _MOST_SHOWN: Final = 80
+_ERRORS: Final = frozenset(
+    ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA")
+)
+"""What a spreadsheet shows in place of a value."""
 
 
 class _Absent:
@@ -75,7 +80,8 @@ class Chunk:
         lines: of the valid rows, as a spreadsheet numbers them, ascending.
         recipients: their customUserIds, parallel to `lines`.
         folds: the recipients, folded so that ids that look alike are equal.
-        values: of the wanted columns, in their order, parallel to `lines`; `ABSENT` for a key that a row does not have.
+        values: of the wanted columns, in their order, parallel to `lines`; `ABSENT` for a key that a row does not have,
+            empty for an error of a spreadsheet, such as #N/A.
         invalid: the rows that cannot be sent to, ascending.
         damaged: positions in `recipients` of ids that a spreadsheet or an export damaged.
     """
@@ -151,7 +157,17 @@ def checked(raw: RawRows, id_name: str) -> Chunk:
         joined = "\n".join(ids)
     folded = fold(joined)
     folds = ids if folded == joined else folded.split("\n")
-    return Chunk(lines, ids, folds, values, invalid, damaged(ids, folds, joined))
+    return Chunk(lines, ids, folds, _without_errors(values), invalid, damaged(ids, folds, joined))
+
+
+def _without_errors(values: list[tuple[JsonValue, ...]]) -> list[tuple[JsonValue, ...]]:
+    """Return rows in which a spreadsheet's errors are empty values."""
+    try:
+        if _ERRORS.isdisjoint(chain.from_iterable(values)):
+            return values
+    except TypeError:  # lists or mappings, as no spreadsheet has them
+        return values
+    return [tuple(["" if each in _ERRORS else each for each in row]) for row in values]
 
 
 def _fault(found: JsonValue) -> str | None:

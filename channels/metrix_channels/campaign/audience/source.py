@@ -25,6 +25,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _DIGEST_BYTES: Final = 32
 _BUFFER: Final = 1 << 16
 _LOOK_SECONDS: Final = 0.2
+EXPORT_AGAIN: Final = "Export the file again."
 
 
 Stopped = Callable[[], bool]
@@ -36,9 +37,11 @@ class Source(Protocol):
 
     Attributes:
         name: for messages and locations.
+        when_empty: what to do when there are no rows.
     """
 
     name: str
+    when_empty: str
 
     @property
     def digest(self) -> str:
@@ -107,6 +110,8 @@ class ByteSource:
     Raises:
         CampaignError: file_unreadable.
     """
+
+    when_empty = EXPORT_AGAIN
 
     def __init__(self, file: Path | None, stdin: BinaryIO | None = None, stopped: Stopped = lambda: False) -> None:
         self.name: str = "-" if file is None else printable(str(file))
@@ -183,6 +188,8 @@ class FileSource:
     Raises:
         CampaignError: file_unreadable.
     """
+
+    when_empty = EXPORT_AGAIN
 
     def __init__(self, file: Path) -> None:
         self.name: str = printable(str(file))

@@ -18,6 +18,12 @@ _TO_UTF_8: Final = (
     "For an audience, write `audience: {{…, encoding: {0}}}` in the campaign file. Save any other list as “CSV UTF-8”,"
     " or convert it: `iconv -f {0} -t UTF-8 OLD > NEW`."
 )
+_OTHER_FORMATS: Final = {
+    b"PK\x03\x04": ("an Excel workbook", "Give the file the ending .xlsx."),
+    b"PAR1": ("a Parquet file", "Give the file the ending .parquet."),
+    b"\xd0\xcf\x11\xe0": ("a workbook in Excel's older format", "In Excel, save it as “Excel Workbook (.xlsx)”."),
+}
+"""What files are that begin with these bytes, and what to do."""
 
 
 def text_blocks(
@@ -69,6 +75,8 @@ def _decoded(byte_source: ByteSource, line: int, block: bytes) -> str:
 def _holds_nul(byte_source: ByteSource, line: int, block: bytes) -> CampaignError:
     if line == 1 and b"\0" in block[:4]:
         return _no_utf_8(byte_source, line, block, 0)
+    if line == 1 and (other := _OTHER_FORMATS.get(block[:4])):
+        return byte_source.refusal(f"it is no text but {other[0]}", remedy=other[1])
     at = block.index(b"\0")
     return byte_source.refusal("the text contains a NUL byte", *_place(line, block, at))
 

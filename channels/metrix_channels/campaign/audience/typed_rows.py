@@ -1,6 +1,7 @@
 """Rows with typed values from databases and Python: converted to JSON values, with a digest that ignores their order.
 
-An id is text, a whole number or a UUID. A float keeps its `.0` as text and is then refused as a damaged id.
+An id is text, a whole number or a UUID. A float keeps its `.0` as text and is then refused as a damaged id. In other
+columns whole floats lose their `.0`, as in a workbook: whole numbers become floats where a value is missing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
@@ -18,12 +20,14 @@ from ...errors import CampaignError
 from ...models import JsonValue
 from .rows import ABSENT, RawRows
 
-CHUNK: Final = 5_000
+CHUNK: Final = 2_000
 """Rows fetched at a time."""
 
 _PLAIN: Final = {str, int, bool}
 _MISSING: Final = ("NAType", "NaTType")
 """Types of missing values in pandas."""
+_WHOLE: Final = 1e15
+"""Below it, a float can hold every whole number."""
 _MODULUS: Final = 1 << 64
 
 
@@ -34,6 +38,8 @@ class RowsSource:
         name: for messages.
         location: of the query in the campaign file; None if there is none.
     """
+
+    when_empty = "Check the query, or the program that gives the rows: there are none."
 
     def __init__(self, name: str, location: str | None = None) -> None:
         self.name: str = name
@@ -88,16 +94,17 @@ def rows_of_columns(columns: Sequence[Sequence[JsonValue]], count: int) -> list[
 
 
 def plain_values(column: Sequence[object]) -> Sequence[JsonValue]:
-    """Convert values to JSON values; a missing value becomes empty text, as in a CSV."""
+    """Convert values to JSON values; a missing value becomes empty text, as in a CSV; whole numbers lose their `.0`."""
     if set(map(type, column)) <= _PLAIN:
         return column  # type: ignore[return-value]
-    return [plain_value(value) for value in column]
+    return [_whole(plain_value(value)) for value in column]
 
 
 def plain_value(value: object) -> JsonValue:
     """Convert one value to a JSON value.
 
-    Dates and times become ISO 8601 text, with a space between date and time. A Decimal keeps its digits.
+    Dates and times become ISO 8601 text, with a space between date and time. A Decimal keeps its digits. A duration
+    becomes text such as `30:05:00`.
     """
     if value is None or type(value).__name__ in _MISSING:
         return ""
@@ -109,6 +116,13 @@ def plain_value(value: object) -> JsonValue:
     return str(value)  # dates, UUIDs, lazily translated texts
 
 
+def duration(value: timedelta) -> str:
+    """Return a duration as hours, minutes and seconds, as a sheet shows it."""
+    seconds = round(abs(value.total_seconds()))
+    sign = "-" if value.total_seconds() < 0 else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
 def _decimal(value: Decimal) -> JsonValue:
     return format(value, "f") if value.is_finite() else ""
 
@@ -116,6 +130,10 @@ def _decimal(value: Decimal) -> JsonValue:
 def _number(value: Real) -> JsonValue:
     number = float(value)
     return number if math.isfinite(number) else ""
+
+
+def _whole(value: JsonValue) -> JsonValue:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE else value
 
 
 _PLAINLY: Final[tuple[tuple[Any, Callable[[Any], JsonValue]], ...]] = (
@@ -126,6 +144,7 @@ _PLAINLY: Final[tuple[tuple[Any, Callable[[Any], JsonValue]], ...]] = (
     (Real, _number),
     (Mapping, lambda value: {str(key): plain_value(each) for key, each in value.items()}),
     ((list, tuple, set, frozenset), lambda value: [plain_value(each) for each in value]),
+    (timedelta, duration),
     ((bytes, bytearray, memoryview), lambda value: bytes(value).decode(errors="replace")),
 )
 """Conversions by type; the first type that matches applies."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrix_channels.campaign.audience.reader import open_audience
+from metrix_channels.campaign.audience.reader import Reading, open_audience
 from metrix_channels.errors import CampaignError
 
 
@@ -88,7 +88,7 @@ def test_a_column_may_be_called_anything(column):
         ("CustomUserID,b", "did you mean 'CustomUserID'?"),
         (" customUserId,b", "did you mean ' customUserId'?"),
         ("phone,b", "the columns are 'phone', 'b'"),
-        ("customUserId:b", "did you mean 'customUserId:b'?"),
+        ("customUserId:b", "the fields are separated by ':'"),
         ("name;phone", "the columns are 'name', 'phone'"),
     ],
 )
@@ -97,6 +97,68 @@ def test_a_header_that_cannot_be_meant_is_refused(header, words):
     error = refused(f"{header}\nu1,x,y\n")
     assert words.lower() in error.message.lower()
     assert error.location == "-:1:1"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("first", "delimiter"),
+    [("sep=;", ";"), ("\ufeffsep=;", ";"), ("SEP=,", ","), ('"sep=|"', "|"), ("sep=\t", "\t"), ("sep=~", "~")],
+)
+def test_a_first_line_may_tell_excel_the_delimiter(first, delimiter, end):
+    """It is a line of the file, and no row of it."""
+    text = end.join(
+        [first, f"name{delimiter}customUserId", f"a,b;c{delimiter}u1" if delimiter == "~" else f"a{delimiter}u1", ""]
+    )
+    chunk = rows_of(text, "name")
+    assert (list(chunk.lines), chunk.recipients) == ([3], ["u1"])
+    assert chunk.values == [("a,b;c" if delimiter == "~" else "a",)]
+
+
+def test_a_named_delimiter_wins_over_that_of_the_first_line(tmp_path):
+    """What the campaign file says is meant."""
+    (tmp_path / "a.csv").write_text("sep=;\nname|customUserId\na;b|u1\n")
+    with open_audience(tmp_path / "a.csv", "customUserId", reading=Reading(delimiter="|")) as audience:
+        (chunk,) = audience.chunks(["name"])
+    assert chunk.values == [("a;b",)]
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "|", "\t"])
+def test_a_tsv_may_be_separated_by_anything(tmp_path, delimiter):
+    """The header shows it, as in a CSV; where all would do, it is a tab."""
+    (tmp_path / "a.tsv").write_text(f"customUserId{delimiter}name\nu1{delimiter}a b\n")
+    with open_audience(tmp_path / "a.tsv", "customUserId") as audience:
+        (chunk,) = audience.chunks(["name"])
+    assert chunk.values == [("a b",)]
+    (tmp_path / "a.tsv").write_text("customUserId\nu,1\n")
+    with open_audience(tmp_path / "a.tsv", "customUserId") as audience:
+        (chunk,) = audience.chunks([])
+    assert chunk.recipients == ["u,1"]
+
+
+def test_columns_without_a_name_at_the_end_are_none():
+    """Spreadsheets export them with a sheet that was wider once; each row still has as many fields as the header."""
+    chunk = rows_of("customUserId;name; ;\nu1;a;;\nu2;b\nu3;c;;left over\n", "name")
+    assert (chunk.recipients, chunk.values) == (["u1", "u3"], [("a",), ("c",)])
+    assert [each.why for each in chunk.invalid] == ["has 2 fields, but the header has 4"]
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?"])
+def test_the_error_of_a_spreadsheet_is_an_empty_value(error):
+    """Nobody wants to read it; as an id it is damaged."""
+    chunk = rows_of(f"customUserId,name,city\nu1,{error},x\n{error},a,b\nu3,{error} ,y\n", "name", "city")
+    assert chunk.values == [("", "x"), ("a", "b"), (f"{error} ", "y")]
+    assert chunk.damaged == [1]
+
+
+@pytest.mark.parametrize(
+    ("begin", "ending"),
+    [(b"PK\x03\x04\x14\0\n", ".xlsx"), (b"PAR1\x15\0\n", ".parquet"), (b"\xd0\xcf\x11\xe0\xa1\0\n", ".xlsx")],
+)
+def test_what_is_no_text_is_called_by_its_name(begin, ending):
+    """A workbook with the ending of a CSV, or piped in."""
+    with pytest.raises(CampaignError, match="audience_invalid") as caught:
+        open_audience(None, "customUserId", stdin=io.BytesIO(begin))
+    assert ending in caught.value.remedy
 
 
 @pytest.mark.parametrize("rows", [1, 30_000])

@@ -87,7 +87,7 @@ def test_a_file_without_any_text_is_no_list(tmp_path, name, content):
         ("a.csv", "u1\nu2\n", 1),
         ("a.csv", "id\nu1\n", 1),
         ("a.csv", '{"customUserId": "u1"}\n', 1),
-        ("a.tsv", "customUserId,why\nu1,asked\n", 1),
+        ("a.tsv", "customUserId:why\nu1:asked\n", 1),
         ("a.csv", "customUserId\nu1\n9.12346E+09\n", 3),
         ("a.csv", "customUserId\nNULL\n", 2),
         ("a.csv", "customUserId\nu1;asked\n", 2),

@@ -32,6 +32,8 @@ _STYLE: Final = re.compile(rb'\bs="(\d+)"')
 _TRUTH: Final = {"1": "TRUE", "0": "FALSE"}
 _STRANGE: Final = (b"<!", b"<c>")
 """XML that the regular expressions cannot read."""
+_UNCALCULATED: Final = "\0"
+"""In place of the result of a formula that was never calculated; no cell contains it."""
 
 Found = list[tuple[bytes, bytes, bytes, bytes]]
 
@@ -49,6 +51,10 @@ class Piece:
     numbers: list[int]
     columns: list[list[str]]
     hidden: int
+
+
+class Uncalculated(Exception):
+    """A formula has no result. The argument is its cell, such as B2."""
 
 
 class Cells:
@@ -73,6 +79,9 @@ class Cells:
             fragment: of the sheet's data.
             wanted: columns, from 1.
             after: the number of that row.
+
+        Raises:
+            Uncalculated: a wanted cell has a formula without a result.
         """
         try:
             return self._found(fragment.body, wanted, after)
@@ -160,17 +169,23 @@ class Cells:
     def _parsed(self, fragment: Fragment, wanted: Sequence[int], after: int) -> Piece:
         rows = [row for row in self.rows(fragment) if row[0] > after and row[2]]
         columns = [[cells.get(column, "") for _, _, cells in rows] for column in wanted]
+        for column, texts in zip(wanted, columns, strict=True):
+            if _UNCALCULATED in texts:
+                raise Uncalculated(f"{_letters(column).decode()}{rows[texts.index(_UNCALCULATED)][0]}")
         return Piece([number for number, _, _ in rows], columns, sum(hidden for _, hidden, _ in rows))
 
     def _text_of(self, cell: Element) -> str:
         kind = cell.get("t") or "n"
+        otherwise = ""
         for child in cell:
             name = child.tag.rpartition("}")[2]
+            if name == "f" and kind == "n":  # the result of another kind may be an empty text
+                otherwise = _UNCALCULATED
             if name == "is":
                 return text_of(child)
             if name == "v":
-                return self._text(kind, self._format(cell.get("s")), child.text or "")
-        return ""
+                return self._text(kind, self._format(cell.get("s")), child.text or "") or otherwise
+        return otherwise
 
     def _text(self, kind: str, style: Format, value: str) -> str:
         if not value:

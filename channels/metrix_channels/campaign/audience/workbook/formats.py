@@ -13,9 +13,14 @@ from typing import Final
 
 from attrs import frozen
 
+from ..typed_rows import duration
+
 _QUOTED: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 """Parts of a format code that are text, space, colour or condition; `[h]` is a number of hours."""
-_ZEROS: Final = re.compile(r"0{2,}")
+_BETWEEN_DIGITS: Final = re.compile(r"[\s\-+()/,]")
+_ZEROS: Final = re.compile(r"[#?]*(0[0#?]*)")
+_ZERO_IN_FRONT: Final = re.compile(r'"(0+)"|\\(0)')
+_ELAPSED: Final = ("[h", "[m", "[s")
 _PERCENT: Final = re.compile(r"[#0,.]*%")
 _DIGITS: Final = 15
 """Significant digits that Excel keeps."""
@@ -32,6 +37,7 @@ class Show(Enum):
     DATE = "date"
     TIME = "time"
     MOMENT = "moment"
+    ELAPSED = "elapsed"
     PERCENT = "percent"
 
 
@@ -42,16 +48,19 @@ class Format:
     Attributes:
         show: what a number means.
         digits: the minimum of digits before the point, padded with zeros.
+        prefix: zeros in front of every number.
     """
 
     show: Show = Show.NUMBER
     digits: int = 1
+    prefix: str = ""
 
 
 GENERAL: Final = Format()
 _BUILT_IN: Final = {
     **dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 55), 57, 58), Format(Show.DATE)),
-    **dict.fromkeys((18, 19, 20, 21, 45, 46, 47, *range(32, 36), 55, 56), Format(Show.TIME)),
+    **dict.fromkeys((18, 19, 20, 21, 45, 47, *range(32, 36), 55, 56), Format(Show.TIME)),
+    46: Format(Show.ELAPSED),
     22: Format(Show.MOMENT),
     9: Format(Show.PERCENT),
     10: Format(Show.PERCENT),
@@ -73,12 +82,15 @@ def format_of(number: int, code: str | None) -> Format:
     if has_time and ("y" in bare or "d" in bare):
         return Format(Show.MOMENT)
     if has_time:
-        return Format(Show.TIME)
+        return Format(Show.ELAPSED if any(each in bare for each in _ELAPSED) else Show.TIME)
     if has_date and "general" not in bare:
         return Format(Show.DATE)
     if _PERCENT.fullmatch(bare):
         return Format(Show.PERCENT)
-    return Format(digits=len(bare)) if _ZEROS.fullmatch(bare) else GENERAL
+    zeros = _ZEROS.fullmatch(_BETWEEN_DIGITS.sub("", bare))
+    if prefix := _ZERO_IN_FRONT.match(code):
+        return Format(digits=len(zeros[1]) if zeros else 1, prefix=prefix[1] or prefix[2])
+    return Format(digits=len(zeros[1])) if zeros and len(zeros[1]) > 1 else GENERAL
 
 
 def shown(text: str, style: Format, *, is_1904: bool = False) -> str:
@@ -96,16 +108,16 @@ def shown(text: str, style: Format, *, is_1904: bool = False) -> str:
     except ValueError:
         return text
     if style.show is Show.NUMBER:
-        return _number(number, style.digits)
+        return _number(number, style.digits, style.prefix)
     if style.show is Show.PERCENT:
         return f"{_number(round(number * 100, 10))}%"
     return _moment(number, style.show, is_1904=is_1904) if 0 <= number < _MOST_DAYS else _number(number)
 
 
-def _number(number: float, digits: int = 1) -> str:
+def _number(number: float, digits: int = 1, prefix: str = "") -> str:
     if number.is_integer():
         if abs(number) < 10**_DIGITS:
-            return f"{int(number):0{digits}d}"
+            return f"{prefix if number >= 0 else ''}{int(number):0{digits}d}"
         return f"{number:.5E}"
     text = f"{number:.{_DIGITS}g}"
     return f"{number:.20f}".rstrip("0") if "e" in text else text
@@ -113,8 +125,10 @@ def _number(number: float, digits: int = 1) -> str:
 
 def _moment(days: float, show: Show, *, is_1904: bool) -> str:
     seconds = timedelta(seconds=round(days * 86_400))
+    if show is Show.ELAPSED:
+        return duration(seconds)
     if show is Show.TIME:
-        return str(seconds) if days >= 1 else str((datetime.min + seconds).time())  # noqa: DTZ901 - a time of day
+        return str((datetime.min + seconds % timedelta(days=1)).time())  # noqa: DTZ901 - a time of day
     first = (1904, 1, 1) if is_1904 else (1899, 12, 31 if days < _LEAP_DAY else 30)
     begin = datetime(*first)  # noqa: DTZ001 - sheets have no time zones
     moment = begin + seconds

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import IO, cast
+from typing import IO, Final, cast
 
 from ....models import JsonValue
 from ..header import id_column
 from ..rows import HIDDEN_ROWS, RawRows
 from ..source import FileSource
 from ..typed_rows import rows_of_columns
-from .cells import Cells
+from .cells import Cells, Piece, Uncalculated
 from .fragments import Fragment, Fragments
 from .package import Workbook
 from .strings import SharedStrings
+
+_CALCULATE: Final = "Open the file in Excel or LibreOffice, which calculates it, and save it."
 
 
 class WorkbookRows:
@@ -71,13 +73,20 @@ class WorkbookRows:
                 fragment = next(fragments, None)
                 if fragment is None:
                     return
-                piece = self._cells.piece(fragment, places, self._header_row)
+                piece = self._piece(fragment, places)
             if piece.hidden:
                 self.cautions[HIDDEN_ROWS] = self.cautions.get(HIDDEN_ROWS, 0) + piece.hidden
             if piece.numbers:
                 ids, *columns = piece.columns
                 values = rows_of_columns(columns, len(ids))
                 yield RawRows(piece.numbers, cast(list[JsonValue], ids), values, [])
+
+    def _piece(self, fragment: Fragment, places: Sequence[int]) -> Piece:
+        try:
+            return self._cells.piece(fragment, places, self._header_row)
+        except Uncalculated as error:
+            message = f"the formula in the cell {error} of the sheet {self._book.sheet_name!r} has no result"
+            raise self.source.refusal(message, remedy=_CALCULATE) from error
 
     def close(self) -> None:
         """Close the file and delete temporary files."""
@@ -97,4 +106,6 @@ class WorkbookRows:
                     self._fragments = chain([fragment], self._fragments)
                     return number, tuple(cells.get(at, "") for at in range(1, max(cells) + 1))
         name = self._book.sheet_name
-        raise self.source.refusal(f"its sheet {name!r} is empty; there are no recipients", remedy="Export it again.")
+        raise self.source.refusal(
+            f"its sheet {name!r} is empty; there are no recipients", remedy=self.source.when_empty
+        )

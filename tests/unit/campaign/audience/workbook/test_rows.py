@@ -87,10 +87,18 @@ def written(path, sheet, shared="", styles="", sheets='<sheet name="S" sheetId="
         (MOMENT, "dd/mm/yyyy", "2026-03-20"),
         (46101, '[$-429]d "de" mmmm yyyy', "2026-03-20"),
         (time(10, 30), None, "10:30:00"),
-        (1.5, "[h]:mm", "1 day, 12:00:00"),
+        (1.5, "[h]:mm", "36:00:00"),
+        (1.25, "h:mm", "06:00:00"),
+        (9121234567, "0### ### ####", "09121234567"),
+        (9121234567, '"0"#', "09121234567"),
+        (9121234567, r"\0000 000 0000", "09121234567"),
+        (912, "(000) 000-0000", "0000000912"),
+        (912, "+00 000", "00912"),
+        (7.5, "00.0", "7.5"),
+        (-7, '"0"0', "-7"),
         (True, None, "TRUE"),
         ("a & <b> ي\u200cک 🌹", None, "a & <b> ي\u200cک 🌹"),
-        ("#N/A", None, "#N/A"),
+        ("#N/A", None, ""),
         (None, None, ""),
         (46101, "General", "46101"),
         (46101, '"day" 0', "46101"),
@@ -117,6 +125,29 @@ def test_what_excel_has_lost_is_damaged(tmp_path):
         (chunk,) = audience.chunks([])
     assert chunk.recipients == ["1.23457E+15", "#N/A", "101.0"]
     assert chunk.damaged == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("cell", "rows"), [("B3", ("u2", "=1+1")), ("A3", ('="u"&2', "x"))])
+def test_a_formula_without_a_result_is_refused(tmp_path, cell, rows):
+    """Libraries write formulas, and do not calculate them: the cell is not empty, and nobody knows what it shows."""
+    error = refused(saved(tmp_path / "a.xlsx", [("id", "v"), ("u1", "x"), rows]))
+    assert cell in error.message
+    assert "Excel" in error.remedy
+
+
+def test_a_formula_without_a_result_beside_the_wanted_columns(tmp_path):
+    """Nobody asks for it."""
+    path = saved(tmp_path / "a.xlsx", [("id", "v", "total"), ("u1", "x", "=1+1")])
+    assert read(path)[:3] == ([2], ["u1"], ["x"])
+
+
+def test_a_formula_whose_result_is_an_empty_text(tmp_path):
+    """As Excel writes it."""
+    cells = '<c r="A2" t="inlineStr"><is><t>u1</t></is></c><c r="B2" t="str"><f>""</f><v></v></c>'
+    header = '<c r="A1" t="inlineStr"><is><t>id</t></is></c><c r="B1" t="inlineStr"><is><t>v</t></is></c>'
+    data = f'<sheetData><row r="1">{header}</row><row r="2">{cells}</row></sheetData>'
+    sheet = f'<worksheet xmlns="{MAIN}">{data}</worksheet>'
+    assert read(written(tmp_path / "a.xlsx", sheet))[:3] == ([2], ["u1"], [""])
 
 
 def test_gaps_blank_rows_and_columns_beside(tmp_path):
