@@ -1,4 +1,4 @@
-"""What each type of channel documents, limits and warns of: one small declarative file a type."""
+"""The documented fields, limits and warnings of each channel type: one small declarative module per type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface that every channel shares: rendered fields in, a checked message out."""
+"""The interface of all channel types: turns rendered fields into a checked message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..sms_text import SmsLength
 from .fields import BODY, TITLE, Field, check_extra
 
 Limits = Callable[[Mapping[str, JsonValue]], tuple[Caution, ...]]
-"""Looks at a whole message: raises MessageInvalid beyond a hard limit, returns cautions otherwise."""
+"""Checks a whole message: raises MessageInvalid if it exceeds a hard limit, otherwise returns warnings."""
 
 
 def _no_limits(_: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
@@ -22,17 +22,17 @@ def _no_limits(_: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
 
 @frozen
 class Adapter:
-    """One type of channel.
+    """One channel type.
 
     Attributes:
         metrix_name: the value of `channel` in the API.
-        further: documented fields beside `title` and `body`, which every channel has.
-        limits: what the channel's carrier limits and what an author should be told of.
-        formats: of a template's body, the preferred one first.
-        aliases: words beside the channel's name and its type that a template's file may be called by.
+        further: documented fields in addition to `title` and `body`, which every channel type has.
+        limits: checks the carrier's limits and returns warnings for the author.
+        formats: the formats of a template's body, the preferred one first.
+        aliases: names that a template file may use instead of the channel's name or type.
         subject_is_title: front matter may call the title `subject`.
-        measure: counts what a body costs one recipient, by parts; None where the length costs nothing.
-        pictured: fields that a preview draws; it lists the others.
+        measure: counts the parts of a body that are billed per recipient; None if the length does not affect the price.
+        pictured: the fields that a preview draws; it lists the others.
     """
 
     metrix_name: str
@@ -46,7 +46,7 @@ class Adapter:
 
     @property
     def bills_by_parts(self) -> bool:
-        """A message costs its parts, once for each recipient."""
+        """Whether a message is billed per part and recipient."""
         return self.measure is not None
 
     @property
@@ -55,11 +55,11 @@ class Adapter:
         return (TITLE, BODY, *self.further)
 
     def compose(self, rendered: Mapping[str, JsonValue]) -> Message:
-        """Check rendered fields and make them a message.
+        """Check rendered fields and make a message from them.
 
         Args:
-            rendered: the fields by their documented names; `extra` holds undocumented ones, passed through as
-                they are.
+            rendered: the fields by their documented names; `extra` contains undocumented fields, which are sent
+                unchanged.
 
         Raises:
             MessageInvalid: field_unknown, field_invalid, link_refused, message_empty, message_too_large.
@@ -68,7 +68,7 @@ class Adapter:
         return Message(self.metrix_name, fields, self.limits(fields))
 
     def assemble(self, rendered: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """Return the message's fields, checked one by one, without a look at the carrier's limits.
+        """Check the fields one by one and return them; the carrier's limits are not checked.
 
         Raises:
             MessageInvalid: field_unknown, field_invalid, link_refused, message_empty.

@@ -1,4 +1,4 @@
-"""Push to a mobile app: only title and body are documented; anything further goes under `extra`."""
+"""Push to a mobile app: only title and body are documented; other fields go under `extra`."""
 
 from .adapter import Adapter
 from .push_limits import push_limits

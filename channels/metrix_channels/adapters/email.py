@@ -9,7 +9,7 @@ from .adapter import Adapter
 from .links import check_html_links
 
 CLIPPED_BYTES = 102 * 1024
-"""Gmail hides what follows behind "View entire message", the unsubscribe link among it."""
+"""Gmail hides the rest, including the unsubscribe link, behind "View entire message"."""
 
 
 def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:

@@ -1,4 +1,4 @@
-"""The kinds of fields that Metrix documents, each with the check that it needs."""
+"""The fields that Metrix documents, and the check of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..models import JsonValue
 from .links import HTTP, check_no_script, encode_link
 
 Check = Callable[[str, JsonValue], JsonValue]
-"""Takes where the value stands (such as `images[0].url`) and the value; returns it as it is sent, or raises
+"""Gets the path of a value, such as `images[0].url`, and the value; returns the value to send, or raises
 MessageInvalid."""
 
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -28,7 +28,7 @@ class Field:
 
 
 def check_text(where: str, value: JsonValue) -> str:
-    """Refuse what is not text, and characters that no carrier transports."""
+    """Return `value` if it is text without characters that carriers do not transport; otherwise raise."""
     if not isinstance(value, str):
         raise _invalid(where, f"must be text, not {_kind(value)}; put it in quotes")
     if found := _UNSENDABLE.search(value):
@@ -37,7 +37,7 @@ def check_text(where: str, value: JsonValue) -> str:
 
 
 def check_line(where: str, value: JsonValue) -> str:
-    """Refuse what is not one line of text."""
+    """Return `value` if it is one line of text; otherwise raise."""
     line = check_text(where, value)
     if _LINE_BREAK.search(line):
         raise _invalid(where, "must be one line, but contains a line break")
@@ -45,7 +45,7 @@ def check_line(where: str, value: JsonValue) -> str:
 
 
 def link(*schemes: str, any_app: bool = False) -> Check:
-    """Make the check of a link with one of `schemes`, or of any app's own; it is sent percent-encoded."""
+    """Make a check for links with one of `schemes`, or with any app's own; links are sent percent-encoded."""
 
     def check(where: str, value: JsonValue) -> str:
         return encode_link(where, check_line(where, value), schemes, any_app=any_app)
@@ -54,7 +54,7 @@ def link(*schemes: str, any_app: bool = False) -> Check:
 
 
 def items_of(**parts: Check) -> Check:
-    """Make the check of a list of objects that hold exactly `parts`."""
+    """Make a check for lists of objects that have exactly the keys `parts`."""
 
     def check(where: str, value: JsonValue) -> JsonValue:
         if not isinstance(value, list | tuple):
@@ -71,7 +71,7 @@ def _check_item(where: str, item: JsonValue, parts: Mapping[str, Check]) -> Json
 
 
 def check_extra(extra: JsonValue, documented: Container[str]) -> dict[str, JsonValue]:
-    """Return the undocumented fields, which are passed through; only what can never be right is refused."""
+    """Return the undocumented fields, which are sent unchanged; refuse only what can never be valid."""
     if extra is None:
         return {}
     if not isinstance(extra, Mapping):

@@ -1,4 +1,4 @@
-"""Which links may leave: http(s), an app's own scheme in push, never one that runs or carries content itself."""
+"""Checks and encodes links: http(s), in push also an app's own scheme, but never `javascript:`, `data:` or the like."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MAIL = (*HTTP, "mailto", "tel", "sms")
 
 _FORBIDDEN = ("javascript", "data", "vbscript", "file", "blob", "about")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
-# The WHATWG URL standard drops these before it parses, so `java\tscript:` runs.
+# Browsers remove these before they parse a URL (WHATWG URL standard), so `java\tscript:` would run.
 _DROPPED = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-# `quote` never encodes letters, digits and `_.-~`. These are the other ASCII characters that the URL Standard leaves as
-# they are in each part, `%` among them, so that nothing is encoded twice.
+# `quote` never encodes letters, digits and `_.-~`. These are the other ASCII characters that the URL Standard does not
+# encode in each part. They include `%`, so that nothing is encoded twice.
 _FRAGMENT: Final = "!#$%&'()*+,/:;=?@[\\]^{|}"
 _QUERY: Final = "!$%&'()*+,/:;=?@[\\]^`{|}"
 _WEB_QUERY: Final = _QUERY.replace("'", "")
@@ -43,22 +43,23 @@ _HTML_LINK = re.compile(
 
 
 class _Malformed(ValueError):
-    """A link that no browser follows; the words say why."""
+    """A link that browsers cannot follow; the message says why."""
 
 
 def encode_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool = False) -> str:
-    """Return a link as a browser would request it; what needs no encoding, `%` among it, stays as it is.
+    """Return a link as a browser would request it.
 
-    By the URL Standard (https://url.spec.whatwg.org): a host in Punycode, the rest percent-encoded as UTF-8.
+    As in the URL Standard (https://url.spec.whatwg.org), the host is written in Punycode and the rest is
+    percent-encoded as UTF-8. Characters that need no encoding, and `%`, stay as they are.
 
     Args:
         where: the field, for the error.
         url: the link as rendered.
-        schemes: those allowed, in lower case.
-        any_app: allow an app's own scheme too, such as `myshop://orders/7`.
+        schemes: the allowed schemes, in lower case.
+        any_app: also allow an app's own scheme, such as `myshop://orders/7`.
 
     Raises:
-        MessageInvalid: link_refused; it is not absolute, not well formed, or of a scheme that is not allowed here.
+        MessageInvalid: link_refused; the link is relative or malformed, or its scheme is not allowed here.
     """
     scheme = _scheme(url)
     if url != url.strip() or not is_text(url):
@@ -69,18 +70,18 @@ def encode_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool =
         return _encode_http(url) if scheme in HTTP else _encode_rest(url, _QUERY)
     except _Malformed as error:
         raise _refused(where, url, str(error), _CORRECT) from None
-    except ValueError:  # of a host; the words are for developers
+    except ValueError:  # an invalid host; the message of the library is for developers
         raise _refused(where, url, _NO_HOST, _CORRECT) from None
 
 
 def _encode_http(url: str) -> str:
-    """Return a link of the web, encoded.
+    """Encode an http(s) link.
 
     Raises:
-        ValueError: it cannot be requested.
+        ValueError: the link cannot be requested.
     """
     head, mark, tail = _split_at("?#", url)
-    # A browser reads a backslash as a slash; other readers would take what stands before it for the user's name.
+    # Browsers read a backslash as a slash; other parsers would read the text before it as the user name.
     found = _WEB.fullmatch(head.replace("\\", "/"))
     if found is None:
         raise _Malformed("has no host")
@@ -92,22 +93,22 @@ def _encode_http(url: str) -> str:
 
 
 def _encode_rest(url: str, safe: str) -> str:
-    """Return a query, or the whole of an app's link, with the fragment behind it, encoded."""
+    """Encode a query, or a whole link of an app, with its fragment."""
     head, mark, fragment = _split_at("#", url)
     return quote(head, safe=safe) + mark + quote(fragment, safe=_FRAGMENT)
 
 
 def _split_at(marks: str, url: str) -> tuple[str, str, str]:
-    """Split at the first of some characters, as `str.partition` does at one."""
+    """Split a URL at the first character that is in `marks`, as `str.partition` does."""
     at = min((place for mark in marks if (place := url.find(mark)) >= 0), default=len(url))
     return url[:at], url[at : at + 1], url[at + 1 :]
 
 
 def _encode_host(host: str) -> str:
-    """Return a host in ASCII: names with other letters as Punycode (UTS 46, not transitional, as browsers do).
+    """Return a host in ASCII; names with other letters become Punycode (UTS 46, non-transitional, as in browsers).
 
     Raises:
-        ValueError: no host can be called like this.
+        ValueError: the host is not valid.
     """
     if host.startswith("["):
         IPv6Address(host[1:-1])
@@ -132,15 +133,15 @@ def _encode_label(label: str) -> str:
 
 
 def check_no_script(where: str, value: str) -> None:
-    """Refuse an undocumented value that would run as a link; whether it is one is not known."""
+    """Refuse an undocumented value that would run a script if it were used as a link."""
     if _scheme(value) in ("javascript", "vbscript"):
         raise _refused(where, value, "would run as a script")
 
 
 def check_html_links(where: str, html: str) -> None:
-    """Refuse an HTML text in which any link, image or form leads to a scheme that mail must not use.
+    """Refuse HTML in which a link, image or form uses a scheme that is not allowed in mail.
 
-    Relative links and fragments pass: `#top` is common in mail.
+    Relative links and fragments are allowed: `#top` is common in mail.
 
     Raises:
         MessageInvalid: link_refused.

@@ -1,4 +1,4 @@
-"""A message on a web site: only title and body are documented; anything further goes under `extra`."""
+"""A message on a web site: only title and body are documented; other fields go under `extra`."""
 
 from .adapter import Adapter
 

@@ -9,14 +9,14 @@ from ..errors import MessageInvalid
 from ..models import Caution, JsonValue
 
 PAYLOAD_BYTES = 4096
-"""RFC 8030, section 7.2, for web push; Firebase Cloud Messaging and Apple's service allow the same."""
+"""The limit of web push (RFC 8030, section 7.2), Firebase Cloud Messaging and Apple's push service."""
 
 SHOWN_BUTTONS = 2
-"""What desktop and Android browsers show (`Notification.maxActions` of Chromium)."""
+"""The number of buttons that desktop and Android browsers show (`Notification.maxActions` of Chromium)."""
 
 
 def push_limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
-    """Refuse what no push service carries; warn of what a phone would not show."""
+    """Refuse a message that is too large for push services; warn about what phones would not show."""
     size = len(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode())
     if size > PAYLOAD_BYTES:
         raise MessageInvalid(

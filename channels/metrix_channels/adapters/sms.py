@@ -1,4 +1,4 @@
-"""SMS: billed by the part, and by the encoding that the text forces."""
+"""SMS: billed per part; the characters of the text decide the encoding."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _capacity(length: SmsLength) -> str:
 
 
 def _is_letter_beyond_gsm(character: str) -> bool:
-    """Tell the letters of a language (nothing can be done) from typographic surprises such as curly quotes."""
+    """Tell whether a character is a letter of a language, which cannot be avoided, unlike curly quotes."""
     return unicodedata.category(character) in ("Lo", "Lm") or "CYRILLIC" in unicodedata.name(character, "")
 
 

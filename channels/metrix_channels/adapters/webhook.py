@@ -1,4 +1,4 @@
-"""A call to a web hook that Metrix makes: only title and body are documented; anything further goes under `extra`."""
+"""A call that Metrix makes to a web hook: only title and body are documented; other fields go under `extra`."""
 
 from .adapter import Adapter
 

@@ -1,1 +1,1 @@
-"""What languages and calendars write differently: locales, and dates of the Solar Hijri calendar."""
+"""Locales, and dates of the Solar Hijri (Jalali) calendar."""

@@ -1,4 +1,4 @@
-"""Dates of the Solar Hijri (Jalali) calendar that stand where a Gregorian one is expected."""
+"""Detects dates of the Solar Hijri (Jalali) calendar where a Gregorian date is expected."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Final
 from ..printable import printable
 
 FIRST_GREGORIAN_YEAR: Final = 1700
-"""No message is about an earlier one: a smaller year is one of another calendar."""
+"""A smaller year is from another calendar, because no message is about an earlier date."""
 
 _DATE: Final = re.compile(r"(1[2-6][0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])")
 
 
 def jalali_hint(text: str) -> str | None:
-    """Ask whether a text that begins with a date means a Jalali one, and say what it is in the Gregorian calendar.
+    """Return a hint for a date with a Jalali year: a question, and the same date in the Gregorian calendar.
 
     Args:
-        text: a date, or a time that begins with it.
+        text: a date, or a time that starts with one.
 
     Returns:
-        The question, for the end of a message; None when the date is none of a Jalali year.
+        The hint, for the end of a message; None if the date has no Jalali year.
     """
     text = re.sub(r"\d", lambda digit: str(int(digit[0])), text)
     found = _DATE.match(text)
@@ -33,7 +33,7 @@ def jalali_hint(text: str) -> str | None:
 
 
 def _gregorian(year: int, month: int, day: int) -> str | None:
-    """Return a Jalali date as a Gregorian one; None when there is no such date, or no jdatetime to tell."""
+    """Convert a Jalali date to a Gregorian one; None if there is no such date, or jdatetime is not installed."""
     try:
         import jdatetime  # type: ignore[import-untyped]
 

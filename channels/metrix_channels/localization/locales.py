@@ -1,4 +1,4 @@
-"""Locales: one spelling for all that mean the same, and what was meant by what is none."""
+"""Normalises the spelling of locales, and suggests a locale for text that is not one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LANGUAGES: Final = frozenset(
         """,
     )
 )
-# Of ISO 15924, those that tell the writings of one language apart.
+# The scripts of ISO 15924 that languages with several scripts need.
 _SCRIPTS: Final = frozenset(
     ["arab", "aran", "armn", "cyrl", "deva", "grek", "hans", "hant", "hebr", "latn", "mong", "syrc", "tfng"]
 )
@@ -67,9 +67,9 @@ _PARTS: Final = re.compile(
 
 
 def standard_locale(text: str) -> str | None:
-    """Return a locale in its usual spelling, `fa-IR` for `fa_ir` too; None when `text` is no locale.
+    """Return a locale in its usual spelling, such as `fa-IR` for `fa_ir`; None if `text` is not a locale.
 
-    It is a language of ISO 639, then perhaps a script, a region and variants, as BCP 47 says.
+    A locale is a language of ISO 639, optionally followed by a script, a region and variants, as in BCP 47.
     """
     found = _PARTS.fullmatch(text.lower().replace("_", "-"))
     if found is None or not text.isascii():
@@ -83,14 +83,14 @@ def standard_locale(text: str) -> str | None:
 
 
 def with_parents(locale: str | None) -> Iterator[str]:
-    """Give a locale in its usual spelling, then its parents: `fa-IR`, `fa`; nothing for None."""
+    """Yield a locale in its usual spelling and its parents, such as `fa-IR`, `fa`; nothing for None."""
     while locale:
         yield locale
         locale = locale.rpartition("-")[0]
 
 
 def meant_locale(text: str) -> str | None:
-    """Return the locale that was probably meant by `text`, which is none: `en` for `english`."""
+    """Return the locale that an invalid `text` probably means, such as `en` for `english`; None if unclear."""
     words = re.findall(r"[^\W_]+", re.split(r"[.@]", text.lower())[0])
     if not words:
         return None
@@ -105,6 +105,6 @@ def meant_locale(text: str) -> str | None:
 
 
 def locale_fault(text: str) -> str:
-    """Say that `text` is no locale, and what was probably meant."""
+    """Return a message that `text` is not a locale, with a suggestion."""
     meant = meant_locale(text)
     return f"{quoted(text, 40)} is not {EXPECTED}" + (f"; did you mean {meant}?" if meant else "")

@@ -1,1 +1,1 @@
-"""What the operating system asks of this process, and what it lends it: signals, files, time zones, the wall clock."""
+"""Operating system services: signals, file descriptors, temporary files, time zones, the wall clock."""

@@ -1,4 +1,4 @@
-"""On which systems this library runs."""
+"""Checks that this library runs on the operating system."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from ..errors import ConfigError
 
 
 def require_posix() -> None:
-    """Refuse a system without the calls that the ledger and the renderer need.
+    """Refuse an operating system that lacks what the ledger and the renderer need.
 
     Raises:
         ConfigError: platform_unsupported.
     """
     try:
-        is_missing = [name for name in ("fcntl", "resource") if find_spec(name) is None]
-    except ValueError:  # a module of that name without a specification
-        is_missing = ["fcntl"]
-    if is_missing:
+        missing = [name for name in ("fcntl", "resource") if find_spec(name) is None]
+    except ValueError:  # a module with that name but without a specification
+        missing = ["fcntl"]
+    if missing:
         raise ConfigError(
-            f"This system has no {is_missing[0]!r}, which metrix-channels needs.", code="platform_unsupported"
+            f"This system has no {missing[0]!r}, which metrix-channels needs.", code="platform_unsupported"
         )

@@ -1,4 +1,4 @@
-"""Temporary files, and what to say where none can be written."""
+"""Reports errors of temporary files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import UsageError
 
 @contextmanager
 def temporary_files() -> Iterator[None]:
-    """Explain the failures of a block that writes temporary files alone, also those of SQLite.
+    """Turn errors of a block that only writes temporary files, with or without SQLite, into a `UsageError`.
 
     Raises:
         UsageError: temporary_unwritable.

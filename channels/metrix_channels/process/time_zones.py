@@ -1,4 +1,4 @@
-"""Time zones by name, and what to say where the machine knows none."""
+"""Finds time zones by name."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ..errors import ConfigError
 
 
 def zone(name: str) -> ZoneInfo | None:
-    """Return a time zone; None when there is none of that name.
+    """Return a time zone; None if there is none with that name.
 
     Raises:
-        ConfigError: time_zones_missing: this machine has no time zone database.
+        ConfigError: time_zones_missing, if this machine has no time zone database.
     """
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # a folder, what cannot be a zone's name, and a name that is not there
+    except (OSError, ValueError, KeyError):  # a folder, an invalid name, an unknown name
         if available_timezones():
             return None
     message = f"The time zone {name!r} cannot be found: this machine has no time zone database."

@@ -1,8 +1,8 @@
-"""The wall clock, and waits for a time of day. Whatever the library dates, it dates by this clock, which tests can set.
+"""The wall clock, and waits for a time of day. All dates of the library come from this clock, which tests can set.
 
-A machine sleeps, and its wall clock is set: a single long sleep, which counts seconds, would end hours late. So whoever
-waits for a time of day takes short steps and looks at the wall clock after each. A wait for a duration counts seconds
-on the event loop's clock instead.
+A single long sleep until a time of day would end hours late if the machine is suspended or its clock is set. So waits
+for a time of day are split into short steps, with a look at the wall clock after each. Waits for a duration use the
+event loop's clock instead.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ _LONGEST_STEP_SECONDS: Final = 0.5
 
 
 class Clock(Protocol):
-    """What can take the place of the machine's clock."""
+    """A clock that can replace the machine's clock."""
 
     def seconds(self) -> float:
         """Return the seconds since 1970."""
 
     def step_towards(self, moment: datetime) -> float:
-        """Return the seconds to wait before the next look at the clock; 0 when the moment has come."""
+        """Return the seconds to wait before the next look at the clock; 0 if the moment has come."""
 
 
 _clock_of_test: Clock | None = None
 
 
 def use(clock: Clock | None) -> None:
-    """Let `clock` tell the time in this process; None for the machine's clock again."""
+    """Use `clock` in this process; None restores the machine's clock."""
     global _clock_of_test
     _clock_of_test = clock
 
 
 def now() -> datetime:
-    """Return the time of day, in UTC."""
+    """Return the current time in UTC."""
     return datetime.fromtimestamp(seconds(), UTC)
 
 
@@ -49,7 +49,7 @@ def milliseconds() -> int:
 
 
 def step_towards(moment: datetime) -> float:
-    """Return the seconds to wait before the next look at the wall clock, at most 0.5; 0 when the moment has come."""
+    """Return the seconds to wait before the next look at the wall clock, at most 0.5; 0 if the moment has come."""
     if _clock_of_test is not None:
         return _clock_of_test.step_towards(moment)
     return min(max(moment.timestamp() - time.time(), 0.0), _LONGEST_STEP_SECONDS)

@@ -1,4 +1,4 @@
-"""Secrets, and how text from outside is searched for them before anybody sees it."""
+"""Secrets, and the search for them in text from outside before anybody sees it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        # On demand: the configuration keeps secrets, and only what speaks to Metrix searches for them.
+        # Imported on demand: the configuration needs only `Secret`; only code that talks to Metrix searches text.
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from . import redactor

@@ -1,4 +1,4 @@
-"""What a text may mean to somebody who decodes it: escapes of every usual kind, base64, hexadecimal, lists of bytes."""
+"""Decodes text in all usual ways: escapes, base64, hexadecimal, lists of bytes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Final
 from .folding import HOLE
 
 _PASSES: Final = 6
-"""So many times an escape may be escaped itself."""
+"""How many times an escape may be escaped itself."""
 STRETCH: Final = 4
-"""So many printable characters make a piece of decoded bytes worth looking at, where the rest of them is none."""
+"""The least printable characters in a row that are searched, if other decoded bytes around them are not printable."""
 
 _BACKSLASH: Final = re.compile(
     r"\\(?:(?P<bytes>x[0-9a-f]{2}(?:\\x[0-9a-f]{2})*)|[uU]\{(?P<braced>[0-9a-f]{1,6})\}"
@@ -38,7 +38,7 @@ _LARGEST: Final = 0x10FFFF
 
 
 class TooDeepError(Exception):
-    """A text is encoded more often than anybody looks."""
+    """A text has more layers of encoding than are decoded."""
 
 
 # -- escapes
@@ -80,7 +80,7 @@ def _of_equals_signs(match: re.Match[str]) -> str:
 
 
 def _without_rare_escapes(text: str) -> str:
-    """Decode those of CSS and LDAP (a backslash and `2b`), octal to others, and of XML names (`_x002B_`)."""
+    """Decode escapes of CSS and LDAP (a backslash and `2b`, which others read as octal) and XML names (`_x002B_`)."""
     return _RARE.sub(lambda match: _char(int(match["css"] or match["xml"], 16)), text)
 
 
@@ -89,10 +89,10 @@ def _without_tags(text: str) -> str:
 
 
 _SURE: Final = (_without_entities, _without_backslashes, _without_percents)
-"""What they decode is hardly ever anything else."""
+"""Decoders whose escapes hardly ever mean anything else."""
 _ALL: Final = (*_SURE, _without_quoted_printable, _without_tags)
 _CHAINS: Final[tuple[tuple[Callable[[str], str], ...], ...]] = (
-    # Each alone, too: what is an escape to one of them may be, to another, a stray character before a secret.
+    # Also each decoder alone: an escape for one may be, for another, a plain character before a secret.
     *(chain for length in (1, 2, 3) for chain in combinations(_SURE, length)),
     (_without_quoted_printable,),
     (_without_rare_escapes,),
@@ -102,10 +102,10 @@ _CHAINS: Final[tuple[tuple[Callable[[str], str], ...], ...]] = (
 
 
 def readings(text: str) -> Iterator[str]:
-    """Yield the different texts that `text` becomes while its escapes are decoded, without itself.
+    """Yield the distinct texts that `text` becomes while its escapes are decoded, without `text` itself.
 
     Raises:
-        TooDeepError: escapes are left after six passes.
+        TooDeepError: escapes remain after six passes.
     """
     seen = {text}
     for chain in _CHAINS:
@@ -124,7 +124,7 @@ def readings(text: str) -> Iterator[str]:
 
 
 def fully_decoded(text: str) -> set[str]:
-    """Return what is left when every escape was decoded: by those that are hardly ever wrong, and by all."""
+    """Return the text with every escape decoded: once by the decoders that are hardly ever wrong, and once by all."""
     return {_at_last(text, _SURE), _at_last(text, _ALL)}
 
 
@@ -139,7 +139,7 @@ def _at_last(text: str, chain: tuple[Callable[[str], str], ...]) -> str:
 
 
 def without_cut_escape(text: str) -> str:
-    """Return a text that was cut off without the beginning of an escape at its end."""
+    """Remove an incomplete escape from the end of a truncated text."""
     return _CUT_ESCAPE.sub("", text)
 
 
@@ -147,11 +147,11 @@ def without_cut_escape(text: str) -> str:
 
 
 def decoded_bytes(text: str, least: int) -> Iterator[str]:
-    """Yield the texts that stand in base64, in hexadecimal or as lists of numbers within a text.
+    """Yield the texts that are encoded in base64, in hexadecimal or as lists of numbers within a text.
 
     Args:
-        text: in which white space was removed, or not; both are worth a look.
-        least: characters that are looked for at least; shorter pieces are left out, unless they are all of a run.
+        text: the text, with or without its white space; search both.
+        least: the least characters of a secret; shorter pieces are skipped, unless they are a whole run.
     """
     yield from _from_base64(text, least)
     yield from _from_hexadecimal(text, least)
@@ -195,13 +195,13 @@ def _joined(pieces: Iterator[bytes], least: int) -> str:
 
 
 def _stretches(text: str, least: int) -> list[str]:
-    """Return what of decoded bytes may be text: all of it, or the longer stretches between what is none."""
+    """Return the parts of decoded bytes that may be text: all of it, or the longer stretches that are printable."""
     stretches = _UNPRINTABLE.split(text)
     return stretches if len(stretches) == 1 else [each for each in stretches if len(each) >= max(least, STRETCH)]
 
 
 def _text(raw: bytes) -> str:
-    """Return the text of escaped bytes; what is no UTF-8 is a single-byte code, most likely."""
+    """Return the text of escaped bytes; bytes that are not UTF-8 are probably Latin-1."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

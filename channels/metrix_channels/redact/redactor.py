@@ -1,11 +1,12 @@
-"""What may not be shown, and the search for it in text from outside: answers, errors of libraries, findings.
+"""Searches text from outside (answers, errors of libraries, findings) for secrets.
 
-Where a secret stands as it is, it is replaced by `***`. Where it is found in any other form, the whole text is withheld
-and says why: whoever can decode one form finds the next, and a list of all forms that a server might use has no end. So
-the text is decoded, and never the secret encoded.
+A secret in plain form is replaced by `***`. If a secret is found in any encoded form, the whole text is withheld and
+replaced by the reason, because somebody who can decode one form can decode others. The text is decoded, rather than the
+secret encoded, because the forms that a server might use cannot be listed.
 
-A secret of four letters and digits or more is also found when its punctuation or white space was changed. A shorter one
-counts only where it stands alone, not within a longer number or word: a value `5` must not hide every answer with a 15.
+A secret of four or more letters and digits is also found if its punctuation or white space was changed. A shorter
+secret is found only where it stands alone, not within a longer number or word: a value `5` must not hide every answer
+that contains 15.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ from .secret import MASK, Secret
 T = TypeVar("T")
 
 _LONG: Final = 4
-"""So many letters and digits are a long secret."""
+"""The least letters and digits of a long secret."""
 _TELLING: Final = 3
-"""So many characters of a secret are worth hiding at the end of a text that was cut off."""
+"""The least characters of a secret that are hidden at the end of a truncated text."""
 _DEPTH: Final = 3
-"""So many times base64 and the like may be nested."""
+"""How many times base64 and similar encodings may be nested."""
 _MOST: Final = 4_000_000
-"""So many characters are looked at, of all readings of one text."""
+"""The most characters that are searched, over all readings of one text."""
 _SHORT_TEXT: Final = 1_000
-"""So many characters has a text at most whose readings are remembered."""
+"""The most characters of a text whose readings are cached."""
 _DIGITS: Final = {str(digit): f"[{digit}{chr(0x660 + digit)}{chr(0x6F0 + digit)}]" for digit in range(10)}
-"""Each digit in ASCII, Arabic and Persian."""
+"""Patterns that match each digit in ASCII, Arabic and Persian."""
 
 
 def sensitive_values(values: Iterable[object]) -> Iterator[Secret]:
-    """Return what templates call sensitive as secrets.
+    """Return the values that templates mark as sensitive, as secrets.
 
     Args:
-        values: as they are given to a template. What stands in lists and mappings counts, however deep; true, false
-            and None tell nothing.
+        values: the values that are passed to a template. Values inside lists and mappings count at any depth; true,
+            false and None are ignored.
     """
     for value in values:
         if isinstance(value, Mapping):
@@ -59,7 +60,7 @@ def sensitive_values(values: Iterable[object]) -> Iterator[Secret]:
 
 
 def _written(value: object) -> list[str]:
-    """Return how a template may write a value: a fraction also without exponent, or as the whole number that it is."""
+    """Return the ways in which a template may write a value; a fraction also without exponent, or as a whole number."""
     forms = [str(value)]
     if isinstance(value, (float, Decimal)) and math.isfinite(value):
         forms.append(str(int(value)) if value == int(value) else format(value, "f"))
@@ -68,13 +69,13 @@ def _written(value: object) -> list[str]:
 
 @frozen
 class _Needle:
-    """One secret, as it is looked for in decoded text.
+    """The forms of one secret that are searched for in decoded text.
 
     Attributes:
-        name: of the secret.
-        skeletons: letters and digits, at least four; empty for a short secret.
-        compacts: for one that has fewer and is long by its punctuation.
-        alone: matches a short one where it stands alone; None for a long one.
+        name: the name of the secret.
+        skeletons: its letters and digits, at least four; empty for a short secret.
+        compacts: its compact forms, if it has fewer letters and digits but is long with its punctuation.
+        alone: matches a short secret that stands alone; None for a long one.
     """
 
     name: str
@@ -85,7 +86,7 @@ class _Needle:
     @classmethod
     def of(cls, secret: Secret) -> _Needle:
         plain = compact(secret.reveal())
-        # What an escape seems to be in the secret itself is decoded with the text that holds it.
+        # The secret itself may contain what looks like an escape, which is decoded together with the text.
         forms = {plain, *map(compact, fully_decoded(secret.reveal()))}
         if len(skeleton(plain)) >= _LONG:
             return cls(secret.name, skeletons=_long(map(skeleton, forms)))
@@ -95,7 +96,7 @@ class _Needle:
 
     @property
     def least(self) -> int:
-        """How many characters it has at least."""
+        """The length of its shortest form."""
         return min(map(len, self.skeletons or self.compacts), default=1)
 
     def is_in(self, text: _Folded) -> bool:
@@ -106,13 +107,13 @@ class _Needle:
         )
 
     def begins_at_end_of(self, text: _Folded) -> bool:
-        """Tell whether a text that was cut off ends with the beginning of the secret."""
+        """Tell whether a truncated text ends with the beginning of the secret."""
         return any(_overlap(text.skeleton, each) for each in self.skeletons)
 
 
 @frozen(slots=False)
 class _Folded:
-    """One reading of a text, folded in the ways in which needles look at it."""
+    """One reading of a text, in the folded forms that needles search."""
 
     text: str
 
@@ -130,26 +131,26 @@ class _Folded:
 
 
 class Redactor:
-    """Knows what may not be shown, and cleans text of it. Nothing is compiled before the first text is cleaned.
+    """Removes secrets from text. Its patterns are compiled when the first text is cleaned.
 
     Args:
-        secrets: what it looks for; empty ones are left out.
+        secrets: the secrets to search for; empty ones are ignored.
     """
 
     def __init__(self, *secrets: Secret) -> None:
         self.secrets: Final = tuple(dict.fromkeys(secret for secret in secrets if secret.reveal().strip()))
 
     def hiding(self, more: Iterable[Secret]) -> Redactor:
-        """Return one that looks for other secrets, too."""
+        """Return a redactor that also searches for more secrets."""
         return Redactor(*self.secrets, *more)
 
     def clean(self, text: str, what: str = "text", *, is_cut: bool = False) -> str:
-        """Return `text` as it may be shown, logged and stored.
+        """Return `text` without secrets, so that it may be shown, logged and stored.
 
         Args:
-            text: from outside.
-            what: it is, in one word, for the sentence that stands in its place when it is withheld.
-            is_cut: its end is missing; what may be the beginning of a secret goes from there, too.
+            text: text from outside.
+            what: one word for the text, for the sentence that replaces it if it is withheld.
+            is_cut: the end of the text is missing; the beginning of a secret at its end is removed too.
         """
         if not self.secrets or not text or (not is_cut and self._is_clean(text)):
             return text
@@ -165,10 +166,10 @@ class Redactor:
         return masked.replace(HOLE, MASK)
 
     def guard(self, work: Callable[[], T]) -> T:
-        """Run `work`; an error that it raises shows no secret, and neither do the errors behind it: there are none.
+        """Run `work`; an error that it raises shows no secret and has no cause or context that could.
 
         Raises:
-            MetrixChannelsError: that of `work`; where there are secrets, one like it that is clean of them.
+            MetrixChannelsError: the error of `work`; if there are secrets, a copy without them.
         """
         try:
             return work()
@@ -177,11 +178,11 @@ class Redactor:
                 raise
             message, remedy = self.clean(error.message, "message"), self.clean(error.remedy, "remedy")
             discreet = type(error)(message, code=error.code, remedy=remedy, location=error.location)
-        # Outside of the handler: there the first error would be kept as the context of this one.
+        # Outside the handler, which would keep the original error as the context of this one.
         raise discreet
 
     def clean_json(self, text: str, what: str) -> str:
-        """Return a JSON document as it may be shown: it stays one, and only the texts in it that tell go."""
+        """Return a JSON document without secrets; it stays valid JSON, and only texts with secrets are replaced."""
         if self.clean(text, what) == text:
             return text
         try:
@@ -203,7 +204,7 @@ class Redactor:
 
     @cached_property
     def _plain(self) -> re.Pattern[str]:
-        """Matches every secret where it stands as it is, whatever the script of its digits."""
+        """Matches every secret in plain form, with digits of any script."""
         longest_first = sorted((secret.reveal() for secret in self.secrets), key=len, reverse=True)
         return re.compile("|".join(map(_as_it_is, longest_first)), re.IGNORECASE)
 
@@ -213,14 +214,14 @@ class Redactor:
 
     @cached_property
     def _are_all_long(self) -> bool:
-        """Whether the search for needles finds whatever `_plain` matches in ASCII."""
-        folds_alone = {"ı", "İ"}  # `re` takes them for an i, and folding does not
+        """Whether the search for needles finds everything that `_plain` matches in ASCII text."""
+        folds_alone = {"ı", "İ"}  # `re` treats them as an i, folding does not
         return all(needle.skeletons for needle in self._needles) and not any(
             folds_alone & set(secret.reveal()) for secret in self.secrets
         )
 
     def _is_clean(self, text: str) -> bool:
-        """Tell quickly that a short text, such as most answers, has no secret in it; in doubt, that it may have."""
+        """Tell quickly whether a short text, such as most answers, is free of secrets; False if that is not certain."""
         if len(text) > _SHORT_TEXT or not text.isascii() or not self._are_all_long:
             return False
         try:
@@ -229,7 +230,7 @@ class Redactor:
             return False
 
     def _least(self, is_cut: bool) -> int:
-        """Return how many characters are worth decoding."""
+        """Return the least characters that are worth decoding."""
         return _TELLING if is_cut else min((needle.least for needle in self._needles), default=1)
 
     def _without_beginning_at_end(self, text: str) -> str:
@@ -244,7 +245,7 @@ def _find(needles: tuple[_Needle, ...], text: Iterable[_Folded], is_cut: bool) -
     """Return the name of a secret that is in one of the readings of a text, or None.
 
     Raises:
-        TooDeepError: nobody can tell.
+        TooDeepError: the text has too many layers of encoding.
     """
     for reading in text:
         end = _Folded(without_cut_escape(reading.text)) if is_cut else None
@@ -256,20 +257,20 @@ def _find(needles: tuple[_Needle, ...], text: Iterable[_Folded], is_cut: bool) -
 
 @lru_cache(maxsize=256)
 def _short_readings(text: str, least: int) -> tuple[_Folded, ...]:
-    """Return all readings of a text; most answers are alike."""
+    """Return all readings of a text; cached, because most answers are alike."""
     return tuple(map(_Folded, _every_reading(text, least, is_cut=False)))
 
 
 def _every_reading(text: str, least: int, is_cut: bool) -> Iterator[str]:
-    """Yield what a text becomes while it is decoded, in every order, and what is encoded within it.
+    """Yield the text, what it becomes when it is decoded in every order, and the texts that are encoded within it.
 
     Args:
-        text: as it came.
-        least: so many characters are worth decoding.
-        is_cut: its end is missing.
+        text: the original text.
+        least: the least characters that are worth decoding.
+        is_cut: the end of the text is missing.
 
     Raises:
-        TooDeepError: there are too many.
+        TooDeepError: there are too many readings.
     """
     seen: set[str] = set()
     looked_at = 0
@@ -300,7 +301,7 @@ def _long(forms: Iterable[str]) -> frozenset[str]:
 
 
 def _overlap(text: str, secret: str) -> int:
-    """Return how many characters at the end of a text are the beginning of a secret, if they are telling."""
+    """Return how many characters at the end of a text are the beginning of a secret; 0 if they are too few to tell."""
     for length in range(min(len(secret) - 1, len(text)), _TELLING - 1, -1):
         if text.endswith(secret[:length]):
             return length
@@ -316,7 +317,7 @@ def _literal(text: str) -> str:
 
 
 def _alone(text: str) -> str:
-    """Return the pattern of a short secret that is no part of a longer number, word or row of signs."""
+    """Return a pattern for a short secret that is not part of a longer number, word or run of symbols."""
     return f"(?<!{_kind(text[0])}){_literal(text)}(?!{_kind(text[-1])})"
 
 

@@ -1,4 +1,4 @@
-"""A text that prints as `***`."""
+"""Text that prints as `***`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ MASK: Final = "***"
 
 
 class Secret:
-    """Text that never shows itself: not in repr, str, formatting, pickles or copies of its owner.
+    """Text that is never shown by repr, str or formatting, and cannot be pickled or copied.
 
     Args:
         value: the text.
-        name: what messages call it, such as `the API key`.
+        name: its name in messages, such as `the API key`.
     """
 
     __slots__ = ("_value", "name")
@@ -22,7 +22,7 @@ class Secret:
         self.name: str = name
 
     def reveal(self) -> str:
-        """Return the text itself, for the one header that needs it."""
+        """Return the text itself, for the header that needs it."""
         return self._value
 
     def __repr__(self) -> str:
