@@ -1,4 +1,4 @@
-"""The one place that speaks HTTP: requests as Metrix documents them, and what came back."""
+"""The only HTTP client: makes requests as Metrix documents them, and returns what came back."""
 
 from __future__ import annotations
 

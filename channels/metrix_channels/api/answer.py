@@ -1,4 +1,4 @@
-"""From the bytes of an answer to a `Reply`, the same for every transport."""
+"""Turns the bytes of an answer into a `Reply`, the same way for all transports."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from ..redact import Redactor
 from .exchange import Reply
 
 READ_AT_MOST: Final = 64 * 1024
-"""Bytes of an answer's body, before and after a compression is undone."""
+"""The most bytes of an answer's body that are read, before and after decompression."""
 
 _WBITS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
-"""What zlib is to expect. Some servers send `deflate` without the header that RFC 9110, 8.4.1.2 asks for."""
+"""zlib's parameters for each encoding. Some servers send `deflate` without the header of RFC 9110, section 8.4.1.2."""
 
 
 def reply_of(
     status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes, redactor: Redactor, *, whole: bool
 ) -> Reply:
-    """Describe an answer.
+    """Make a `Reply` from an answer.
 
     Args:
-        status: of its first line.
-        fields: names, in any case, and values of its headers, in order.
-        body: what was read of it, READ_AT_MOST at most.
-        redactor: cleans what it says, once somebody reads it.
-        whole: it arrived to its end, or to READ_AT_MOST.
+        status: the HTTP status.
+        fields: the names, in any case, and values of the headers, in order.
+        body: the bytes read of the body, at most READ_AT_MOST.
+        redactor: removes secrets from the body when it is read.
+        whole: the answer arrived completely, or up to READ_AT_MOST.
     """
     read: dict[bytes, list[str]] = {b"content-encoding": [], b"content-type": [], b"retry-after": [], b"date": []}
     for name, value in fields:
@@ -39,7 +39,7 @@ def reply_of(
         body=body.decode("utf-8", "replace"),
         whole=whole,
         content_type=", ".join(types).lower(),
-        # These have one value. Should a server or something on the way add another, the last one counts.
+        # These headers have one value. If a server or a proxy adds another one, the last one counts.
         retry_after=waits[-1] if waits else None,
         date=dates[-1] if dates else None,
         is_cut=not whole or len(body) >= READ_AT_MOST,
@@ -48,7 +48,7 @@ def reply_of(
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:
-    """Undo a compression that was not asked for, up to the limit: a small bomb never becomes a large text."""
+    """Decompress a body, although no compression was requested; the limit stops decompression bombs."""
     choices = _WBITS.get(encoding.strip().lower())
     if choices is None:
         return body

@@ -1,4 +1,4 @@
-"""Requests as Metrix documents them: addresses, headers, JSON."""
+"""Builds and sends requests as Metrix documents them: addresses, headers, JSON."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ EVENTS = "/"
 
 
 class MetrixClient:
-    """Speaks for one application.
+    """Makes the requests of one application.
 
     Args:
-        base_url: of the API, without a path.
-        app_id: APP_ID of the dashboard's application settings.
+        base_url: the address of the API, without a path.
+        app_id: APP_ID from the dashboard's application settings.
         api_key: the server key.
-        transport: what carries the requests.
-        user_agent: how this library names itself.
-        redactor: knows the secrets of this application and of the way to Metrix.
+        transport: sends the requests.
+        user_agent: the value of the header `User-Agent`.
+        redactor: removes the secrets of the application and of the proxy.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class MetrixClient:
 
 
 def request_headers(app_id: str, user_agent: str, api_key: str = MASK) -> dict[str, str]:
-    """Return the headers of every request (Metrix documentation, REST API), the key masked unless it is given."""
+    """Return the headers of every request (Metrix documentation, REST API); without `api_key`, it is masked."""
     return {
         "Content-Type": "application/json",
         "Accept": "application/json",
@@ -76,30 +76,30 @@ def request_headers(app_id: str, user_agent: str, api_key: str = MASK) -> dict[s
 
 
 def shown_request(base_url: str, headers: Mapping[str, str], body: bytes) -> dict[str, object]:
-    """Return a push request as it would go, for people and scripts to look at.
+    """Return a push request in readable form, exactly as it would be sent.
 
     Args:
-        base_url: of the API, without a path.
-        headers: from `request_headers`, the key masked.
-        body: from `push_body`.
+        base_url: the address of the API, without a path.
+        headers: the headers from `request_headers`, with the key masked.
+        body: the body from `push_body`.
     """
     return {"method": "POST", "url": base_url + PUSH, "headers": dict(headers), "body": json.loads(body)}
 
 
 def encode(body: Mapping[str, JsonValue]) -> bytes:
-    """Encode a request's body; NaN and lone surrogates, which JSON cannot carry, raise ValueError."""
+    """Encode a request's body; NaN and lone surrogates, which JSON cannot represent, raise ValueError."""
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def message_json(metrix_channel: str, fields: Mapping[str, JsonValue]) -> bytes:
-    """Return the part of a push that follows its recipients, for `push_body`: the same for every batch of a message.
+    """Return the part of a push body after its recipients, for `push_body`. All batches of a message share it.
 
     Args:
         metrix_channel: the value of `channel`, such as `SMS`.
         fields: the value of `message`.
 
     Raises:
-        ValueError: NaN or lone surrogates, which JSON cannot carry.
+        ValueError: NaN or lone surrogates, which JSON cannot represent.
     """
     return f',"channel":"{metrix_channel}","message":{dumped(fields)}}}'.encode()
 
@@ -109,6 +109,6 @@ def push_body(recipients: Sequence[str], message: bytes) -> bytes:
 
     Args:
         recipients: customUserIds.
-        message: from `message_json`.
+        message: the result of `message_json`.
     """
     return f'{{"recipients":{dumped(list(recipients))}'.encode() + message

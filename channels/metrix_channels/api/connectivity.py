@@ -1,4 +1,4 @@
-"""How far a connection to Metrix gets: its name, a connection, the secure handshake. No request is made."""
+"""Tests how far a connection to Metrix gets: DNS, TCP, TLS. No request is made."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ _WRONG_HOSTS: Final = (62, 64)
 
 
 class ReachFault(Enum):
-    """Why a layer failed. `code` is that of the error catalogue."""
+    """Why a layer failed."""
 
     NO_ADDRESS = "no_address"
     """The name could not be resolved."""
     REFUSED = "refused"
     """The connection was refused, or a firewall or proxy rejected it."""
     SILENT = "silent"
-    """Nothing answered at all."""
+    """Nothing answered."""
     NO_ROUTE = "no_route"
-    """This machine knows no way there."""
+    """This machine has no route to the address."""
     STALLED = "stalled"
-    """The handshake began and did not end."""
+    """The handshake began but did not end."""
     NO_TLS = "no_tls"
-    """Whoever answered does not speak TLS as it should."""
+    """The server does not speak TLS correctly."""
     EXPIRED = "expired"
     """The certificate has expired."""
     WRONG_HOST = "wrong_host"
     """The certificate is for another name."""
     UNTRUSTED = "untrusted"
-    """Nobody who is trusted here signed the certificate."""
+    """No trusted authority signed the certificate."""
     CA_FILE = "ca_file"
-    """The authorities to trust cannot be read."""
+    """The file of trusted certificates cannot be read."""
 
     @property
     def code(self) -> str:
-        """The situation in the error catalogue."""
+        """The code of the error catalogue."""
         if self in (ReachFault.EXPIRED, ReachFault.WRONG_HOST, ReachFault.UNTRUSTED):
             return "certificate_refused"
         return "file_unreadable" if self is ReachFault.CA_FILE else "unreachable"
@@ -57,13 +57,13 @@ class ReachFault(Enum):
 
 @frozen
 class Layer:
-    """One step on the way.
+    """The result for one layer of the connection.
 
     Attributes:
         id: `dns`, `tcp` or `tls`.
         message: what was found.
-        fault: why it failed; None when it stood.
-        local_address: of the connection on this machine's side, once there is one.
+        fault: why it failed; None if it succeeded.
+        local_address: this machine's address of the connection; None without a connection.
     """
 
     id: str
@@ -73,16 +73,16 @@ class Layer:
 
 
 async def reach(base_url: str, ca_file: Path | None, timeout: float) -> tuple[Layer, ...]:  # noqa: ASYNC109
-    """Look up the host, connect, shake hands, and close again.
+    """Resolve the host, connect, make the TLS handshake, and close the connection.
 
     Args:
-        base_url: of the API, or of a proxy.
-        ca_file: certificates to trust instead of the common ones.
-        timeout: seconds for each step.
+        base_url: the address of the API, or of a proxy.
+        ca_file: certificates to trust instead of the usual ones.
+        timeout: seconds for each layer.
 
     Returns:
-        The steps that were made; only the last can have failed. Without TLS there are two of them. A useless
-        `ca_file` is found before the first.
+        The layers that were tested; only the last one can have failed. Without TLS there are two. An unusable
+        `ca_file` is reported first.
     """
     parts = urlsplit(base_url)
     host, secure = parts.hostname or "", parts.scheme == "https"
@@ -191,7 +191,7 @@ def _endpoint(address: str, port: int) -> str:
 
 
 def _resolvers() -> str:
-    """Name the resolvers of this machine, where they stand in the common file."""
+    """Name the resolvers of this machine, if /etc/resolv.conf lists them."""
     try:
         lines = Path("/etc/resolv.conf").read_text(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What one HTTP attempt came to, as facts; what they mean is decided in `verdict`."""
+"""The facts of one HTTP attempt; `delivery.verdict` decides what they mean."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class Stage(StrEnum):
     """How far an attempt got before it failed."""
 
     NOT_BEGUN = "not_begun"
-    """No byte of the request left: no address, no connection, no TLS."""
+    """No byte of the request was sent: no address, no connection, or no TLS."""
     CERTIFICATE = "certificate"
-    """The server's certificate was refused; no byte of the request left."""
+    """The server's certificate was refused; no byte of the request was sent."""
     BEGUN = "begun"
-    """The request began to leave; the server may have all of it."""
+    """Sending began; the server may have received the whole request."""
 
 
 @frozen
 class Reply:
-    """A status line arrived.
+    """An answer: at least its status line arrived.
 
-    Its body is cleaned of secrets when somebody reads it, and not before: of most answers nobody wants to know more
-    than the status. The headers are read by this program alone.
+    Secrets are removed from the body only when it is read, because most answers are used only for their status. The
+    headers are not shown to anybody.
 
     Attributes:
         status: the HTTP status code.
-        whole: the answer arrived to its end, or to the 64 KiB that are read.
+        whole: the answer arrived completely, or up to the 64 KiB that are read.
         content_type: the header's value in lower case, or "".
         retry_after: the header's value, or None.
         date: the header's value, or None.
-        is_cut: the body's end is missing.
-        redactor: knows what may not be shown.
+        is_cut: the end of the body is missing.
+        redactor: removes secrets from the body.
     """
 
     status: int
@@ -53,22 +53,22 @@ class Reply:
 
     @cached_property
     def body(self) -> str:
-        """What was read of the answer, decoded, as it may be shown; 64 KiB at most."""
+        """The decoded body without secrets, at most 64 KiB."""
         return self.redactor.clean(self._body, "answer", is_cut=self.is_cut)
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a web page, which no API answers."""
+        """Whether the answer is a web page, which an API does not send."""
         return "text/html" in self.content_type or self._body.lstrip()[:20].lower().startswith(_HTML)
 
     def hiding(self, secrets: Sequence[Secret]) -> Reply:
-        """Return the same answer, of which these are not shown either."""
+        """Return the same answer, with these secrets removed too."""
         return evolve(self, redactor=self.redactor.hiding(secrets)) if secrets else self
 
 
 @frozen
 class Failure:
-    """No status line arrived.
+    """A failure without an answer: no status line arrived.
 
     Attributes:
         stage: how far the attempt got.
@@ -79,7 +79,7 @@ class Failure:
     reason: str
 
     def hiding(self, secrets: Sequence[Secret]) -> Failure:
-        """Return the same failure, whose reason does not show these either."""
+        """Return the same failure, with these secrets removed from its reason."""
         return evolve(self, reason=Redactor(*secrets).clean(self.reason, "reason"))
 
 

@@ -1,4 +1,4 @@
-"""Whom to trust."""
+"""TLS settings: which certificates to trust."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ..errors import ConfigError
 from ..files import read_regular, remedy_for
 
 _MOST: Final = 16_000_000
-"""Bytes of certificates; all of the common authorities are 300,000."""
+"""The most bytes of certificates; all usual authorities together have 300,000."""
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a context that trusts `ca_file`, or else the common authorities, and nothing from the environment.
+    """Return a context that trusts `ca_file`, or else the usual authorities, and nothing from the environment.
 
     Raises:
-        ConfigError: file_unreadable, when `ca_file` holds no certificates or cannot be read.
+        ConfigError: file_unreadable, if `ca_file` contains no certificates or cannot be read.
     """
-    # Not ssl.create_default_context: it writes what the key travels under into the file that SSLKEYLOGFILE names.
+    # Not ssl.create_default_context, which would write the TLS session keys to the file in SSLKEYLOGFILE.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is None:
         context.load_verify_locations(certifi.where())
         return context
     try:
-        # By its text: OpenSSL itself would wait for ever for a named pipe. Text between certificates has no meaning.
+        # Passed as text, because OpenSSL would block on a named pipe. Text between certificates is ignored.
         context.load_verify_locations(cadata=read_regular(ca_file, _MOST).decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(f"The ca_file {str(ca_file)!r} contains no certificates.", code="file_unreadable") from error

@@ -1,4 +1,4 @@
-"""What an attempt means and what follows from it: pure decisions, and the attempts that they are made of."""
+"""Makes attempts, and decides what each one means and what to do next. The decisions are pure functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One attempt, the same for sends, campaigns and events: made, freed of secrets, judged, and shown to the observer."""
+"""Makes one attempt, for sends, campaigns and events alike: posts, removes secrets, judges, and tells the observer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .verdict import Disposition, Verdict, judge
 
 @frozen(kw_only=True)
 class Request:
-    """One HTTP request, as it is about to be made.
+    """One HTTP request that is about to be made.
 
     Attributes:
-        path: of the URL, such as `/push`.
-        body: JSON, as it is sent.
-        recipients: how many it names.
-        reference: the send's id, the campaign's name, or the user whose events it carries.
-        channel: its name in the configuration; None for events.
-        campaign: its name; None for anything else.
-        batch: of a campaign, as its report names it.
+        path: the path of the URL, such as `/push`.
+        body: the JSON to send.
+        recipients: the number of recipients.
+        reference: the send's id, the campaign's name, or the user of the events.
+        channel: the channel's name in the configuration; None for events.
+        campaign: the campaign's name; None if it is not a campaign's request.
+        batch: the batch, as the campaign's report names it; None if it is not a campaign's request.
     """
 
     path: str
@@ -39,12 +39,12 @@ class Request:
 
 @frozen
 class Attempt:
-    """A request that was made, and what it came to; without any secret but in the body of the request.
+    """A request that was made, and its result. Only the request's body may contain secrets.
 
     Attributes:
-        request: as it was sent.
-        began: in seconds since 1970.
-        seconds: from its beginning to its end.
+        request: the request as it was sent.
+        began: when it began, in seconds since 1970.
+        seconds: how long it took.
         exchange: what came back.
         verdict: what that means.
     """
@@ -57,22 +57,22 @@ class Attempt:
 
 
 class AttemptObserver(Protocol):
-    """Sees every attempt that is worth a look."""
+    """Is told about attempts: all that were not accepted, and accepted ones if it wants them."""
 
     @property
     def sees_accepted(self) -> bool:
-        """Accepted attempts are worth a look too; where many are made, most are not."""
+        """Whether to tell it about accepted attempts too."""
 
     def observe(self, attempt: Attempt, redactor: Redactor) -> None:
-        """Take note of an attempt at its end; `redactor` knows what may not be shown of the request."""
+        """Record an attempt that has ended; `redactor` removes secrets from the request."""
 
 
 class Attempts:
     """Makes attempts.
 
     Args:
-        client: carries the requests.
-        observer: is shown the attempts.
+        client: sends the requests.
+        observer: is told about the attempts.
     """
 
     def __init__(self, client: MetrixClient, observer: AttemptObserver) -> None:
@@ -88,12 +88,12 @@ class Attempts:
         """Make one attempt.
 
         Args:
-            request: what is sent.
-            timeout: seconds for all of it.
+            request: the request to send.
+            timeout: seconds for the whole attempt.
             hidden: sensitive values of the message.
 
         Returns:
-            What came back, without secrets, and what it means. Nothing is raised for what a network or a server does.
+            What came back, without secrets, and what it means. Network and server errors are returned, not raised.
         """
         began, clock = wall_clock.seconds(), time.monotonic()
         exchange = (await self._client.post(request.path, request.body, timeout)).hiding(hidden)

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt."""
+"""Calculates how long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ LONGEST_RETRY_AFTER_SECONDS = 300.0
 def backoff_seconds(failures: int, rng: random.Random) -> float:
     """Return seconds to wait after `failures` failed attempts: exponential, with full jitter.
 
-    Full jitter spreads the clients of an outage over the whole interval, so that they do not come back together.
+    Full jitter spreads the retries of many clients over the whole interval, so that they do not return together.
     """
     return rng.uniform(0, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(failures, 30)))
 
 
 def asked_to_wait(reply: Reply, now: datetime) -> float | None:
-    """Return the seconds that an answer asks to wait; None when it asks for nothing.
+    """Return the seconds that an answer asks to wait; None if it does not ask.
 
-    A date counts from the answer's own `Date`: so neither this machine's clock nor the server's needs to be right.
+    A date is compared with the answer's own `Date`, so that neither clock needs to be right.
 
     Args:
-        reply: a 429 or 503.
-        now: counts where the answer has no `Date`.
+        reply: an answer with status 429 or 503.
+        now: the current time, for answers without `Date`.
     """
     return retry_after(reply.retry_after, _moment(reply.date) or now)
 
@@ -37,13 +37,13 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     """Read a Retry-After header (RFC 9110, section 10.2.3): seconds or an HTTP date.
 
     Returns:
-        Seconds from 0 to 300, whatever the header asks; None when it is missing or means nothing.
+        Seconds, limited to 0 to 300; None if the header is missing or invalid.
     """
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        seconds = float(text)  # infinity at the worst, whatever their number
+        seconds = float(text)  # at most infinity, for any number of digits
     else:
         moment = _moment(text)
         if moment is None:
@@ -53,7 +53,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Read an HTTP date; None when it is missing or means nothing."""
+    """Read an HTTP date; None if it is missing or invalid."""
     if text is None:
         return None
     try:

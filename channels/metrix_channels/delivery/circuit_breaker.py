@@ -1,6 +1,6 @@
-"""When a run as a whole must stop, however many batches are left.
+"""Decides when a whole run must halt, even if batches are left.
 
-An outage must cost little, and a message that is at fault must be found out on few requests.
+An outage must cost few requests, and so must finding out that the message itself is at fault.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from .policy import MESSAGE_AT_FAULT_AFTER
 from .verdict import Disposition, Verdict
 
 MOST_FAILURES: Final = 20
-"""Failed attempts in a row, and lone refusals in a row whatever their messages."""
+"""Failed attempts in a row, or refusals of single recipients in a row for any messages, after which a run halts."""
 MOST_UNREADABLE: Final = 3
-"""Successes in a row that cannot be believed."""
+"""Answers in a row that report success but are not from Metrix, after which a run halts."""
 _BUDGET: Final = 20
 _SHARE: Final = 0.1
 
 
 class CircuitBreaker:
-    """Follows the attempts of one process on one run."""
+    """Counts the attempts of one process for one run."""
 
     def __init__(self) -> None:
         self._first = 0
@@ -33,14 +33,14 @@ class CircuitBreaker:
 
     @property
     def has_begun(self) -> bool:
-        """An attempt was made."""
+        """Whether an attempt was made."""
         return self._first + self._again > 0
 
     def began(self, *, again: bool) -> Problem | None:
-        """Count an attempt that is about to be made, or forbid it.
+        """Count an attempt that is about to be made; return why it must not be made, or None.
 
         Args:
-            again: an earlier request of this process named exactly these recipients.
+            again: this process already sent a request to exactly these recipients.
         """
         if not again:
             self._first += 1
@@ -52,14 +52,14 @@ class CircuitBreaker:
         return None
 
     def failed(self, verdict: Verdict) -> Problem | None:
-        """Count an attempt that Metrix did not take, or of which that is not known."""
+        """Count an attempt that Metrix did not accept, or may not have accepted; return why the run halts, or None."""
         self._failures += 1
         if self._failures < MOST_FAILURES:
             return None
         return problem("outage", f"{self._failures} attempts failed in a row; the last one: {verdict.explanation}")
 
     def answered(self, verdict: Verdict) -> Problem | None:
-        """Count an answer after which a batch is not tried again; it ends a streak of failures."""
+        """Count an answer that ends the attempts for a batch, and a streak of failures; return why the run halts."""
         self._failures = 0
         if verdict.disposition is Disposition.ACCEPTED:
             self._unreadable = self._refusals = 0
@@ -72,7 +72,7 @@ class CircuitBreaker:
         return None
 
     def refused_alone(self, message: bytes, verdict: Verdict) -> Problem | None:
-        """Count a lone recipient whom Metrix refused a message."""
+        """Count a refused request for a single recipient; return why the run halts, or None."""
         self._refusals += 1
         of_one = self._refused[message] = self._refused.get(message, 0) + 1
         if of_one >= MESSAGE_AT_FAULT_AFTER or self._refusals >= MOST_FAILURES:

@@ -1,4 +1,4 @@
-"""Waits that end with a send's deadline, for work that must not be broken off: the ledger's."""
+"""Waits that end at a send's deadline, while work that must not be cancelled, such as the ledger's, continues."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 GRACE_SECONDS: Final = 0.5
-"""So long after the deadline the outcome of a request is still written down: else it would often be lost."""
+"""How long after the deadline to wait until an outcome is recorded, because it would often be lost otherwise."""
 
 _GOING_ON: Final[set[asyncio.Task[Any]]] = set()
 
 
 def seconds_until(ends: float) -> float:
-    """Return the seconds until a time of the event loop's clock; 0 when it has passed."""
+    """Return the seconds until a time on the event loop's clock; 0 if it has passed."""
     return max(ends - asyncio.get_running_loop().time(), 0.0)
 
 
 async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """Wait for `work`; when that takes too long, or the caller is cancelled, it goes on by itself.
+    """Wait for `work`; it continues in the background if it takes too long or the caller is cancelled.
 
     Args:
-        seconds: to wait.
-        work: begins in any case.
+        seconds: how long to wait.
+        work: the work; it starts even if `seconds` is 0.
 
     Raises:
-        TimeoutError: it takes longer.
+        TimeoutError: the work takes longer.
     """
     task = asyncio.create_task(work)
     _GOING_ON.add(task)
@@ -41,4 +41,4 @@ async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T]) -> T:
 def _let_go(task: asyncio.Task[Any]) -> None:
     _GOING_ON.discard(task)
     if not task.cancelled():
-        task.exception()  # whoever waited for it has seen it, or waits no longer
+        task.exception()  # marks it as seen: the caller got it, or no longer waits

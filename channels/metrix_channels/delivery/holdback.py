@@ -1,6 +1,6 @@
-"""A 429 or 503 with `Retry-After` pauses the whole run in this process; then a single request tries alone.
+"""Pauses a whole run in this process after a 429 or 503 with `Retry-After`; then one request probes alone.
 
-Without the header only the batch itself waits, by its backoff. `campaign.dispatch.settlement` starts the pause.
+Without the header, only the batch itself waits for its backoff. `campaign.dispatch.settlement` starts the pause.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Final
 
 _WHILE_PROBING_SECONDS: Final = 0.5
-"""Seconds until a request that waits for the one that tries alone looks again."""
+"""Seconds until a request that waits for the probe checks again."""
 
 
 class Holdback:
-    """Holds all requests of a process for a run back, since Metrix asked to wait; then lets one through to try.
+    """Holds back all requests of a process for a run when Metrix asks to wait, then lets one through as a probe.
 
     Args:
-        clock: seconds that only go forward.
+        clock: returns seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -27,15 +27,15 @@ class Holdback:
         self._probe: object | None = None
 
     def pause(self, seconds: float, began: float) -> bool:
-        """Hold everything back, since Metrix asked to wait; then one request tells whether that was long enough.
+        """Hold back all requests because Metrix asked to wait; then one request probes whether that was long enough.
 
         Args:
-            seconds: to wait.
-            began: when the request began that was answered so.
+            seconds: how long to wait.
+            began: when the request that got this answer began.
 
         Returns:
-            Whether this counts as a failure of its own: requests that were under way together when Metrix first asked
-            to wait have failed once, together.
+            Whether this counts as a new failure. Requests that were in flight together when Metrix first asked to wait
+            count as one failure.
         """
         now = self._clock()
         own = began >= self._paused_at
@@ -44,22 +44,22 @@ class Holdback:
         return own
 
     def seconds(self, batch: object | None = None) -> float:
-        """Return the seconds in which a batch may not be sent; 0 when it may be.
+        """Return how many seconds a batch must wait; 0 if it may be sent.
 
         Args:
-            batch: None for any that is not known yet.
+            batch: the batch; None if it is not known yet.
         """
         if self._probe is not None and self._probe is not batch:
             return _WHILE_PROBING_SECONDS
         return max(self._not_before - self._clock(), 0.0)
 
     def taken(self, batch: object) -> None:
-        """Learn that a batch is sent: after a pause the first one is alone."""
+        """Note that a batch is being sent; after a pause, the first one is the probe."""
         if self._must_probe:
             self._probe, self._must_probe = batch, False
 
     def done(self, batch: object, *, was_sent: bool) -> None:
-        """Learn that a batch has been dealt with; one that was not sent has told nothing, and another one tries."""
+        """Note that a batch is finished; if the probe was not sent, the next batch becomes the probe."""
         if self._probe is batch:
             self._probe = None
             self._must_probe = self._must_probe or not was_sent

@@ -1,6 +1,6 @@
-"""What follows an attempt: another one, two halves, or an outcome. Pure functions, the same for every kind of delivery.
+"""Decides what follows an attempt: a retry, two halves, or an outcome. Pure functions for all kinds of delivery.
 
-The table that they implement is in README.md, "What becomes of a message".
+docs/explanation/delivery.md has the table of rules that they implement.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..outcomes import Outcome, Problem
 from .verdict import Disposition, Verdict
 
 MESSAGE_AT_FAULT_AFTER: Final = 8
-"""Recipients of one message refused in a row, each alone, after which the message is at fault and not they."""
+"""Refusals in a row of one message for single recipients, after which the message is at fault, not the recipients."""
 
 
 @frozen
@@ -24,10 +24,10 @@ class Policy:
     """The limits of a delivery.
 
     Attributes:
-        max_attempts: requests for a batch, or for a part of it after halving.
+        max_attempts: the most requests for a batch, or for a part of it after halving.
         timeout: seconds for one attempt.
-        on_ambiguous: what to do when an attempt may have been taken.
-        split_refused: look for the recipients at fault when Metrix refuses a batch.
+        on_ambiguous: what to do when Metrix may have accepted an attempt.
+        split_refused: when Metrix refuses a batch, find the recipients at fault by halving it.
     """
 
     max_attempts: int
@@ -42,9 +42,9 @@ class Part:
 
     Attributes:
         recipients: customUserIds.
-        attempts: requests that named them.
-        tries: requests that named exactly them.
-        doubt: why an earlier request may have been taken; None when none was.
+        attempts: the number of requests to them, also together with others.
+        tries: the number of requests to exactly them.
+        doubt: why Metrix may have accepted an earlier request; None if it cannot have.
     """
 
     recipients: tuple[str, ...]
@@ -53,14 +53,14 @@ class Part:
     doubt: str | None = None
 
     def after(self, verdict: Verdict) -> Part:
-        """Return the part as it stands after one more attempt."""
+        """Return the part after one more attempt."""
         doubt = self.doubt
         if verdict.disposition in (Disposition.AMBIGUOUS, Disposition.UNREADABLE):
             doubt = verdict.explanation
         return Part(self.recipients, self.attempts + 1, self.tries + 1, doubt)
 
     def halves(self) -> tuple[Part, Part]:
-        """Divide the recipients; attempts and doubt are inherited."""
+        """Split the recipients in halves, which inherit attempts and doubt."""
         middle = len(self.recipients) // 2
         return (
             evolve(self, recipients=self.recipients[:middle], tries=0),
@@ -70,16 +70,16 @@ class Part:
 
 @frozen
 class Result:
-    """What became of some recipients.
+    """The outcome for some recipients.
 
     Attributes:
         recipients: customUserIds.
-        outcome: what is known.
-        attempts: requests that named them.
-        status: of the last answer.
-        possible_duplicate: accepted, after an attempt that may have been taken too.
-        problem: why it was not accepted.
-        halts: nothing further should be attempted.
+        outcome: the outcome.
+        attempts: the number of requests to them.
+        status: the HTTP status of the last answer; None without one.
+        possible_duplicate: accepted, but Metrix may have accepted an earlier attempt too.
+        problem: why the message was not accepted; None if it was.
+        halts: no other recipients should be attempted either.
     """
 
     recipients: tuple[str, ...]
@@ -100,7 +100,7 @@ class Step(Enum):
 
 
 def next_step(part: Part, verdict: Verdict, policy: Policy) -> Step:
-    """Decide what follows the attempt that `verdict` judges; `part` is as it stands after it."""
+    """Decide what follows an attempt with this verdict; `part` is the part after the attempt."""
     match verdict.disposition:
         case Disposition.NOT_TAKEN:
             again = part.tries < policy.max_attempts
@@ -114,7 +114,7 @@ def next_step(part: Part, verdict: Verdict, policy: Policy) -> Step:
 
 
 def conclude(part: Part, verdict: Verdict) -> Result:
-    """Return the outcome after the last attempt. Doubt is sticky: a refusal after it settles nothing."""
+    """Return the outcome after the last attempt. Doubt is sticky: a later refusal does not make it `rejected`."""
     halts = verdict.disposition in (Disposition.HALT, Disposition.NOT_TAKEN)
     if verdict.disposition is Disposition.ACCEPTED:
         duplicate = part.doubt is not None
@@ -124,14 +124,14 @@ def conclude(part: Part, verdict: Verdict) -> Result:
     elif verdict.disposition is not Disposition.REFUSED:
         outcome = Outcome.NOT_SENT
     else:
-        # A batch that was not divided: nobody knows whom of it Metrix refused.
+        # Metrix refused some recipients of an unsplit batch, and nobody knows which.
         outcome = Outcome.REJECTED if len(part.recipients) == 1 else Outcome.UNKNOWN
     problem = _problem(verdict.code, verdict.explanation, part, outcome)
     return Result(part.recipients, outcome, part.attempts, verdict.status, False, problem, halts)
 
 
 def give_up(part: Part, code: str, why: str) -> Result:
-    """Return the outcome of a part for which no further attempt is made."""
+    """Return the outcome of a part when no further attempt is made."""
     outcome = Outcome.UNKNOWN if part.doubt is not None else Outcome.NOT_SENT
     return Result(part.recipients, outcome, part.attempts, None, False, _problem(code, why, part, outcome), halts=True)
 
@@ -139,9 +139,9 @@ def give_up(part: Part, code: str, why: str) -> Result:
 def _problem(code: str, why: str, part: Part, outcome: Outcome) -> Problem:
     if outcome is Outcome.UNKNOWN and part.doubt and part.doubt != why:
         why = f"{why} Metrix may have accepted an earlier attempt: {part.doubt}"
-    if outcome is Outcome.UNKNOWN and code in _OF_WHAT_WAS_NOT_SENT:
+    if outcome is Outcome.UNKNOWN and code in _CODES_OF_NOT_SENT:
         code = "outcome_unknown"
     return problem(code, why)
 
 
-_OF_WHAT_WAS_NOT_SENT = ("rejected", "unavailable", "unreachable", "interrupted", "deadline_passed")
+_CODES_OF_NOT_SENT = ("rejected", "unavailable", "unreachable", "interrupted", "deadline_passed")

@@ -1,4 +1,4 @@
-"""Places under rate limits: each request books one, waits for it, and gives it back when it may not leave after all."""
+"""Enforces rate limits: each request books a place, waits for it, and gives it back if it is not sent after all."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .deadline import GRACE_SECONDS, wait_at_most
 
 _LONGEST_STEP_SECONDS: Final = 0.5
 _LATE_SECONDS: Final = 0.03
-"""A place can be used for so long at least, however soon the next one comes."""
+"""The least seconds for which a place can be used, even if the next one comes sooner."""
 
 
 @frozen
 class Bookings:
-    """What is booked under one limit, on whatever clock the limit has: a value, from which each step makes the next.
+    """The bookings under one limit, in times of the limit's clock. Each step returns a new value.
 
     Attributes:
-        next: the first place that nobody has booked yet.
+        next: the first place that has never been booked.
         free: earlier places that were given back.
     """
 
@@ -30,21 +30,21 @@ class Bookings:
     free: tuple[float, ...] = ()
 
     def book(self, now: float, rate: float, patience: float) -> tuple[float | None, Bookings]:
-        """Book the first place that is free.
+        """Book the first free place.
 
         Args:
-            now: on the limit's clock.
-            rate: requests a second.
-            patience: seconds; a place later than that is not booked.
+            now: the time on the limit's clock.
+            rate: requests per second.
+            patience: the most seconds to wait; later places are not booked.
 
         Returns:
-            The place, None when there is none; and the places that are left.
+            The place, or None if there is none in time; and the new bookings.
         """
         interval = 1 / rate
-        # Nobody books further ahead than this: the clock began anew when the machine did.
+        # Nobody books further ahead than this, so the clock restarted together with the machine.
         if not now < self.next <= now + patience + interval:
             return now, Bookings(now + interval)
-        # A place that was given back can be used until the one after it.
+        # A place that was given back can be used until the next one begins.
         free = tuple(place for place in self.free if now - interval < place)
         place = min(free, default=self.next)
         if place > now + patience:
@@ -54,17 +54,17 @@ class Bookings:
         return place, Bookings(place + interval)
 
     def give_back(self, place: float) -> Bookings:
-        """Let somebody else book a place."""
+        """Return the bookings after a place was given back."""
         return Bookings(self.next, (*self.free, place))
 
 
 @frozen
 class Booking:
-    """A place under one limit.
+    """A booked place under one limit.
 
     Attributes:
-        place: on the limit's clock.
-        seconds: until then; less than 0 for one that was given back and is not over yet.
+        place: the time on the limit's clock.
+        seconds: the seconds until then; negative for a place that was given back and can still be used.
     """
 
     place: float
@@ -76,23 +76,23 @@ class Limit(Protocol):
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         ...
 
     async def book(self, patience: float) -> Booking | None:
-        """Book the next place; None when there is none within so many seconds."""
+        """Book the next place; return None if there is none within `patience` seconds."""
         ...
 
     async def give_back(self, booking: Booking) -> None:
-        """Let somebody else book the place."""
+        """Give the place back, so that another request can book it."""
         ...
 
 
 class ProcessLimit:
-    """A rate limit of this process alone.
+    """A rate limit for this process only.
 
     Args:
-        rate: requests a second.
+        rate: requests per second.
     """
 
     def __init__(self, rate: float) -> None:
@@ -112,12 +112,12 @@ class ProcessLimit:
 
 @frozen
 class Place:
-    """The moment at which a request may leave.
+    """The time at which a request may be sent.
 
     Attributes:
-        moment: on the event loop's clock.
-        ends: when the next place begins, or a moment later.
-        bookings: what was booked for it, under each limit.
+        moment: the time on the event loop's clock.
+        ends: until when the request may be sent: the start of the next place, or a little later.
+        bookings: the booking under each limit.
     """
 
     moment: float
@@ -126,7 +126,7 @@ class Place:
 
     @property
     def is_late(self) -> bool:
-        """It has passed: a request that left now would be one too many for this moment."""
+        """Whether the place has passed: a request that is sent now could exceed the rate."""
         return asyncio.get_running_loop().time() > self.ends
 
 
@@ -134,10 +134,10 @@ _ANY_TIME: Final = Place(math.inf, math.inf)
 
 
 class RateLimiter:
-    """Gives out places under several limits at once.
+    """Books places under several limits at once.
 
     Args:
-        limits: each of them; without any, no request waits.
+        limits: the limits; without any, no request waits.
     """
 
     def __init__(self, limits: Sequence[Limit] = ()) -> None:
@@ -146,15 +146,15 @@ class RateLimiter:
     async def wait(
         self, patience: float, may_go_on: Callable[[], bool], sleep: Callable[[float], Awaitable[None]]
     ) -> Place | None:
-        """Book a place and wait for it. Whoever has it looks once more at what may forbid the request.
+        """Book a place and wait for it. The caller must check again afterwards whether the request may be sent.
 
         Args:
-            patience: seconds; a place later than that is not booked.
-            may_go_on: asked again and again during the wait.
-            sleep: waits for some seconds, or less.
+            patience: the most seconds to wait; later places are not booked.
+            may_go_on: called repeatedly during the wait.
+            sleep: waits for a number of seconds, or less.
 
         Returns:
-            The place; None, with nothing booked, when there is none within `patience` or the wait may not go on.
+            The place; or None, with nothing booked, if there is none within `patience` or `may_go_on` returned false.
         """
         if not self._limits:
             return _ANY_TIME
@@ -173,7 +173,7 @@ class RateLimiter:
         return place
 
     async def give_back(self, place: Place) -> None:
-        """Let somebody else use a place that could not be used; the ledger is not waited for."""
+        """Give an unused place back to other requests, without waiting for the ledger."""
         with suppress(TimeoutError):
             await wait_at_most(0, self._give_back(place))
 
@@ -182,7 +182,7 @@ class RateLimiter:
             await limit.give_back(booking)
 
     async def _book_while_wanted(self, patience: float) -> Place | None:
-        """Book a place; one that comes after the caller was cancelled is given back."""
+        """Book a place; if the caller is cancelled or gives up meanwhile, give it back."""
         is_wanted = True
 
         async def book() -> Place | None:

@@ -1,7 +1,4 @@
-"""What a call finds when an earlier one with its key ended in the middle.
-
-Who is settled, and who is still to be sent to.
-"""
+"""Decides what is left of a send whose earlier call with the same key ended before it was finished."""
 
 from __future__ import annotations
 
@@ -25,11 +22,11 @@ class PastAttempt:
     """An attempt of an earlier call or process.
 
     Attributes:
-        recipients: whom it named.
-        disposition: None when its end is not known.
-        explanation: what happened, as far as it is known.
-        status: of the answer.
-        ended_at: when the answer came.
+        recipients: the recipients of the request.
+        disposition: what the attempt meant; None if its result is unknown.
+        explanation: what happened, as far as is known.
+        status: the HTTP status of the answer; None without one.
+        ended_at: when the answer came; None without one.
     """
 
     recipients: tuple[str, ...]
@@ -41,11 +38,11 @@ class PastAttempt:
 
 @frozen
 class Resumption:
-    """The state in which a send is taken up.
+    """The state from which a send continues.
 
     Attributes:
-        settled: recipients that need no request.
-        parts: recipients to send to, with the attempts and the doubt that they inherit.
+        settled: the results of recipients that need no further request.
+        parts: recipients to send to, with their earlier attempts and doubt.
     """
 
     settled: tuple[Result, ...]
@@ -53,9 +50,9 @@ class Resumption:
 
 
 def resume_recipients(recipients: Sequence[str], past: Sequence[PastAttempt], on_ambiguous: OnAmbiguous) -> Resumption:
-    """Decide for each recipient from the attempts that named them.
+    """Decide for each recipient from their earlier attempts.
 
-    An attempt without an end is ambiguous: the process died, or gave up, while its request was under way.
+    An attempt without a result is ambiguous: the process died, or gave up, during the request.
     """
     if not past:
         return Resumption((), (Part(tuple(recipients)),))

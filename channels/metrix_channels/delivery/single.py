@@ -1,7 +1,7 @@
-"""One message to some recipients, attempt by attempt, until each of them has an outcome.
+"""Sends one message to some recipients, attempt by attempt, until each recipient has an outcome.
 
-What to do after an attempt is decided in `policy`. Around it stand the waits, the journal, and the halving of a
-refused batch in search of the recipients at fault.
+`policy` decides what to do after an attempt. This module waits, writes the journal, and halves refused batches to find
+the recipients at fault.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ from .rate_limiter import Place, RateLimiter
 from .verdict import Disposition, Verdict
 
 _LEAST_SECONDS: Final = 0.05
-"""No request begins with less time than this: it would be broken off, and nobody would know whether it was taken."""
+"""No request starts with less time than this. It would time out, and its outcome would be unknown."""
 _TOO_LATE: Final = "The deadline passed before a request could be made."
 
 
 class Journal(Protocol):
-    """Where attempts are written down: the intent before the first byte leaves, the facts after."""
+    """Records attempts: the intent before the first byte is sent, the result afterwards."""
 
     async def intend(self, recipients: tuple[str, ...]) -> int:
-        """Make the intent durable and return its number; LedgerError means that nothing may be sent."""
+        """Store the intent durably and return its number; after a LedgerError, nothing may be sent."""
         ...
 
     async def settle(self, attempt: int, exchange: Exchange, verdict: Verdict) -> None:
-        """Write down what the attempt came to."""
+        """Record the result of the attempt."""
         ...
 
     def withdraw(self, attempt: int) -> None:
-        """Take an intent back of which nothing has left; it is gone from the disk with the next thing written down."""
+        """Withdraw an intent whose request was not sent; the next write removes it from the disk."""
         ...
 
 
 Post = Callable[[tuple[str, ...], float], Awaitable[tuple[Exchange, Verdict]]]
-"""Makes one attempt for some recipients, within some seconds; returns what came back, and what it means."""
+"""Makes one attempt for some recipients within some seconds; returns what came back and what it means."""
 
 
 @frozen
 class Delivery:
-    """Delivers one message; or events of one user, which stand in the place of recipients then.
+    """Delivers one message to its recipients, or events of one user, which take the place of recipients.
 
     Attributes:
         post: makes the attempts.
-        journal: where attempts are written down.
-        policy: limits.
-        places: as many as requests may be in flight; each attempt holds one from before its intent to its outcome, so
-            that a crash leaves no more in doubt than these.
-        rate_limiter: gives each attempt its place.
-        refusal: says why no attempt may be made now, such as a withdrawn verification; None when it may.
+        journal: records the attempts.
+        policy: the limits.
+        places: limits the requests in flight. Each attempt holds one place from before its intent until its outcome is
+            recorded, so that a crash leaves no more attempts in doubt.
+        rate_limiter: books a place for each attempt.
+        refusal: returns why no attempt may be made now, such as a withdrawn verification; None if it may.
         stop: when set, no further attempt is made.
         rng: the source of jitter.
     """
@@ -73,14 +73,14 @@ class Delivery:
     rng: random.Random
 
     async def run(self, parts: Sequence[Part], ends: float) -> list[Result]:
-        """Deliver to the recipients of `parts`; the results name each of them once.
+        """Deliver to the recipients of `parts`; each recipient is in one result.
 
         Args:
-            parts: the recipients, with the attempts and the doubt that they inherit.
-            ends: the deadline for all of it, by the event loop's clock.
+            parts: the recipients, with their earlier attempts and doubt.
+            ends: the deadline of the whole delivery, on the event loop's clock.
 
         Raises:
-            LedgerError: an intent or an outcome could not be written down.
+            LedgerError: an intent or an outcome could not be recorded.
         """
         waiting = list(reversed(parts))
         results: list[Result] = []
@@ -103,7 +103,7 @@ class Delivery:
         return results
 
     async def _settle(self, part: Part, ends: float) -> Result | tuple[Part, Part]:
-        """Attempt until the part has an outcome or must be halved."""
+        """Make attempts until the part has an outcome or must be halved."""
         clock = asyncio.get_running_loop().time
         while True:
             attempted = await self._in_turn(part, ends)
@@ -121,7 +121,7 @@ class Delivery:
             await self._sleep(wait)
 
     async def _in_turn(self, part: Part, ends: float) -> Verdict | Problem:
-        """Make one attempt when its turn has come, or say why there is none."""
+        """Wait for a place and make one attempt, or return why none is made."""
         try:
             async with asyncio.timeout_at(ends) as turn, self.places:
                 left = seconds_until(ends)
@@ -140,7 +140,7 @@ class Delivery:
             return problem("deadline_passed", _TOO_LATE)
 
     async def _declare(self, part: Part, ends: float, place: Place) -> int | Problem:
-        """Write down that a request is about to leave, unless something forbids it before or after that."""
+        """Record the intent and return its number, or return why no request may be made before or after that."""
         number, why = 0, self._forbidden(ends)
         try:
             if why is None:
@@ -160,7 +160,7 @@ class Delivery:
         exchange, verdict = await self.post(part.recipients, seconds)
         settling = self.journal.settle(number, exchange, verdict)
         if verdict.disposition is Disposition.ACCEPTED:
-            await settling  # at once: it is written with what follows
+            await settling  # returns at once: the next write stores it too
             return verdict
         try:
             await wait_at_most(seconds_until(ends) + GRACE_SECONDS, settling)
@@ -172,7 +172,7 @@ class Delivery:
         return verdict
 
     def _forbidden(self, ends: float) -> Problem | None:
-        """Say why no request may leave now. Asked after each wait before a request."""
+        """Return why no request may be made now, or None. Called after each wait before a request."""
         if self.stop.is_set():
             return problem("interrupted", "The send was interrupted before Metrix accepted it.")
         if seconds_until(ends) < _LEAST_SECONDS:

@@ -1,4 +1,4 @@
-"""What an attempt means: a pure function from what came back to one of six dispositions."""
+"""Decides what an attempt means: a pure function from what came back to one of six dispositions."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ class Disposition(StrEnum):
 
     ACCEPTED = "accepted"
     NOT_TAKEN = "not_taken"
-    """Certainly not taken, and worth another attempt."""
+    """Metrix has certainly not accepted it; it is worth a retry."""
     AMBIGUOUS = "ambiguous"
-    """Perhaps taken; `on_ambiguous` decides about another attempt."""
+    """Metrix may have accepted it; `on_ambiguous` decides about a retry."""
     UNREADABLE = "unreadable"
-    """A success that cannot be believed; perhaps taken, and another attempt would be answered no better."""
+    """A success that is not from Metrix. Metrix may have accepted the request, and a retry would not help."""
     REFUSED = "refused"
-    """This request is at fault: a recipient, the message, or its size."""
+    """The request is at fault: a recipient, the message, or its size."""
     HALT = "halt"
-    """No request of this application or address can succeed now."""
+    """No request of this application or from this address can succeed now."""
 
 
 @frozen
 class Verdict:
-    """What to do about an attempt, and how to explain it.
+    """What an attempt means, and how to explain it.
 
     Attributes:
-        disposition: see there.
-        code: of the error catalogue, should this be the last word.
+        disposition: what the attempt means for its batch.
+        code: the code of the error catalogue, if no further attempt is made.
         explanation: what happened, in one sentence.
-        status: of the answer, if one came.
+        status: the HTTP status of the answer; None without one.
         too_large: the request should be made smaller (413).
-        retry_after_seconds: how long Metrix asks to wait before the next request (429, 503); None when it does not.
+        retry_after_seconds: how long Metrix asks to wait before the next request (429, 503); None if it does not ask.
     """
 
     disposition: Disposition
@@ -56,7 +56,7 @@ def judge(exchange: Exchange, now: datetime) -> Verdict:
 
     Args:
         exchange: what came back.
-        now: the time that a date in `Retry-After` is compared with.
+        now: the current time; a date in `Retry-After` is compared with it if the answer has no `Date`.
 
     The rules for 400, 403, 5xx and timeouts follow Metrix's troubleshooting page; those for answers that it does
     not mention follow RFC 9110.

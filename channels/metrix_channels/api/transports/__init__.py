@@ -1,4 +1,4 @@
-"""How a request travels: one small interface, over httptools or, through a proxy, over httpx."""
+"""HTTP transports behind one small interface: httptools, or httpx through a proxy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def open_transport(endpoint: Endpoint, redactor: Redactor) -> Transport:
     """Return the transport to an endpoint.
 
     Args:
-        endpoint: where to send, and through what.
-        redactor: cleans what answers and errors say.
+        endpoint: where to send, and through which proxy.
+        redactor: removes secrets from answers and errors.
     """
-    # When it is needed, not before: an HTTP client is a third of what importing this library costs.
+    # Imported on demand: an HTTP client is a third of the import time of this library.
     if endpoint.proxy is None:
         from .httptools_transport import HttptoolsTransport
 

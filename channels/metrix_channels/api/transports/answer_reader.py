@@ -1,8 +1,8 @@
 """Reads the answer to one request from the bytes of a connection.
 
-httptools reads the ordinary answer. It and h11, which reads for httpx, disagree about the others: about two equal
-Content-Length headers, continued lines, bare line feeds. So h11 reads again from the start whatever httptools refuses
-or whatever looks unusual, and an answer means the same through every transport.
+httptools reads ordinary answers. It disagrees with h11, which httpx uses, about unusual ones, such as two equal
+Content-Length headers, continued lines, or bare line feeds. So h11 reads an answer again from the start if httptools
+refuses it or it looks unusual. This way an answer means the same through every transport.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import httptools
 from ..answer import READ_AT_MOST
 
 _LONGEST_PART: Final = 100 * 1024
-"""Bytes of a head, of the line before a chunk, or of trailers; the limit that httpx sets."""
+"""The most bytes of a head, of the line before a chunk, or of trailers; httpx has the same limit."""
 _STEP: Final = 64 * 1024
-"""Bytes that are read at once, before the limits are looked at."""
+"""The most bytes that are parsed before the limits are checked."""
 _SWITCHED: Final = 101
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
 
 
 class Answer:
-    """What arrived so far.
+    """The answer as far as it has arrived.
 
     Attributes:
-        status: of its first line; 0 before its head is whole.
-        fields: names and values of its headers.
-        body: READ_AT_MOST bytes at most.
-        is_whole: it arrived to its end, or to READ_AT_MOST.
-        trouble: why it is none, or no whole one.
-        may_be_followed: the connection may carry another request.
+        status: the HTTP status; 0 until the head is complete.
+        fields: the names and values of the headers.
+        body: at most READ_AT_MOST bytes.
+        is_whole: the answer arrived completely, or up to READ_AT_MOST.
+        trouble: why there is no answer, or no complete one; None without a problem.
+        may_be_followed: the connection can be used for another request.
     """
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class AnswerReader:
     """Reads one answer.
 
     Attributes:
-        answer: what arrived so far.
-        is_over: nothing more is read of it.
+        answer: the answer as far as it has arrived.
+        is_over: no more of the answer is read.
     """
 
     def __init__(self) -> None:
@@ -62,10 +62,10 @@ class AnswerReader:
         self._careful: h11.Connection | None = None
 
     def feed(self, data: bytes) -> None:
-        """Read on, up to the limits."""
+        """Read more bytes, up to the limits."""
         for start in range(0, len(data), _STEP):
             if self.is_over:
-                self.answer.may_be_followed = False  # it says something that nobody asked for
+                self.answer.may_be_followed = False  # bytes after the answer belong to no request
                 return
             step = data[start : start + _STEP]
             self._part_size += len(step)
@@ -79,7 +79,7 @@ class AnswerReader:
                 self._give_up(f"{part} is too long")
 
     def end(self, error: Exception | None = None) -> None:
-        """End the answer with its connection; one whose length was not told is whole then, unless that broke."""
+        """End the answer because the connection ended; an answer without a length is whole, unless `error` is given."""
         answer = self.answer
         if self.is_over:
             return
@@ -104,12 +104,12 @@ class AnswerReader:
         if len(answer.body) >= READ_AT_MOST:
             answer.is_whole = self.is_over = True
 
-    # -- what is unusual
+    # -- unusual answers
 
     def _read_again(self) -> None:
         self.answer = Answer()
         self._careful = careful = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_PART)
-        # It has to hear of a request before it reads an answer; which one makes no difference to that.
+        # h11 reads an answer only after a request; which request does not matter.
         careful.send(h11.Request(method="POST", target="/", headers=[("Host", "-"), ("Content-Length", "0")]))
         careful.send(h11.EndOfMessage())
         careful.receive_data(bytes(self._received))
@@ -135,7 +135,7 @@ class AnswerReader:
         except h11.RemoteProtocolError as error:
             self._give_up(f"the answer is not HTTP ({error})")
 
-    # -- httptools, and what it calls
+    # -- httptools, and its callbacks
 
     def _feed_httptools(self, data: bytes) -> None:
         self._received += data
@@ -148,36 +148,36 @@ class AnswerReader:
                 self._read_again()
 
     def on_message_begin(self) -> None:
-        """An answer begins; a second one belongs to no request."""
+        """Note that an answer begins; a second one belongs to no request."""
         if self.is_over:
             self.answer.may_be_followed = False
 
     def on_status(self, reason: bytes) -> None:
-        """Look at the reason, or a part of it.
+        """Check the reason phrase, or a part of it.
 
         Raises:
-            ValueError: the answer is for h11 to read.
+            ValueError: h11 must read the answer.
         """
         if not self.is_over and _CONTROL.search(reason):
             raise ValueError("an unusual reason")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep it, unless it is a trailer."""
+        """Store a header, unless it is a trailer."""
         if not self.answer.status and not self.is_over:
             self.answer.fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Take the status.
+        """Store the status.
 
         Raises:
-            ValueError: the answer is for h11 to read.
+            ValueError: h11 must read the answer.
         """
         if self.is_over:
             return
         self._part_size = 0
         status = self._parser.get_status_code()
         if status == _SWITCHED:
-            # What became of the request is not said, and what follows would be no HTTP.
+            # This does not say what happened to the request, and the following bytes are not HTTP.
             self._give_up(f"the server switched to another protocol ({status})")
         elif status < 200 or self._is_unusual():
             raise ValueError("an unusual head")
@@ -185,17 +185,17 @@ class AnswerReader:
             self.answer.status = status
 
     def on_body(self, body: bytes) -> None:
-        """Keep what fits."""
+        """Store the body, up to the limit."""
         if not self.is_over:
             self._add_body(body)
 
     def on_message_complete(self) -> None:
-        """The answer is whole, and the next may follow on this connection."""
+        """Note that the answer is whole, and whether the connection can be used again."""
         if self.answer.status and not self.is_over:
             self.answer.is_whole = self.is_over = True
             self.answer.may_be_followed = self._parser.should_keep_alive()
 
     def _is_unusual(self) -> bool:
-        """Tell whether httptools takes what h11 refuses: odd codings, an empty first line."""
+        """Tell whether httptools accepts what h11 refuses: odd transfer codings, or an empty first line."""
         codings = [value.lower() for name, value in self.answer.fields if name.lower() == b"transfer-encoding"]
         return codings not in ([], [b"chunked"]) or not self._received.startswith(b"HTTP")

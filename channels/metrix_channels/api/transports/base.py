@@ -1,4 +1,4 @@
-"""What the rest of the library knows of HTTP: one POST, one deadline for all of it, and the facts of what happened."""
+"""The interface of HTTP transports: one POST with one timeout, which returns the facts of what happened."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..exchange import Exchange
 
 
 class Transport(Protocol):
-    """What the rest of the library knows of HTTP."""
+    """Sends requests over HTTP."""
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109
         """Make one attempt.
 
         Args:
-            path: below the base URL, such as `/push`.
-            headers: all of them.
+            path: the path below the base URL, such as `/push`.
+            headers: all headers.
             body: JSON.
-            timeout: seconds for the whole attempt, from the look-up of the name to the last byte of the answer.
+            timeout: seconds for the whole attempt, from the DNS lookup to the last byte of the answer.
 
         Returns:
-            The facts. Nothing is raised for what a network or a server does.
+            The facts. Network and server errors are returned, not raised.
         """
         ...
 
@@ -37,12 +37,12 @@ class Transport(Protocol):
 
 @frozen
 class Endpoint:
-    """Where to send, and through what.
+    """Where to send, and through which proxy.
 
     Attributes:
-        base_url: scheme, host, port, and what stands before every path, without a slash at its end.
-        proxy: the proxy's URL; the environment's are never used.
-        ca_file: certificates to trust instead of the common ones.
+        base_url: scheme, host, port, and the beginning of every path, without a slash at its end.
+        proxy: the proxy's URL; proxies in the environment are ignored.
+        ca_file: certificates to trust instead of the usual ones.
     """
 
     base_url: str
@@ -51,6 +51,6 @@ class Endpoint:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What the proxy is told of who asks."""
+        """The proxy's password, if it has one."""
         password = urlsplit(self.proxy or "").password
         return (Secret(unquote(password), "the proxy's password"),) if password else ()

@@ -1,4 +1,4 @@
-"""Connects to a name that may have several addresses, some of them dead (RFC 8305, "Happy Eyeballs")."""
+"""Connects to a host that may have several addresses, some of them unreachable (RFC 8305, "Happy Eyeballs")."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from itertools import chain, zip_longest
 from typing import Any, Final
 
 _HEAD_START_SECONDS: Final = 0.25
-"""How long an address is tried alone before the next one is tried beside it."""
+"""How long to wait for one address before the next one is tried in parallel."""
 
 _Address = tuple[int, Any]
-"""A family, and what `connect` of its sockets takes."""
+"""An address family, and the argument of `connect` for its sockets."""
 
 
 async def connect(host: str, port: int) -> socket.socket:
-    """Return a connection to the first address that takes one. The caller keeps the deadline.
+    """Return a connection to the first address that accepts one. The caller enforces the timeout.
 
-    Not by `happy_eyeballs_delay` of `create_connection`: uvloop does not know it.
+    It does not use `happy_eyeballs_delay` of `create_connection`, because uvloop does not support it.
 
     Raises:
-        OSError: the name has no address, or no address takes a connection.
-        ValueError: the name cannot be one.
+        OSError: the host has no address, or no address accepts a connection.
+        ValueError: the host's name is not valid.
     """
     waiting = await _resolve(host, port)
     attempts: set[asyncio.Task[socket.socket]] = set()
@@ -45,7 +45,7 @@ async def connect(host: str, port: int) -> socket.socket:
 
 
 async def _resolve(host: str, port: int) -> list[_Address]:
-    """Return the addresses in the order of this machine's policy, but the families in turn."""
+    """Return the addresses in the order of this machine's policy, alternating between address families."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:

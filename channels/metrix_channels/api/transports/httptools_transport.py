@@ -1,8 +1,8 @@
-"""The transport over asyncio's own connections, with httptools to parse what comes back.
+"""The HTTP transport without a proxy: asyncio's connections, and httptools to parse answers.
 
-A POST over httpx costs four times as much (docs/performance.md), and that is most of what a message of its own costs.
-So here is no more than one POST needs: a connection that is kept, a head made once, an answer read up to a limit.
-Proxies are left to httpx.
+A POST over httpx takes four times as long (docs/performance.md), which is most of the time of a single message. So this
+transport does only what a POST needs: it keeps connections, builds the head once, and reads an answer up to a limit.
+httpx handles proxies.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class HttptoolsTransport:
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.abort()
-        await asyncio.sleep(0)  # closing is the loop's work
+        await asyncio.sleep(0)  # the event loop closes them
 
     def _follow_loop(self) -> None:
-        """Connections belong to the loop that opened them: forget them when another one calls."""
+        """Drop the connections if another event loop calls, because they belong to the loop that opened them."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._idle = loop, []
@@ -94,7 +94,7 @@ class HttptoolsTransport:
         return connection
 
     def _head_of(self, path: str, headers: Mapping[str, str]) -> bytes:
-        """Return all of the request's head but its length; the same for the next request like this."""
+        """Return the request's head without its length; cached for the next request with the same path and headers."""
         if self._head is None or self._head[0] != path or self._head[1] is not headers:
             first = f"POST {self._base_path}{path} HTTP/1.1"
             lines = [first, f"Host: {self._authority}", *map(": ".join, headers.items())]
@@ -124,7 +124,7 @@ class HttptoolsTransport:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: asyncio tells it what arrives, and the reader what that means."""
+    """One connection: receives bytes from asyncio and passes them to an `AnswerReader`."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -135,12 +135,12 @@ class _Connection(asyncio.Protocol):
 
     @property
     def answer(self) -> Answer:
-        """What arrived of the answer to the last request."""
+        """The answer to the last request, as far as it has arrived."""
         return self._reader.answer
 
     @property
     def may_be_kept(self) -> bool:
-        """It may carry another request: the last one left whole, its answer too, and nothing came after that."""
+        """Whether it can be used again: the last request and answer are complete, and nothing came after them."""
         return (
             self._transport is not None
             and not self._is_closed
@@ -151,7 +151,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_fresh(self) -> bool:
-        """It stands, was used a moment ago, and nothing came since then, which would pass for the next answer."""
+        """Whether it is open, was used recently, and received nothing since, which would be read as the next answer."""
         if (
             self._is_closed
             or self._transport is None
@@ -163,14 +163,14 @@ class _Connection(asyncio.Protocol):
         return not waiting.poll(0)
 
     async def request(self, head: bytes, body: bytes) -> None:
-        """Send a request and wait for the end of its answer, or of the connection.
+        """Send a request and wait until its answer, or the connection, ends.
 
         Args:
-            head: without the length.
+            head: the head without the length.
             body: JSON.
         """
         if self._transport is None:
-            raise AssertionError("a connection was used before it stood")
+            raise AssertionError("a connection was used before it was open")
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
         self._reader = AnswerReader()
@@ -184,16 +184,16 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # -- what asyncio tells
+    # -- callbacks of asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to write."""
+        """Store the transport."""
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
+        """Read more of the answer."""
         if self._done is None or self._done.done():
-            self.abort()  # it says something that nobody asked for
+            self.abort()  # bytes that belong to no request
             return
         self._reader.feed(data)
         if self._reader.is_over:

@@ -1,9 +1,9 @@
-"""The wire of the core installation. The only use of httpx.
+"""The HTTP transport through a proxy. It is the only module that uses httpx.
 
-Each request in flight has a lane of one connection to itself: the time that httpx's pool spends on a request grows
-with the square of its open connections (encode/httpx#3215), and at 64 of them it sends a hundredth of what it could.
-A lane is httpx's transport without its client, which would add cookies, redirects and authentication: nothing that is
-wanted here, for a third of the time.
+Each request in flight has a lane of its own, which is an httpx transport with one connection. The time that httpx's
+pool spends on a request grows with the square of its open connections (encode/httpx#3215); with 64 of them, it sends a
+hundredth of what it could. httpx's client is not used: it takes a third of the time to add cookies, redirects and
+authentication, which are not wanted here.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def _is_of_others(_: logging.LogRecord) -> bool:
     return not _UNDER_WAY.get()
 
 
-# At DEBUG these print URLs and the headers of answers, and a server may say anything there.
+# At DEBUG these loggers write URLs and the headers of answers, which can contain anything.
 for _name in ("connection", "http11", "proxy"):
     logging.getLogger(f"httpcore.{_name}").addFilter(_is_of_others)
 
 
 class HttpxTransport:
-    """The transport of the core installation."""
+    """The transport through a proxy."""
 
     def __init__(self, endpoint: Endpoint, redactor: Redactor) -> None:
         self._endpoint = endpoint
@@ -55,7 +55,7 @@ class HttpxTransport:
         is_fit = False
         try:
             exchange = await attempt.run(timeout)
-            # A request that was broken off may hold the one place of its lane for ever.
+            # An aborted request may hold the only connection of its lane for ever.
             is_fit = isinstance(exchange, Reply) and not _has_more(lane)
             return exchange
         finally:
@@ -77,7 +77,7 @@ class HttpxTransport:
             _UNDER_WAY.reset(token)
 
     def _follow_loop(self) -> None:
-        """Connections belong to the loop that opened them: forget them when another one calls."""
+        """Drop the connections if another event loop calls, because they belong to the loop that opened them."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._idle = loop, []
@@ -92,7 +92,7 @@ class HttpxTransport:
 
 
 class _Attempt:
-    """One request; it knows how far it got."""
+    """One request, which records how far it got."""
 
     def __init__(
         self, lane: httpx.AsyncHTTPTransport, url: str, headers: Mapping[str, str], body: bytes, redactor: Redactor
@@ -114,21 +114,21 @@ class _Attempt:
         except TimeoutError:
             return self._broken_off(f"no {'whole ' if self._response else ''}answer within {seconds:g} s")
         except httpx.LocalProtocolError as error:
-            # The request was refused here, when its head was made, which comes after the trace of its beginning.
+            # httpx refused the request when it built the head, which is after the trace event of its start.
             return Failure(Stage.NOT_BEGUN, self._redactor.clean(_in_words(error), "reason"))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, RuntimeError) as error:
             return self._broken_off(_in_words(error), certificate=_is_certificate_error(error))
         return self._reply(whole=True)
 
     async def _exchange(self) -> None:
-        # Without timeouts: httpx's are per read, and the attempt keeps one deadline for everything.
+        # No timeouts: httpx's are per read, and the attempt has one timeout for everything.
         request = httpx.Request(
             "POST", self._url, headers=dict(self._headers), content=self._body, extensions={"trace": self._trace}
         )
         try:
             response = await self._lane.handle_async_request(request)
         except BaseException:
-            # A TLS handshake that is broken off leaves its connection open.
+            # An aborted TLS handshake leaves its connection open.
             if self._connection is not None:
                 await self._connection.aclose()
             raise
@@ -144,7 +144,7 @@ class _Attempt:
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
             self._connection = info["return_value"]
-        # A proxy is asked to CONNECT by a request of its own, which says nothing about ours.
+        # The CONNECT request to a proxy is a separate one, and says nothing about this request.
         if event == "http11.send_request_headers.started" and info["request"].method == b"POST":
             self._begun = True
 
@@ -162,11 +162,11 @@ class _Attempt:
 
 
 def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:
-    """Tell whether more than one answer arrived, of which the next request would be given the rest.
+    """Tell whether more than one answer arrived; the next request would get the rest.
 
-    httpcore looks for that on the socket alone, and not among the bytes that it has read already.
+    httpcore checks this only on the socket, not among the bytes that it has already read.
     """
-    for connection in lane._pool.connections:  # noqa: SLF001 - nothing public tells
+    for connection in lane._pool.connections:  # noqa: SLF001 - there is no public way
         inner: Any = connection
         while inner is not None and not hasattr(inner, "_h11_state"):
             inner = getattr(inner, "_connection", None)
@@ -178,7 +178,7 @@ def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:
 def _proxy(url: str | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
     if url is None:
         return None
-    # Left to itself, the client would greet a proxy over TLS as the environment says.
+    # By default, httpx would make the TLS handshake with a proxy according to the environment.
     return httpx.Proxy(url, ssl_context=tls if url.startswith("https:") else None)
 
 
