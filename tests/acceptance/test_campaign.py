@@ -293,7 +293,7 @@ def test_an_unverified_channel_is_refused_before_anything_is_read(
         ("a.csv", b"customUserId,first_name\nu1,a\0b\n", "audience_invalid", "NUL"),
         ("a.csv", b"", "audience_invalid", "empty"),
         ("a.csv", b"customUserId,first_name\n", "audience_invalid", "no recipients"),
-        ("a.csv", b"customUserId,first_name\n u 1,x\n", "audience_empty", "Of 1 row "),
+        ("a.csv", b"customUserId,first_name\n u 1,x\n", "audience_empty", "1 row skipped"),
         ("a.jsonl", b"[1, 2]\n{oops\n", "audience_empty", "2 rows"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The command line: one module a verb group, no logic of its own."""
+"""The command line: one module per verb group, without business logic."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ..version import __version__
 
 
 def main() -> None:
-    """Run the command line with the process's arguments, and end the process with its exit status."""
+    """Run the command line with the arguments of the process, and exit with its status."""
     if sys.argv[1:] == ["--version"] and _print_version():
         return
     # An audience's rows are many tuples and no cycles: the search for cycles took up to a third of a plan's time.
     gc.set_threshold(20_000)
     status = run_command(sys.argv[1:])
-    # What is left goes with the process: the search for cycles in it takes a sixth of a short verb's time.
+    # Skip the final garbage collection: it takes a sixth of the time of a short verb.
     gc.freeze()
     sys.exit(status)
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit status; see `run` of the module `application`.
+    """Run one command and return its exit status; see `application.run`.
 
     Args:
-        arguments: a verb and its options, with the shared options before or after it.
+        arguments: a verb and its options; the shared options may stand before or after the verb.
     """
     from ..errors import MetrixChannelsError
     from ..process.platform import require_posix
@@ -52,7 +52,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def _print_version() -> bool:
-    """Print the version without loading anything; False when stdout takes nothing: `run` knows what to say of that."""
+    """Print the version without loading other modules; False if stdout cannot be written, which `run` reports."""
     try:
         sys.stdout.write(f"{__version__}\n")
         sys.stdout.flush()

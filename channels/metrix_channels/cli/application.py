@@ -24,8 +24,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0 done; 1 done, with something rejected, unknown or failed; 2 wrong input; 3 refused before
-        sending; 4 not for now.
+        The exit status: 0 done; 1 done, but something was rejected, is unknown or failed; 2 invalid input; 3 refused
+        before sending; 4 halted or not sent, try again later.
     """
     enable_completion()
     state = State()
@@ -33,9 +33,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with logged(shared_ones):
             return _run(shared_ones, others, state)
-    except ResultLost as lost:  # what was done is done, and in the ledger
+    except ResultLost as lost:  # the work is done and recorded in the ledger
         discard("stdout")
-        if not isinstance(lost.__cause__, BrokenPipeError):  # a reader who has read enough wants no more words
+        if not isinstance(lost.__cause__, BrokenPipeError):  # the reader, such as `head`, closed the pipe on purpose
             state.output.as_json = False
             remedy = "Redirect the output to a disk with free space. Repeat a message only with its --key."
             message = f"The result could not be printed: {lost}."
@@ -60,7 +60,7 @@ def _run(shared_ones: Sequence[str], others: Sequence[str], state: State) -> int
         result = _INTERRUPTED
     except ResultLost:
         raise
-    except Exception as error:  # noqa: BLE001 - the last edge: no traceback ever reaches a user
+    except Exception as error:  # noqa: BLE001 - users never see a traceback
         logging.getLogger("metrix_channels").debug("internal fault: %s at %s", type(error).__name__, _places(error))
         state.output.error(
             MetrixChannelsError(f"Internal error in metrix-channels: {type(error).__name__}.", code="internal")
@@ -74,7 +74,7 @@ def _run(shared_ones: Sequence[str], others: Sequence[str], state: State) -> int
 
 def _explain(error: typer.exceptions.TyperException, output: Output) -> None:
     message = error.format_message()
-    if message.startswith("Usage:"):  # no verb was given: the message is the whole help
+    if message.startswith("Usage:"):  # without a verb, the message is the help
         if not output.as_json:
             output.hint(message)
             return
@@ -85,7 +85,7 @@ def _explain(error: typer.exceptions.TyperException, output: Output) -> None:
 
 
 def divide(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate the shared options from the others, in any position; arguments after `--` are never shared options."""
+    """Separate the shared options, in any position, from the others; arguments after `--` are never shared options."""
     shared_ones: list[str] = []
     others: list[str] = []
     remaining = iter(arguments)
@@ -103,6 +103,6 @@ def divide(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _places(error: Exception) -> str:
-    """Say where a fault came up, innermost first: what a report needs, without values that might be secret."""
+    """Return the places of a traceback for a bug report, innermost first, without values that may be secret."""
     frames = traceback.extract_tb(error.__traceback__)
     return ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))

@@ -1,7 +1,7 @@
 """Completion of verbs and options in bash, zsh and fish.
 
-The script that `--show-completion` prints calls the command again for each completion, with what has been typed in
-environment variables. typer answers; a verb's module is imported once its name stands in the line.
+The script that `--show-completion` prints runs the command for each completion and passes the typed text in environment
+variables. typer completes it. The module of a verb is imported only after the verb was typed.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from ..errors import UsageError
 from ..printable import quoted
 
 VARIABLE: Final = "_METRIX_CHANNELS_COMPLETE"
-"""Set by the scripts: which shell asks."""
+"""Set by the completion scripts to the name of the shell."""
 _SHELLS: Final = ("bash", "zsh", "fish")
 
 
 def script_for(shell: str) -> str:
-    """Return what a shell has to run at its start.
+    """Return the completion script of a shell.
 
     Raises:
-        UsageError: usage, there is no completion for this shell.
+        UsageError: usage, if this shell is not supported.
     """
     if shell not in _SHELLS:
         remedy = "Run `metrix-channels --show-completion bash`; the others are zsh and fish."
@@ -32,6 +32,6 @@ def script_for(shell: str) -> str:
 
 
 def enable_completion() -> None:
-    """Let typer answer where a shell asks for completions in place of a verb's work."""
+    """Let typer answer completion requests of a shell."""
     if VARIABLE in os.environ:
         completion_init()

@@ -1,4 +1,4 @@
-"""What every verb shares: the application that it belongs to, the options beside its own, and where it prints."""
+"""What all verbs share: the typer application, the shared options, and the output."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class _Listed(TyperCommand):
-    """A verb that `--help` lists; its module is imported when it is called."""
+    """A verb in the list of `--help`; its module is imported when the verb is called."""
 
     def __init__(self, name: str, verb: Verb) -> None:
         super().__init__(name, help=verb.help, rich_markup_mode=None)
         self._module = verb.module
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Begin the verb itself."""
+        """Import the verb and create its context."""
         importlib.import_module(self._module)
         command = get_group(app).commands[str(self.name)]
         take_plain_values(command)
@@ -37,7 +37,7 @@ class _Listed(TyperCommand):
 
 
 class _Verbs(TyperGroup):
-    """The verbs of the table; those whose modules are imported register themselves in `app`."""
+    """The verbs in `VERBS`; imported modules register their verbs in `app`."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -46,7 +46,7 @@ class _Verbs(TyperGroup):
 
 
 def example(*commands: str) -> str:
-    """Return what stands below a verb's help, its lines as they are."""
+    """Return the examples below a verb's help; their line breaks are kept."""
     return "\n".join(["\b", "Example:" if len(commands) == 1 else "Examples:", *(f"  {line}" for line in commands)])
 
 
@@ -57,7 +57,7 @@ app: typer.Typer = typer.Typer(
     epilog=example("metrix-channels demo", "metrix-channels send --help")
     + "\n\nEvery command also accepts --config FILE, --json and -v.",
     no_args_is_help=True,
-    add_completion=False,  # typer's own options edit the user's files, for the shell that they take this one to be
+    add_completion=False,  # typer's options edit the user's files for a guessed shell
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -71,7 +71,7 @@ class State:
     Attributes:
         output: where to print.
         config: from --config.
-        status: the exit status, when the verb ends without an error.
+        status: the exit status, unless the verb raises an error.
     """
 
     output: Output = field(factory=Output)
@@ -79,12 +79,12 @@ class State:
     status: int = 0
 
     def config_file(self) -> ConfigFile:
-        """Return the configuration that --config, the environment or the current folder names.
+        """Return the configuration from --config, the environment or the current folder.
 
         Raises:
             ConfigError: config_missing.
         """
-        from ..config import ConfigFile, find_config  # on demand: `--help`, `init` and `explain` read no configuration
+        from ..config import ConfigFile, find_config  # on demand: not needed by `--help`, `init`, `explain`
 
         return ConfigFile(find_config(self.config))
 
@@ -137,7 +137,7 @@ def shared(
         ),
     ] = None,
 ) -> None:
-    """Keep the shared options for the verb; what -v asks for began before this is called."""
+    """Store the shared options for the verb. Logging for -v has already started."""
     state: State = context.obj
     state.config = config
     state.output.as_json = as_json

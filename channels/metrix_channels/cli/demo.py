@@ -1,4 +1,4 @@
-"""`demo`: a complete run against a sandbox that the demo starts."""
+"""`demo`: a complete demonstration in its own sandbox."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Seen:
 
 
 def lead_through(output: Output, file: ConfigFile, name: str, by: str | None) -> Seen | None:
-    """Ask whether the dashboard's test message arrived, send one message through the API, and ask about it.
+    """Ask whether the dashboard's test message arrived, send one message through the API, and ask whether it arrived.
 
     Args:
         output: where to ask; stderr and stdin are the same terminal.

@@ -16,7 +16,7 @@ def language(name: str) -> Words:
     """Return the words of a page.
 
     Raises:
-        UsageError: there are no words of that language.
+        UsageError: the language is not supported.
     """
     if name not in LANGUAGES:
         there = " or ".join(LANGUAGES)

@@ -1,4 +1,4 @@
-"""What -v and -vv show: the library's log lines on stderr, for as long as one command runs."""
+"""Shows the log lines of the library on stderr for -v and -vv, while one command runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 class _Lines(logging.StreamHandler):  # type: ignore[type-arg]
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Drop the line: stderr is closed, and a traceback about that would help nobody."""
+        """Drop the line without a traceback, because stderr is closed."""
 
 
 @contextmanager
 def logged(shared_options: Sequence[str]) -> Iterator[None]:
-    """Log to stderr while the block runs: nothing, or with one -v what is done, with two all of it."""
+    """Log to stderr while the block runs: nothing by default, the main steps with -v, everything with -vv."""
     verbosity = sum(_weight(option) for option in shared_options)
     if not verbosity:
         yield
@@ -25,7 +25,7 @@ def logged(shared_options: Sequence[str]) -> Iterator[None]:
 
 @contextmanager
 def shown(level: int) -> Iterator[None]:
-    """Log lines from a level on to stderr while the block runs; those that are shown already are not shown twice."""
+    """Show log lines from a level on stderr while the block runs; no line is shown twice."""
     logger = logging.getLogger("metrix_channels")
     if any(isinstance(handler, _Lines) for handler in logger.handlers):
         yield

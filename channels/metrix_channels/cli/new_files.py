@@ -1,4 +1,4 @@
-"""Files that a verb writes: new ones, that only their owner can read, and none that is half written."""
+"""Writes new files that only their owner can read; incomplete files are removed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..printable import quoted
 
 @contextmanager
 def new_file(path: Path) -> Iterator[TextIO]:
-    """Open a new file for text; what was written until an error is removed.
+    """Open a new text file; remove it after an error.
 
     Raises:
         UsageError: file_exists, file_unwritable.

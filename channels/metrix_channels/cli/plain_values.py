@@ -1,8 +1,8 @@
-"""Takes arguments that need no conversion as they are.
+"""Accepts arguments that need no conversion without loading pydantic.
 
-typer converts every value with pydantic, also text to text and the value of an option that was not given; loading
-pydantic costs more than all the rest of a short verb. What a verb is given is nearly always text, the path of a file
-that is there, or nothing: only other values are left to typer, with its conditions and messages.
+typer converts every value with pydantic, even text to text and missing options. Loading pydantic takes longer than the
+rest of a short verb. Most values are text, the path of an existing file, or missing; only other values go to typer,
+which checks them and produces its usual messages.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typer.core import TyperGroup
 
 @frozen
 class _PlainFirst:
-    """Stands in for typer's conversion of one parameter.
+    """Replaces typer's conversion of one parameter.
 
     Attributes:
-        load: returns that conversion.
+        load: returns typer's conversion.
     """
 
     load: Callable[[], Any]
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the value as the verb takes it, converted where it is not that yet."""
+        """Return the value for the verb, converted by typer only if necessary."""
         kind, asked = param.type_descriptor.annotation, param.type_descriptor.parameter_info
         if value is None:
             return () if param.multiple or param.nargs == -1 else None
@@ -35,7 +35,7 @@ class _PlainFirst:
             return list(value)
         if kind is str and _is_text(value):
             return value
-        if kind is int and isinstance(value, int):  # a default, or how often -v was given
+        if kind is int and isinstance(value, int):  # a default, or the number of -v
             return value
         if kind is Path and asked.dir_okay and _is_path(str(value)) and os.access(value, os.R_OK):
             return Path(value)
@@ -43,7 +43,7 @@ class _PlainFirst:
 
 
 def take_plain_values(command: Any) -> None:
-    """Let a command, and those below it, load typer's conversions for nothing but values that need one."""
+    """Make a command and its subcommands load typer's conversions only for values that need them."""
     parameters = command.get_params
     command.get_params = lambda context: [_plain_first(parameter) for parameter in parameters(context)]
     if isinstance(command, TyperGroup):
@@ -59,10 +59,10 @@ def _plain_first(parameter: Any) -> Any:
 
 
 def _is_path(text: str) -> bool:
-    """Tell whether the system can be asked about it: a path holds no NUL."""
+    """Tell whether the text can be a path: it contains no NUL."""
     return _is_text(text) and "\0" not in text
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether it is text that is whole: an argument that is no UTF-8 holds halves of characters."""
+    """Tell whether a value is valid text: an argument that is not UTF-8 contains surrogates."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)

@@ -1,4 +1,4 @@
-"""What SIGINT, SIGTERM, SIGHUP and SIGQUIT mean to a verb, and that none of them is lost."""
+"""Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT for verbs; no signal is lost."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ T = TypeVar("T")
 
 @contextmanager
 def stopped_by_signals(notifier: Notifier) -> Iterator[threading.Event]:
-    """Let the first signal end the work after the attempts in flight, the second one the process.
+    """Stop the work after the attempts in flight on the first signal; kill the process on the second.
 
-    A terminal that closes sends SIGHUP more than once: another one ends nothing.
+    A closing terminal sends SIGHUP more than once, so further SIGHUPs are ignored.
 
     Yields:
-        What is set by the first.
+        An event that the first signal sets.
     """
     numbers = ending_signals()
     interrupted = threading.Event()
@@ -41,17 +41,15 @@ def stopped_by_signals(notifier: Notifier) -> Iterator[threading.Event]:
         yield interrupted
     finally:
         for number, handler in before.items():
-            if not (
-                interrupted.is_set() and number == signal.SIGHUP
-            ):  # which may come again until the process has ended
+            if not (interrupted.is_set() and number == signal.SIGHUP):  # may arrive again until the process ends
                 signal.signal(number, handler)
 
 
 def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` as `asyncio.run` does, and let every Ctrl-C end it.
+    """Run `work` like `asyncio.run`, but let every Ctrl-C end it.
 
-    Python handles a signal between two of its own instructions. One that comes just before the loop falls asleep, or in
-    another thread, would wait until something else wakes the loop, which may never be: so it wakes the loop itself.
+    Python handles a signal between two bytecode instructions. A signal that arrives just before the event loop sleeps,
+    or in another thread, would wait until something wakes the loop. Therefore the signal itself wakes the loop.
 
     Raises:
         KeyboardInterrupt: SIGINT came.

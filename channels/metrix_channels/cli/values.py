@@ -1,4 +1,4 @@
-"""Values from the command line: for templates, attributes, durations."""
+"""Reads values from the command line: template values, attributes, durations."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SHORTER = "Give only the values that the template uses."
 
 
 def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
-    """Join the values of a JSON file with `k=v` pairs, which win.
+    """Merge the values of a JSON file with `k=v` pairs; the pairs take precedence.
 
     Raises:
-        UsageError: the file cannot be read or is no JSON object; a pair has no `=` or no name.
+        UsageError: the file cannot be read or is not a JSON object; a pair has no `=` or no name.
     """
     context = _from_file(file) if file is not None else {}
     for pair in pairs:
@@ -35,10 +35,10 @@ def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def typed_value(option: str, pair: str) -> tuple[str, Any]:
-    """Read `k=v`, whose value is text, or `k:=v`, whose value is JSON.
+    """Read `k=v` with a text value, or `k:=v` with a JSON value.
 
     Raises:
-        UsageError: it is neither, or the value is no JSON.
+        UsageError: the pair has another form, or the value is not JSON.
     """
     name, equals, value = pair.partition("=")
     if not equals or not name.removesuffix(":"):
@@ -57,7 +57,7 @@ def read_duration(option: str, text: str) -> timedelta:
     """Read a duration such as 90d.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not a duration.
     """
     try:
         return span(most="3660d").parse(text)

@@ -1,4 +1,4 @@
-"""A worker: it takes what the ledger in PostgreSQL has to send, beside any number of others."""
+"""A worker: sends what waits in a PostgreSQL ledger. Any number of workers can run at the same time."""
 
 from __future__ import annotations
 

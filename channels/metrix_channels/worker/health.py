@@ -1,4 +1,4 @@
-"""How a worker is, for those who look after it: `/health` for an orchestrator, `/metrics` for a Prometheus."""
+"""The health of a worker: `/health` for an orchestrator, `/metrics` for Prometheus."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _HELP = {
 
 @frozen
 class Worker:
-    """What a worker tells of itself.
+    """The parts of a worker that its health is read from.
 
     Attributes:
         runner: sends shards of campaigns.
         outbox: sends messages.
-        readiness: says what the worker cannot send.
+        readiness: knows what the worker cannot send.
         queue: fetches its jobs.
-        database: whose lease says whether others take the worker for alive.
+        database: the ledger; its lease tells whether other workers consider this one alive.
     """
 
     runner: ShardRunner
@@ -48,11 +48,11 @@ class Worker:
 
 
 async def serve_health(listener: socket.socket, worker: Worker) -> None:
-    """Answer until this is cancelled.
+    """Answer requests until this is cancelled.
 
     Args:
-        listener: where.
-        worker: is told of.
+        listener: the listening socket.
+        worker: the worker to report on.
     """
 
     async def health(_: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The job queue as a worker sees it: which tasks there are, and how they are fetched."""
+"""The job queue of a worker: its tasks, and how it fetches jobs."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _PATIENCE_SECONDS: Final = 20.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 
 SendShard = Callable[[int], Awaitable[None]]
-"""Claims a shard of the run with that id and sends it."""
+"""Claims a shard of the run with the given id and sends it."""
 Post = Callable[[str, int], Awaitable[None]]
-"""Sends a message, named by its id, that was tried so many times before."""
+"""Sends a message, given its id and the number of earlier attempts."""
 
 
 class JobQueue:
-    """Fetches jobs and does them.
+    """Fetches and runs jobs.
 
-    It takes two connections: one on which it hears of new jobs, and one for its statements.
+    It uses two connections: one is notified of new jobs, the other runs statements.
 
     Args:
-        database: the ledger's.
-        concurrency: jobs at one time.
+        database: of the ledger.
+        concurrency: jobs that run at the same time.
         send_shard: claims a shard of a run and sends it.
         post: sends a message.
 
     Attributes:
-        trouble: why no jobs can be fetched for now; None while all is well.
+        trouble: why no jobs can be fetched now; None if they can.
     """
 
     def __init__(self, database: WorkerDatabase, concurrency: int, send_shard: SendShard, post: Post) -> None:
@@ -55,20 +55,20 @@ class JobQueue:
         self._post = post
 
     async def run(self, queues: Collection[str]) -> None:
-        """Go on until this is cancelled; then end the jobs that were begun.
+        """Run jobs until this is cancelled; then finish the jobs that were started.
 
-        Procrastinate stops by design when it loses the database: so it is started again, for as long as this goes on.
+        Procrastinate stops when it loses the database, so it is started again until this is cancelled.
 
         Args:
-            queues: whose jobs.
+            queues: the names of the queues.
         """
         for library in ("procrastinate", "psycopg"):
-            # Each loss of the database would be a page of traceback; what it means is said here, in a line.
+            # Procrastinate logs a long traceback for each lost connection; here it is one line.
             logging.getLogger(library).setLevel(logging.CRITICAL)
         pause = _FIRST_PAUSE_SECONDS
         while True:
             with contextlib.suppress(ProcrastinateException, psycopg.Error, PoolTimeout, OSError):
-                await self._work(queues)  # why it ended is asked for: it knows only that something was lost
+                await self._work(queues)  # it does not say why it ended, so `_ask_why` finds out
             _require_wanted()
             pause = _FIRST_PAUSE_SECONDS if self.trouble is None else min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await self._ask_why()
@@ -78,7 +78,7 @@ class JobQueue:
     async def _work(self, queues: Collection[str]) -> None:
         app = self._app()
         try:
-            # Not `async with`: it does not close a pool whose opening is cancelled, and whose tasks then never end.
+            # Not `async with`: it does not close a pool whose opening is cancelled, so its tasks never end.
             await app.open_async()
             await app.run_worker_async(
                 queues=sorted(queues),
@@ -92,7 +92,7 @@ class JobQueue:
             await app.close_async()
 
     async def _ask_why(self) -> None:
-        """Find out why jobs cannot be fetched, and say it once."""
+        """Find out why jobs cannot be fetched, and log it once."""
         url = self._database.url
         try:
             connection = await psycopg.AsyncConnection.connect(make_conninfo(url, **KEEPALIVE))
@@ -119,7 +119,7 @@ class JobQueue:
             min_size=1,
             max_size=1,
             timeout=_PATIENCE_SECONDS,
-            # Not by the parameter `options` of the connection, which PgBouncer refuses.
+            # Not with the connection parameter `options`, which PgBouncer refuses.
             configure=self._begin,
         )
         app = App(connector=connector)
@@ -137,10 +137,10 @@ class JobQueue:
 
 
 def _require_wanted() -> None:
-    """End a task that was cancelled, though the library that it waited for raised an error of its own instead.
+    """End a cancelled task if a library replaced its CancelledError with another error.
 
     Raises:
-        asyncio.CancelledError: it was.
+        asyncio.CancelledError: the task was cancelled.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

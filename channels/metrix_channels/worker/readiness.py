@@ -1,4 +1,4 @@
-"""What a worker can send now, and why it cannot send the rest: it takes only jobs that it can do."""
+"""Decides what a worker can send now, and why it cannot send the rest. A worker fetches only jobs that it can do."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..outcomes import Problem
 _FIRST_PAUSE_SECONDS: Final = 15.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 3.0
-"""Seconds in which another worker may take messages that this one cannot send, before it is worth a word."""
+"""Seconds to leave messages to other workers before reporting that this one cannot send them."""
 
 OnProblem = Callable[[Problem], None]
-"""Is told what keeps the worker from sending something, once."""
+"""Called once for each problem that keeps the worker from sending."""
 
 
 class Readiness:
-    """Looks again and again whether this worker can send, and what.
+    """Checks repeatedly what this worker can send.
 
     Args:
         engine: of this worker.
         outbox: sends messages.
-        on_problem: is told of each new problem.
+        on_problem: called with each new problem.
 
     Attributes:
-        problems: what keeps this worker from sending all that waits; empty when nothing does.
+        problems: why this worker cannot send all waiting messages; empty if it can.
     """
 
     def __init__(self, engine: Engine, outbox: Outbox, on_problem: OnProblem) -> None:
@@ -44,7 +44,7 @@ class Readiness:
         self.problems: tuple[Problem, ...] = ()
 
     async def look(self) -> frozenset[str]:
-        """Return the queues from which this worker can do jobs now.
+        """Return the queues whose jobs this worker can do now.
 
         Raises:
             LedgerError: the ledger cannot be used.
@@ -63,7 +63,7 @@ class Readiness:
         return frozenset() if self._is_paused(refusal) else frozenset([QUEUE, *queues])
 
     def _is_paused(self, refusal: Problem | None) -> bool:
-        """Tell whether it is too early to try again whether this worker is still refused."""
+        """Tell whether to wait before checking again whether this worker is still refused."""
         now = asyncio.get_running_loop().time()
         if refusal is None:
             self._pause = _FIRST_PAUSE_SECONDS

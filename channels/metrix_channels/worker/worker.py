@@ -1,4 +1,4 @@
-"""One worker process: it fetches jobs, shows that it lives, looks after what others left, and ends in good order."""
+"""One worker process: fetches jobs, renews its lease, recovers the work of dead workers, and shuts down cleanly."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ P = ParamSpec("P")
 
 _SWEEP_SECONDS: Final = 2.0
 _IDLE_SECONDS: Final = 10.0
-"""The look for missing jobs takes no more of the time than one in so many, however many messages wait."""
+"""The search for missing jobs takes at most this fraction (1 of N) of the time, however many messages wait."""
 _LOOK_SECONDS: Final = 1.0
 _ORDERLY: Final = 0.9
 
 Told = Callable[[str], None]
-"""Is told the worker's name once it takes work."""
+"""Called with the worker's name when it is ready for work."""
 
 
 def work(
@@ -49,21 +49,21 @@ def work(
     on_ready: Told,
     on_problem: OnProblem,
 ) -> bool:
-    """Take work until SIGINT, SIGTERM, SIGHUP or SIGQUIT. Call it from the main thread.
+    """Run a worker until SIGINT, SIGTERM, SIGHUP or SIGQUIT. Call it from the main thread.
 
     Args:
         file: the configuration, whose ledger is in PostgreSQL.
-        concurrency: shards of runs at one time; requests are bounded by the configuration.
-        lease: seconds after its last sign of life in which others leave alone what this worker has claimed.
-        health: a listening socket, on which it tells how it is; None for nowhere.
-        on_ready: called once it takes work.
-        on_problem: told once of each reason why it cannot send what waits, and leaves it to others.
+        concurrency: shards sent in parallel; the configuration limits the requests.
+        lease: seconds without a sign of life after which other workers take over its claims.
+        health: a listening socket for the health endpoint; None for none.
+        on_ready: called when the worker is ready for work.
+        on_problem: called once for each reason why this worker cannot send something and leaves it to others.
 
     Returns:
-        Whether it ended in good order: everything that it had claimed has an outcome or is free.
+        Whether it shut down cleanly: everything that it had claimed has an outcome or was released.
 
     Raises:
-        ConfigError: of the file; the ledger is no cluster's.
+        ConfigError: from the file; ledger_not_shared if the ledger is not in PostgreSQL.
         LedgerError: the ledger cannot be reached.
     """
     return asyncio.run(_Worker(file, concurrency, lease).run(health, on_ready, on_problem))
@@ -113,7 +113,7 @@ class _Worker:
         return orderly
 
     async def _take_work(self, queue: JobQueue, readiness: Readiness, look_at_once: asyncio.Event) -> None:
-        """Fetch the jobs that this worker can do, until this is cancelled; then end those that were begun."""
+        """Fetch the jobs that this worker can do until this is cancelled; then finish the started ones."""
         queues: frozenset[str] = frozenset()
         fetching: asyncio.Task[None] | None = None
         tasks: set[asyncio.Task[None]] = set()
@@ -121,11 +121,11 @@ class _Worker:
             while True:
                 look_at_once.clear()
                 wanted = queues
-                with contextlib.suppress(LedgerError):  # it is away: whether the lease holds is told anyway
+                with contextlib.suppress(LedgerError):  # the ledger is not reachable; the lease is checked all the same
                     wanted = await readiness.look()
                 if wanted != queues:
                     if fetching is not None:
-                        fetching.cancel()  # it ends the jobs that were begun
+                        fetching.cancel()  # it finishes the started jobs
                     queues, fetching = wanted, None
                 if queues and fetching is None:
                     fetching = asyncio.create_task(queue.run(queues))
@@ -137,10 +137,10 @@ class _Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pause(self, tasks: set[asyncio.Task[None]], at_once: asyncio.Event) -> set[asyncio.Task[None]]:
-        """Wait for the time of the next look; return the tasks that go on.
+        """Wait until the next check; return the tasks that are still running.
 
         Raises:
-            Exception: what ended one of them.
+            Exception: the exception of a task that ended.
         """
         asked = asyncio.create_task(at_once.wait())
         await asyncio.wait([asked, *tasks], timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -151,7 +151,7 @@ class _Worker:
         return {task for task in tasks if not task.done()}
 
     async def _end(self, tasks: list[asyncio.Task[Any]]) -> bool:
-        """Let what is under way end, within the lease: later than that others take it over."""
+        """Let the work in progress finish within the lease; after that, other workers take it over."""
         for task in tasks:
             task.cancel()
         _, late = await asyncio.wait(tasks, timeout=self._lease * _ORDERLY)
@@ -161,30 +161,30 @@ class _Worker:
         return not late
 
     def _guarded(self, job: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
-        """Let no error of a job reach the queue: what it left is the sweep's, and its reason is logged."""
+        """Wrap a job so that its errors are logged and do not reach the queue; the sweep recovers its work."""
 
         async def guarded(*arguments: P.args, **named: P.kwargs) -> None:
             try:
                 await job(*arguments, **named)
             except MetrixChannelsError as error:
                 self._start_anew()
-                if error.code not in PASSING - {"ledger_locked"}:  # the database says once that it is lost
+                if error.code not in PASSING - {"ledger_locked"}:  # the loss of the database is logged elsewhere
                     say(logging.ERROR, error.message, code=error.code)
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not go under in the queue's own log
+            except Exception as error:  # noqa: BLE001 - a bug must not get lost in the log of the queue
                 self._start_anew()
                 _say_fault("A job", error)
 
         return guarded
 
     def _start_anew(self) -> None:
-        """Drop what this process holds, of which it no longer knows all; by another name it goes on.
+        """Give up the claims of this process, whose state is uncertain, and continue under a new name.
 
-        The sweep settles what is under the old one.
+        The sweep settles the work under the old name.
         """
         self._database.give_up_name()
 
     async def _look_after(self, sends: OutboxBook) -> None:
-        """Show that this is a worker, and sweep now and then."""
+        """Register this worker, and sweep regularly."""
         clock = asyncio.get_running_loop().time
         again = 0.0
         while True:
@@ -199,10 +199,10 @@ class _Worker:
 
 
 def _say_untold(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log in one line the exception of a background task that nobody awaited; asyncio itself prints a traceback."""
+    """Log the exception of a background task in one line, where asyncio would print a traceback."""
     error = context.get("exception")
     if isinstance(error, ProcrastinateException | psycopg.Error):
-        return  # the job queue lost the database, which is said where it is noticed
+        return  # the job queue lost the database, which is logged elsewhere
     if isinstance(error, Exception):
         _say_fault("A task", error)
     else:

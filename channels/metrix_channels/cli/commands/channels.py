@@ -33,7 +33,7 @@ def list_channels(context: typer.Context) -> None:
     if state.output.as_json:
         state.output.document({"channels": rows})
         return
-    from ..ui.tables import channel_table  # on demand: what is not drawn needs no rich
+    from ..ui.tables import channel_table  # on demand: JSON output does not need rich
 
     state.output.show(channel_table(rows))
 

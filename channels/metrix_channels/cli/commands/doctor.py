@@ -1,4 +1,4 @@
-"""`doctor`: which layer of the connection to Metrix fails."""
+"""`doctor`: finds the layer of the connection to Metrix that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`explain`: what a code or an answer of Metrix means, why it happens, and what to do."""
+"""`explain`: explains a code or an answer of Metrix."""
 
 from __future__ import annotations
 

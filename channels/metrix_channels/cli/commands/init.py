@@ -1,4 +1,4 @@
-"""`init`: a project to start from."""
+"""`init`: creates a project."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _NEXT = (
 
 
 def _starting_files() -> dict[str, str]:
-    """Return what is written, by its path below the folder."""
+    """Return the contents of the new files, by path below the folder."""
     schema, campaign_schema = sample_files.schema(), sample_files.campaign_schema()
     example = sample_files.example_config().read_text(encoding="utf-8")
     files = {

@@ -18,7 +18,7 @@ from ..signals import run_interruptibly
 from ..values import read_duration
 
 _SHOWN: Final = {"rows": "audience"}
-"""What counts are called in `campaign status`, where that differs."""
+"""Names of counts in `campaign status`, if they differ."""
 
 _NO_LEDGER: Final = "There is no ledger yet; the first message or campaign creates it"
 
@@ -88,11 +88,12 @@ def check(context: typer.Context) -> None:
 
 @group.command("adopt", epilog=example("metrix-channels ledger adopt"))
 def adopt(context: typer.Context) -> None:
-    """Let this ledger take the place of the one that it was copied from.
+    """Let a copied ledger replace its original.
 
-    A ledger's file knows which file it is. Nothing is sent from a copy, since the original could send the same
-    messages. Run this when the copy replaces the original for good: a restored backup, a move to another disk or
-    machine. First cancel the campaigns that went on in the original since the copy was made.
+    metrix-channels detects that a ledger file is a copy. It sends nothing from a copy, because the original could
+    send the same messages. Run this command if the copy replaces the original permanently: after restoring a backup,
+    or after moving to another disk or machine. First cancel the campaigns that continued in the original since the
+    copy was made.
     """
     state = state_of(context)
     database = open_database(state.config_file().current())

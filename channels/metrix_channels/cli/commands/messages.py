@@ -12,7 +12,7 @@ from ..context import State, app, example, state_of
 from ..values import read_duration
 
 _AT_ONCE: Final = 1000
-"""Rows of a table; the first of them are looked for behind a bar."""
+"""Rows per table; a progress bar is shown until the first table is complete."""
 
 
 @app.command(
@@ -63,7 +63,7 @@ def messages(
 
 
 def _show(state: State, query: MessageQuery) -> None:
-    from ...notifier import Notifier  # on demand: `--help` needs none of them
+    from ...notifier import Notifier  # on demand: `--help` does not need it
     from ..ui.progress import progress_bar
     from ..ui.tables import message_table
 

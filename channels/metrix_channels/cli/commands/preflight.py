@@ -1,4 +1,4 @@
-"""`preflight`: every check that can be made before sending."""
+"""`preflight`: all checks before sending."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def _checked(file: ConfigFile, names: list[str], *, offline: bool, watch: 
 
 
 def show(output: Output, found: Preflight) -> None:
-    """Print a preflight, and whether it allows sending."""
+    """Print the checks, and whether they allow sending."""
     show_checks(output, found)
     output.say(_verdict(found), "bold green" if found.ok else "bold red")
 

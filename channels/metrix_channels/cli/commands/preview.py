@@ -1,4 +1,4 @@
-"""`preview`: what a template will look like, in the terminal or as a page."""
+"""`preview`: shows a template in the terminal or as an HTML page."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _sets(
             filled = [(said, {**given, **row}) for said, row in _rows(*audience, names)]
         sets = [(said, previews(templates, name, chosen, locale, each)) for said, each in filled]
         if not any(several for _, several in sets):
-            templates.find(name, chosen[0].name, chosen[0].type, locale)  # explains what was looked for
+            templates.find(name, chosen[0].name, chosen[0].type, locale)  # raises an error that names the missing files
     finally:
         templates.close()
     return sets
@@ -173,7 +173,7 @@ def _drawn(preview: Preview) -> Text:
 
 def html_as_text(html: str) -> str:
     """Return the text of an email without its mark-up, for display in a terminal."""
-    # What is not closed ends with the text, or is none: no pattern reads on to the end again and again.
+    # Unclosed tags end with the text or do not match, so that no pattern scans to the end repeatedly.
     visible_parts = re.sub(r"(?is)<(style|script)\b.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)", "", html)
     without_head = re.split(r"(?i)</head\s*>", visible_parts, maxsplit=1)[-1]
     with_breaks = re.sub(r"(?i)<(br|/p|/tr|/h\d|/div|/li)\b[^<>]*>", "\n", without_head)

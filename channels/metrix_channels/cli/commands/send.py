@@ -133,7 +133,7 @@ def _document(receipts: Sequence[Receipt]) -> dict[str, Any]:
 
 def show_receipts(output: Output, receipts: Sequence[Receipt]) -> None:
     """Print receipts as a table."""
-    from ..ui.tables import receipt_table  # on demand: what is not drawn needs no rich
+    from ..ui.tables import receipt_table  # on demand: JSON output does not need rich
 
     output.show(receipt_table(receipts))
     if receipts and all(receipt.repeated for receipt in receipts):

@@ -1,4 +1,4 @@
-"""`worker`: takes batches from a ledger in PostgreSQL until it is stopped."""
+"""`worker`: sends from a ledger in PostgreSQL until it is stopped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def worker(
         state.output.hint(f"{url_of(host, listener.getsockname()[1])}/health")
 
     output = state.output
-    with shown(logging.WARNING):  # a worker runs for months: warnings must show without -v
+    with shown(logging.WARNING):  # a worker runs for months, so it shows warnings even without -v
         orderly = work(
             state.config_file(),
             concurrency=concurrency,

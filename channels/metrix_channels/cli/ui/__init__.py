@@ -1,1 +1,1 @@
-"""What a terminal shows: results, tables, progress."""
+"""Terminal output: results, tables, progress."""

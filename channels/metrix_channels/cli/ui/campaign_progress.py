@@ -1,4 +1,4 @@
-"""Progress bars of a campaign, and the confirmation before it is sent; all on stderr."""
+"""Progress bars of a campaign and the confirmation before sending, on stderr."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _LOOK_SECONDS: Final = 0.1
 
 @define
 class Live:
-    """Shows how far a campaign has come.
+    """Shows the progress of a campaign.
 
     Attributes:
-        output: where to.
-        interrupted: set when a signal came.
-        bars: None where nobody watches.
+        output: where to print.
+        interrupted: set by a signal.
+        bars: None if stderr is not a terminal.
     """
 
     output: Output
@@ -45,7 +45,7 @@ class Live:
     _sending: Bar | None = None
 
     def watch(self, progress: CampaignProgress) -> None:
-        """Move the bars."""
+        """Update the bars."""
         if self.bars is None:
             return
         if progress.planning:
@@ -63,7 +63,7 @@ class Live:
     def confirm(self, planned: CampaignStatus) -> bool:
         """Show a plan and ask whether to send it; a signal or the end of input means no."""
         if self.bars is not None:
-            self.bars.stop()  # it would draw over the question
+            self.bars.stop()  # the bar would overwrite the question
         show_plan(self.output, planned)
         self.output.err.print(f"Send to {_people(planned.pending)}? \\[y/N]: ", end="")
         sure = self._answer().strip().lower() in ("y", "yes")
@@ -85,12 +85,12 @@ def _people(count: int) -> str:
 
 @define
 class Bar:
-    """One phase.
+    """The bar of one phase.
 
     Attributes:
-        bars: where it is shown.
-        words: what it is called.
-        before: how many were accepted before this process began.
+        bars: the display.
+        words: the label.
+        before: recipients accepted before this process started.
     """
 
     bars: Progress
@@ -104,12 +104,12 @@ class Bar:
         self._task = self.bars.add_task(self.words, total=None, counts="")
 
     def move(self, share: float | None, counts: str) -> None:
-        """Show which part of it is done."""
+        """Show the share that is done."""
         total = None if share is None else 1.0
         self.bars.update(self._task, total=total, completed=share or 0.0, counts=counts)
 
     def counts_of(self, progress: CampaignProgress) -> str:
-        """Return outcomes, and how many are accepted a second."""
+        """Return the outcomes and the number of accepted recipients per second."""
         counts = [f"{progress.accepted:,} accepted"]
         counts += [f"{count:,} {name}" for name in ("rejected", "unknown") if (count := getattr(progress, name))]
         elapsed = time.monotonic() - self._began
@@ -120,7 +120,7 @@ class Bar:
 
 @contextmanager
 def live(output: Output, interrupted: threading.Event) -> Iterator[Live]:
-    """Show bars on stderr for as long as the block lasts, where somebody watches."""
+    """Show bars while the block runs, if stderr is a terminal."""
     if not output.err.is_terminal:
         yield Live(output, interrupted, None)
         return

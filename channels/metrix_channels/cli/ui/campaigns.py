@@ -30,9 +30,9 @@ _STATES = {
 }
 
 _LONGEST_MESSAGE = 600
-"""Characters of a message that is shown before somebody is asked."""
+"""Maximum characters of an example message before the confirmation."""
 _NAMED = 3
-"""Recipients of a request that a preview names."""
+"""How many recipients of a request a preview names."""
 
 
 def show_plan(output: Output, planned: CampaignStatus) -> None:
@@ -65,7 +65,7 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
 
 
 def _first(outlook: Outlook) -> list[str]:
-    """Say who goes first."""
+    """Describe who is sent to first."""
     names = ", ".join(outlook.first)
     if not outlook.first_count:
         return [f"First to: {names}, …" if names else ""]
@@ -80,14 +80,14 @@ def _first(outlook: Outlook) -> list[str]:
 
 
 def _shortened(fields: Mapping[str, Any]) -> str:
-    """Write a message, a line for each field, the body last; not too much of it."""
+    """Format a message with one line per field and the body last, shortened."""
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items() if name != "body"]
     text = "\n".join([*lines, str(fields.get("body", ""))])
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 def show_preview(output: Output, found: CampaignPreview) -> None:
-    """Print the first requests of a campaign, a few of their recipients each, and what the plan found."""
+    """Print the first requests of a campaign with a few recipients each, and the findings of the plan."""
     plan = found.plan()
     for number, request in enumerate(found.requests, start=1):
         body: dict[str, Any] = request["body"]  # type: ignore[assignment]
@@ -137,7 +137,7 @@ def _money(cost: float, facts: Mapping[str, Any]) -> str:
 
 
 def _by_locale(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the locales of a plan, and how many recipients, SMS parts and which file each has."""
+    """Yield the locales of a plan, each with its recipients, SMS parts and template file."""
     for name, found in facts.get("locales", {}).items():
         parts = f", {found['sms_parts']:,} SMS parts" if found["sms_parts"] else ""
         people = "1 recipient" if found["recipients"] == 1 else f"{found['recipients']:,} recipients"

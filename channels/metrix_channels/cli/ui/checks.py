@@ -1,4 +1,4 @@
-"""Checks as a table for people."""
+"""Prints checks as a table."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .output import Output, nearby, visible
 
 _STYLES = {CheckStatus.PASS: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
 _LONGEST_LIST = 70
-"""Characters of a list of subjects."""
+"""Maximum characters of a list of subjects."""
 _MOST_ALIKE = 50
-"""Lines for checks of one kind that failed or warn."""
+"""Maximum lines for failures and warnings of one check."""
 
 
 def show_checks(output: Output, found: Findings) -> None:
-    """Print checks: in a line each what failed, warns or was left out; what passed together; what to do."""
+    """Print failed, warning and skipped checks on one line each, passed checks together, then the remedies."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(3):
         table.add_column(overflow="fold")

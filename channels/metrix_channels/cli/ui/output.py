@@ -1,4 +1,4 @@
-"""Where results and errors go: text for people, one JSON document for scripts."""
+"""Prints results and errors: text for people, one JSON document for scripts."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class ResultLost(Exception):
-    """The result could not be printed: stdout was closed, or what it is directed to is full."""
+    """The result could not be printed: stdout was closed, or its disk is full."""
 
 
 @define
 class Output:
-    """Where a verb prints, and in which format.
+    """The output of a verb, as text or JSON.
 
     Attributes:
         as_json: print one JSON document and nothing else to stdout.
@@ -41,23 +41,23 @@ class Output:
 
     @cached_property
     def terminal(self) -> Terminal:
-        """What text is drawn with."""
-        from .terminal import Terminal  # on demand: a JSON document and plain text need no rich
+        """Prints text with rich."""
+        from .terminal import Terminal  # on demand: JSON and plain text do not need rich
 
         return Terminal()
 
     @property
     def out(self) -> Console:
-        """For results."""
+        """The console for results."""
         return self.terminal.out
 
     @property
     def err(self) -> Console:
-        """For everything else."""
+        """The console for everything else."""
         return self.terminal.err
 
     def say(self, text: str | Text, style: str = "", *, indent: int = 0) -> None:
-        """Print a part of the result as text.
+        """Print text as part of the result.
 
         Raises:
             ResultLost: stdout cannot be written to.
@@ -69,7 +69,7 @@ class Output:
                 self.terminal.say(visible(text) if isinstance(text, str) else text, style, indent=indent)
 
     def show(self, what: RenderableType) -> None:
-        """Print a part of the result.
+        """Print a renderable as part of the result.
 
         Raises:
             ResultLost: stdout cannot be written to.
@@ -78,7 +78,7 @@ class Output:
             self.terminal.show(what)
 
     def document(self, document: Mapping[str, Any]) -> None:
-        """Print a verb's own document.
+        """Print the JSON document of a verb.
 
         Raises:
             ResultLost: stdout cannot be written to.
@@ -90,7 +90,7 @@ class Output:
             sys.stdout.buffer.flush()
 
     def document_of_many(self, name: str, items: Iterable[Mapping[str, Any]]) -> None:
-        """Print a verb's own document that holds one list, however long: it is printed when it is whole.
+        """Print a JSON document with one list of any length, after the list is complete.
 
         Raises:
             ResultLost: stdout cannot be written to.
@@ -108,7 +108,7 @@ class Output:
                 sys.stdout.buffer.flush()
 
     def error(self, error: MetrixChannelsError, document: Mapping[str, Any] | None = None) -> None:
-        """Print an error: beside the verb's own document with --json, else as text to stderr."""
+        """Print an error: in the verb's document with --json, otherwise as text to stderr."""
         if self.as_json:
             self.document({**(document or {}), "error": error.problem.as_dict()})
             return
@@ -122,7 +122,7 @@ class Output:
                 self.terminal.tell_error(place, message, error.code, remedy)
 
     def hint(self, text: str | Text) -> None:
-        """Print to stderr; when nobody can read it there is nobody to tell."""
+        """Print to stderr; ignore a closed stderr."""
         with _suppressing_loss():
             if isinstance(text, str) and _is_plain(sys.stderr):
                 _write(sys.stderr, visible(text))
@@ -131,12 +131,12 @@ class Output:
 
 
 def visible(text: str) -> str:
-    """Escape control and bidi characters, so that what was read from outside cannot draw on the terminal."""
+    """Escape control and bidi characters, so that external text cannot manipulate the terminal."""
     return printable(text, keep="\n")
 
 
 def nearby(text: str) -> str:
-    """Shorten the path that `text` begins with, where it lies below the current folder."""
+    """Shorten a path at the start of `text` if it is below the current folder."""
     try:
         return text.removeprefix(f"{Path.cwd()}{os.sep}")
     except FileNotFoundError:  # the current folder was deleted
@@ -144,9 +144,9 @@ def nearby(text: str) -> str:
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr fit for any text.
+    """Make stdout and stderr accept any text.
 
-    Where one of them was closed before the start, what goes to it is dropped; a closed stdin is empty.
+    If one of them was closed before the start, its output is dropped. A closed stdin is empty.
     """
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - stays open to the end
@@ -159,14 +159,14 @@ def prepare_streams() -> None:
 
 
 def discard(name: str) -> None:
-    """Let what is still to come on `stdout` or `stderr` go nowhere, the interpreter's last flush too."""
+    """Drop further output on `stdout` or `stderr`, including the final flush of the interpreter."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, getattr(sys, name).fileno())
     os.close(nowhere)
 
 
 def _is_plain(stream: TextIO) -> bool:
-    """Tell whether rich would write text there as it is: then there is no need to load it."""
+    """Tell whether rich would write text unchanged, so that it need not be loaded."""
     return not stream.isatty() and not any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
 
 

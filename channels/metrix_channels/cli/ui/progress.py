@@ -1,4 +1,4 @@
-"""A bar on stderr for work that is counted, where somebody watches."""
+"""A progress bar on stderr for counted work."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from .output import Output
 
 Move = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
+"""Called with the number of items done and the total."""
 
 
 @contextmanager
 def progress_bar(output: Output) -> Iterator[Move | None]:
-    """Show a bar for as long as the block lasts; None with --json, and where stderr is no terminal."""
+    """Show a bar while the block runs; None with --json or if stderr is not a terminal."""
     if output.as_json or not output.err.is_terminal:
         yield None
         return

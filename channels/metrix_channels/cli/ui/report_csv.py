@@ -1,4 +1,4 @@
-"""The CSV of a campaign: a row for every row of its audience."""
+"""The CSV report of a campaign: one row per row of the audience."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..new_files import new_file
 def write_csv(path: Path, rows: Iterable[CampaignRow]) -> int:
     """Write a new file that only its owner can read; return the number of rows.
 
-    Excel opens it right, and it can be the audience of another campaign (`id: recipient`) or a suppression list.
+    Excel can open it. It can also be the audience of another campaign (`id: recipient`) or a suppression list.
 
     Raises:
-        UsageError: file_exists, file_unwritable; what was written until then is removed.
+        UsageError: file_exists, file_unwritable; an incomplete file is removed.
     """
     count = 0
     with new_file(path) as file:
-        file.write("\ufeff")  # without the byte order mark, Excel takes UTF-8 for the code page of its machine
+        file.write("\ufeff")  # without the byte order mark, Excel does not read the file as UTF-8
         writer = csv.writer(file)
         writer.writerow(REPORT_COLUMNS)
         for row in rows:

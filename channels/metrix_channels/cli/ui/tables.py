@@ -1,4 +1,4 @@
-"""Receipts and channels as tables for people."""
+"""Tables of receipts, messages and channels."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def channel_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return channels as a table.
 
     Args:
-        rows: as `described` makes them.
+        rows: from `described`.
     """
     table = Table(box=None, pad_edge=False)
     for column in ("channel", "type", "verified", "until", ""):

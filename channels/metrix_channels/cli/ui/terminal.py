@@ -1,4 +1,4 @@
-"""Draws text for people with rich: coloured and folded where somebody watches, else plain, a line a line."""
+"""Prints text with rich: with colours and line breaks on a terminal, otherwise plain and without line breaks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 _UNBROKEN = 10_000
-"""Columns where nobody watches: a line of a table stays one line, for grep."""
+"""Width without a terminal: a table row stays on one line, for grep."""
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -18,11 +18,11 @@ def _console(*, stderr: bool = False) -> Console:
 
 
 class Terminal:
-    """Prints text. What cannot be written raises OSError.
+    """Prints text. Raises OSError if the stream cannot be written.
 
     Attributes:
-        out: for results.
-        err: for everything else.
+        out: the console for results.
+        err: the console for everything else.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Terminal:
         self.err: Console = _console(stderr=True)
 
     def say(self, text: str | Text, style: str = "", *, indent: int = 0) -> None:
-        """Print a part of the result as text, which holds nothing that could draw on the terminal."""
+        """Print text, which must be escaped, as part of the result."""
         shown = Text(text, style=style) if isinstance(text, str) else text
         if indent and not self.out.soft_wrap:
             self.show(Padding(shown, (0, 0, 0, indent)))
@@ -38,12 +38,12 @@ class Terminal:
             self.show(Text(" " * indent) + shown)
 
     def show(self, what: RenderableType) -> None:
-        """Print a part of the result."""
-        # Text may be left to the terminal to fold; what is drawn around other text would cut it off.
+        """Print a renderable as part of the result."""
+        # Only text may be wrapped by the terminal; other renderables would be cut off.
         self.out.print(what, soft_wrap=self.out.soft_wrap and isinstance(what, Text))
 
     def tell_error(self, place: str, message: str, code: str, remedy: str) -> None:
-        """Print an error to stderr: where, what happened, its code, and what to do."""
+        """Print an error to stderr: place, message, code and remedy."""
         text = Text()
         if place:
             text.append(f"{place}: ", style="bold")
