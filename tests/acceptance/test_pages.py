@@ -35,7 +35,7 @@ def test_the_dashboard_prints_its_link_and_ends_by_a_signal(folder, number):
         waiting.sendall(f"GET /changes HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode())
         assert b"text/event-stream" in waiting.recv(4096)
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
         waiting.close()
     assert (process.returncode, out) == (0, b"")
     assert b"Traceback" not in err
@@ -47,7 +47,7 @@ def test_with_json_the_dashboard_prints_one_document(folder):
     with started_command("dashboard", "--port", "0", "--json", cwd=folder) as process:
         lines = b"".join(iter(process.stdout.readline, b"}\n")) + b"}"
         process.terminate()
-        rest, err = process.communicate(timeout=10)
+        rest, err = process.communicate(timeout=60)
     assert json.loads(lines)["url"].startswith("http://127.0.0.1:")
     assert (process.returncode, rest, err) == (0, b"", b"")
 

@@ -24,7 +24,7 @@ def test_its_url_is_its_first_line_and_a_signal_ends_it_with_0(tmp_path, number)
         with urlopen(url, timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, b"")
     assert f"base_url: {url}".encode() in err
 
@@ -82,7 +82,7 @@ def test_with_json_it_prints_one_document_with_all_that_a_script_needs(tmp_path)
     with started_command("--json", "sandbox", "--port", "0", cwd=tmp_path) as process:
         lines = b"".join(iter(process.stdout.readline, b"}\n")) + b"}"
         process.terminate()
-        rest, err = process.communicate(timeout=10)
+        rest, err = process.communicate(timeout=60)
     assert set(json.loads(lines)) == {"url", "app_id", "api_key"}
     assert (process.returncode, rest, err) == (0, b"", b"")
 

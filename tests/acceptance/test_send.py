@@ -234,7 +234,7 @@ def test_a_bad_key_is_named_by_its_variable_and_never_shown(
 def test_a_signal_lets_the_attempt_in_flight_finish_and_begins_no_other(templates, metrix_config):
     """The server hangs: the attempt ends at its timeout, nothing follows, exit status 4."""
     with FaultServer([Hang()]) as server:
-        path = metrix_config(templates=templates, metrix={"base_url": server.url, "timeout": "500ms"})
+        path = metrix_config(templates=templates, metrix={"base_url": server.url, "timeout": "2s"})
         with started_command("--config", path, *SEND, "--json", cwd=path.parent) as process:
             wait_until(lambda: server.requests)
             process.send_signal(signal.SIGTERM)
@@ -279,7 +279,7 @@ def test_a_second_signal_ends_the_process_at_once(templates, metrix_config, seco
             wait_until(lambda: not catches(process, signal.SIGINT))
             assert process.poll() is None
             process.send_signal(second)
-            _, err = process.communicate(timeout=40)
+            _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (-second, b"")
 
 

@@ -168,9 +168,9 @@ def test_an_interrupted_file_is_sent_again_without_repetition(metrix_config, tmp
         config = metrix_config(metrix={"base_url": server.url, "concurrency": 2})
         command = ("track", "--file", file, "--config", config)
         with started_command(*command, "--json", cwd=tmp_path) as process:
-            assert began.wait(20)
+            assert began.wait(60)
             process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=20)
+            out, _ = process.communicate(timeout=60)
         first = json.loads(out)
         assert (process.returncode, first["error"]["code"]) == (4, "interrupted")
         assert 0 < first["accepted"] == len(server.requests) < 100

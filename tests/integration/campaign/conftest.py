@@ -16,8 +16,8 @@ def project(tmp_path):
 
 @pytest.fixture
 def slow(project):
-    """A server that takes its time, and a campaign that takes some seconds."""
-    with AccountingServer(seconds=0.05) as server:
+    """A server that takes its time, and a campaign that takes 20 seconds unless the server is told to hurry."""
+    with AccountingServer(seconds=0.2) as server:
         project.configure(server.url, batch_size=1, concurrency=4)
         project.audience(people(400))
         project.campaign()

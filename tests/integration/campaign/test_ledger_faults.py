@@ -212,6 +212,7 @@ def test_whatever_is_deleted_beside_the_ledger_one_process_sends(slow, beside):
         for _ in range(beside):
             ended = project.run("run", "offer.yaml", "--yes")
             assert (ended.status, ended.document["error"]["code"]) == (4, "run_busy")
+        server.seconds = 0
         status, found = document(process)
     assert (status, found["state"], found["accepted"], balance(found)) == (0, "finished", 400, 0)
     assert server.twice == set()

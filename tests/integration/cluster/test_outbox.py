@@ -240,7 +240,7 @@ FAULTS = {
 def health(url):
     """Return the status of /health and the codes of what the worker says there."""
     try:
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.status, [each["code"] for each in json.load(answer)["problems"]]
     except urllib.error.HTTPError as error:
         return error.code, [each["code"] for each in json.load(error)["problems"]]
@@ -301,7 +301,7 @@ def test_a_worker_that_is_refused_leaves_it_to_others(resources, status):
 def test_a_key_that_waits_for_a_worker_is_busy(resources):
     """A `send` neither takes the message from the workers nor makes a second one of it."""
     message = resources.enqueue(key="order-7")
-    resources.configure(timeout="1s", deadline="1s")
+    resources.configure(timeout="4s", deadline="4s")
     with resources.project.notifier() as notifier:
         with pytest.raises(LedgerError) as caught:
             notifier.send("sms", "u1", "offer", HELLO, key="order-7")
@@ -343,7 +343,7 @@ def test_a_send_that_died_is_taken_up_by_the_next_message_with_its_key(resources
 
 def counters(url):
     """Return the counters that a worker shows to Prometheus."""
-    with urllib.request.urlopen(url.replace("/health", "/metrics"), timeout=20) as answer:
+    with urllib.request.urlopen(url.replace("/health", "/metrics"), timeout=60) as answer:
         text = answer.read().decode()
     found = dict(re.findall(r"^(\w+_total(?:\{.*\})?) (\d+)$", text, re.MULTILINE))
     return {name.removeprefix("metrix_channels_"): int(value) for name, value in found.items()}

@@ -194,7 +194,7 @@ def test_two_processes_at_once_send_one_message(configure, metrix_sandbox):
 def test_who_waits_in_vain_hears_so_at_the_deadline(configure):
     """key_busy, exit status 4, and no request of its own."""
     with FaultServer([Hang()]) as server:
-        hasty, patient = configure(server.url, "hasty.yaml", deadline="400ms", timeout="400ms"), configure(server.url)
+        hasty, patient = configure(server.url, "hasty.yaml", deadline="2s", timeout="2s"), configure(server.url)
         with sender(patient, "u1", "k") as one:
             wait_until(lambda: server.requests)
             with Notifier.from_config(hasty) as notifier:

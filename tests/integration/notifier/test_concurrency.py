@@ -62,8 +62,8 @@ def test_a_send_that_finds_no_free_place_ends_at_its_deadline(tmp_path):
             sends = [notifier.send("sms", f"u{number}", "hello", {"name": "x"}) for number in range(12)]
             return await asyncio.gather(*sends, return_exceptions=True)
 
-    with FaultServer([Hang()]) as server, takes(0.3, 15):
-        project = make_project(tmp_path, server.url, concurrency=2, timeout="600ms", deadline="600ms")
+    with FaultServer([Hang()]) as server, takes(1, 30):
+        project = make_project(tmp_path, server.url, concurrency=2, timeout="2s", deadline="2s")
         errors = asyncio.run(run(project))
     outcomes = [error.receipt.outcome for error in errors]
     made = len(server.requests)  # two; a slow machine gives later sends a moment after the first have ended
@@ -77,7 +77,7 @@ def test_a_send_that_finds_no_free_place_ends_at_its_deadline(tmp_path):
 def test_a_rate_limit_beyond_the_deadline_ends_the_send(tmp_path):
     """The turn would come too late."""
     with FaultServer() as server, takes(0, 15):
-        project = make_project(tmp_path, server.url, rate_limit="1/m", deadline="500ms")
+        project = make_project(tmp_path, server.url, rate_limit="1/m", deadline="10s")
         assert project.send().outcome == "accepted"
         error = project.error()
     assert (error.code, error.exit_status, error.receipt.outcome) == ("unavailable", 4, "not_sent")

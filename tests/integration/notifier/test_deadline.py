@@ -54,13 +54,13 @@ def test_a_metrix_that_hangs(tmp_path):
 
         async def run():
             async with project.notifier() as notifier:
-                await notifier.send(*HELLO, deadline=0.5)
+                await notifier.send(*HELLO, deadline=2)
 
         with takes(0, 30), pytest.raises(OutcomeUnknown) as caught:
             asyncio.run(run())
         assert caught.value.receipt.attempts == 1
         with Notifier.from_config(project.config) as notifier, takes(0, 30), pytest.raises(OutcomeUnknown):
-            notifier.send(*HELLO, deadline=0.5)
+            notifier.send(*HELLO, deadline=2)
     assert project.query("SELECT state FROM sends") == [("settled",)] * 2
 
 
@@ -88,7 +88,7 @@ def test_a_rate_limit_without_a_place(tmp_path):
         with Notifier.from_config(patient(tmp_path, server.url, rate_limit="1/h").config) as notifier:
             notifier.send(*HELLO)
             with takes(0, 30), pytest.raises(Unreachable) as caught:
-                notifier.send(*HELLO, deadline=1)
+                notifier.send(*HELLO, deadline=5)
         assert len(server.requests) == 1
     assert (caught.value.code, caught.value.receipt.outcome) == ("unavailable", "not_sent")
 
@@ -103,7 +103,7 @@ def test_another_call_under_the_key(tmp_path):
             thread.start()
             assert asked.wait(60)
             with takes(0, 30), pytest.raises(LedgerError) as caught:
-                second.send(*HELLO, key="k", deadline=0.3)
+                second.send(*HELLO, key="k", deadline=2)
             may.set()
             thread.join()
     assert caught.value.code == "key_busy"
@@ -141,8 +141,9 @@ def test_a_process_ends_while_the_ledger_is_still_locked(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize(("status", "disposition"), [(200, "accepted"), (400, "refused")])
-def test_a_ledger_that_is_locked_after_the_request(tmp_path, status, disposition):
+def test_a_ledger_that_is_locked_after_the_request(tmp_path, monkeypatch, status, disposition):
     """The caller hears that the outcome is not written down yet; it is, as soon as the ledger can be written."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 600)
     asked, may = threading.Event(), threading.Event()
     with FaultServer([Answer(), AnswerWhen(asked, may, Answer(status))]) as server:
         project = patient(tmp_path, server.url)
@@ -152,7 +153,7 @@ def test_a_ledger_that_is_locked_after_the_request(tmp_path, status, disposition
 
             def send():
                 with pytest.raises(LedgerError) as caught:
-                    notifier.send(*HELLO, key="k", deadline=2)
+                    notifier.send(*HELLO, key="k", deadline=4)
                 found.append(caught.value)
 
             thread = threading.Thread(target=send)

@@ -119,7 +119,7 @@ AMBIGUOUS = [Close(), CloseAfterHeaders(), Reset(), Hang(), Drip(0.05), Answer(5
 def test_after_doubt_retry_sends_again_and_says_so(tmp_path, behaviour):
     """Accepted in the end, perhaps twice."""
     with FaultServer([behaviour, Answer()]) as server:
-        receipt = make_project(tmp_path, server.url, timeout="1s").send()
+        receipt = make_project(tmp_path, server.url, timeout="2s").send()
     assert (receipt.outcome, receipt.attempts, receipt.possible_duplicate) == ("accepted", 2, True)
     assert len(server.requests) == 2
 
@@ -128,7 +128,7 @@ def test_after_doubt_retry_sends_again_and_says_so(tmp_path, behaviour):
 def test_after_doubt_hold_sends_nothing_more(tmp_path, behaviour):
     """Exactly one request, and the outcome is unknown."""
     with FaultServer([behaviour, Answer()]) as server:
-        error = make_project(tmp_path, server.url, on_ambiguous="hold", timeout="1s").error()
+        error = make_project(tmp_path, server.url, on_ambiguous="hold", timeout="2s").error()
     assert isinstance(error, OutcomeUnknown)
     assert (error.exit_status, error.receipt.outcome) == (1, "unknown")
     assert len(server.requests) == 1
