@@ -2,8 +2,8 @@
 
 The pages are the Python API, the command line, both YAML files, and the filters.
 
-MkDocs calls `on_files` and `on_page_markdown`. Each page comes from what the program itself uses: the verbs with their
-help, the JSON schemas, the table of filters, the public names.
+MkDocs calls `on_files` and `on_page_markdown`. Each page comes from data that the program itself uses: the verbs with
+their help, the JSON schemas, the table of filters, the public names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from metrix_channels.templating.filters.allowed import FILTERS, TESTS
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(metrix_channels.__file__).parent
 FRAMEWORKS = {"Django": "django", "FastAPI": "fastapi", "Celery": "celery"}
-"""Modules with public names of their own, by the title of their part."""
+"""Modules with their own public names, by the title of their section."""
 _JINJA = "https://jinja.palletsprojects.com/en/stable/templates/"
 
 
@@ -38,14 +38,14 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return a page without links to files of the repository that the site does not have, such as examples."""
+    """Return a page without links to repository files that are not part of the site, such as examples."""
     return re.sub(
         r"\[([^\]]+)\]\((?:\.\./)+(?:examples|tests|channels|benchmarks|[A-Z]+\.md)[^)]*\)", r"`\1`", markdown
     )
 
 
 def python_page() -> str:
-    """Return the page of all public names; mkdocstrings fills in what each is."""
+    """Return the page of all public names; mkdocstrings adds their docstrings."""
     groups: dict[str, list[str]] = {"Notifiers": [], "Errors": [], "Classes and types": []}
     for name in metrix_channels.__all__:
         if name != "__version__":
@@ -88,7 +88,7 @@ def commands_page() -> str:
         "# Command line",
         "",
         "This page is the output of `--help`. Each verb also takes `--config FILE`, `--json` and `-v`, before or after",
-        "its name. Results go to stdout and everything else to stderr.",
+        "its name. Results go to stdout, and everything else to stderr.",
         "",
         "| exit status | meaning |",
         "| --- | --- |",
@@ -131,8 +131,8 @@ def configuration_page() -> str:
     """Return the page of channels.yaml: its keys, and the example that explains it."""
     example = (ROOT / "channels.example.yaml").read_text(encoding="utf-8")
     about = [
-        "The file is found by `--config`, by `METRIX_CHANNELS_CONFIG`, or as `channels.yaml` in the current folder.",
-        "Relative paths start at the folder of this file. An unknown key, a duplicate key, an anchor or a tag",
+        "metrix-channels reads the file in `--config`, in `METRIX_CHANNELS_CONFIG`, or `channels.yaml` in the current",
+        "folder. Paths are relative to the folder of this file. An unknown key, a duplicate key, an anchor or a tag",
         "is an error with file, line and column.",
     ]
     return _page_of_schema("channels.yaml", about, "config/channels.schema.json", example)
@@ -141,7 +141,7 @@ def configuration_page() -> str:
 def campaign_page() -> str:
     """Return the page of a campaign file."""
     example = (ROOT / "campaigns" / "welcome.yaml").read_text(encoding="utf-8")
-    about = ["Relative paths start at the folder of the campaign file."]
+    about = ["Paths are relative to the folder of the campaign file."]
     return _page_of_schema("Campaign file", about, "campaign/campaign.schema.json", example)
 
 
@@ -197,8 +197,8 @@ def filters_page() -> str:
     lines = [
         "# Filters and tests",
         "",
-        "A template can use these filters and tests and no others. A value in a text must be text or a number: a list,",
-        "`null` or a missing value is an error with file and line.",
+        "A template can use only these filters and tests. A value in a text must be text or a number: a list, `null`",
+        "or a missing value is an error with file and line.",
         "",
         "## Filters",
         "",

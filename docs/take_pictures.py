@@ -1,7 +1,7 @@
 """Takes pictures of all pages: `make pictures`. Light and dark, on a desktop and a phone, in two languages.
 
-A sandbox, a campaign that runs meanwhile, and Debian's Chromium; what the pages show is made up here. All of them go
-to `dist/pictures`, to be looked at; those that the README shows to `docs/pictures`.
+It starts a sandbox, a campaign and Debian's Chromium, with made-up data. All pictures go to `dist/pictures`; the ones
+that the documentation uses are copied to `docs/pictures`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ limits: {{rate: {rate}/s}}
 
 
 def main() -> None:
-    """Take them all."""
+    """Take all pictures."""
     if chromium() is None:
         sys.exit(MISSING)
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def take(browser: Browser, pages: dict[str, str], link: str | None = None) -> None:
-    """Take each page in each way; `link` opens the dashboard first."""
+    """Take each page in each language, colour scheme and size; `link` opens the dashboard first."""
     for language, dark, phone in product(("en", "fa"), (False, True), (False, True)):
         size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 860}
         locale = "fa-IR" if language == "fa" else "en-US"
@@ -156,7 +156,7 @@ PROMOTION = {"first_name": "سارا", "discount": 30, "coupon": "YALDA30", "end
 
 
 def post(sandbox: Sandbox, body: dict[str, object]) -> None:
-    """Send an event as a careless script would."""
+    """Send an event with an invalid field, as a careless script would."""
     curl = [
         "curl",
         "-s",
@@ -179,7 +179,7 @@ def campaign(folder: Path, name: str, rate: int) -> None:
 
 @contextmanager
 def running_campaign(folder: Path, name: str) -> Iterator[None]:
-    """Let a campaign run meanwhile."""
+    """Run a campaign in the background."""
     (folder / f"{name}.yaml").write_text(CAMPAIGN.format(name=name, rate=8), encoding="utf-8")
     command = [COMMAND, "campaign", "run", f"{name}.yaml", "--yes"]
     process = subprocess.Popen(
@@ -193,7 +193,7 @@ def running_campaign(folder: Path, name: str) -> Iterator[None]:
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Write the pages that stand alone, in both languages; `-LANG` stands for the one that is taken."""
+    """Write the HTML files in both languages, and return their addresses; `-LANG` stands for the language."""
     for language in ("en", "fa"):
         for command in (
             ["preview", "promotion", "--html", f"preview-{language}.html"],

@@ -1,4 +1,4 @@
-"""Writes situations.md from the catalogue: `make docs`. A test compares the two."""
+"""Writes situations.md from the catalogue: `make docs`. A test checks that the page is up to date."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from metrix_channels.errors.situation import Situation
 PAGE = Path(__file__).with_name("situations.md")
 
 _PARTS = (
-    ("What Metrix answers", "By status, and by what stands in place of one.", ANSWERS),
-    ("What no error tells", "Situations that somebody asks about, or that `doctor` finds.", QUESTIONS),
-    ("What our errors carry", "By the code in brackets behind a message; `.code` in Python.", CATALOGUE),
+    ("Answers from Metrix", "By HTTP status, or by what happened instead of an answer.", ANSWERS),
+    ("Questions", "Situations without an error code, which people ask about or `doctor` finds.", QUESTIONS),
+    ("Errors", "By the code in brackets at the end of a message; `.code` in Python.", CATALOGUE),
 )
 
 
@@ -23,8 +23,8 @@ def page() -> str:
     lines = [
         "# Situations",
         "",
-        "What can happen between your code and Metrix, why, and what to do. `make docs` writes it from the catalogue",
-        "that errors, `preflight`, `doctor` and `metrix-channels explain CODE` speak from; change that, not this page.",
+        "What can happen between your code and Metrix, why, and what to do. `make docs` writes this page from the",
+        "catalogue that errors, `preflight`, `doctor` and `metrix-channels explain CODE` use.",
     ]
     for title, about, situations in _PARTS:
         lines += ["", f"## {title}", "", about]

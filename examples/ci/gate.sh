@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks every channel, template and campaign of this folder without a network. The status is 0 when all pass.
+# Checks every channel, template and campaign in this folder without a network. The status is 0 if all pass.
 set -eu
 cd "$(dirname "$0")"
 : "${METRIX_APP_ID:?set it to the APP_ID that the channels were tested for}"

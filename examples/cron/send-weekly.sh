@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sends this week's campaign, or goes on with it. Started by cron as often as you like: see README.md.
+# Sends this week's campaign, or continues it. Cron may start it as often as you like: see README.md.
 set -u
 cd "$(dirname "$0")" || exit 2
 PATH="$PWD/venv/bin:$PATH"

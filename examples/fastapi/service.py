@@ -14,7 +14,7 @@ app = FastAPI(lifespan=notifier_lifespan)
 async def send_login_code(
     user: str, code: Annotated[str, Body()], login: Annotated[str, Body()], notifier: NotifierDependency
 ) -> dict[str, bool]:
-    """Send the code of a login. A request that is repeated sends nothing again: the login is the key."""
+    """Send the code of a login. A repeated request sends nothing again, because the login is the key."""
     try:
         receipt = await notifier.send("sms", user, "login_code", {"code": code}, key=f"login-{login}", deadline=3.0)
     except OutcomeUnknown:  # it may arrive: let the user wait before asking for another code

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Customer(models.Model):
-    """Somebody whom Metrix knows by an id."""
+    """A person with an id in Metrix."""
 
     metrix_id = models.CharField(max_length=64, unique=True)
     first_name = models.CharField(max_length=64)

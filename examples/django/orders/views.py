@@ -1,4 +1,4 @@
-"""What a customer does in the shop, and what the shop says to it."""
+"""The views of the shop; each sends its message in another way."""
 
 import secrets
 
@@ -18,7 +18,7 @@ from .models import Customer, Order
 @csrf_exempt
 @require_POST
 def place_order(request: HttpRequest) -> JsonResponse:
-    """Take an order; its SMS is in the outbox: both commit or vanish together, whatever becomes of this process."""
+    """Take an order, and put its SMS into the outbox: both commit together or not at all, even if this process dies."""
     with transaction.atomic():
         customer = get_object_or_404(Customer, metrix_id=request.POST["customer"])
         order = Order.objects.create(customer=customer, item=request.POST["item"])
@@ -35,7 +35,7 @@ def place_order(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @require_POST
 def ship_order(request: HttpRequest, number: int) -> JsonResponse:
-    """Ship an order; this process sends the SMS once the transaction is committed, and needs no worker for it."""
+    """Ship an order. This process sends the SMS after the commit, without a worker."""
     with transaction.atomic():
         order = get_object_or_404(Order.objects.select_for_update(), pk=number)
         order.is_shipped = True
@@ -48,7 +48,7 @@ def ship_order(request: HttpRequest, number: int) -> JsonResponse:
 @csrf_exempt
 @require_POST
 def send_login_code(request: HttpRequest) -> JsonResponse:
-    """Send a code now: the customer waits for it, so the page says whether it went."""
+    """Send a code now. The customer waits for it, so the page says whether it was sent."""
     code = f"{secrets.randbelow(10_000):04}"
     try:
         get_notifier().send("sms", request.POST["customer"], "login_code", {"code": code}, deadline=3.0)

@@ -1,4 +1,4 @@
-"""Settings of the shop; what differs between machines comes from the environment."""
+"""Settings of the shop; values that differ between machines come from the environment."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ INSTALLED_APPS = [
 ]
 METRIX_CHANNELS = {"CONFIG": BASE_DIR / "channels.yaml"}
 
-# The ledger is in the same database: so an order and its message commit together.
+# The ledger is in the same database, so that an order and its message commit together.
 database = conninfo_to_dict(os.environ.get("SHOP_DATABASE_URL", ""))
 DATABASES = {
     "default": {
@@ -34,7 +34,7 @@ DATABASES = {
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "development.db"}
 }
 
-# An error after a commit is logged, as Django does it: see that somebody reads it.
+# Django logs an error after a commit: make sure that somebody reads the log.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

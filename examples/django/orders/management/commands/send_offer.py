@@ -1,4 +1,4 @@
-"""`manage.py send_offer 1405-01`: the offer of a month, to the customers who want offers."""
+"""`manage.py send_offer 1405-01` sends the offer of a month to the customers who want offers."""
 
 import csv
 from argparse import ArgumentParser
@@ -12,7 +12,7 @@ from orders.models import Customer
 
 
 class Command(BaseCommand):
-    """Runs the campaign; the same command again goes on with a run that an outage has halted."""
+    """Runs the campaign. Run the command again to continue a run that an outage has halted."""
 
     help = "Send the offer of a month to the customers who want offers."
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, month: str, **options: Any) -> None:
         """Write the audience, and run the campaign with it."""
         audience = settings.BASE_DIR / "campaigns" / f"customers-{month}.csv"
-        if not audience.exists():  # a run that goes on has the audience that it began with
+        if not audience.exists():  # a run continues with the audience that it began with
             with audience.open("x", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
                 writer.writerow(["id", "first_name"])
