@@ -1,4 +1,4 @@
-"""The public face: Notifier for synchronous code, AsyncNotifier for asynchronous code."""
+"""The public API: Notifier for synchronous code, AsyncNotifier for asynchronous code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        # On demand: a dry run needs neither, and no event loop.
+        # On demand, because a dry run needs neither of them and no event loop.
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from . import asynchronous, synchronous

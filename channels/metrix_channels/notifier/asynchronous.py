@@ -1,4 +1,4 @@
-"""AsyncNotifier: the engine's methods for code that runs in an event loop."""
+"""AsyncNotifier: the public methods for code that runs in an event loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class AsyncNotifier(AsyncOutbox):
     """Sends messages through the channels of one configuration.
 
-    Made by `from_config`. It may be shared by all tasks of a process; after a fork the child opens its own
+    Create it with `from_config`. All tasks of a process may share it. After a fork, the child opens its own
     connections and its own ledger.
     """
 
@@ -37,10 +37,10 @@ class AsyncNotifier(AsyncOutbox):
         """Load a configuration.
 
         Args:
-            path: of the file; None for $METRIX_CHANNELS_CONFIG or ./channels.yaml.
+            path: of the file; None for the file in $METRIX_CHANNELS_CONFIG, or ./channels.yaml.
 
         Raises:
-            ConfigError: it is missing or wrong; the error names file, line and column.
+            ConfigError: the file is missing or wrong; the error names file, line and column.
         """
         return cls(ServicesOfProcess.from_config(path))
 
@@ -114,26 +114,26 @@ class AsyncNotifier(AsyncOutbox):
             to: one customUserId, or several that get the same text.
             template: a template's name.
             context: values for the template: text, numbers, true/false, None, dates, lists and mappings.
-            text: the message itself, in place of a template. It goes as it is: nothing in it is rendered.
-            title: of a push, or the subject of an email; with `text` alone.
+            text: the message itself, instead of a template. It is sent as it is: nothing in it is rendered.
+            title: of a push, or the subject of an email; only with `text`.
             locale: such as `fa`; falls back to the template without a locale.
-            key: names this message. A second call with the same key and content returns what the first one came
-                to and sends nothing, also from another process and after a crash.
-            deadline: seconds for all of it: other calls under the key, the rate limit, retries, the ledger. None for
-                `deadline` of the configuration. What handles a web request gives a few seconds less than its server
-                allows.
+            key: identifies this message. A second call with the same key and content returns the receipt of the
+                first call and sends nothing, even from another process or after a crash.
+            deadline: seconds for the whole call: other calls with the same key, the rate limit, retries, the ledger.
+                None for `metrix.deadline` of the configuration. In a web request, use a few seconds less than the
+                server's timeout.
 
         Returns:
-            The receipt; for several recipients a tuple of receipts that name each of them once. Every one of
-            them is `accepted`.
+            The receipt; for several recipients a tuple of receipts, in which each recipient occurs once. All
+            receipts are `accepted`.
 
         Raises:
-            ChannelUnverified: nobody tested the channel; no request was made.
+            ChannelUnverified: the channel has no recorded test; no request was made.
             ConfigError, TemplateError, MessageInvalid: no request was made.
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.receipts`.
             LedgerError: key_reused, key_busy, or the ledger cannot be used.
-            UsageError: both `template` and `text`, or neither; `key` is not one line of text, or `deadline` is no
-                number of seconds above 0.
+            UsageError: `template` and `text` were both given, or neither; `key` is not one line of text; or
+                `deadline` is not a number of seconds above 0.
         """
         call = Call(channel, to, content_of(template, context, locale, text, title), key, deadline)
         return await self._services.current().engine.send_or_raise(call)
@@ -173,7 +173,7 @@ class AsyncNotifier(AsyncOutbox):
         """Return the requests that `send` would make: method, URL, headers with the key masked, and body.
 
         Raises:
-            MetrixChannelsError: as in `send` before its first request; ChannelUnverified too.
+            MetrixChannelsError: the errors that `send` raises before its first request, also ChannelUnverified.
         """
         call = Call(channel, to, content_of(template, context, locale, text, title))
         return self._services.current().shown_requests(call)
@@ -181,14 +181,14 @@ class AsyncNotifier(AsyncOutbox):
     def messages(
         self, *, watch: WatchMessages | None = None, **wanted: Unpack[MessageQuery]
     ) -> AsyncIterator[SentMessage]:
-        """Give what was sent to whom by sends, the outbox and campaigns, newest first.
+        """Search the messages of sends, the outbox and campaigns, and yield them, newest first.
 
         Args:
-            watch: told how far the search has come; a ledger of a million recipients takes about a second.
-            **wanted: which messages; see `MessageQuery`.
+            watch: called with the progress of the search; a ledger of a million recipients takes about a second.
+            **wanted: the conditions; see `MessageQuery`.
 
         Raises:
-            MessageInvalid, UsageError: what is wanted is not as it must be.
+            MessageInvalid, UsageError: a condition is invalid.
             CampaignError: run_missing, run_purged.
             LedgerError: the ledger cannot be used.
         """
@@ -200,69 +200,70 @@ class AsyncNotifier(AsyncOutbox):
         """Tell Metrix who a user is.
 
         Args:
-            user: the customUserId; `MetrixUser(id)` for one that Metrix gave the id.
-            **fields: what is known of the user; see `ProfileFields`.
+            user: the customUserId; `MetrixUser(id)` for an id that Metrix assigned.
+            **fields: the data of the user; see `ProfileFields`.
 
         Raises:
-            EventInvalid: a field is not as Metrix demands; no request was made.
+            EventInvalid: Metrix would not take a field; no request was made.
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
         return await self._services.current().tracker.identify(user, fields)
 
     async def track(self, user: str | MetrixUser, **fields: Unpack[EventFields]) -> EventReceipt:
-        """Tell Metrix of something that a user did.
+        """Tell Metrix about something that a user did.
 
-        No two events of one user get the same time, whatever sends them: Metrix would drop the second one.
+        No two events of one user get the same time, even from different processes: Metrix would drop the second one.
 
         Args:
-            user: the customUserId; `MetrixUser(id)` for one that Metrix gave the id.
-            **fields: `name` or `slug`, and what else is known; see `EventFields`.
+            user: the customUserId; `MetrixUser(id)` for an id that Metrix assigned.
+            **fields: `name` or `slug`, and other fields; see `EventFields`.
 
         Raises:
-            EventInvalid: a field is not as Metrix demands, or the user has an event of that time; no request was made.
+            EventInvalid: Metrix would not take a field, or the user already has an event of that time; no request was
+                made.
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
         return await self._services.current().tracker.track(user, fields)
 
     async def identify_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
-        """Tell Metrix who many users are; see `track_many`, whose records hold the arguments of `identify` here."""
+        """Tell Metrix who many users are; see `track_many`. Records have the arguments of `identify`."""
         return await self._services.current().tracker.identify_many(source, watch)
 
     async def track_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
-        """Tell Metrix of many events, a request for up to 100 of one user, many requests at a time.
+        """Tell Metrix about many events. Up to 100 events of one user share a request, and many requests run at once.
 
-        A source whose events have their times may be sent again after a crash: what Metrix has is not sent twice.
+        If every event has a time, you may send the source again after a crash: no event is sent twice.
 
         Args:
-            source: the path of a file with one JSON object a line, or a list of mappings: `user` or `metrix_user`,
-                and the arguments of `track`; dates and times may be text in ISO 8601. All of it is checked before
-                anything is sent.
-            watch: told how it stands after each request.
+            source: the path of a file with one JSON object a line, or a list of mappings. Each has `user` or
+                `metrix_user`, and the arguments of `track`; dates and times may be text in ISO 8601. The whole source
+                is checked before anything is sent.
+            watch: called with the report so far after each request.
 
         Raises:
-            EventInvalid: a record is not as Metrix demands, named by the error's location; nothing was sent.
+            EventInvalid: a record is invalid; the error's location names it. Nothing was sent.
             UsageError: file_unreadable; nothing was sent.
             LedgerError: the ledger cannot be used.
         """
         return await self._services.current().tracker.track_many(source, watch)
 
     async def preflight(self, *names: str, offline: bool = False, watch: WatchPreflight | None = None) -> Preflight:
-        """Make every check that can be made before sending.
+        """Run every check that is possible before sending.
 
         Args:
-            names: of channels, which are checked with every template; and paths of campaign files (.yaml, .yml),
-                which are checked with their own template and all rows of their audience. None for all channels of the
-                configuration.
-            offline: leave out the connection to Metrix.
-            watch: told how many templates have been checked, and how many there are.
+            names: channel names, each checked with every template; and paths of campaign files (.yaml, .yml), each
+                checked with its own template and all rows of its audience. Without names, all channels of the
+                configuration are checked.
+            offline: skip the connection to Metrix.
+            watch: called with the number of checked templates and their total.
 
         Returns:
-            The checks; `.raise_for_failures()` raises PreflightFailed when one of them failed.
+            The checks; `.raise_for_failures()` raises PreflightFailed if one of them failed.
         """
         from ..checks import CheckStatus
-        from ..preflight import Preflight, run_preflight  # on demand, as all that one send does not need
+        from ..preflight import Preflight, run_preflight  # on demand, because a send does not need it
 
         channels, paths = _divided(names)
         if not paths:
@@ -281,8 +282,8 @@ class AsyncNotifier(AsyncOutbox):
 
     @cached_property
     def campaigns(self) -> AsyncCampaigns:
-        """What plans campaigns, sends them, and tells how they stand."""
-        # When it is needed: most programs that send messages run no campaigns.
+        """Plans campaigns, sends them, and reports their status."""
+        # On demand, because most programs that send messages run no campaigns.
         from .campaigns.asynchronous import AsyncCampaigns
 
         return AsyncCampaigns(self._services.current)
@@ -290,15 +291,15 @@ class AsyncNotifier(AsyncOutbox):
     async def run_campaign(
         self, path: StrPath, *, name: str | None = None, audience: AudienceRows | None = None
     ) -> CampaignStatus:
-        """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`, which takes more."""
+        """Plan and send a campaign, or continue its run; see `AsyncCampaigns.run`, which takes more arguments."""
         return await self.campaigns.run(path, name=name, audience=audience)
 
     def stop(self) -> None:
-        """Begin no further attempt; those in flight finish and are journalled."""
+        """Begin no further attempt; attempts in flight finish and are recorded."""
         self._services.current().engine.stop()
 
     async def close(self) -> None:
-        """Let go of connections and ledger; the notifier may be used again."""
+        """Close connections and ledger; the notifier may be used again."""
         await self._services.close()
 
     async def __aenter__(self) -> Self:
@@ -311,6 +312,6 @@ class AsyncNotifier(AsyncOutbox):
 
 
 def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:
-    """Part names of channels from campaign files, which end in .yaml or .yml."""
+    """Separate channel names from campaign files, which end in .yaml or .yml."""
     files = {name: name.endswith((".yaml", ".yml")) for name in names}
     return [name for name in files if not files[name]], [Path(name) for name in files if files[name]]

@@ -15,9 +15,9 @@ from ..printable import is_text
 
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
 Recipients = list[str] | tuple[str, ...] | set[str] | frozenset[str]
-"""Recipients of one text. Not any iterable: a string is one too, and means a single recipient."""
+"""Recipients of one text. It is not just any iterable, because a string is one too and means a single recipient."""
 LONGEST_DEADLINE: Final = 86_400
-"""Seconds: as long as `deadline` in the configuration may be."""
+"""In seconds; the same maximum as for `deadline` in the configuration."""
 
 
 @frozen
@@ -27,7 +27,7 @@ class FromTemplate:
     Attributes:
         template: the template's name.
         context: plain values for the template.
-        locale: such as `fa` or `fa-IR`; None for the templates without one.
+        locale: such as `fa` or `fa-IR`; None for the template without a locale.
     """
 
     template: str
@@ -37,11 +37,11 @@ class FromTemplate:
 
 @frozen
 class PlainText:
-    """A message that goes as it is: nothing in it is rendered.
+    """A message that is sent as it is: nothing in it is rendered.
 
     Attributes:
         text: the body.
-        title: of a push, or the subject of an email; None for none.
+        title: of a push, or the subject of an email; or None.
     """
 
     text: str
@@ -61,12 +61,12 @@ class Call:
         to: one customUserId or several.
         content: what is sent.
         key: makes the call repeatable without sending twice.
-        deadline: seconds for all of it; None for the configuration's.
+        deadline: seconds for the whole call; None for the configuration's deadline.
     """
 
     channel: str
     to: str | tuple[str, ...] = field(converter=_fixed)
-    content: FromTemplate | PlainText = field(repr=False)  # there may be sensitive values in it
+    content: FromTemplate | PlainText = field(repr=False)  # it may contain sensitive values
     key: str | None = None
     deadline: float | None = None
 
@@ -74,27 +74,27 @@ class Call:
 def content_of(
     template: str | None, context: Context | None, locale: str | None, text: str | None, title: str | None
 ) -> FromTemplate | PlainText:
-    """Return what is sent: a template with its values, or a text as it is.
+    """Return the content of a message: a template with its values, or a text as it is.
 
     Raises:
-        UsageError: both were given, or neither, or arguments that belong to the other.
+        UsageError: both a template and a text were given, or neither, or arguments that do not belong together.
     """
     if template is not None and text is not None:
         raise _mixed("The message has both a template and a text.")
     if template is not None:
         if title is not None:
-            raise _mixed("A title was given for a template, whose title stands in its front matter.")
+            raise _mixed("The message has a template and a title. A template has its title in its front matter.")
         return FromTemplate(template, context or {}, locale)
     if text is None:
         raise _mixed("The message has neither a template nor a text.")
     if context or locale is not None:
         what = "values" if context else "a locale"
-        raise _mixed(f"A text is sent as it is, and {what} for a template came with it.")
+        raise _mixed(f"The message has a text and {what}. A text is sent as it is; only a template takes {what}.")
     return PlainText(text, title)
 
 
 def checked_key(key: str) -> str:
-    """Return a key as it was given.
+    """Return a key unchanged, if it is valid.
 
     Raises:
         UsageError: it is not one line of text.
@@ -105,10 +105,10 @@ def checked_key(key: str) -> str:
 
 
 def checked_deadline(seconds: float | None) -> float | None:
-    """Return a deadline as it was given.
+    """Return a deadline in seconds, if it is valid.
 
     Raises:
-        UsageError: it is no number of seconds from above 0 to a day.
+        UsageError: it is not a number of seconds above 0 and at most a day.
     """
     if seconds is None:
         return None

@@ -1,4 +1,4 @@
-"""The HTTP clients of one process: one that is kept from call to call, and one for each job of many requests."""
+"""The HTTP clients of one process: one that is kept between calls, and a new one for each campaign or upload."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Clients:
     """Opens clients with the settings and credentials of the configuration.
 
     Args:
-        settings: returns how to reach Metrix, as it is to be used now.
+        settings: returns the current settings under `metrix`.
     """
 
     def __init__(self, settings: Callable[[], Metrix]) -> None:
@@ -28,7 +28,7 @@ class Clients:
         self._used: object = None
 
     def kept(self) -> MetrixClient:
-        """Return the client whose connections are kept from call to call.
+        """Return the client that keeps its connections between calls.
 
         Raises:
             ConfigError: secret_missing, secret_invalid, file_unreadable.
@@ -56,7 +56,7 @@ class Clients:
         if used != self._used:
             client = self._open(used[0].api_key)
             if self._kept is not None:
-                self._retired.append(self._kept)  # requests may be under way in it
+                self._retired.append(self._kept)  # it may still have requests in flight
             self._kept, self._used = client, used
 
     async def close(self) -> None:

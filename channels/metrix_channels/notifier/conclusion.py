@@ -1,4 +1,4 @@
-"""From results to what the caller sees: receipts, or the error that carries them."""
+"""Turns the results of a send into receipts, or into the error that carries them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PLAIN = ("rejected", "outcome_unknown")
 
 
 def receipts_of(results: Iterable[Result], send: str, channel: str, at: datetime) -> tuple[Receipt, ...]:
-    """Make receipts of the results of one send; their time is to the millisecond, as the ledger keeps it."""
+    """Return the receipts of one send; their time is rounded to milliseconds, as in the ledger."""
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
     return tuple(
         Receipt(
@@ -55,10 +55,10 @@ def receipts_of(results: Iterable[Result], send: str, channel: str, at: datetime
 
 
 def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
-    """Raise the error of the worst receipt; what would halt a campaign goes before everything else.
+    """Raise the error of the worst receipt; an error that would halt a campaign comes first.
 
     Raises:
-        DeliveryError: one of its branches, with all receipts.
+        DeliveryError: one of its subclasses, with all receipts.
         ChannelUnverified: the verification was withdrawn during the send, with all receipts.
     """
     refused = [receipt for receipt in receipts if receipt.error is not None]
@@ -78,7 +78,7 @@ def raise_unless_event_accepted(receipt: EventReceipt) -> None:
     """Raise the error of an event, or of a profile, that was not accepted.
 
     Raises:
-        DeliveryError: one of its branches, with the receipt as `.event`.
+        DeliveryError: one of its subclasses, with the receipt as `.event`.
     """
     error = receipt.error
     if error is not None:
@@ -87,7 +87,7 @@ def raise_unless_event_accepted(receipt: EventReceipt) -> None:
 
 def _kind(code: str, outcome: Outcome) -> type[MetrixChannelsError]:
     if CATALOGUE[code].exit_status == INPUT_AT_FAULT:
-        return ConfigError  # the configuration was edited and broken during the send
+        return ConfigError  # an edit broke the configuration during the send
     return _HALTS.get(code, _CLASSES.get(outcome, DeliveryError))
 
 

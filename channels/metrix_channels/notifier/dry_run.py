@@ -1,4 +1,4 @@
-"""The requests that a send would make: no network, no ledger."""
+"""Returns the requests that a send would make, without a network and without a ledger."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class DryRun:
     """What a send would do.
 
     Attributes:
-        requests: as they would go, the key masked.
-        cautions: what the message's author should know.
-        sms_parts: billed in all, for every recipient; None where parts are not billed.
+        requests: as they would be sent, with the API key masked.
+        cautions: hints for the message's author.
+        sms_parts: total number of billed parts for all recipients; None if the channel does not bill parts.
     """
 
     requests: list[dict[str, object]]
@@ -30,7 +30,7 @@ class DryRun:
 
 
 def dry_run_of(file: ConfigFile, call: Call) -> DryRun:
-    """Return what one call would do, for a program that makes no other: it needs no notifier and no event loop."""
+    """Return what one call would do, without a notifier and an event loop, for a program that makes only one call."""
     config = file.current()
     templates = Templates(config.templates)
     try:
@@ -43,7 +43,7 @@ def dry_run(call: Call, channel: Channel, settings: Metrix, templates: Templates
     """Return what a call would do.
 
     Raises:
-        ChannelUnverified, ConfigError, TemplateError, MessageInvalid: it would make no request.
+        ChannelUnverified, ConfigError, TemplateError, MessageInvalid: the call would make no request.
     """
     app_id = settings.resolve_app_id()
     prepared = prepare(call, channel, app_id, templates)

@@ -1,4 +1,4 @@
-"""What a notifier holds open, and how it sends one message: clients, templates and the ledger of one process."""
+"""Sends one message with the clients, templates and ledger that a notifier keeps open in one process."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.02, 0.5
 
 
 class Engine:
-    """Sends, one call after the other or many at once, in one event loop.
+    """Sends messages in one event loop, one call after the other or many at once.
 
-    It serves one event loop at a time; connections, places and waits are made anew for the next.
+    It serves one event loop at a time, and creates connections, places and waits again for the next one.
 
-    Settings under `metrix`, the templates' folder and the ledger are those of the first look at the file, unless
-    `look_again` is called; channels and their verification are looked at again before each send.
+    It reads settings under `metrix`, the template folder and the ledger once, unless `look_again` is called. It
+    reads channels and their verification again before each send.
 
     Args:
         file: the configuration.
-        config: as it was at the first look.
-        templates: of its folder; the caller closes them.
+        config: the configuration as it was read first.
+        templates: the templates of its folder; the caller closes them.
     """
 
     def __init__(self, file: ConfigFile, config: Config, templates: Templates) -> None:
@@ -98,32 +98,32 @@ class Engine:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no further attempt is to begin."""
+        """Whether no further attempt may begin."""
         return self._stopped
 
     async def aclose(self) -> None:
-        """Let go of connections and the ledger."""
+        """Close connections and the ledger."""
         await self.clients.close()
         await self.book_file.close()
 
     @property
     def config(self) -> Config:
-        """The configuration as it was at the first look."""
+        """The configuration as it was read first; `look_again` updates its `metrix` settings."""
         return self._config
 
     @property
     def app_id(self) -> str:
-        """The application that is spoken for."""
+        """The APP_ID of the application that sends."""
         return self._config.metrix.resolve_app_id()
 
     def look_again(self) -> Config:
-        """Follow the file, and what it names, as they are now: a worker runs for longer than its settings last.
+        """Read the configuration, the credentials and `ca_file` again: a worker outlives its settings.
 
         Returns:
-            The configuration, with which this process can send.
+            The current configuration. This process can send with it.
 
         Raises:
-            ConfigError: it can send nothing: the file, the credentials or `ca_file` cannot be used.
+            ConfigError: this process cannot send: the file, the credentials or `ca_file` cannot be used.
         """
         current = self._file.current()
         self._config = evolve(self._config, metrix=current.metrix)
@@ -131,7 +131,7 @@ class Engine:
         return current
 
     def resources(self) -> SendingResources:
-        """Return what campaigns are sent with."""
+        """Return the resources that campaigns need to send."""
         from ..campaign import SendingResources
 
         self._follow_loop()
@@ -140,15 +140,15 @@ class Engine:
         )
 
     def prepare(self, call: Call) -> Prepared:
-        """Pass the gate, render and check; no network, no ledger."""
+        """Check the channel, render and validate, without a network and without the ledger."""
         channel = self._file.current().channel(call.channel)
         return prepare(call, channel, self.app_id, self.templates)
 
     async def send(self, call: Call) -> tuple[Receipt, ...]:
-        """Send, or find what an earlier call with the same key came to.
+        """Send, or return the receipts of an earlier call with the same key.
 
         Raises:
-            MetrixChannelsError: before anything was sent; afterwards the receipts tell.
+            MetrixChannelsError: nothing was sent. Later failures are in the receipts.
         """
         self._follow_loop()
         ends = self._ends(checked_deadline(call.deadline))
@@ -164,28 +164,28 @@ class Engine:
         try:
             await wait_at_most(seconds_until(ends) + GRACE_SECONDS, finishing)
         except TimeoutError:
-            # What left is written down as soon as the ledger can be written; a process does not end before that.
+            # If a request left, its outcome is recorded as soon as the ledger works; the process waits for that.
             is_wanted = any(receipt.outcome is not Outcome.NOT_SENT for receipt in receipts)
             if is_wanted:
                 raise _unrecorded("The ledger did not answer within the deadline.", receipts) from None
         return (*_repeated(claim.settled), *receipts)
 
     async def send_or_raise(self, call: Call) -> Receipt | tuple[Receipt, ...]:
-        """Send, and return the receipt; for several recipients all of them. See `AsyncNotifier.send`."""
+        """Send, and return the receipt, or all receipts for several recipients; see `AsyncNotifier.send`."""
         receipts = await self.send(call)
         raise_unless_accepted(receipts)
         return receipts[0] if isinstance(call.to, str) else receipts
 
     def _ends(self, seconds: float | None) -> float:
-        """Return the deadline of what begins now, by the loop's clock."""
+        """Return the deadline of a call that begins now, by the loop's clock."""
         return asyncio.get_running_loop().time() + (seconds or self._config.metrix.deadline)
 
     async def deliver_from_outbox(self, queued: OutboxMessage, prepared: Prepared) -> list[Result]:
-        """Send a message that this process claimed, and return what became of each recipient.
+        """Send a message that this process claimed, and return a result for each group of recipients.
 
         Raises:
-            ConfigError: this process can send nothing; nothing was sent.
-            LedgerError: the books cannot be kept.
+            ConfigError: this process cannot send; nothing was sent.
+            LedgerError: the ledger cannot be written.
         """
         return await self._delivered(queued.channel, prepared, queued.claim, self.clients.kept(), self._ends(None))
 
@@ -195,7 +195,7 @@ class Engine:
         try:
             return await self._deliver(channel, prepared, claim, client, ends)
         except BaseException:
-            # Cancelled, or the ledger failed: whoever calls next with this key takes up what is left.
+            # Cancelled, or the ledger failed: the next call with this key continues.
             with suppress(LedgerError, TimeoutError):
                 await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.book.abandon(claim.id))
             raise
@@ -222,11 +222,11 @@ class Engine:
             poll = min(poll * 2, _LONGEST_POLL_SECONDS)
 
     def _new_places(self) -> asyncio.Semaphore:
-        """Return as many places as requests may be in flight: each of them has a connection."""
+        """Return one place for each request that may be in flight; each needs a connection."""
         return asyncio.Semaphore(fitting_connections(self._config.metrix.concurrency))
 
     def _follow_loop(self) -> None:
-        """Recreate what belongs to another event loop."""
+        """Create again what belongs to another event loop."""
         loop = asyncio.get_running_loop()
         if loop is self._loop:
             return
@@ -254,12 +254,12 @@ class Engine:
         return [*resumption.settled, *await delivery.run(parts, ends)]
 
     def delivery(self, post: Post, journal: Journal, channel: str | None) -> Delivery:
-        """Return what delivers within this configuration's limits.
+        """Return a delivery with this configuration's limits.
 
         Args:
             post: makes one attempt.
-            journal: where attempts are written down.
-            channel: whose verification is looked at before each attempt; None for users and events, which need none.
+            journal: records attempts.
+            channel: its verification is checked before each attempt; None for users and events, which need none.
         """
         settings = self._config.metrix
         return Delivery(
@@ -274,7 +274,7 @@ class Engine:
         )
 
     async def finish(self, send: str, receipts: tuple[Receipt, ...], is_wanted: Question = always) -> None:
-        """Write down the outcome of a send; the arguments are those of `SendBook.finish`.
+        """Record the outcome of a send; the arguments are those of `SendBook.finish`.
 
         Raises:
             LedgerError: outcome_unrecorded.
@@ -285,7 +285,7 @@ class Engine:
             raise _unrecorded(error.message, receipts) from error
 
     def refusal(self, channel: str) -> Problem | None:
-        """Return why this process may not send through a channel now; None when it may."""
+        """Return why this process may not send through a channel now; None if it may."""
         try:
             require_verified(self._file.current().channel(channel), self.app_id, wall_clock.now())
         except MetrixChannelsError as error:
@@ -298,7 +298,7 @@ def _repeated(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
 
 
 def _unrecorded(why: str, receipts: tuple[Receipt, ...]) -> LedgerError:
-    message = f"The send ended, but its outcome could not be written down: {why}"
+    message = f"The send ended, but its outcome could not be recorded: {why}"
     return LedgerError(message, code="outcome_unrecorded", receipts=receipts)
 
 

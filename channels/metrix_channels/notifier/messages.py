@@ -1,4 +1,4 @@
-"""What was sent to whom, as a notifier tells it."""
+"""Searches the messages that were sent, for a notifier."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from .services import Services
 
 OUTCOMES: Final = (*(outcome.value for outcome in Outcome), "pending", "cancelled")
-"""What may be known of a message."""
+"""The outcomes that a message may have."""
 
 
 class MessageQuery(TypedDict, total=False):
-    """Which messages are looked for: those that have all that is given; None stands for any.
+    """The conditions of a search. A message must meet all of them; None means any.
 
     Attributes:
         recipient: a customUserId.
-        key: of a send.
+        key: the key of a send.
         channel: a channel's name.
         campaign: a campaign's name.
         outcome: accepted, rejected, unknown, not_sent, pending or cancelled.
-        since: not older than this.
+        since: the maximum age.
     """
 
     recipient: str | None
@@ -41,17 +41,17 @@ class MessageQuery(TypedDict, total=False):
 
 
 def wanted_of(query: MessageQuery) -> Wanted:
-    """Return what is looked for.
+    """Check the conditions of a search, and return them.
 
     Raises:
         MessageInvalid: recipient_invalid.
-        UsageError: another value is not as it must be.
+        UsageError: another condition is invalid.
     """
     for name in ("key", "channel", "campaign"):
         value = query.get(name)
         if value is not None and not (isinstance(value, str) and value.strip()):
             raise UsageError(
-                f"The {name} {value!r:.80} is not a name.", code="usage", remedy=f"Name a {name}, or none."
+                f"The {name} is {value!r:.80}, not text.", code="usage", remedy=f"Write the {name} as text, or omit it."
             )
     recipient, outcome = query.get("recipient"), query.get("outcome")
     if recipient is not None:
@@ -65,17 +65,17 @@ def wanted_of(query: MessageQuery) -> Wanted:
 async def find_messages(
     services: Services, wanted: Wanted, watch: WatchMessages | None
 ) -> AsyncIterator[list[SentMessage]]:
-    """Give messages, the newest first, some at a time; see `AsyncNotifier.messages`."""
+    """Yield pages of messages, the newest first; see `AsyncNotifier.messages`."""
     is_found = False
     async for page in search(services.engine.book_file, services.campaigns.book, wanted, watch):
         is_found = True
         yield page
     if wanted.channel is not None and not is_found:
-        services.engine.config.channel(wanted.channel)  # where there is no such channel, it is a slip
+        services.engine.config.channel(wanted.channel)  # raises an error if there is no such channel
 
 
 async def each_message(services: Services, wanted: Wanted, watch: WatchMessages | None) -> AsyncIterator[SentMessage]:
-    """Give messages one by one; see `AsyncNotifier.messages`."""
+    """Yield messages one by one; see `AsyncNotifier.messages`."""
     async for page in find_messages(services, wanted, watch):
         for message in page:
             yield message
@@ -91,4 +91,4 @@ def _since(query: MessageQuery) -> datetime | None:
     except (TypeError, OverflowError):
         pass
     remedy = "Write since=timedelta(hours=24), or --since 24h on the command line."
-    raise UsageError(f"{since!r:.80} is no time up to now.", code="usage", remedy=remedy)
+    raise UsageError(f"since is {since!r:.80}, not a period before now.", code="usage", remedy=remedy)

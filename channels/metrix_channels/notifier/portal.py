@@ -1,4 +1,4 @@
-"""A private event loop on a thread of its own, through which synchronous code drives the one engine."""
+"""Runs a private event loop in its own thread, so that synchronous code can use the asynchronous engine."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _PORTALS: WeakSet[Portal] = WeakSet()
 
 
 class Portal:
-    """Starts its loop when first called, and anew in a forked child, where the parent's thread does not exist.
+    """Starts its loop at the first call, and again in a forked child, where the parent's thread does not exist.
 
     Args:
-        stop: called in the loop when the process ends while work is under way: begin nothing new, end what was begun.
+        stop: called in the loop if the process ends while work is in progress. It must prevent new work.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -37,20 +37,20 @@ class Portal:
         _PORTALS.add(self)
 
     def forget(self) -> None:
-        """Be as new: in a forked child the loop has no thread, and the lock may be held for ever."""
+        """Reset everything: in a forked child, the loop has no thread, and the lock may never be released."""
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` in the loop and return its result; an exception of a signal handler here cancels it there."""
+        """Run `work` in the loop and return its result. If a signal handler raises here, `work` is cancelled."""
         future = self.begin(work)
         try:
             while True:
                 try:
                     return future.result(_LOOK_SECONDS)
                 except TimeoutError:
-                    # A signal that comes just before this thread falls asleep wakes nobody: so it looks up at times.
+                    # A signal just before this thread sleeps would not wake it, so it wakes up regularly.
                     if future.done():
                         return future.result()
         except BaseException:
@@ -58,8 +58,8 @@ class Portal:
             raise
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Let `work` run in the loop while the caller goes on."""
-        # Under the lock, so that a closing loop either knows of the work or is no longer given any.
+        """Start `work` in the loop, and return at once."""
+        # Under the lock, so that a closing loop either knows about the work or gets no more work.
         with self._lock:
             try:
                 loop = self._running_loop()
@@ -75,23 +75,23 @@ class Portal:
             loop.call_soon_threadsafe(action)
 
     def close(self, last: Callable[[], Awaitable[None]]) -> None:
-        """Run `last` in the loop, end it, and wait for that; a later call starts a new one."""
+        """Run `last` in the loop, end the loop, and wait for its end; a later call starts a new one."""
         thread = self._thread
         self.wind_down(last)
         if thread is not None:
             thread.join()
 
     def wind_down(self, last: Callable[[], Awaitable[None]]) -> None:
-        """The same without waiting: safe wherever the garbage collector calls."""
+        """Close without waiting, which is safe when the garbage collector calls it."""
         with self._lock:
             loop, self._loop, self._thread = self._loop, None, None
             if loop is not None:
                 asyncio.run_coroutine_threadsafe(_finish(loop, last), loop)
 
     def drain(self) -> None:
-        """Let work of daemon threads end before the process does: what was sent has to be written down.
+        """Wait for the work of daemon threads before the process ends, because outcomes must be recorded.
 
-        After that only the main thread is served, whose functions of `atexit` may still send.
+        After that, only the main thread is served: its `atexit` functions may still send.
         """
         with self._lock:
             self._is_process_ending = True
@@ -121,7 +121,7 @@ class Portal:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """asyncio's loop with threads that take work, such as the look-up of a name, until the process has ended."""
+    """asyncio's loop with threads that do work, such as DNS lookups, until the process has ended."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 async def _finish(loop: asyncio.AbstractEventLoop, last: Callable[[], Awaitable[None]]) -> None:
     try:
-        # What is under way ends first: its outcome has to be written down, and other threads wait for it.
+        # Running work ends first: its outcome must be recorded, and other threads wait for it.
         await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
         await last()
     finally:

@@ -1,4 +1,4 @@
-"""A message made ready: gate, template and adapter passed, nothing sent yet."""
+"""Prepares a message before anything is sent: checks the channel, renders the template, validates the fields."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Prepared:
 
     Attributes:
         recipients: customUserIds without repetition.
-        message: checked for the channel.
-        shown_message: the message as the ledger may keep it, its sensitive values masked; None when masking fails.
-        hidden: the values that nothing may show.
-        at: the `now` of the template, to the millisecond, as the ledger keeps it.
-        message_at: returns the message of another `now`; None when there is none.
+        message: validated for the channel.
+        shown_message: the message with masked sensitive values, for the ledger; None if it cannot be masked.
+        hidden: the sensitive values, which must not be shown anywhere.
+        at: the `now` of the template, rounded to milliseconds as in the ledger.
+        message_at: renders the message for another `now`; returns None if that fails.
     """
 
     recipients: tuple[str, ...]
@@ -43,12 +43,12 @@ class Prepared:
 
 
 def prepare(call: Call, channel: Channel, app_id: str, templates: Templates) -> Prepared:
-    """Pass the gate, render and check.
+    """Check the channel, render the template and validate the message.
 
     Raises:
-        ChannelUnverified: before anything else is looked at.
+        ChannelUnverified: the channel is not verified; this is checked first.
         UsageError: the key is not one line of text.
-        TemplateError, MessageInvalid: the template, its values, the message or a recipient.
+        TemplateError, MessageInvalid: the template, its values, the message or a recipient is invalid.
     """
     now = wall_clock.now()
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -87,7 +87,7 @@ def _prepare_template(
 
 
 def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
-    """Return the call as the ledger writes it down."""
+    """Return the call as an entry of the ledger."""
     said = call.content
 
     def contents_at(at: datetime) -> Iterator[bytes]:
@@ -112,13 +112,13 @@ def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
 
 
 def _content(message: Message, recipients: tuple[str, ...]) -> bytes:
-    """Return what a key stands for: the message as it goes, and the set of recipients."""
+    """Return the content that a key belongs to: the message as it is sent, and the set of recipients."""
     content = {"channel": message.metrix_channel, "message": message.fields, "recipients": sorted(recipients)}
     return json.dumps(content, sort_keys=True).encode()
 
 
 def _former_content(channel: str, said: FromTemplate, recipients: tuple[str, ...]) -> bytes:
-    """Return what a key stood for in the ledgers of earlier versions: the arguments of the call."""
+    """Return the content of a key in ledgers of earlier versions: the arguments of the call."""
     content = [channel, recipients, said.template, said.locale, said.context]
     return json.dumps(content, sort_keys=True, default=repr).encode("utf-8", "backslashreplace")
 
@@ -139,7 +139,7 @@ def _shown(
         try:
             message = _compose(template, channel, {**context, **dict.fromkeys(sensitive, MASK)}, now)
         except MetrixChannelsError:
-            return None  # a filter wants a number, say: then the ledger keeps no text at all
+            return None  # for example, a filter needs a number: then the ledger keeps no text at all
     return _dump(message)
 
 

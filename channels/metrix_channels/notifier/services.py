@@ -1,4 +1,4 @@
-"""What a notifier consists of: the engine, and what sends events, messages of the outbox and campaigns with it."""
+"""The services of a notifier: the engine, and on top of it events, the outbox and campaigns."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _INHERITED: list[Services] = []
 
 
 class Services:
-    """The services of one process; most are made when they are first needed.
+    """The services of one process; most are created when they are first needed.
 
     Args:
         file: the configuration.
     """
 
     def __init__(self, file: ConfigFile) -> None:
-        from ..templating import Templates  # at the first call: who only makes a notifier waits for none of it
+        from ..templating import Templates  # at the first call, so that creating a notifier stays fast
 
         self._file = file
         self._config = file.current()
@@ -39,7 +39,7 @@ class Services:
 
     @property
     def engine(self) -> Engine:
-        """What sends messages, and holds open what that needs."""
+        """Sends messages; it keeps the connections and the ledger open."""
         from .engine import Engine  # a dry run makes no request
 
         if self._engine is None:
@@ -55,8 +55,8 @@ class Services:
 
     @property
     def tracker(self) -> Tracker:
-        """What tells Metrix of users and events."""
-        from .events.tracker import Tracker  # most programs send messages alone
+        """Tells Metrix about users and events."""
+        from .events.tracker import Tracker  # most programs only send messages
 
         if self._tracker is None:
             self._tracker = Tracker(self.engine)
@@ -64,8 +64,8 @@ class Services:
 
     @property
     def outbox(self) -> Outbox:
-        """What puts messages into the ledger within transactions of the caller's own."""
-        from .outbox.outbox import Outbox  # most programs send at once
+        """Puts messages into the ledger within the caller's transactions."""
+        from .outbox.outbox import Outbox  # most programs do not enqueue messages
 
         if self._outbox is None:
             self._outbox = Outbox(self.engine)
@@ -73,8 +73,8 @@ class Services:
 
     @property
     def campaigns(self) -> Campaigns:
-        """What plans and dispatches campaigns in this event loop."""
-        from ..campaign import Campaigns, execution_on  # when it is needed: it is a third of the whole library
+        """Plans and dispatches campaigns in this event loop."""
+        from ..campaign import Campaigns, execution_on  # on demand, because it is a third of the whole library
 
         loop = asyncio.get_running_loop()
         if self._campaigns is None or self._campaigns[0] is not loop:
@@ -83,20 +83,20 @@ class Services:
         return self._campaigns[1]
 
     async def aclose(self) -> None:
-        """Let go of connections, the ledger and the templates' child processes."""
+        """Close connections and the ledger, and end the templates' child processes."""
         if self._engine is not None:
             await self._engine.aclose()
         self._templates.close()
 
 
 class ServicesOfProcess:
-    """The services of whichever process asks: a forked child opens its own.
+    """The services of the current process: a forked child opens its own.
 
     Args:
         file: the configuration.
 
     Attributes:
-        file: the same; after a fork, the child's own.
+        file: the configuration; a forked child has its own.
     """
 
     def __init__(self, file: ConfigFile) -> None:
@@ -114,7 +114,7 @@ class ServicesOfProcess:
     def current(self) -> Services:
         """Return the services of this process, opened when first needed."""
         if self._services is not None and self._process != os.getpid():
-            # What a parent opened belongs to it: the child must neither use nor close it, nor let it be collected.
+            # The parent owns what it opened: the child must not use it, close it, or let it be garbage-collected.
             _INHERITED.append(self._services)
             self._services = None
             self.file = ConfigFile(self.file.path)  # another thread may have held its lock at the fork
@@ -123,7 +123,7 @@ class ServicesOfProcess:
         return self._services
 
     async def close(self) -> None:
-        """Let go of what this process has opened; it may be used again."""
+        """Close everything that this process has opened; the services may be used again."""
         services, self._services = self._services, None
         if services is not None and self._process == os.getpid():
             await services.aclose()

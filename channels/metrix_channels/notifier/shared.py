@@ -1,4 +1,4 @@
-"""One notifier a process, made when it is first asked for: what web frameworks and task queues share."""
+"""The single notifier of a process, which web frameworks and task queues share. The first call creates it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _find: Callable[[], Path] = find_config
 def get_notifier() -> Notifier:
     """Return the notifier of this process. All threads share it; a forked child opens its own ledger and connections.
 
-    Its configuration is that of the Django project where there is one, else the file that `$METRIX_CHANNELS_CONFIG`
-    names, else ./channels.yaml. It is made at the first call and opens the ledger when it first sends.
+    In a Django project it uses the project's configuration, otherwise the file in `$METRIX_CHANNELS_CONFIG` or
+    ./channels.yaml. The first call creates it, and the first send opens the ledger.
 
     Raises:
         ConfigError: the configuration is missing or wrong.
     """
     path = _find().absolute()
-    # No lock: a fork would leave it locked. Of two that threads make at once the second goes away, unused.
+    # No lock: a fork could leave it locked. If two threads create a notifier at once, the second is dropped unused.
     return _notifiers.get(path) or _notifiers.setdefault(path, Notifier.from_config(path))
 
 
 def use_config(find: Callable[[], Path]) -> None:
-    """Let `find` say from now on which file is the configuration; it is asked at every call."""
+    """Use `find` from now on to find the configuration; it is called every time."""
     global _find
     _find = find
 
 
 def close_notifiers() -> None:
-    """Close every notifier that was made here; the next call makes a new one."""
+    """Close every notifier that `get_notifier` created; the next call creates a new one."""
     while _notifiers:
         _notifiers.popitem()[1].close()

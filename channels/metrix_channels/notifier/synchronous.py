@@ -1,4 +1,4 @@
-"""Notifier: the same methods for synchronous code, Django views and plain scripts among it."""
+"""Notifier: the same methods for synchronous code, such as Django views and scripts."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 class Notifier:
     """Sends messages through the channels of one configuration.
 
-    Made by `from_config`. It may be shared by all threads of a process, and used on both sides of a fork. In code
-    that runs in an event loop, use `AsyncNotifier`: these methods would hold the loop up.
+    Create it with `from_config`. All threads of a process may share it, and it works before and after a fork. In code
+    that runs in an event loop, use `AsyncNotifier`, because these methods would block the loop.
     """
 
     def __init__(self, services: ServicesOfProcess) -> None:
         self._services = services
         self._notifier = notifier = AsyncNotifier(services)
         self._portal = Portal(notifier.stop)
-        # At exit the portal lets work under way end; whatever must last is on disk before a call returns.
+        # At exit, the portal finishes its work; everything that must be kept is on disk before a call returns.
         weakref.finalize(self, _wind_down, notifier, self._portal).atexit = False
 
     @classmethod
@@ -161,7 +161,7 @@ class Notifier:
         key: str | None = None,
         at: datetime | None = None,
     ) -> str:
-        """Put a message into the ledger within a transaction of your own; see `AsyncNotifier.enqueue`."""
+        """Put a message into the ledger within your own transaction; see `AsyncNotifier.enqueue`."""
         from .outbox.connections import carry_out
 
         call = Call(channel, to, content_of(template, context, locale, text, title), key)
@@ -169,14 +169,11 @@ class Notifier:
         async def prepare() -> Statements[str]:
             return await self._services.current().outbox.enqueue(call, at)
 
-        # The statements in the caller's own thread: the connection is that thread's.
+        # The statements run in the caller's thread, because the connection belongs to it.
         return carry_out(self._portal.call(prepare()), connection)
 
     def withdraw(self, key: str, *, connection: object) -> bool:
-        """Withdraw a message that was put into the ledger, within a transaction of your own.
-
-        See `AsyncNotifier.withdraw`.
-        """
+        """Withdraw an enqueued message, within your own transaction; see `AsyncNotifier.withdraw`."""
         from .outbox.connections import carry_out
 
         async def prepare() -> Statements[bool]:
@@ -189,7 +186,7 @@ class Notifier:
         return self._portal.call(self._notifier.drain())
 
     def receipts(self, message: str) -> tuple[Receipt, ...] | None:
-        """Return what became of a message that was put into the ledger; see `AsyncNotifier.receipts`."""
+        """Return the receipts of an enqueued message; see `AsyncNotifier.receipts`."""
         return self._portal.call(self._notifier.receipts(message))
 
     @overload
@@ -233,7 +230,7 @@ class Notifier:
         return self._portal.call(show())
 
     def messages(self, *, watch: WatchMessages | None = None, **wanted: Unpack[MessageQuery]) -> Iterator[SentMessage]:
-        """Give what was sent to whom; see `AsyncNotifier.messages`. `watch` is called in another thread."""
+        """Search the messages that were sent; see `AsyncNotifier.messages`. `watch` is called in another thread."""
         from .messages import find_messages, wanted_of
 
         chosen = wanted_of(wanted)
@@ -256,7 +253,7 @@ class Notifier:
         return self._portal.call(self._notifier.identify(user, **fields))
 
     def track(self, user: str | MetrixUser, **fields: Unpack[EventFields]) -> EventReceipt:
-        """Tell Metrix of something that a user did; see `AsyncNotifier.track`."""
+        """Tell Metrix about something that a user did; see `AsyncNotifier.track`."""
         return self._portal.call(self._notifier.track(user, **fields))
 
     def identify_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
@@ -264,16 +261,16 @@ class Notifier:
         return self._portal.call(self._notifier.identify_many(source, watch=watch))
 
     def track_many(self, source: Source, *, watch: WatchEvents | None = None) -> EventsReport:
-        """Tell Metrix of many events; see `AsyncNotifier.track_many`."""
+        """Tell Metrix about many events; see `AsyncNotifier.track_many`."""
         return self._portal.call(self._notifier.track_many(source, watch=watch))
 
     def preflight(self, *names: str, offline: bool = False, watch: WatchPreflight | None = None) -> Preflight:
-        """Make every check that can be made before sending; see `AsyncNotifier.preflight`."""
+        """Run every check that is possible before sending; see `AsyncNotifier.preflight`."""
         return self._portal.call(self._notifier.preflight(*names, offline=offline, watch=watch))
 
     @cached_property
     def campaigns(self) -> Campaigns:
-        """What plans campaigns, sends them, and tells how they stand."""
+        """Plans campaigns, sends them, and reports their status."""
         from .campaigns.synchronous import Campaigns
 
         return Campaigns(self._notifier.campaigns, self._portal)
@@ -281,15 +278,15 @@ class Notifier:
     def run_campaign(
         self, path: StrPath, *, name: str | None = None, audience: AudienceRows | None = None
     ) -> CampaignStatus:
-        """Plan a campaign whole and send it, or go on with its run; see `AsyncCampaigns.run`."""
+        """Plan and send a campaign, or continue its run; see `AsyncCampaigns.run`."""
         return self.campaigns.run(path, name=name, audience=audience)
 
     def stop(self) -> None:
-        """Begin no further attempt; those in flight finish and are journalled. Safe in a signal handler."""
+        """Begin no further attempt; attempts in flight finish and are recorded. Safe in a signal handler."""
         self._portal.soon(self._notifier.stop)
 
     def close(self) -> None:
-        """Let go of connections, ledger and thread; the notifier may be used again."""
+        """Close connections and ledger, and end the thread; the notifier may be used again."""
         self._portal.close(self._notifier.close)
 
     def __enter__(self) -> Self:

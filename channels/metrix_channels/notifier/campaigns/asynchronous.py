@@ -38,10 +38,10 @@ FailedOutcome = Literal["rejected", "unknown"]
 
 
 class AsyncCampaigns:
-    """Plans campaigns, sends them, and tells how they stand. Got as `notifier.campaigns`.
+    """Plans campaigns, sends them, and reports their status. Use it as `notifier.campaigns`.
 
     Args:
-        services: returns what the process has open.
+        services: returns the services of the process.
     """
 
     def __init__(self, services: Callable[[], Services]) -> None:
@@ -58,29 +58,29 @@ class AsyncCampaigns:
         detach: bool = False,
         audience: AudienceRows | None = None,
     ) -> CampaignStatus:
-        """Plan a campaign whole and send it; or go on with its halted or interrupted run.
+        """Plan a campaign and send it, or continue its halted or interrupted run.
 
         Args:
-            path: of the campaign file.
-            name: of the run, in place of the file's own.
-            canary: so many go first, alone; in place of the file's own.
-            watch: told, about ten times a second, how far it has come.
-            confirm: shown a new plan, or what is left of a run; when it returns False, nothing is sent, nothing of
-                the plan is left, and a run stays as it was.
-            detach: with a ledger in PostgreSQL: return as soon as the workers have it.
-            audience: the rows, in place of the file's: mappings, a QuerySet's `.values()`, or a DataFrame (pandas,
-                polars, Arrow). They are read once, in a thread of their own. To go on with a run, give the same rows
-                again; `resume` goes on without them, since the whole plan is in the ledger.
+            path: path of the campaign file.
+            name: name of the run, instead of the file's.
+            canary: number of recipients who are sent to first, alone, instead of the file's.
+            watch: called about ten times a second with the progress.
+            confirm: called with a new plan, or with the rest of a run. If it returns False, nothing is sent, the new
+                plan is deleted, and a run stays unchanged.
+            detach: with a ledger in PostgreSQL, return as soon as the workers have the run.
+            audience: the rows, instead of the file's: mappings, a QuerySet's `.values()`, or a DataFrame (pandas,
+                polars, Arrow). They are read once, in a separate thread. To continue a run, give the same rows again,
+                or use `resume`, which needs no rows because the whole plan is in the ledger.
 
         Returns:
-            The run as it was left. Look at `.state`: finished, finished_with_errors, halted (`.halted_by` says why;
-            call again to go on), paused, cancelled or interrupted.
+            The status of the run. Check `.state`: finished, finished_with_errors, halted (`.halted_by` says why;
+            call again to continue), paused, cancelled or interrupted.
 
         Raises:
             ConfigError, TemplateError, ChannelUnverified: nothing was sent.
             CampaignError: audience_invalid, audience_empty, plan_failed, schedule_missed: nothing was sent; run_busy,
-                run_paused, run_pinned, run_finished, run_cancelled: the run is as it was.
-            LedgerError: the books cannot be kept.
+                run_paused, run_pinned, run_finished, run_cancelled: the run is unchanged.
+            LedgerError: the ledger cannot be used.
         """
         async with _taken(audience) as given:
             record = await self._campaigns().run(
@@ -89,10 +89,10 @@ class AsyncCampaigns:
         return CampaignStatus.of(record)
 
     def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> AsyncCampaignHandle:
-        """Begin `run` in the background and return a handle on it.
+        """Start `run` in the background and return a handle for it.
 
         Raises:
-            ConfigError: of the campaign file.
+            ConfigError: the campaign file is wrong.
         """
         return AsyncCampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
 
@@ -105,10 +105,10 @@ class AsyncCampaigns:
         watch: Watcher | None = None,
         audience: AudienceRows | None = None,
     ) -> CampaignPreview:
-        """Plan a campaign and return its first requests; nothing is sent or written down.
+        """Plan a campaign and return its first requests. Nothing is sent or recorded.
 
         Raises:
-            MetrixChannelsError: as in `run` before its first request.
+            MetrixChannelsError: the errors that `run` raises before its first request.
         """
         async with _taken(audience) as given:
             return await self._campaigns().preview(Path(path), name=name, canary=canary, watch=watch, given=given)
@@ -117,15 +117,15 @@ class AsyncCampaigns:
         """Send the message of one row to colleagues, outside the run.
 
         Args:
-            path: of the campaign file.
+            path: path of the campaign file.
             to: the colleagues' customUserIds.
-            row: of the audience, from 1; None for the first that can be sent to.
+            row: number of the row in the audience, from 1; None for the first valid row.
 
         Returns:
-            Receipts, whatever they say.
+            The receipts, with any outcome.
 
         Raises:
-            The same as `send` before its first request; CampaignError: row_missing, audience_invalid.
+            The errors that `send` raises before its first request; CampaignError: row_missing, audience_invalid.
         """
         campaign, locale, context = await self._campaigns().example(Path(path), row)
         content = FromTemplate(campaign.template, context, locale)
@@ -136,7 +136,7 @@ class AsyncCampaigns:
         return [CampaignStatus.of(record) for record in await self._campaigns().book.all()]
 
     async def status(self, name: str) -> CampaignStatus:
-        """Return how a campaign stands.
+        """Return the status of a campaign.
 
         Raises:
             CampaignError: run_missing.
@@ -144,7 +144,7 @@ class AsyncCampaigns:
         return CampaignStatus.of(await self._campaigns().book.get(name))
 
     async def pause(self, name: str) -> CampaignStatus:
-        """Let a campaign rest until `resume`; a live one is asked to, and ends its requests in flight first.
+        """Pause a campaign until `resume`. A running one finishes its requests in flight first.
 
         Raises:
             CampaignError: run_missing, run_finished, run_cancelled.
@@ -152,11 +152,11 @@ class AsyncCampaigns:
         return CampaignStatus.of(await self._campaigns().pause(name))
 
     async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> CampaignStatus:
-        """Go on with a paused, halted or interrupted campaign; see `run`."""
+        """Continue a paused, halted or interrupted campaign; see `run`."""
         return CampaignStatus.of(await self._campaigns().resume(name, watch=watch, detach=detach))
 
     async def cancel(self, name: str) -> CampaignStatus:
-        """End a campaign for good: whoever is pending is sent nothing. A live one is asked to.
+        """Cancel a campaign for good: pending recipients get nothing. A running one is asked to stop.
 
         Raises:
             CampaignError: run_missing, run_finished, run_cancelled.
@@ -164,12 +164,13 @@ class AsyncCampaigns:
         return CampaignStatus.of(await self._campaigns().cancel(name))
 
     async def retry(self, name: str, which: FailedOutcome, *, watch: Watcher | None = None) -> CampaignStatus:
-        """Send again to those who were rejected, or whose outcome is unknown; the ledger keeps that it was decided.
+        """Send again to recipients who were rejected or are unknown; the run journal records this decision.
 
         Args:
-            name: the campaign's.
-            which: the unknown ones may get it twice, which `possible_duplicates` counts.
-            watch: told how far it has come.
+            name: the campaign's name.
+            which: `rejected` or `unknown`. Unknown recipients may get the message twice; `possible_duplicates` counts
+                them.
+            watch: called with the progress.
 
         Raises:
             CampaignError: run_missing, run_busy, run_cancelled, run_purged, run_values_forgotten, run_pinned.
@@ -178,7 +179,7 @@ class AsyncCampaigns:
         return CampaignStatus.of(await self._campaigns().retry(name, state, watch=watch))
 
     async def pages(self, name: str) -> AsyncIterator[list[CampaignRow]]:
-        """Give what is known of each row of a campaign's audience, some thousands at a time.
+        """Yield the state of each row of a campaign's audience, some thousands at a time.
 
         Raises:
             CampaignError: run_missing.
@@ -188,7 +189,7 @@ class AsyncCampaigns:
             yield page
 
     async def overview(self, name: str) -> Overview:
-        """Return all that is worth seeing of a campaign: counts, how it went, what went wrong, what was done.
+        """Return the overview of a campaign: counts, timeline, failures, and the run journal.
 
         Raises:
             CampaignError: run_missing.
@@ -196,7 +197,7 @@ class AsyncCampaigns:
         return await overview(self._campaigns().book, name)
 
     async def failed_attempts(self, name: str) -> list[FailureCount]:
-        """Return what attempts came to that were not accepted, the most frequent first.
+        """Return the failures of attempts, the most frequent first.
 
         Raises:
             CampaignError: run_missing.
@@ -221,11 +222,11 @@ async def _taken(rows: AudienceRows | None) -> AsyncIterator[TakenRows | None]:
 
 
 class AsyncCampaignHandle:
-    """A run that goes on in the background of an event loop.
+    """A run in the background of an event loop.
 
     Attributes:
-        name: of the run.
-        progress: how far it has come; None before the first rows were read.
+        name: name of the run.
+        progress: the progress; None before the first rows were read.
     """
 
     def __init__(self, campaigns: AsyncCampaigns, path: Path, name: str, canary: int | None) -> None:
@@ -236,20 +237,20 @@ class AsyncCampaignHandle:
 
     @property
     def is_done(self) -> bool:
-        """The run was left, in whatever state."""
+        """Whether the run has stopped, in any state."""
         return self._task.done()
 
     async def wait(self) -> CampaignStatus:
-        """Wait until the run is left, and return how; raises what `AsyncCampaigns.run` raises."""
+        """Wait until the run stops, and return its status. Raises the errors of `AsyncCampaigns.run`."""
         return await asyncio.shield(self._task)
 
     async def pause(self) -> CampaignStatus:
-        """Let it rest: requests in flight end first."""
+        """Pause the run; requests in flight end first."""
         await self._campaigns.pause(self.name)
         return await self.wait()
 
     async def cancel(self) -> CampaignStatus:
-        """End it for good."""
+        """Cancel the run for good."""
         await self._campaigns.cancel(self.name)
         return await self.wait()
 

@@ -1,4 +1,4 @@
-"""The checks of a campaign file before it is run: whether it can be read, and what its plan would be."""
+"""Checks a campaign file before it is run: whether it can be read, and whether it can be planned."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...errors import MetrixChannelsError
 
 @frozen
 class Loaded:
-    """A campaign file as far as it could be read.
+    """The result of reading a campaign file.
 
     Attributes:
-        path: of the file.
-        check: whether it could.
-        channel: that it names; None when it could not.
+        path: path of the file.
+        check: whether the file could be read.
+        channel: the channel in the file; None if it could not be read.
     """
 
     path: Path
@@ -38,7 +38,7 @@ def loaded(path: Path) -> Loaded:
 
 
 async def check_plans(campaigns: Campaigns, files: Sequence[Loaded]) -> list[Check]:
-    """Plan campaigns whole, without sending or keeping anything."""
+    """Plan campaigns completely, without sending or keeping anything."""
     checks = []
     for file in files:
         if file.channel is None:

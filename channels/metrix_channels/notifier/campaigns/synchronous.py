@@ -28,7 +28,7 @@ from .asynchronous import AsyncCampaigns, FailedOutcome, StrPath
 
 
 class Campaigns:
-    """Plans campaigns, sends them, and tells how they stand. Got as `notifier.campaigns`; see `AsyncCampaigns`."""
+    """Plans campaigns, sends them, and reports their status. Use it as `notifier.campaigns`; see `AsyncCampaigns`."""
 
     def __init__(self, campaigns: AsyncCampaigns, portal: Portal) -> None:
         self._campaigns = campaigns
@@ -45,9 +45,9 @@ class Campaigns:
         detach: bool = False,
         audience: AudienceRows | None = None,
     ) -> CampaignStatus:
-        """Plan a campaign whole and send it, or go on with its run.
+        """Plan a campaign and send it, or continue its run; see `AsyncCampaigns.run`.
 
-        `watch` is called in another thread. Mappings of `audience` are read in this one, before anything else.
+        `watch` is called in another thread. Mappings in `audience` are read in this thread, before anything else.
         """
         with _taken(audience) as given:
             return self._portal.call(
@@ -63,7 +63,7 @@ class Campaigns:
             )
 
     def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> CampaignHandle:
-        """Begin `run` in the background and return a handle on it."""
+        """Start `run` in the background and return a handle for it."""
         return CampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
 
     def preview(
@@ -75,7 +75,7 @@ class Campaigns:
         watch: Watcher | None = None,
         audience: AudienceRows | None = None,
     ) -> CampaignPreview:
-        """Plan a campaign and return its first requests; nothing is sent or written down."""
+        """Plan a campaign and return its first requests. Nothing is sent or recorded."""
         with _taken(audience) as given:
             return self._portal.call(
                 self._campaigns.preview(path, name=name, canary=canary, watch=watch, audience=given)
@@ -90,11 +90,11 @@ class Campaigns:
         return self._portal.call(self._campaigns.all())
 
     def status(self, name: str) -> CampaignStatus:
-        """Return how a campaign stands."""
+        """Return the status of a campaign."""
         return self._portal.call(self._campaigns.status(name))
 
     def pause(self, name: str) -> CampaignStatus:
-        """Let a campaign rest until `resume`."""
+        """Pause a campaign until `resume`."""
         return self._portal.call(self._campaigns.pause(name))
 
     def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> CampaignStatus:
@@ -102,15 +102,15 @@ class Campaigns:
         return self._portal.call(self._campaigns.resume(name, watch=watch, detach=detach))
 
     def cancel(self, name: str) -> CampaignStatus:
-        """End a campaign for good."""
+        """Cancel a campaign for good."""
         return self._portal.call(self._campaigns.cancel(name))
 
     def retry(self, name: str, which: FailedOutcome, *, watch: Watcher | None = None) -> CampaignStatus:
-        """Send again to those who were rejected, or whose outcome is unknown."""
+        """Send again to recipients who were rejected or are unknown."""
         return self._portal.call(self._campaigns.retry(name, which, watch=watch))
 
     def rows(self, name: str) -> Iterator[CampaignRow]:
-        """Give what is known of each row of a campaign's audience."""
+        """Yield the state of each row of a campaign's audience."""
         pages = self._campaigns.pages(name)
 
         async def following() -> list[CampaignRow] | None:
@@ -120,15 +120,15 @@ class Campaigns:
             yield from page
 
     def overview(self, name: str) -> Overview:
-        """Return all that is worth seeing of a campaign; see `AsyncCampaigns.overview`."""
+        """Return the overview of a campaign; see `AsyncCampaigns.overview`."""
         return self._portal.call(self._campaigns.overview(name))
 
     def failed_attempts(self, name: str) -> list[FailureCount]:
-        """Return what attempts came to that were not accepted, the most frequent first."""
+        """Return the failures of attempts, the most frequent first."""
         return self._portal.call(self._campaigns.failed_attempts(name))
 
     def begin(self, path: Path, name: str, canary: int | None, watch: Watcher) -> Future[CampaignStatus]:
-        """Run a campaign while the caller goes on."""
+        """Start a campaign, and return at once."""
         return self._portal.begin(self._campaigns.run(path, name=name, canary=canary, watch=watch))
 
 
@@ -142,11 +142,11 @@ def _taken(rows: AudienceRows | None) -> Iterator[TakenRows | None]:
 
 
 class CampaignHandle:
-    """A run that goes on in the background of a notifier.
+    """A run in the background of a notifier.
 
     Attributes:
-        name: of the run.
-        progress: how far it has come; None before the first rows were read.
+        name: name of the run.
+        progress: the progress; None before the first rows were read.
     """
 
     def __init__(self, campaigns: Campaigns, path: Path, name: str, canary: int | None) -> None:
@@ -157,24 +157,24 @@ class CampaignHandle:
 
     @property
     def is_done(self) -> bool:
-        """The run was left, in whatever state."""
+        """Whether the run has stopped, in any state."""
         return self._future.done()
 
     def wait(self, timeout: float | None = None) -> CampaignStatus:
-        """Wait until the run is left, and return how.
+        """Wait until the run stops, and return its status.
 
         Args:
-            timeout: seconds; TimeoutError after that, and the run goes on.
+            timeout: seconds; after that, TimeoutError is raised, and the run continues.
         """
         return self._future.result(timeout)
 
     def pause(self) -> CampaignStatus:
-        """Let it rest: requests in flight end first."""
+        """Pause the run; requests in flight end first."""
         self._campaigns.pause(self.name)
         return self.wait()
 
     def cancel(self) -> CampaignStatus:
-        """End it for good."""
+        """Cancel the run for good."""
         self._campaigns.cancel(self.name)
         return self.wait()
 

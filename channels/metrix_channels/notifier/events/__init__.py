@@ -1,1 +1,1 @@
-"""Users and events on their way to Metrix."""
+"""Sends users and events to Metrix."""

@@ -1,4 +1,4 @@
-"""What became of many events, counted while they are sent."""
+"""Counts the outcomes of many events while they are sent."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class FailedEvent:
     """An event, or a profile, that was not accepted.
 
     Attributes:
-        record: its number, from 1; in a file, the line.
+        record: its number, from 1; in a file, its line.
         user: the customUserId, or the metrixUserId.
-        error: why.
-        receipt: what became of it; None when its time was refused, so that nothing was sent.
+        error: why it was not accepted.
+        receipt: its receipt; None if nothing was sent because the user already has an event of that time.
     """
 
     record: int
@@ -45,20 +45,20 @@ class FailedEvent:
 
 @frozen(kw_only=True)
 class EventsReport:
-    """What became of many events; the counts add up to `events`.
+    """The outcomes of many events; the counts add up to `events`.
 
     Attributes:
-        events: so many there are.
-        pending: not tried yet; none at the end.
+        events: number of all events.
+        pending: not tried yet; 0 at the end.
         accepted: Metrix received them.
         rejected: Metrix refused them for good.
         unknown: Metrix may have them.
-        not_sent: certainly not taken; send them again.
-        repeated: the user has an event of that time already, so that Metrix would drop them.
-        possible_duplicates: accepted after an attempt that may have been taken too; Metrix drops the second.
-        batches: requests for several messages, without their repetitions.
-        failures: the first 100 that were not accepted.
-        halted_by: why nothing further was sent; None when everything was tried.
+        not_sent: Metrix certainly did not take them; send them again.
+        repeated: not sent, because the user already has an event of that time and Metrix would drop them.
+        possible_duplicates: accepted after an attempt that Metrix may have taken too; Metrix drops the second.
+        batches: number of requests, without retries; each holds several events.
+        failures: the first 100 events that were not accepted.
+        halted_by: why sending stopped early; None if every event was tried.
     """
 
     events: int
@@ -97,16 +97,16 @@ class EventsReport:
 
 
 WatchEvents = Callable[[EventsReport], None]
-"""Told how it stands."""
+"""Called with the report so far."""
 
 
 @define
 class Counts:
-    """The counts as they grow.
+    """The counts while events are sent.
 
     Attributes:
-        events: so many there are.
-        halted_by: set by the first batch after which nothing further can succeed.
+        events: number of all events.
+        halted_by: set by the first batch whose failure makes every other request fail too.
     """
 
     events: int
@@ -118,31 +118,31 @@ class Counts:
     _failures: list[FailedEvent] = field(factory=list)
 
     def count(self, number: int, receipt: EventReceipt) -> None:
-        """Count an event that was to be sent."""
+        """Count an event that has a receipt."""
         self._outcomes[receipt.outcome] += 1
         self._duplicates += receipt.possible_duplicate
         if receipt.error is not None:
             self._list(FailedEvent(number, receipt.user, receipt.error, receipt))
 
     def end_batch(self, results: Iterable[Result]) -> None:
-        """Count a batch, and halt when its results say so."""
+        """Count a batch, and halt if its results require it."""
         self._batches += 1
         for result in results:
             if result.halts and self.halted_by is None:
                 self.halted_by = result.problem
 
     def repeat(self, number: int, event: Event) -> None:
-        """Count an event whose time the user has already."""
+        """Count an event of a time at which the user already has an event."""
         self._repeated += 1
-        why = problem("event_time_repeated", f"The user has an event of the time {event.time} already.")
+        why = problem("event_time_repeated", f"The user already has an event of the time {event.time}.")
         self._list(FailedEvent(number, event.user[1], why, None))
 
     def leave_out(self, count: int) -> None:
-        """Count events that were not tried any more."""
+        """Count events that were not tried because sending stopped."""
         self._outcomes[Outcome.NOT_SENT] += count
 
     def report(self) -> EventsReport:
-        """Return how it stands."""
+        """Return the report so far."""
         return EventsReport(
             events=self.events,
             pending=self.events - sum(self._outcomes.values()) - self._repeated,

@@ -1,4 +1,4 @@
-"""Where many users or events come from: records of the program, or a file of JSON Lines; read twice, to check first."""
+"""Reads many users or events from records or a file of JSON Lines: once to check all of them, then to send them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Source = str | os.PathLike[str] | Sequence[Record]
 
 
 def events_of(source: Source, read: Reader) -> tuple[int, Iterator[tuple[int, Event]]]:
-    """Check every record first. Memory does not grow with a file.
+    """Check every record, then return them. Memory does not grow with the file.
 
     Returns:
-        How many there are; and each with its number, from 1; in a file, the line.
+        The number of events, and an iterator of events with their numbers, from 1; in a file, their lines.
 
     Raises:
         EventInvalid: the first record at fault, with `FILE:LINE` as its location; nothing was returned.
@@ -47,7 +47,7 @@ def _events(source: Source, read: Reader) -> Iterator[tuple[int, Event]]:
 
 def _records(source: Any) -> Iterable[Record]:
     if not isinstance(source, Sequence):
-        raise TypeError("records are a list or a tuple: they are checked as a whole before the first is sent")
+        raise TypeError("records must be a list or a tuple, because all are checked before the first is sent")
     return source
 
 

@@ -1,4 +1,4 @@
-"""Users and events on their way to Metrix: batches by user, unique ids and times, and the same retries as messages."""
+"""Sends users and events: groups them by user, gives them unique ids and times, and retries like for messages."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from .report import Counts, EventsReport, WatchEvents
 from .sources import Source, events_of
 
 _A_REQUEST: Final = 100
-"""Messages of one user that share a request; Metrix documents no limit."""
+"""How many messages of one user share a request; Metrix documents no limit."""
 _A_CHUNK: Final = 2_000
-"""Events whose times are taken in one transaction."""
+"""How many events get their times in one transaction."""
 _POLL_SECONDS: Final = 0.25
-"""Seconds until free times of a user are looked for again."""
+"""How long to wait before looking for free times of a user again."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Numbered = tuple[int, Event]
-"""An event and the number of its record, from 1; in a file, the line."""
+"""An event and the number of its record, from 1; in a file, its line."""
 
 
 @frozen
@@ -54,8 +54,8 @@ class _Timed:
     """An event with its time.
 
     Attributes:
-        number: of its record.
-        event: as it was checked.
+        number: the number of its record.
+        event: the checked event.
         time: in Unix milliseconds; no other event of the user has it.
     """
 
@@ -66,14 +66,14 @@ class _Timed:
 
 @frozen
 class _Batch:
-    """Events of one user that share a request, by their ids, which stay the same over all attempts."""
+    """Events of one user that share a request, by their ids; an id stays the same for all attempts."""
 
     user: tuple[str, str]
     events: dict[str, _Timed]
 
 
 class _NoJournal:
-    """Of events no attempt is journalled: their times are on disk before the first byte leaves, and that is enough."""
+    """Records nothing: the times of events are on disk before the first byte leaves, and that is enough."""
 
     async def intend(self, recipients: tuple[str, ...]) -> int:
         return 0
@@ -86,10 +86,10 @@ class _NoJournal:
 
 
 class Tracker:
-    """Tells Metrix of users and events.
+    """Tells Metrix about users and events.
 
     Args:
-        engine: what the process holds open.
+        engine: sends the requests.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -117,18 +117,18 @@ class Tracker:
 
         Raises:
             EventInvalid: event_time_repeated, event_times_used_up; no request was made.
-            DeliveryError: one of its branches, with the receipt as `.event`.
+            DeliveryError: one of its subclasses, with the receipt as `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
         client = self._engine.clients.kept()
         grouped = await self._grouped([(1, event)], self._engine.config.metrix.deadline)
         if grouped is None:
-            why = "the user has an event at every millisecond of the minute to come"
+            why = "the user already has an event at every millisecond of the next minute"
             raise EventInvalid(why, code="event_times_used_up")
         batches, repeated = grouped
         if repeated:
             raise EventInvalid(
-                f"the user {event.user[1]!r:.80} has an event of the time {event.time} already",
+                f"the user {event.user[1]!r:.80} already has an event of the time {event.time}",
                 code="event_time_repeated",
             )
         [receipt] = _receipts(batches[0], await self._deliver(batches[0], client))
@@ -136,12 +136,12 @@ class Tracker:
         return receipt
 
     async def send_all(self, count: int, events: Iterable[Numbered], watch: WatchEvents | None) -> EventsReport:
-        """Send many, a request for up to 100 of one user, and many requests at a time.
+        """Send many events: up to 100 of one user share a request, and many requests run at once.
 
         Args:
-            count: how many there are.
-            events: checked before.
-            watch: told how it stands after each request.
+            count: the number of events.
+            events: already checked.
+            watch: called with the report so far after each request.
         """
         counts = Counts(count)
         client = self._engine.clients.for_many()
@@ -165,7 +165,7 @@ class Tracker:
     ) -> None:
         grouped = await self._grouped(chunk)
         if grouped is None:
-            counts.halted_by = problem("interrupted", "It was interrupted while it waited for free times of a user.")
+            counts.halted_by = problem("interrupted", "Sending was interrupted while it waited for free event times.")
             counts.leave_out(len(chunk))
             return
         batches, repeated = grouped
@@ -195,14 +195,14 @@ class Tracker:
     async def _grouped(
         self, chunk: Sequence[Numbered], patience: float = math.inf
     ) -> tuple[list[_Batch], list[Numbered]] | None:
-        """Group by user, take times, and give ids.
+        """Group events by user, reserve their times, and give them ids.
 
         Args:
-            chunk: events in any order; those of one user keep theirs.
-            patience: seconds to wait, while some user has no free time.
+            chunk: events in any order; the events of one user keep their order.
+            patience: how many seconds to wait while a user has no free time.
 
         Returns:
-            The batches, and the events whose time the user has already; None when patience, or the process, ended.
+            The batches, and the events whose time the user already has; None if the wait or the process ended.
         """
         by_user: dict[tuple[str, str], list[Numbered]] = {}
         for numbered in chunk:

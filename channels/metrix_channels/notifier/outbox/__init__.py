@@ -1,1 +1,1 @@
-"""Messages that take part in transactions of the caller's own: enqueued, withdrawn, and sent later."""
+"""Messages within the caller's own transactions: enqueued, withdrawn, and sent later."""

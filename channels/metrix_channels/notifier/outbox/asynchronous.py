@@ -1,4 +1,4 @@
-"""The methods of AsyncNotifier that put messages into the ledger within a transaction of the caller's own."""
+"""The methods of AsyncNotifier that put messages into the ledger within the caller's own transaction."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class AsyncOutbox:
-    """Puts messages into the outbox, withdraws them, sends those that are due, and tells what became of them.
+    """Puts messages into the outbox, withdraws them, sends those that are due, and returns their receipts.
 
     Args:
-        services: of the notifier.
+        services: the services of the notifier.
     """
 
     def __init__(self, services: ServicesOfProcess) -> None:
@@ -64,33 +64,33 @@ class AsyncOutbox:
         key: str | None = None,
         at: datetime | None = None,
     ) -> str:
-        """Put a message into the ledger within a transaction of your own: both commit or vanish together.
+        """Put a message into the ledger within your own transaction: both commit together or not at all.
 
-        Workers send it once the transaction is committed, however this process ends; what cannot be sent for now they
-        try again for a day. The transaction is one of the database that holds the ledger. A ledger in SQLite has no
-        workers: call `drain`.
+        Workers send it after the commit, even if this process dies. If it cannot be sent for now, they retry for a
+        day. The transaction must be in the database that holds the ledger. A ledger in SQLite has no workers: call
+        `drain`.
 
         Args:
             channel: a channel's name in the configuration.
             to: one customUserId, or several that get the same text.
             template: a template's name.
-            context: values for the template, which is rendered now, also with `at`.
-            connection: an open transaction: of psycopg or sqlite3, of SQLAlchemy (connection or session), or Django's
-                `django.db.connection`.
+            context: values for the template, which is rendered now, even with `at`.
+            connection: an open transaction of psycopg, sqlite3, SQLAlchemy (connection or session) or Django
+                (`django.db.connection`).
             text: as in `send`.
             title: as in `send`.
             locale: such as `fa`.
-            key: as in `send`; a second message of one key, content and time is none.
-            at: when to send it, with a time zone and at most 366 days ahead; the database's clock decides. None, or a
-                time in the past, for at once.
+            key: as in `send`; a second call with the same key, content and time adds no message.
+            at: when to send it, with a time zone and at most 366 days ahead; the database's clock decides. None or a
+                time in the past means now.
 
         Returns:
             The message's id, for `receipts`.
 
         Raises:
             ChannelUnverified, ConfigError, TemplateError, MessageInvalid: nothing was written.
-            LedgerError: key_reused, ledger_foreign, or the ledger cannot be used. Your transaction goes on.
-            UsageError: connection_unknown; `at` is no such time; or arguments as in `send`.
+            LedgerError: key_reused, ledger_foreign, or the ledger cannot be used. Your transaction stays open.
+            UsageError: connection_unknown; `at` is not such a time; or invalid arguments as in `send`.
         """
         from .connections import carry_out_async
 
@@ -98,21 +98,21 @@ class AsyncOutbox:
         return await carry_out_async(await self._services.current().outbox.enqueue(call, at), connection)
 
     async def withdraw(self, key: str, *, connection: object) -> bool:
-        """Withdraw a message that was put into the ledger, within a transaction of your own.
+        """Withdraw an enqueued message, within your own transaction.
 
         Its receipt then says `not_sent` (message_withdrawn), and its key is free for another message. While your
-        transaction is open, no worker begins to send it.
+        transaction is open, no worker begins to send the message.
 
         Args:
-            key: of the message.
+            key: the key of the message.
             connection: as in `enqueue`.
 
         Returns:
-            Whether it was withdrawn. False when there is no such message, when it was sent, or when a worker is sending
-            it: then it goes out.
+            True if the message was withdrawn. False if no message has the key, if it was sent, or if a worker is
+            sending it now.
 
         Raises:
-            LedgerError: ledger_foreign, or the ledger cannot be used. Your transaction goes on.
+            LedgerError: ledger_foreign, or the ledger cannot be used. Your transaction stays open.
             UsageError: connection_unknown.
         """
         from .connections import carry_out_async
@@ -122,22 +122,23 @@ class AsyncOutbox:
     async def drain(self) -> Drained:
         """Send the messages of the ledger that are due, in this process: for development and tests without a worker.
 
-        Messages of other applications are left alone.
+        It does not touch messages of other applications.
 
         Returns:
-            The receipts, also of what was not accepted; and the messages that are due later or could not be sent.
+            The receipts, including those of messages that were not accepted; and the messages that are due later or
+            could not be sent.
 
         Raises:
-            ConfigError: nothing can be sent.
+            ConfigError: this process cannot send.
             LedgerError: the ledger cannot be used.
         """
         return await self._services.current().outbox.drain()
 
     async def receipts(self, message: str) -> tuple[Receipt, ...] | None:
-        """Return what became of a message that was put into the ledger; None as long as that is not known.
+        """Return the receipts of an enqueued message; None until its outcome is known.
 
         Args:
-            message: what `enqueue` returned.
+            message: the id that `enqueue` returned.
 
         Raises:
             LedgerError: send_missing.

@@ -1,4 +1,4 @@
-"""Connections of the caller's own, in whose transactions messages are put into the outbox and withdrawn."""
+"""Runs the statements of the outbox on the caller's own connection, within its transaction."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ...ledger.sends.statements import IN_A_FILE, ON_POSTGRES, Steps, foreign
 
 T = TypeVar("T")
 Run = Callable[[str, tuple[object, ...]], list[Any]]
-"""Runs a statement, whose values are written `%s`, and returns its rows as tuples."""
+"""Runs a statement with placeholders `%s`, and returns its rows as tuples."""
 
 
 @frozen
 class Statements(Generic[T]):
-    """What is to be done on a connection.
+    """Statements to run on a connection.
 
     Attributes:
-        dialect: of SQL, which the connection must speak.
+        dialect: the SQL dialect of the statements, which the connection must have.
         steps: the statements.
     """
 
@@ -32,12 +32,12 @@ class Statements(Generic[T]):
 
 
 def carry_out(statements: Statements[T], connection: Any) -> T:
-    """Run statements on a connection, and return what they come to.
+    """Run statements on a connection, and return their result.
 
     Args:
         statements: from the outbox.
-        connection: of Django, SQLAlchemy (a session, too), psycopg, sqlite3, or any DB-API driver for PostgreSQL whose
-            values are `%s`.
+        connection: of Django, SQLAlchemy (or a session), psycopg, sqlite3, or any DB-API driver for PostgreSQL with
+            placeholders `%s`.
 
     Raises:
         UsageError: connection_unknown.
@@ -56,7 +56,7 @@ def carry_out(statements: Statements[T], connection: Any) -> T:
 
 
 async def carry_out_async(statements: Statements[T], connection: Any) -> T:
-    """The same, where the connection may also be one of an event loop: psycopg's, or SQLAlchemy's."""
+    """Run statements on a synchronous connection, or on an asynchronous one of psycopg or SQLAlchemy."""
     if hasattr(connection, "run_sync"):
         return await connection.run_sync(lambda inner: carry_out(statements, inner))  # type: ignore[no-any-return]
     if not type(connection).__name__.startswith("Async"):
@@ -84,7 +84,7 @@ async def _run_awaited(connection: Any, sql: str, values: tuple[object, ...]) ->
 
 
 def _opened(connection: Any) -> tuple[str, Run]:
-    """Return the dialect of a connection, and what runs a statement on it."""
+    """Return the dialect of a connection, and a function that runs a statement on it."""
     if isinstance(connection, sqlite3.Connection):
         return IN_A_FILE, lambda sql, values: _run_in_a_file(connection, sql, values)
     if isinstance(vendor := getattr(connection, "vendor", None), str):  # Django's
@@ -124,14 +124,14 @@ def _run_with(cursor: Any, sql: str, values: tuple[object, ...], **options: bool
 
 
 def _unprepared(connection: Any) -> dict[str, bool]:
-    """Keep psycopg from preparing what it runs often: the connection may be pooled by transactions."""
+    """Tell psycopg not to prepare statements, because a pooler may share the connection between transactions."""
     return {"prepare": False} if _is_psycopg(connection) else {}
 
 
 def _rows_as_tuples(connection: Any) -> dict[str, Any]:
     if not _is_psycopg(connection):
         return {}
-    from psycopg.rows import tuple_row  # an extra: whoever has such a connection has it
+    from psycopg.rows import tuple_row  # an extra, which a program with such a connection has installed
 
     return {"row_factory": tuple_row}
 
@@ -142,6 +142,6 @@ def _is_psycopg(connection: Any) -> bool:
 
 def _unknown(connection: Any) -> UsageError:
     return UsageError(
-        f"A message cannot be put into a {type(connection).__module__}.{type(connection).__qualname__}.",
+        f"The connection is a {type(connection).__module__}.{type(connection).__qualname__}, which is not supported.",
         code="connection_unknown",
     )

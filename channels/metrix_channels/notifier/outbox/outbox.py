@@ -1,4 +1,4 @@
-"""Messages within a transaction of the caller's own: they are sent if it commits, and never if it does not."""
+"""Messages within the caller's own transaction: they are sent if it commits, and never otherwise."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from .connections import Statements
 
 _FIRST_AGAIN_SECONDS, _LONGEST_AGAIN_SECONDS = 15.0, 900.0
 _SOON_SECONDS: Final = 1.0
-"""Seconds in which a worker that cannot send a message stops taking its like."""
+"""Within this time, a worker that cannot send a message stops taking similar ones."""
 _GIVEN_UP_AFTER: Final = timedelta(hours=24)
 _LATEST: Final = timedelta(days=366)
-"""How far ahead a message may be due: later is a mistake in the calculation of the time."""
+"""How far ahead a message may be due; a later time is probably a mistake in its calculation."""
 REFUSALS: Final = frozenset({"credentials_refused", "endpoint_refused", "redirected", "certificate_refused"})
-"""What is said to this process, whatever the message: one with another key, address or network may fare better."""
+"""Refusals of this process, not of the message: a process with another key, address or network may succeed."""
 
 
 @frozen
 class Drained:
-    """What `drain` came to.
+    """The result of `drain`.
 
     Attributes:
-        receipts: of the messages that have their outcome now, in the order in which they were due.
-        waiting: messages that have none yet: they are due later, or could not be sent for now.
-        problems: why messages that were due could not be sent for now, by their ids.
+        receipts: of the messages that have an outcome now, in the order in which they were due.
+        waiting: messages without an outcome: they are due later, or could not be sent for now.
+        problems: why due messages could not be sent for now, by their ids.
     """
 
     receipts: tuple[Receipt, ...]
@@ -54,16 +54,16 @@ class Drained:
 
 
 class Outbox:
-    """Puts messages into the ledger and, in a worker or when it is drained, sends them.
+    """Puts messages into the ledger, and sends them in a worker or in `drain`.
 
     Args:
-        engine: prepares and delivers them.
+        engine: prepares and delivers messages.
 
     Attributes:
         sends: the messages in the ledger.
         counts: recipients by outcome, and `possible_duplicates` among them, since this process began.
-        refusal: what keeps this process from sending anything, as its last messages were told; another process may do
-            better. None when nothing does.
+        refusal: why the last messages of this process were refused; another process may succeed. None if they were
+            not refused.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -75,7 +75,7 @@ class Outbox:
 
     @property
     def requests(self) -> int:
-        """Requests to Metrix that were made for messages since this process began."""
+        """Number of requests to Metrix for messages since this process began."""
         return self._engine.requests
 
     async def enqueue(self, call: Call, at: datetime | None) -> Statements[str]:
@@ -84,7 +84,7 @@ class Outbox:
         Raises:
             ChannelUnverified, TemplateError, MessageInvalid: nothing was written.
             LedgerError: the ledger cannot be used.
-            UsageError: `at` is no time with a zone, or is too far ahead.
+            UsageError: `at` has no time zone, or is too far ahead.
         """
         due = checked_time(at)
         prepared = self._engine.prepare(call)
@@ -115,14 +115,14 @@ class Outbox:
         return self._tables
 
     async def receipts(self, send: str) -> tuple[Receipt, ...] | None:
-        """Return what became of a message; None as long as that is not known."""
+        """Return the receipts of a message; None until its outcome is known."""
         return await self.sends.receipts(send)
 
     async def drain(self) -> Drained:
         """Send the messages of this application that are due, one after the other, in this process.
 
         Raises:
-            ConfigError: this process can send nothing.
+            ConfigError: this process cannot send.
             LedgerError: the ledger cannot be used.
         """
         self._engine.look_again()
@@ -136,15 +136,15 @@ class Outbox:
         return Drained(tuple(receipts), tuple(await self.sends.pending(app_id)), problems)
 
     async def post(self, send: str, tries: int) -> Problem | None:
-        """Send a message whose turn it is.
+        """Send a message that is due.
 
-        What could not be sent for now goes back and is tried again later, for a day.
+        If it cannot be sent for now, it goes back to the outbox and is retried for a day.
 
         Returns:
-            Why it could not be sent for now; None when it was sent, or given up, or is another process's.
+            Why it could not be sent for now; None if it was sent or given up, or if another process has claimed it.
 
         Raises:
-            LedgerError: the ledger cannot be used; the sweep frees what is under way.
+            LedgerError: the ledger cannot be used; the sweep frees the message.
         """
         try:
             return await self._post(send, tries)
@@ -155,10 +155,10 @@ class Outbox:
             if error.code == "ledger_corrupt":
                 await self.sends.defer(send, _pause(tries), tries + 1)
             return error.problem
-        except Exception as error:  # noqa: BLE001 - one message at fault must not cost this process all others
+        except Exception as error:  # noqa: BLE001 - one faulty message must not stop all others
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
-            why = problem("internal", f"A message ended in {type(error).__name__} at {where}.")
+            why = problem("internal", f"Sending a message raised {type(error).__name__} at {where}.")
             say(logging.ERROR, why.message, code=why.code)
             await self.sends.put_back(send, _pause(tries), tries + 1)
             return why
@@ -166,7 +166,7 @@ class Outbox:
     async def _post(self, send: str, tries: int) -> Problem | None:
         if self._engine.is_stopped:
             await self.sends.defer(send, 0, tries)
-            return problem("interrupted", "It was interrupted before it was sent.")
+            return problem("interrupted", "The process was interrupted before it sent the message.")
         queued = await self.sends.take(send)
         if queued is None:
             return None
@@ -179,7 +179,7 @@ class Outbox:
         except ConfigError as error:
             say(logging.WARNING, error.message, code=error.code)
             why = error.problem
-        # The file changed since the worker looked which messages it can send; `drain` does not look before.
+        # The file changed after the worker checked which messages it can send; `drain` does not check first.
         await self.sends.put_back(send, _SOON_SECONDS, tries)
         return why
 
@@ -189,10 +189,10 @@ class Outbox:
         return self._engine.refusal(queued.channel)
 
     async def _conclude(self, queued: OutboxMessage, results: list[Result], tries: int) -> Problem | None:
-        """Write down what became of a message, and what is to become of the recipients that were not sent to.
+        """Record the outcome of a message, and decide what happens to recipients without one.
 
         Returns:
-            Why recipients were not sent to for now.
+            Why these recipients got no message for now; None if there are none, or if they were given up.
         """
         send, now = queued.claim.id, wall_clock.now()
 
@@ -216,11 +216,11 @@ class Outbox:
         seconds, tried = following
         await self.sends.put_back(send, seconds, tried, receipts(each for each in results if each not in left))
         again = f"in {seconds:.0f} s" if self._engine.book_file.is_distributed else "by the next drain"
-        say(logging.WARNING, f"A message is tried again {again}.", code=why.code)
+        say(logging.WARNING, f"The message was not sent for now. It is retried {again}.", code=why.code)
         return why
 
     def _is_open(self, result: Result) -> bool:
-        """Tell whether recipients are tried again: they were not sent to, or a doubt may be settled by another try."""
+        """Return whether recipients are retried: nothing was sent to them, or another try may resolve a doubt."""
         if result.outcome is Outcome.UNKNOWN:
             return result.halts and self._engine.config.on_ambiguous is OnAmbiguous.RETRY
         return result.outcome is Outcome.NOT_SENT
@@ -235,13 +235,13 @@ def checked_time(at: datetime | None) -> datetime | None:
     """Return when a message is due, in UTC.
 
     Raises:
-        UsageError: it is no datetime with a time zone, or lies further ahead than 366 days.
+        UsageError: `at` is not a datetime with a time zone, or is more than 366 days ahead.
     """
     if at is None:
         return None
     if not isinstance(at, datetime) or at.utcoffset() is None:
         raise UsageError(
-            f"`at` is {at!r:.80}, and not a datetime with a time zone.",
+            f"`at` is {at!r:.80}, not a datetime with a time zone.",
             code="usage",
             remedy='Write at=datetime(2026, 3, 20, 10, 0, tzinfo=ZoneInfo("Asia/Tehran")).',
         )
@@ -253,28 +253,28 @@ def checked_time(at: datetime | None) -> datetime | None:
         raise UsageError(
             f"`at` is {at.isoformat()}; a message can be due at most {_LATEST.days} days ahead.",
             code="usage",
-            remedy="Check how the time is calculated. A message that is due later is enqueued later.",
+            remedy="Check the calculation of the time. If the message is really due later, enqueue it later.",
         )
     return due
 
 
 def after(code: str, age: timedelta, tries: int) -> tuple[float, int] | None:
-    """Decide what follows a try that did not send a message: a pure function.
+    """Decide when to retry a message that was not sent. This is a pure function.
 
     Args:
         code: why it was not sent.
-        age: of the message.
-        tries: made before that one.
+        age: the age of the message.
+        tries: number of tries before this one.
 
     Returns:
-        Seconds until the next try, and the tries made by then; None to give the message up.
+        Seconds until the next try, and the number of tries by then; None to give up.
     """
     if code == "message_refused":
         return None
     if code == "interrupted" or CATALOGUE[code].exit_status in (2, 3):
-        return _SOON_SECONDS, tries  # this process ends, or may not send: nothing was tried
+        return _SOON_SECONDS, tries  # nothing was tried, because this process ends or may not send
     if code in REFUSALS:
-        # Another worker may do better, so that the first refusal decides nothing.
+        # Another worker may succeed, so the first refusal does not give the message up.
         return None if age >= _GIVEN_UP_AFTER and tries else (_SOON_SECONDS, tries + 1)
     return None if age >= _GIVEN_UP_AFTER else (_pause(tries), tries + 1)
 
