@@ -71,7 +71,7 @@ def test_over_tls_the_certificate_is_shown(diagnosed, certificates):
         status, checks = diagnosed(server.url, ca_file=str(certificates.ca))
         assert status == 0
     assert "by Test authority, valid until Dec 31" in checks["tls"]["message"]
-    assert checks["credentials"]["message"] == "400 with them, 403 without: they are accepted."
+    assert checks["credentials"]["message"] == "400 with credentials, 403 without: they are accepted."
     assert [request.body for request in server.requests] == [b"{}", b"{}"]
     assert "x-api-key" not in server.requests[0].headers
 
@@ -98,7 +98,7 @@ def test_an_unused_proxy_of_the_environment_is_mentioned(diagnosed, monkeypatch)
     monkeypatch.setenv("HTTPS_PROXY", "http://me:pa55word@proxy.example:3128")
     with refusing_address() as url:
         _, check = first_failing(diagnosed(url))
-    assert "$HTTPS_PROXY is set and deliberately not used" in check["remedy"]
+    assert "$HTTPS_PROXY is set, but metrix-channels does not use it" in check["remedy"]
     assert "pa55word" not in check["remedy"]
 
 
@@ -116,7 +116,7 @@ def test_a_blackholed_address(tmp_path):
     layer, check = first_failing((done.returncode, checks))
     assert layer == "tcp"
     assert "nothing answered within 1 s" in check["message"]
-    assert "firewall that drops packets" in check["remedy"]
+    assert "firewall probably drops the packets" in check["remedy"]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_certificate_that_is_refused(diagnosed, certificates, kind, trusted, w
         (Answer(407), "proxy"),
         (redirect("https://elsewhere.example/"), "redirect"),
         (Answer(502), "gateway"),
-        (Answer(404), "no such function"),
+        (Answer(404), "not Metrix's API"),
         (Hang(), "no answer"),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_bar_moves_while_a_campaign_runs(project, open_page):
         project.configure(server.url, batch_size=1, concurrency=4)
         with running_dashboard(project.folder) as link:
             page = open_page(link)
-            expect(page.get_by_text("There is no campaign yet.")).to_be_visible()
+            expect(page.get_by_text("No campaigns yet")).to_be_visible()
             process = started(project, "run", "offer.yaml", "--yes")
             page.get_by_role("link", name=re.compile("offer")).click(timeout=60_000)
             expect(page.locator("#head")).to_contain_text("running")
@@ -106,7 +106,7 @@ def test_without_the_link_there_is_nothing(project, open_page):
     """A browser that guesses the address is told to open the link."""
     project.configure("http://127.0.0.1:9")
     with running_dashboard(project.folder) as link:
-        expect(open_page(base_of(link)).locator("body")).to_contain_text("it carries the token")
+        expect(open_page(base_of(link)).locator("body")).to_contain_text("The token is missing or wrong")
 
 
 @pytest.mark.parametrize(("phone", "dark", "locale"), WAYS)

@@ -84,8 +84,8 @@ def test_a_report_says_what_became_of_everybody(project, open_page, language, ph
     assert target.stat().st_mode & 0o777 == 0o600
     page = page_of(open_page, target, phone=phone, dark=phone)
     for words in {
-        "en": ("1,202", "1,198", "1 may have it, or not", "repeated", "not a recipient", HOSTILE, "Journal"),
-        "fa": ("۱٬۲۰۲", "۱٬۱۹۸", "شاید نه", HOSTILE, "تاریخچه"),
+        "en": ("1,202", "1,198", "Unknown outcome: 1", "duplicate", "invalid id", HOSTILE, "Journal"),
+        "fa": ("۱٬۲۰۲", "۱٬۱۹۸", "نتیجهٔ نامعلوم: ۱", HOSTILE, "تاریخچه"),
     }[language]:
         expect(page.locator("main")).to_contain_text(words)
     expect(page.locator(".chart svg")).to_be_visible()

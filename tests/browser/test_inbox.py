@@ -61,7 +61,7 @@ def test_a_channel_is_tested_by_its_button(metrix_sandbox, open_page, push):
     """Until then its messages are shown as not delivered, and why."""
     push("SMS", "سلام")
     page = open_page(metrix_sandbox.url)
-    expect(page.locator("#detail")).to_contain_text("this channel was never tested")
+    expect(page.locator("#detail")).to_contain_text("the channel was never tested")
     page.get_by_role("button", name="SMS · Test").click()
     expect(page.get_by_text("SMS ✓ tested")).to_be_visible()
     push("SMS", "سلام دوباره")
@@ -73,7 +73,7 @@ def test_faults_are_played_from_the_page(metrix_sandbox, open_page):
     page = open_page(metrix_sandbox.url)
     page.get_by_label("Next requests").select_option("status:503")
     page.get_by_label("×").fill("2")
-    page.get_by_role("button", name="Play the fault").click()
+    page.get_by_role("button", name="Simulate the fault").click()
     expect(page.locator("#controls")).to_contain_text("status:503 × 2")
     for _ in range(2):
         assert httpx.post(f"{metrix_sandbox.url}/push", json={}, trust_env=False).status_code == 503
@@ -97,7 +97,7 @@ def test_the_keyboard_is_enough(metrix_sandbox, open_page, full):
     """From the top to the content, and through the list."""
     page = open_page(metrix_sandbox.url)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     page.locator("#list a").nth(3).focus()
     page.keyboard.press("Enter")

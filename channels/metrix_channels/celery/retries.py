@@ -1,4 +1,4 @@
-"""When a task of Celery that failed to send a message is tried again: pure decisions."""
+"""Decides, with pure functions, whether and when a failed Celery task is retried."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..outcomes import Outcome
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 15.0, 900.0
 MOST_RETRIES: Final = 100
-"""With these pauses, about a day: as long as workers of the outbox try a message."""
+"""With these pauses, the retries last about a day, like those of the outbox."""
 
 _NOT_FOR_NOW: Final = 4
 
 
 def is_safe_to_repeat(error: MetrixChannelsError) -> bool:
-    """Tell whether another try may send the message, and cannot send it twice.
+    """Return whether another try may send the message, and cannot send it twice.
 
-    So it is where recipients were not sent to for now (an outage, a rate limit, refused credentials), and where another
-    process is just sending under the same key. What is rejected stays rejected; what is unknown may have been taken;
-    what is wrong in the message or the configuration stays wrong.
+    This is true if nothing was sent to some recipients for now (an outage, a rate limit, refused credentials), or if
+    another process is sending with the same key. It is false if the message was rejected, if its outcome is unknown,
+    or if the message or the configuration is wrong.
     """
     if not error.receipts:
         return error.exit_status == _NOT_FOR_NOW
@@ -30,11 +30,11 @@ def is_safe_to_repeat(error: MetrixChannelsError) -> bool:
 
 
 def pause_seconds(retries: int, rng: random.Random) -> float:
-    """Return the seconds before the next try: twice as many each time, with jitter, at most a quarter of an hour.
+    """Return the seconds before the next try. They double each time, with jitter, up to 15 minutes.
 
     Args:
-        retries: made so far.
-        rng: decides how much of the second half is waited.
+        retries: number of retries so far.
+        rng: the source of the jitter, between half and all of the pause.
     """
     most = min(FIRST_PAUSE_SECONDS * 2.0 ** min(retries, 10), LONGEST_PAUSE_SECONDS)
     return rng.uniform(most / 2, most)

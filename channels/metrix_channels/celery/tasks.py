@@ -20,7 +20,7 @@ _rng = random.Random()
     name="metrix_channels.send_message",
     bind=True,
     max_retries=MOST_RETRIES,
-    # Celery may run a task twice after a crash; under its key the message goes once.
+    # Celery may run a task twice after a crash; its key makes sure that the message is sent once.
     acks_late=True,
     reject_on_worker_lost=True,
 )
@@ -39,20 +39,20 @@ def send_message(
 ) -> list[ReceiptDict]:
     """Send one message; the arguments are those of `Notifier.send`, as JSON.
 
-    The task is tried again for about a day while nothing is taken, and never when the outcome is unknown. The message
-    always has a key, so that a task that Celery runs again sends nothing twice.
+    The task is retried for about a day while nothing is sent, and never if the outcome is unknown. The message always
+    has a key, so a task that Celery runs twice sends nothing twice.
 
     Args:
-        self: Celery passes it.
+        self: the task, passed by Celery.
         channel: a channel's name in the configuration.
         to: one customUserId, or several that get the same message.
         template: a template's name; with `context` and `locale`.
         context: values for the template.
-        text: in place of a template: a text that goes as it is; with `title`.
+        text: instead of a template, a text that is sent as it is; with `title`.
         title: of a push, or the subject of an email.
         locale: such as `fa`.
-        key: names the message; None for the task's id, which is the same in all its retries.
-        deadline: seconds for one try; None for the configuration's.
+        key: identifies the message; None for the task's id, which stays the same in all retries.
+        deadline: seconds for one try; None for the configuration's deadline.
 
     Returns:
         The receipts as JSON, all `accepted`.

@@ -1,4 +1,4 @@
-"""Who may come in: whoever has the link that the command printed, from a page of the dashboard itself."""
+"""Access to the dashboard: only with the printed link, and for forms only from the dashboard's own pages."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..pages.gate import why_refused
 from ..pages.web import GUARDS
 
-_ASK: Final = "Open the link that `metrix-channels dashboard` printed: it carries the token.\n"
+_ASK: Final = "The token is missing or wrong. Open the link that `metrix-channels dashboard` printed.\n"
 
 
 class Token:
-    """The secret of one start of the dashboard: the link carries it, then a cookie."""
+    """The secret of one run of the dashboard: first in the link, then in a cookie."""
 
     def __init__(self) -> None:
         self.value: str = secrets.token_urlsafe(24)
         self.form_key: str = hashlib.blake2b(self.value.encode(), key=b"forms", digest_size=16).hexdigest()
-        """Stands in every form, and tells nothing of the token."""
+        """The key in every form; it does not reveal the token."""
 
     def admits(self, given: str) -> bool:
-        """Tell whether somebody knows the token."""
+        """Return whether `given` is the token."""
         return _same(given, self.value)
 
     def allows_form(self, given: str, origin: str | None) -> bool:
-        """Tell whether a form was sent by a page of ours: it knows the key, and the browser names the origin."""
+        """Return whether a dashboard page sent the form: it has the key, and the browser sent an origin."""
         return origin is not None and _same(given, self.form_key)
 
 
 class Access:
-    """Stands before the pages: without the token nothing is answered.
+    """Checks the token before a page answers.
 
     Args:
-        token: that opens.
-        pages: what is behind it.
-        host: the name or address that the server was told to listen on.
-        port: that it listens on; browsers do not tell cookies of two ports apart.
+        token: the token to check.
+        pages: the pages.
+        host: the name or address that the server listens on.
+        port: the port that it listens on, for the cookie's name: browsers share cookies between ports.
     """
 
     def __init__(self, token: Token, pages: ASGIApp, host: str, port: int) -> None:
@@ -54,7 +54,7 @@ class Access:
         self._cookie = f"metrix_dashboard_{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it."""
+        """Pass a request to the pages, or refuse it."""
         refusal = self._refusal(scope)
         await (refusal or self._pages)(scope, receive, send)
 
@@ -73,11 +73,11 @@ class Access:
         return None
 
     def _welcome(self, path: str, query: Mapping[str, str]) -> Response:
-        """Turn the token of the link into a cookie, so that it stands in no history and no log from here on."""
+        """Move the token from the link into a cookie, so that it does not appear in a history or a log."""
         if not self._token.admits(query["token"]):
             return Response(_ASK, 401, GUARDS, "text/plain")
         rest = urlencode({name: value for name, value in query.items() if name != "token"})
-        # A path that begins with two slashes would lead elsewhere.
+        # A path that begins with two slashes would lead to another host.
         response = RedirectResponse("/" + path.lstrip("/") + (f"?{rest}" if rest else ""), 303, GUARDS)
         response.set_cookie(self._cookie, self._token.value, httponly=True, samesite="strict")
         return response

@@ -1,4 +1,4 @@
-"""The pages: campaigns and what becomes of them, channels and what their tests are worth, templates as they look."""
+"""The pages of the dashboard: campaigns with their outcomes, channels with their tests, templates with previews."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .steering import Steering
 _log = logging.getLogger(__name__)
 
 _WRONG_INPUT: Final = 2
-"""The exit status of what the user has to correct in a file."""
+"""The exit status of errors that the user corrects in a file."""
 _STATIC: Final = "/static"
 _REFRESH_SECONDS: Final = 5
-"""Seconds after which a page is looked at anew, though nothing was written: a process may have died."""
+"""Seconds after which a page is refreshed even if nothing was written, because a process may have died."""
 _LONGEST_FORM: Final = 4_096
 _ON_A_PAGE: Final = 100
 
@@ -40,12 +40,12 @@ Page = Callable[[Request, Words], Coroutine[Any, Any, Response]]
 
 
 class Pages:
-    """The dashboard behind its gate.
+    """The pages behind the access check.
 
     Args:
         file: the configuration.
-        notifier: of the same file.
-        token: that its forms prove to know.
+        notifier: a notifier with the same configuration.
+        token: checks the key of forms.
     """
 
     def __init__(self, file: ConfigFile, notifier: AsyncNotifier, token: Token) -> None:
@@ -76,11 +76,11 @@ class Pages:
         )
 
     async def close(self) -> None:
-        """End what goes on."""
+        """Stop running actions and close the templates."""
         await self.steering.stop()
         self._templates.close()
 
-    # -- what is shown
+    # -- pages
 
     async def _campaigns(self, request: Request, words: Words) -> Response:
         found = await self._notifier.campaigns.all()
@@ -121,7 +121,7 @@ class Pages:
     async def _changes(self, request: Request) -> Response:
         return changes(request, self._version)
 
-    # -- what is done
+    # -- actions
 
     async def _order(self, request: Request) -> Response:
         body = b""
@@ -145,7 +145,7 @@ class Pages:
         return html(request, page)
 
     def _shown(self, page: Page) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Answer with a page; with what went wrong, in our own words, when it cannot be made."""
+        """Answer with a page, or with the error page if the page cannot be made."""
 
         async def answer(request: Request) -> Response:
             words = words_for(request)
@@ -153,7 +153,7 @@ class Pages:
                 return await page(request, words)
             except MetrixChannelsError as error:
                 return self._problem(request, words, error)
-            except Exception as error:  # noqa: BLE001  the last edge: no page is a traceback
+            except Exception as error:  # noqa: BLE001  a page never shows a traceback
                 _log.exception("the page %s cannot be made", request.url.path)
                 message = f"Internal error in metrix-channels: {type(error).__name__}."
                 return self._problem(request, words, MetrixChannelsError(message, code="internal"))
@@ -164,7 +164,7 @@ class Pages:
         return [(name, self._templates.variants(name)) for name in self._templates.names()]
 
     def _problem(self, request: Request, words: Words, error: MetrixChannelsError) -> Response:
-        """Answer with what went wrong: 404 for what is not there, 422 for a file that is wrong, else 503."""
+        """Answer with the error page: 404 if something is missing, 422 if a file is wrong, otherwise 503."""
         page = self._renderer.page("problem.html.j2", words, static=_STATIC, version="", here="", problem=error.problem)
         response = html(request, page)
         if error.code.endswith("_missing"):
@@ -178,7 +178,7 @@ class Pages:
         return previews(self._templates, name, channels, None, {})
 
     def _version(self) -> str:
-        """Change whenever the ledger's files do, where it has any, and every few seconds."""
+        """Return a version that changes with the ledger's files, if it has any, and every few seconds."""
         path = self._ledger
         ledger_files = [] if path is None else [path, path.with_name(path.name + "-wal")]
         stamps = [*map(_stamp, ledger_files), time.monotonic() // _REFRESH_SECONDS]

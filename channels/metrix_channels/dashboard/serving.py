@@ -1,4 +1,4 @@
-"""Runs the dashboard in this process, until it is asked to end."""
+"""Runs the dashboard in this process until a signal stops it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def serve(file: ConfigFile, host: str, port: int, on_ready: Callable[[str], None
     Args:
         file: the configuration.
         host: the name or address to listen on.
-        port: 0 takes a free one.
-        on_ready: called once with the link, which carries the token.
+        port: 0 for any free port.
+        on_ready: called once with the link, which contains the token.
 
     Raises:
         UsageError: port_unavailable.
-        ConfigError: of the file.
+        ConfigError: the configuration is wrong.
     """
     file.current()
     listener = listen(host, port, "dashboard")

@@ -1,4 +1,4 @@
-"""Pause, resume and cancel from a page: begun at once, their end awaited in the background."""
+"""Pauses, resumes and cancels campaigns from a page, in the background."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..notifier import AsyncNotifier
 from ..outcomes import Problem
 
 _PATIENCE_SECONDS = 0.5
-"""Seconds in which an order that cannot be carried out usually says so."""
+"""How long a page waits for an action; one that cannot be carried out usually fails within this time."""
 
 
 class Steering:
-    """Carries out orders, and remembers why the last one for a campaign failed.
+    """Carries out actions, and remembers why the last one for a campaign failed.
 
     Args:
-        notifier: whose campaigns they are.
+        notifier: the notifier with the campaigns.
     """
 
     def __init__(self, notifier: AsyncNotifier) -> None:
@@ -28,7 +28,7 @@ class Steering:
         self.problems: dict[str, Problem] = {}
 
     async def order(self, name: str, what: str) -> None:
-        """Pause, resume or cancel a campaign; what it comes to shows in the campaign's state."""
+        """Pause, resume or cancel a campaign; the result shows in the campaign's state."""
         self.problems.pop(name, None)
         campaigns = self._notifier.campaigns
         orders: dict[str, Coroutine[Any, Any, CampaignStatus]] = {}
@@ -47,7 +47,7 @@ class Steering:
         await asyncio.wait([task], timeout=_PATIENCE_SECONDS)
 
     async def stop(self) -> None:
-        """Let what this process sends end its requests in flight; the run can be taken up again."""
+        """Finish the requests in flight of this process and stop; a run can be continued later."""
         self._notifier.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 

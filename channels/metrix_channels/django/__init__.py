@@ -1,11 +1,11 @@
-"""A Django app; docs/django.md shows how a project uses it.
+"""The Django app `metrix_channels.django`; docs/django.md shows how to use it.
 
 In the settings of the project:
 
     INSTALLED_APPS = [..., "metrix_channels.django"]
     METRIX_CHANNELS = {"CONFIG": BASE_DIR / "channels.yaml"}
 
-Importing it loads neither the ledger nor an HTTP client.
+Importing the app loads neither the ledger nor an HTTP client.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Django does with the app at its start: it learns of the checks, and opens nothing."""
+"""Registers the system checks when Django starts, and opens nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MetrixChannelsConfig(AppConfig):
     verbose_name: str = "Metrix"
 
     def ready(self) -> None:
-        """Register the system checks; let the project's settings name the configuration."""
+        """Register the system checks, and take the configuration from the project's settings."""
         from .checks import check_database, check_deployment, check_project
 
         checks.register(check_project, "metrix_channels")

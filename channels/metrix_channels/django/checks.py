@@ -1,7 +1,7 @@
-"""System checks: `manage.py check` refuses what `preflight --offline` refuses, without a network.
+"""System checks: `manage.py check` finds what `preflight --offline` finds, without a network.
 
-A ledger in PostgreSQL is reached over one, so it is checked by `check --database`, as Django's own databases are; a
-ledger that is still to be made is not made here.
+A ledger in PostgreSQL needs a network, so only `check --database` checks it, like Django's own databases. A check does
+not create a ledger.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ..preflight.files import check_channel, check_private, check_secrets
 from .settings import find_project_config, is_testing
 
 _OF_DEPLOYMENT: Final = frozenset({"channel.verification_age", "channel.verification_ends", "file.private"})
-"""Warnings that matter where the project is deployed: expiry and permissions."""
+"""Warnings that matter only in a deployed project: expiry and permissions."""
 
 
 def check_project(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Check configuration, secrets, channels, templates, and a ledger in a file."""
     if is_testing() and databases is not None:
-        return []  # Django's test runner checks the project; its tests send to a sandbox, without any of this
+        return []  # Django's test runner runs these checks, but tests send to a sandbox and need none of this
     try:
         checks, config = asyncio.run(check_files(ConfigFile(find_project_config())))
     except MetrixChannelsError as error:
@@ -40,7 +40,7 @@ def check_project(*, databases: Sequence[str] | None = None, **_: Any) -> list[C
 
 
 def check_database(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Check a ledger in PostgreSQL; a configuration that cannot be used is the subject of `check_project`."""
+    """Check a ledger in PostgreSQL; `check_project` reports a configuration that cannot be used."""
     config = _usable_config()
     if config is None or config.ledger_path is not None or is_testing() or not databases:
         return []
@@ -48,7 +48,7 @@ def check_database(*, databases: Sequence[str] | None = None, **_: Any) -> list[
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
-    """Warn of verifications that end soon or notice nothing, and of files that other users can read."""
+    """Warn about verifications that expire soon or name no application, and about files that others can read."""
     config = _usable_config()
     if config is None:
         return []
@@ -68,17 +68,17 @@ def _usable_config() -> Config | None:
 
 
 def _check_ledger_file(config: Config, path: Path) -> list[Check]:
-    """Check a ledger that is there; of one that is not, whether it can be made."""
+    """Check an existing ledger; if there is none, check whether it can be created."""
     if path.exists() or path.is_symlink():
         return _check_ledger(config)
     if os.access(path.parent, os.W_OK | os.X_OK):
         return []
-    message = f"The ledger cannot be made: the folder {path.parent} is not there or cannot be written to."
+    message = f"The ledger cannot be created: the folder {path.parent} is missing or not writable."
     return [Check.failed_as("ledger.writable", str(path), "file_unwritable", message)]
 
 
 def _check_ledger(config: Config) -> list[Check]:
-    from ..preflight.run import check_ledger  # on demand: most checks have no ledger to open
+    from ..preflight.run import check_ledger  # on demand, because most checks open no ledger
 
     return asyncio.run(check_ledger(config))
 

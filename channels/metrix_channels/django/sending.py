@@ -1,4 +1,4 @@
-"""Messages that belong to a transaction of Django's."""
+"""Messages within a Django transaction."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ def send_on_commit(
     deadline: float | None = 3.0,
     using: str = DEFAULT_DB_ALIAS,
 ) -> None:
-    """Send a message once the transaction is committed, and never if it is rolled back.
+    """Send a message after the transaction commits, and never if it is rolled back.
 
-    The message is rendered and checked now, so that a mistake is an error within the transaction. Outside of one it is
-    sent at once. An error after the commit can undo nothing: Django logs it to `django.db.backends.base`, and the
-    request goes on. When the process dies between the commit and the send, the message is lost; `enqueue` has no such
-    gap.
+    The message is rendered and checked now, so a mistake is an error within the transaction. Outside a transaction, it
+    is sent at once. An error after the commit cannot roll back anything: Django logs it to `django.db.backends.base`,
+    and the request continues. If the process dies between the commit and the send, the message is lost; `enqueue` does
+    not have this gap.
 
     Args:
         channel: a channel's name in the configuration.
         to: one customUserId, or several that get the same message.
         template: a template's name; with `context` and `locale`, as in `Notifier.send`.
         context: values for the template.
-        text: in place of a template: a text that goes as it is; with `title`.
+        text: instead of a template, a text that is sent as it is; with `title`.
         title: of a push, or the subject of an email.
         locale: such as `fa`.
-        key: names the message, so that it goes once, however often the view runs.
-        deadline: seconds for the send, since a request waits for it; None for the configuration's.
-        using: the database whose transaction it is.
+        key: identifies the message, so that it is sent once, even if the view runs again.
+        deadline: seconds for the send, because a request waits for it; None for the configuration's deadline.
+        using: the alias of the transaction's database.
 
     Raises:
         ChannelUnverified, ConfigError, TemplateError, MessageInvalid: nothing will be sent.
-        UsageError: template and text were mixed, or `key` or `deadline` is none.
+        UsageError: template and text were mixed, or `key` or `deadline` is invalid.
     """
     notifier = get_notifier()
     if key is not None:
@@ -73,21 +73,21 @@ def enqueue(
     key: str | None = None,
     using: str = DEFAULT_DB_ALIAS,
 ) -> None:
-    """Put a message into the outbox within the transaction: both commit or vanish together, and a worker sends it.
+    """Put a message into the outbox within the transaction: both commit together or not at all. A worker sends it.
 
-    It needs a ledger in PostgreSQL, in the same database as the transaction, and `manage.py metrix worker`. In the
-    project's tests the message goes to the sandbox when the transaction commits, and needs neither.
+    This needs a ledger in PostgreSQL, in the same database as the transaction, and `manage.py metrix worker`. In the
+    project's tests, the message is sent to the sandbox when the transaction commits, and needs neither of them.
 
     Args:
         channel: a channel's name in the configuration.
         to: one customUserId, or several that get the same message.
         template: a template's name; with `context` and `locale`, as in `Notifier.send`.
         context: values for the template, which is rendered now.
-        text: in place of a template: a text that goes as it is; with `title`.
+        text: instead of a template, a text that is sent as it is; with `title`.
         title: of a push, or the subject of an email.
         locale: such as `fa`.
-        key: names the message, so that it goes once, however often the view runs.
-        using: the database whose transaction it is.
+        key: identifies the message, so that it is sent once, even if the view runs again.
+        using: the alias of the transaction's database.
 
     Raises:
         ChannelUnverified, ConfigError, TemplateError, MessageInvalid: nothing was written.
@@ -98,7 +98,7 @@ def enqueue(
     if is_testing():
         send_on_commit(channel, to, **content, key=key, deadline=None, using=using)
         return
-    with transaction.atomic(using=using):  # an error leaves the transaction of the caller fit for use
+    with transaction.atomic(using=using):  # after an error, the caller can still use its transaction
         get_notifier().enqueue(channel, to, **content, key=key, connection=connections[using])
 
 

@@ -1,4 +1,4 @@
-"""The setting `METRIX_CHANNELS`, and which configuration counts: the project's, or in its tests that of a sandbox."""
+"""Reads the setting `METRIX_CHANNELS`, and finds the configuration: the project's, or in tests one for a sandbox."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from django.conf import settings
 from ..config import find_config as find_usual_config
 from ..errors import ConfigError
 
-_WRITE: Final = 'Write METRIX_CHANNELS = {"CONFIG": BASE_DIR / "channels.yaml"} into the settings of the project.'
+_WRITE: Final = 'Write METRIX_CHANNELS = {"CONFIG": BASE_DIR / "channels.yaml"} in the settings of the project.'
 
 
 def is_testing() -> bool:
-    """Tell whether this process runs tests of the project, by Django's runner or by pytest-django."""
+    """Return whether this process runs tests of the project, with Django's runner or pytest-django."""
     utils = sys.modules.get("django.test.utils")
-    # Where Django itself remembers that its test environment is set up.
+    # Django sets this attribute while its test environment is set up.
     return utils is not None and hasattr(utils._TestState, "saved_data")  # noqa: SLF001
 
 
 def find_config() -> Path:
-    """Return the path of the configuration that counts now.
+    """Return the path of the configuration to use now.
 
     Raises:
-        ConfigError: config_missing, config_key_unknown, config_value_invalid; in tests also what is wrong in the file.
+        ConfigError: config_missing, config_key_unknown, config_value_invalid; in tests also errors in the file.
     """
     path = find_project_config()
     if not is_testing():
@@ -47,12 +47,12 @@ def find_project_config() -> Path:
     except ConfigError as error:
         if error.code != "config_missing":
             raise
-        remedy = f"Run `python manage.py metrix init`, which writes one. {_WRITE}"
+        remedy = f"Run `python manage.py metrix init` to create one. {_WRITE}"
         raise ConfigError(error.message, code=error.code, remedy=remedy) from None
 
 
 def configured_path() -> Path | None:
-    """Return what the setting says, whether or not the file is there; None when it says nothing.
+    """Return the path in the setting, even if the file does not exist; None if the setting has no path.
 
     Raises:
         ConfigError: config_key_unknown, config_value_invalid.

@@ -1,7 +1,7 @@
-"""What tests of a Django project see of its messages; nothing has to be set up.
+"""The outbox and the sandbox for tests of a Django project, without any set-up.
 
-In tests, run by Django or by pytest-django, the project sends to a sandbox in this process, and each test begins with
-an empty one:
+In tests, with Django's runner or pytest-django, the project sends to a sandbox in this process, which is empty when a
+test begins:
 
     from metrix_channels.django.testing import outbox
 
@@ -39,11 +39,11 @@ from ..sandbox.client_config import write_client_config
 __all__ = ["get_sandbox", "outbox"]
 
 _REPLACED: Final = {"app_id", "api_key", "api_key_file", "base_url", "proxy", "ca_file", "rate_limit"}
-"""Settings under `metrix` that say which Metrix it is, and how much it takes."""
+"""Settings under `metrix` for the real Metrix, which tests replace."""
 
 
 class _Outbox(Sequence[dict[str, Any]]):
-    """The messages that arrived during this test, oldest first; each as `Sandbox.messages` describes it."""
+    """The messages that arrived during this test, oldest first, in the form of `Sandbox.messages`."""
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -67,13 +67,13 @@ outbox: Final = _Outbox()
 
 @attrs.define
 class _Environment:
-    """What tests of one process send to.
+    """The environment for the tests of one process.
 
     Attributes:
         sandbox: runs until the process ends.
-        process: whose it is; a forked child makes its own.
-        folder: of configurations and ledgers.
-        written: by the project's configuration, the one that stands for it in this test.
+        process: the id of its process; a forked child creates its own.
+        folder: holds configurations and ledgers.
+        written: the configuration that replaces a project's configuration in this test.
     """
 
     sandbox: Sandbox = attrs.field(factory=Sandbox)
@@ -94,13 +94,13 @@ _lock = RLock()
 def get_sandbox() -> Sandbox:
     """Return the stand-in for Metrix that the project's tests send to; all its channels deliver.
 
-    `get_sandbox().inject("status:503", times=2)` shows how the project behaves when Metrix does not.
+    `get_sandbox().inject("status:503", times=2)` makes the next two requests fail.
     """
     return _current().sandbox
 
 
 def use_sandbox(sandbox: Sandbox) -> None:
-    """Let the project's tests send to `sandbox` from now on, which runs; the fixture `metrix_sandbox` gives its own."""
+    """Make the project's tests send to a running `sandbox`, such as that of the fixture `metrix_sandbox`."""
     with _lock:
         environment = _current()
         if environment.sandbox is not sandbox:
@@ -110,7 +110,7 @@ def use_sandbox(sandbox: Sandbox) -> None:
 
 
 def begin_test() -> None:
-    """Forget what earlier tests sent, and the keys that they used."""
+    """Delete the messages of earlier tests, and the keys that they used."""
     with _lock:
         if _environment is None or _environment.process != os.getpid():
             return
@@ -120,16 +120,16 @@ def begin_test() -> None:
 
 
 def sandbox_config(project: Path) -> Path:
-    """Return the configuration that stands for the project's own in this test.
+    """Return the configuration that replaces the project's in this test.
 
-    It has the project's templates, channels and settings. It has a sandbox in place of Metrix, a ledger of its own, and
-    every channel counts as verified: whether they are is a question about the day, and not about the code.
+    It has the project's templates, channels and settings. It uses a sandbox instead of Metrix, and its own ledger.
+    Every channel counts as verified, because verification depends on the date and not on the code.
 
     Args:
         project: the path of the project's configuration.
 
     Raises:
-        ConfigError: what is wrong in that file.
+        ConfigError: that file is wrong.
     """
     with _lock:
         environment = _current()
@@ -159,7 +159,7 @@ def _clear(sandbox: Sandbox) -> None:
 
 
 def _begin_each_test_empty() -> None:
-    """Do for Django's test cases what the pytest plugin does for others; Django has no signal for it."""
+    """Begin each Django test case with an empty sandbox, as the pytest plugin does; Django has no signal for it."""
     begin = SimpleTestCase.__call__
     if getattr(begin, "begins_empty", False):
         return
@@ -175,7 +175,7 @@ def _begin_each_test_empty() -> None:
 def _settings_in_tests(project: Path) -> dict[str, Any]:
     document = read_yaml(project)
     data = _without_environment(document.data)
-    # Checked as the project's own file, so that an error names the line in it.
+    # Checked as the project's own file, so that an error names its line.
     config = make_config(attrs.evolve(document, data=data), project, os.environ)
     metrix = {key: value for key, value in data["metrix"].items() if key not in _REPLACED}
     paths = {"templates": str(config.templates), "suppress": [str(path) for path in config.suppress]}
@@ -183,7 +183,7 @@ def _settings_in_tests(project: Path) -> dict[str, Any]:
 
 
 def _without_environment(data: Any) -> Any:
-    """Return a configuration without what belongs to an environment: credentials, ledger, verifications."""
+    """Return a configuration with its environment replaced: credentials, ledger, verifications."""
     if not isinstance(data, dict):
         return data
     changed: dict[str, Any] = {**data, "ledger": "sqlite:///./metrix-channels.db"}

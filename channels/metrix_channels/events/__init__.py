@@ -1,4 +1,4 @@
-"""Users and events as Metrix documents them, checked before anything is sent."""
+"""Users and events in the form that Metrix documents, checked before anything is sent."""
 
 from __future__ import annotations
 

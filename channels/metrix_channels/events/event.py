@@ -1,4 +1,4 @@
-"""A user's profile and a user's events, as the messages of `POST /` that Metrix documents."""
+"""Makes the documented messages of `POST /`: a user's profile, and a user's events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .values import (
 
 @frozen
 class MetrixUser:
-    """A user known by the id that Metrix gave, a `metrixUserId`; any other is a customUserId, plain text.
+    """A user with an id that Metrix assigned, a `metrixUserId`. For a customUserId, use plain text instead.
 
     Attributes:
         id: the metrixUserId.
@@ -36,16 +36,16 @@ class MetrixUser:
 
 
 class ProfileFields(TypedDict, total=False):
-    """What may be told of a user. Each field is sent only when it is given.
+    """The fields of a user's profile. Only the given fields are sent.
 
     Attributes:
         email, phone, first_name, last_name, country, city, region, locality: text.
-        hashed_email, hashed_phone: text, in place of the address and the number themselves.
+        hashed_email, hashed_phone: text, instead of the address and the number themselves.
         gender: Male, Female or Other.
         birthday: a date; an aware datetime; or Unix milliseconds.
-        attributes: of your own: text, whole numbers, doubles, dates, lists and mappings of these.
-        time: when it became true; now, when it is not given.
-        extra: further fields of the message, passed on as they are.
+        attributes: your own attributes: text, whole numbers, doubles, dates, lists and mappings of these.
+        time: the time of the profile; now by default.
+        extra: other fields of the message, passed on unchanged.
     """
 
     email: str
@@ -66,16 +66,16 @@ class ProfileFields(TypedDict, total=False):
 
 
 class EventFields(TypedDict, total=False):
-    """What is told of an event: a name or a slug, and whatever else is known.
+    """The fields of an event: a name or a slug, and optional fields.
 
     Attributes:
-        name: of your own, from the application's taxonomy (Metrix: customName).
-        slug: five letters that the dashboard gave (Metrix: name).
-        attributes: text, whole numbers, doubles, true and false, dates, lists and mappings of these. Beside a revenue
-            Metrix does not document them; they are passed on.
-        revenue: makes it an event of revenue. Its currency is documented nowhere; see `extra`.
-        time: when it happened: an aware datetime or Unix milliseconds; now, when it is not given.
-        extra: further fields of the message, passed on as they are.
+        name: your own name from the application's taxonomy (in Metrix: customName).
+        slug: five letters from the dashboard (in Metrix: name).
+        attributes: text, whole numbers, doubles, true and false, dates, lists and mappings of these. Metrix does not
+            document attributes of a revenue; they are passed on.
+        revenue: makes the event a revenue. Metrix does not document its currency; see `extra`.
+        time: the time of the event, an aware datetime or Unix milliseconds; now by default.
+        extra: other fields of the message, passed on unchanged.
     """
 
     name: str
@@ -88,13 +88,13 @@ class EventFields(TypedDict, total=False):
 
 @frozen
 class Event:
-    """One message of `POST /` before it has an id and, unless it was given, a time.
+    """One message of `POST /`, before it gets an id and, unless it was given, a time.
 
     Attributes:
-        user: the field that names the user, `customUserId` or `metrixUserId`, and its value.
+        user: the field with the user's id, `customUserId` or `metrixUserId`, and its value.
         type: `user`, `action` or `revenue`.
-        fields: the others, as the API calls them.
-        time: Unix milliseconds; None for the moment at which it is sent.
+        fields: the other fields, with the API's names.
+        time: Unix milliseconds; None for the time of sending.
     """
 
     user: tuple[str, str]
@@ -103,10 +103,10 @@ class Event:
     time: int | None
 
     def message(self, name: str, time: int) -> dict[str, JsonValue]:
-        """Return it as Metrix takes it.
+        """Return the message in Metrix's form.
 
         Args:
-            name: its id, a random UUID.
+            name: the id of the message, a random UUID.
             time: in Unix milliseconds.
         """
         return {"type": self.type, "id": name, "time": time, **self.fields}
@@ -124,23 +124,23 @@ _TEXTS: Final = {
     "region": "region",
     "locality": "locality",
 }
-"""Texts of a profile, and what Metrix calls them."""
+"""Text fields of a profile, and their names in Metrix."""
 
 _GENDERS: Final = ("Male", "Female", "Other")
 
 
 def body_of(user: tuple[str, str], messages: list[dict[str, JsonValue]]) -> dict[str, JsonValue]:
-    """Return the body of `POST /` that carries messages of one user."""
+    """Return the body of `POST /` with messages of one user."""
     return {user[0]: user[1], "messages": messages}
 
 
 def profile(user: str | MetrixUser, fields: ProfileFields, now_ms: int) -> Event:
-    """Check what is told of a user, and return it as Metrix takes it.
+    """Check the profile of a user, and return it as a message.
 
     Args:
-        user: whose profile it is.
-        fields: see there.
-        now_ms: this machine's time.
+        user: the user of the profile.
+        fields: see `ProfileFields`.
+        now_ms: this machine's time in Unix milliseconds.
 
     Raises:
         EventInvalid: user_invalid, profile_invalid, birthday_invalid, attribute_invalid or event_time_invalid.
@@ -167,15 +167,15 @@ def profile(user: str | MetrixUser, fields: ProfileFields, now_ms: int) -> Event
 
 
 def occurrence(user: str | MetrixUser, fields: EventFields, now_ms: int, taxonomy: tuple[str, ...] | None) -> Event:
-    """Check what is told of an event, and return it as Metrix takes it.
+    """Check an event, and return it as a message.
 
-    A revenue is a message of its own type; the troubleshooting page (section 2) demands a name of it too.
+    A revenue is a message of its own type; the troubleshooting page (section 2) requires a name for it too.
 
     Args:
-        user: whom it happened to.
-        fields: see there.
-        now_ms: this machine's time.
-        taxonomy: the names that are known; None: not checked.
+        user: the user of the event.
+        fields: see `EventFields`.
+        now_ms: this machine's time in Unix milliseconds.
+        taxonomy: the known names; None to skip this check.
 
     Raises:
         EventInvalid: user_invalid, event_name_invalid, event_name_unknown, revenue_invalid, attribute_invalid or
@@ -202,7 +202,7 @@ def _user(user: object) -> tuple[str, str]:
 
 
 def _require_known(fields: Mapping[str, object], known: type) -> None:
-    """Raise TypeError for an argument that there is none of, as Python does."""
+    """Raise TypeError for an unknown argument, as Python does."""
     for name in fields:
         if name not in known.__annotations__:
-            raise TypeError(f"there is no argument {name!r}; there are {', '.join(known.__annotations__)}")
+            raise TypeError(f"there is no argument {name!r}; the arguments are {', '.join(known.__annotations__)}")

@@ -1,4 +1,4 @@
-"""Users and events from data: one record each, its keys the arguments of `identify` and `track`."""
+"""Reads users and events from records, whose keys are the arguments of `identify` and `track`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ..json_records import kind_of
 from .event import Event, EventFields, MetrixUser, ProfileFields, occurrence, profile
 
 Reader = Callable[[Mapping[str, Any], int], Event]
-"""Makes the event of a record, given this machine's time in Unix milliseconds."""
+"""Makes an event from a record and this machine's time in Unix milliseconds."""
 
 _USERS: Final = ("user", "metrix_user")
 
 
 def profile_of(record: Mapping[str, Any], now_ms: int) -> Event:
-    """Read a user: `user` or `metrix_user`, and the arguments of `identify`; dates as ISO 8601 text too.
+    """Read a user: `user` or `metrix_user`, and the arguments of `identify`. Dates may be ISO 8601 text.
 
     Raises:
-        EventInvalid: as `profile`; record_invalid for keys that there are none of.
+        EventInvalid: the errors of `profile`; record_invalid for unknown keys.
     """
     user, fields = _divided(record, ProfileFields)
     return profile(user, ProfileFields(**_with_dates(fields)), now_ms)  # type: ignore[typeddict-item]  # checked there
 
 
 def occurrence_reader(taxonomy: tuple[str, ...] | None) -> Reader:
-    """Return what reads an event: `user` or `metrix_user`, and the arguments of `track`; times as ISO 8601 text too.
+    """Return a reader of events: `user` or `metrix_user`, and the arguments of `track`. Times may be ISO 8601 text.
 
-    What it returns raises EventInvalid: as `occurrence`; record_invalid for keys that there are none of.
+    The reader raises EventInvalid: the errors of `occurrence`; record_invalid for unknown keys.
     """
 
     def read(record: Mapping[str, Any], now_ms: int) -> Event:
@@ -40,7 +40,7 @@ def occurrence_reader(taxonomy: tuple[str, ...] | None) -> Reader:
 
 
 def parsed_time(text: str) -> datetime | int | str:
-    """Read a time from text: Unix milliseconds, or ISO 8601; what is neither is returned as it is, to be refused."""
+    """Read a time from text: Unix milliseconds or ISO 8601. Other text is returned unchanged, and refused later."""
     if text.isascii() and text.removeprefix("-").isdigit():
         return int(text[:30])
     try:
@@ -50,7 +50,7 @@ def parsed_time(text: str) -> datetime | int | str:
 
 
 def parsed_birthday(text: str) -> date | datetime | int | str:
-    """Read a birthday from text: a date, or as `parsed_time`."""
+    """Read a birthday from text: a date, or a time as in `parsed_time`."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -63,17 +63,17 @@ def _divided(record: Mapping[str, Any], known: type) -> tuple[str | MetrixUser, 
     keys = (*_USERS, *known.__annotations__)
     if unknown := [key for key in record if key not in keys]:
         there = ", ".join(keys)
-        raise EventInvalid(f"there is no key {unknown[0]!r:.80}; there are {there}", code="record_invalid")
+        raise EventInvalid(f"there is no key {unknown[0]!r:.80}; the keys are {there}", code="record_invalid")
     users = [key for key in _USERS if key in record]
     if len(users) != 1:
-        raise EventInvalid("a record needs user or metrix_user, one of the two", code="record_invalid")
+        raise EventInvalid("a record needs exactly one of user and metrix_user", code="record_invalid")
     user = record[users[0]]
     fields = {key: value for key, value in record.items() if key not in _USERS}
     return MetrixUser(user) if users == ["metrix_user"] else user, fields
 
 
 def _with_dates(fields: dict[str, Any]) -> dict[str, Any]:
-    # Digits alone in quotes are no Long, and are refused as text: only dates have no form of their own in JSON.
+    # Digits in quotes are text, not a Long, and are refused. Only dates may be text, because JSON has no date type.
     for name, read in (("time", parsed_time), ("birthday", parsed_birthday)):
         value = fields.get(name)
         if isinstance(value, str) and "-" in value[1:]:

@@ -1,4 +1,4 @@
-"""The values of users and events, each of exactly the type that Metrix demands: a wrong one is dropped behind a 200."""
+"""Checks the values of users and events: Metrix answers 200 to a value of the wrong type, but drops the message."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ AttributeValue = JsonValue | date | datetime
 Attributes = Mapping[str, AttributeValue]
 
 AHEAD_MS: Final = 60_000
-"""So far may the time of an event lie ahead of this machine's clock."""
+"""How far the time of an event may be ahead of this machine's clock."""
 
 _YEAR_2000_MS: Final = 946_684_800_000
 _YEAR_1900_MS: Final = -2_208_988_800_000
 _AS_SECONDS: Final = _YEAR_2000_MS // 10
-"""What is smaller is no date of events in milliseconds, and a usual one in seconds."""
+"""A smaller number is no plausible time in milliseconds, but a usual one in seconds."""
 _AS_SECONDS_OF_BIRTH: Final = 2**32
 _LONG: Final = range(-(2**63), 2**63)
 _SLUG: Final = re.compile(r"[A-Za-z]{5}")
@@ -36,19 +36,19 @@ def unix_ms(moment: datetime) -> int:
 
 
 def event_time(time: object, now_ms: int) -> int | None:
-    """Return the time of an event as Metrix takes it: Unix milliseconds, a Long.
+    """Return the time of an event in Metrix's form: Unix milliseconds, a Long.
 
     Args:
-        time: milliseconds, an aware datetime, or None for the moment at which it is sent.
-        now_ms: this machine's time.
+        time: milliseconds, an aware datetime, or None for the time of sending.
+        now_ms: this machine's time in Unix milliseconds.
 
     Raises:
-        EventInvalid: event_time_invalid; seconds, microseconds, text, no time zone, or a time that cannot be.
+        EventInvalid: event_time_invalid; seconds, microseconds, text, no time zone, or an impossible time.
     """
     if time is None:
         return None
     if hint := _jalali(time):
-        raise _time_refused(f"takes a date of the Gregorian calendar; {hint}")
+        raise _time_refused(f"must be a date of the Gregorian calendar; {hint}")
     if isinstance(time, datetime):
         if time.tzinfo is None:
             raise _time_refused(f"{time.isoformat()} has no time zone")
@@ -56,31 +56,31 @@ def event_time(time: object, now_ms: int) -> int | None:
     if isinstance(time, bool) or not isinstance(time, int):
         raise _time_refused(f"{_shown(time)} is {_kind(time)}, not a Long (whole milliseconds since 1970)")
     if 0 <= time < _AS_SECONDS:
-        raise _time_refused(f"{time} looks like seconds; Metrix takes milliseconds, {time * 1000}")
+        raise _time_refused(f"{time} looks like seconds; Metrix takes milliseconds: {time * 1000}")
     if time < _YEAR_2000_MS:
-        raise _time_refused(f"{time} lies before the year 2000")
+        raise _time_refused(f"{time} is before the year 2000")
     if time > now_ms * 100:
         raise _time_refused(f"{time} looks like microseconds; Metrix takes milliseconds")
     if time > now_ms + AHEAD_MS:
-        raise _time_refused(f"{time} lies {(time - now_ms) / 1000:,.0f} s in the future")
+        raise _time_refused(f"{time} is {(time - now_ms) / 1000:,.0f} s in the future")
     return time
 
 
 def birthday_ms(birthday: object, now_ms: int) -> int:
-    """Return a birthday as Metrix takes it: Unix milliseconds, a Long.
+    """Return a birthday in Metrix's form: Unix milliseconds, a Long.
 
     Args:
-        birthday: a date, of which 00:00 UTC counts; an aware datetime; or milliseconds.
-        now_ms: this machine's time.
+        birthday: a date, which means 00:00 UTC; an aware datetime; or milliseconds.
+        now_ms: this machine's time in Unix milliseconds.
 
     Raises:
         EventInvalid: birthday_invalid.
     """
     if hint := _jalali(birthday):
-        raise _birthday_refused(f"takes a date of the Gregorian calendar; {hint}")
+        raise _birthday_refused(f"must be a date of the Gregorian calendar; {hint}")
     if isinstance(birthday, datetime):
         if birthday.tzinfo is None:
-            raise _birthday_refused(f"{birthday.isoformat()} has no time zone; a date needs none")
+            raise _birthday_refused(f"{birthday.isoformat()} has no time zone; use a date, which needs none")
         birthday = unix_ms(birthday)
     elif isinstance(birthday, date):
         birthday = unix_ms(datetime(birthday.year, birthday.month, birthday.day, tzinfo=UTC))
@@ -89,14 +89,14 @@ def birthday_ms(birthday: object, now_ms: int) -> int:
     if isinstance(birthday, bool) or not isinstance(birthday, int):
         raise _birthday_refused(f"{_shown(birthday)} is {_kind(birthday)}, not a date or a Long (milliseconds)")
     if birthday > now_ms:
-        raise _birthday_refused(f"{birthday} lies in the future")
+        raise _birthday_refused(f"{birthday} is in the future")
     if birthday < _YEAR_1900_MS:
-        raise _birthday_refused(f"{birthday} lies before the year 1900")
+        raise _birthday_refused(f"{birthday} is before the year 1900")
     return birthday
 
 
 def revenue_double(revenue: object) -> float:
-    """Return a revenue as Metrix takes it: a Double, which JSON writes with a fraction.
+    """Return a revenue in Metrix's form: a Double, which JSON writes with a fraction.
 
     Args:
         revenue: a float, or an int or Decimal that a Double can hold.
@@ -111,7 +111,7 @@ def revenue_double(revenue: object) -> float:
     except (OverflowError, ValueError):
         number = math.inf
     if not math.isfinite(number):
-        raise _revenue_refused(f"{_shown(revenue)} is no number that JSON can carry")
+        raise _revenue_refused(f"{_shown(revenue)} is not a number that JSON can hold")
     if isinstance(revenue, int) and int(number) != revenue:
         raise _revenue_refused(f"{revenue} has more digits than a Double can hold")
     return number
@@ -123,7 +123,7 @@ def event_name(name: object, slug: object, taxonomy: tuple[str, ...] | None) -> 
     Args:
         name: a name in the application's taxonomy.
         slug: five letters, from the dashboard.
-        taxonomy: the names that are known; None: not checked. Slugs are the dashboard's own.
+        taxonomy: the known names; None to skip this check. Slugs are never checked, because the dashboard makes them.
 
     Raises:
         EventInvalid: event_name_invalid, event_name_unknown.
@@ -131,12 +131,12 @@ def event_name(name: object, slug: object, taxonomy: tuple[str, ...] | None) -> 
     if name is None and slug is None:
         raise _name_refused("neither `name` nor `slug` is given; Metrix drops an event without a name")
     if name is not None and slug is not None:
-        raise _name_refused("both `name` and `slug` are given; Metrix takes one of the two")
+        raise _name_refused("both `name` and `slug` are given; Metrix takes only one of them")
     field, given = ("name", name) if slug is None else ("slug", slug)
     if fault := text_fault(given):
         raise _name_refused(f"`{field}` {fault}")
     if field == "slug" and not _SLUG.fullmatch(str(given)):
-        raise _name_refused(f"`slug` {given!r:.80} is not five letters; a name of your own is given as `name`")
+        raise _name_refused(f"`slug` {given!r:.80} is not five letters; give your own name as `name`")
     if field == "name" and taxonomy is not None and given not in taxonomy:
         known = ", ".join(taxonomy) or "none"
         raise EventInvalid(
@@ -147,7 +147,7 @@ def event_name(name: object, slug: object, taxonomy: tuple[str, ...] | None) -> 
 
 
 def checked_text(field: str, value: object) -> str:
-    """Return a text of a user's profile.
+    """Return a text of a user's profile, if it is valid.
 
     Raises:
         EventInvalid: profile_invalid; not text, blank, with white space around it or with invisible characters.
@@ -161,11 +161,11 @@ def checked_attributes(attributes: object, *, booleans: bool) -> dict[str, JsonV
     """Return attributes with their dates in ISO 8601.
 
     Args:
-        attributes: text, whole numbers, doubles, lists and mappings of these, dates, by their names.
-        booleans: true and false are taken too: documented for events and not for users.
+        attributes: text, whole numbers, doubles, dates, lists and mappings of these, by name.
+        booleans: allow true and false too; Metrix documents them for events but not for users.
 
     Raises:
-        EventInvalid: attribute_invalid, naming the attribute.
+        EventInvalid: attribute_invalid; the message names the attribute.
     """
     if not isinstance(attributes, Mapping):
         raise EventInvalid(f"`attributes` is {_kind(attributes)}, not a mapping", code="attribute_invalid")
@@ -181,16 +181,16 @@ def checked_attributes(attributes: object, *, booleans: bool) -> dict[str, JsonV
 
 
 def checked_extra(extra: object, taken: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return further fields of a message, which Metrix does not document, as they are.
+    """Return other fields of a message, which Metrix does not document, unchanged.
 
     Raises:
-        EventInvalid: attribute_invalid; a field that is set otherwise, or that JSON cannot carry.
+        EventInvalid: attribute_invalid; a field that is set in another way, or that JSON cannot hold.
     """
     if not isinstance(extra, Mapping):
         raise EventInvalid(f"`extra` is {_kind(extra)}, not a mapping", code="attribute_invalid")
     for name in extra:
         if not isinstance(name, str) or name in taken or name in ("type", "id", "time"):
-            raise EventInvalid(f"`extra` holds {name!r:.80}, which is set otherwise", code="attribute_invalid")
+            raise EventInvalid(f"`extra` contains {name!r:.80}, which is set in another way", code="attribute_invalid")
     return {name: _plain(name, value) for name, value in extra.items()}
 
 
@@ -201,28 +201,28 @@ def _plain(name: str, value: object) -> JsonValue:
     except ValueError as error:
         raise _attribute_refused(name, f"cannot be written as JSON: {error}") from error
     except RecursionError:
-        raise _attribute_refused(name, "holds itself, or is nested without end") from None
+        raise _attribute_refused(name, "contains itself, or is nested too deep") from None
     return plain
 
 
 def _with_iso_dates(name: str, value: object, depth: int = 0) -> JsonValue:
     if depth > _MOST_NESTED:
-        raise _attribute_refused(name, f"is nested more than {_MOST_NESTED} deep")
+        raise _attribute_refused(name, f"is nested more than {_MOST_NESTED} levels deep")
     if isinstance(value, datetime) and value.tzinfo is None:
-        raise _attribute_refused(name, f"holds {value.isoformat()}, which has no time zone")
+        raise _attribute_refused(name, f"contains {value.isoformat()}, which has no time zone")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise _attribute_refused(name, "holds a mapping whose keys are not text")
+            raise _attribute_refused(name, "contains a mapping whose keys are not text")
         return {key: _with_iso_dates(name, inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_with_iso_dates(name, inner, depth + 1) for inner in value]
     if isinstance(value, int) and value not in _LONG:
-        raise _attribute_refused(name, "holds a whole number of more than 64 bits")
+        raise _attribute_refused(name, "contains a whole number of more than 64 bits")
     if value is None or isinstance(value, (str, int, float)):
         return value
-    raise _attribute_refused(name, f"holds {_kind(value)}")
+    raise _attribute_refused(name, f"contains {_kind(value)}, which JSON cannot hold")
 
 
 _MOST_NESTED: Final = 32
@@ -238,7 +238,7 @@ def _shown(value: object) -> str:
 
 
 def _jalali(value: object) -> str | None:
-    """Ask whether a date, or a text, means a Jalali one."""
+    """Return a hint if a date or a text is probably a Jalali date."""
     text = value.isoformat() if isinstance(value, date) else value
     return jalali_hint(text) if isinstance(text, str) else None
 

@@ -1,4 +1,4 @@
-"""For FastAPI: a lifespan that opens a notifier and a dependency that hands it out; docs/fastapi.md shows how.
+"""A FastAPI lifespan that opens a notifier, and a dependency that returns it; docs/fastapi.md shows how to use them.
 
     from metrix_channels.fastapi import NotifierDependency, notifier_lifespan
 
@@ -9,7 +9,7 @@
     async def login(user: str, notifier: NotifierDependency) -> None:
         await notifier.send("sms", to=user, template="otp", context={"code": "4821"}, deadline=3.0)
 
-The configuration is looked for when the application starts.
+The application reads the configuration when it starts.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ def get_notifier(connection: HTTPConnection) -> AsyncNotifier:
     """Return the notifier of the application, for a path operation or a WebSocket.
 
     Args:
-        connection: FastAPI passes it.
+        connection: the request or WebSocket, passed by FastAPI.
 
     Raises:
         UsageError: the application does not run with `notifier_lifespan`.

@@ -1,4 +1,4 @@
-"""How long the notifier of a FastAPI application lives: as long as the application."""
+"""Opens the notifier of a FastAPI application when it starts, and closes it when it ends."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STATE: Final = "metrix_notifier"
 async def notifier_lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open a notifier when the application starts, and close it when the application ends.
 
-    The configuration is the file that `$METRIX_CHANNELS_CONFIG` names when the application starts, else
-    ./channels.yaml. Pass it as `FastAPI(lifespan=notifier_lifespan)`, or enter it in a lifespan of your own:
-    `async with notifier_lifespan(app): yield`. Each worker process has its own.
+    It reads the configuration from `$METRIX_CHANNELS_CONFIG`, or from ./channels.yaml. Pass it as
+    `FastAPI(lifespan=notifier_lifespan)`, or enter it in your own lifespan: `async with notifier_lifespan(app): yield`.
+    Each worker process has its own notifier.
 
     Args:
         app: the application whose path operations get the notifier.

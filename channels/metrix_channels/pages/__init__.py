@@ -1,6 +1,6 @@
-"""What the project's web pages share: words in two languages, templates, charts, one stylesheet, and who may come in.
+"""The shared parts of the web pages: words in two languages, templates, charts, one stylesheet, access checks.
 
-`templates` and `static` hold the parts; the pages themselves belong to whoever shows them.
+`templates` and `static` hold these parts. The pages themselves belong to the packages that show them.
 """
 
 from __future__ import annotations

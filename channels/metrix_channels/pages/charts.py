@@ -1,4 +1,4 @@
-"""Charts as inline SVG: they say what they show to screen readers too, and their colours are the stylesheet's."""
+"""Charts as inline SVG, with labels for screen readers and colours from the stylesheet."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Bar:
 
     Attributes:
         kind: names the colour, such as `accepted`.
-        label: in the reader's words.
-        count: how much of it.
-        shown: the count as the reader writes numbers.
+        label: the name of the part, in the reader's language.
+        count: the size of the part.
+        shown: the count, formatted in the reader's language.
     """
 
     kind: str
@@ -35,8 +35,8 @@ class Series:
 
     Attributes:
         kind: names the colour.
-        label: in the reader's words.
-        counts: one for each span of time; all series of a chart have as many.
+        label: the name of the series, in the reader's language.
+        counts: one for each span of time; all series of a chart have the same number.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class Series:
 
 
 def outcome_bar(bars: Sequence[Bar], title: str) -> Markup:
-    """Draw parts of a whole beside each other; the smallest part that is there stays visible."""
+    """Draw parts of a whole side by side; a part with a small count stays visible."""
     there = [bar for bar in bars if bar.count]
     whole = sum(bar.count for bar in there) or 1
     widths = [max(bar.count / whole * _WIDTH, 6.0) for bar in there]
@@ -66,11 +66,11 @@ def over_time(series: Sequence[Series], title: str, *, first: str, last: str, mo
     """Draw counts over time, stacked.
 
     Args:
-        series: from below upwards.
-        title: for those who do not see it.
-        first: the time at its beginning, as it is shown.
-        last: the time at its end.
-        most: the largest sum, as it is shown.
+        series: from bottom to top.
+        title: for screen readers.
+        first: the time at the start, formatted.
+        last: the time at the end, formatted.
+        most: the largest sum, formatted.
     """
     columns = len(series[0].counts) if series else 0
     if not columns:

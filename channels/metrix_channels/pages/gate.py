@@ -1,4 +1,4 @@
-"""Keeps web pages from elsewhere out: DNS rebinding shows in `Host`, a cross-site request in `Origin`."""
+"""Refuses requests from other web pages: `Host` reveals DNS rebinding, and `Origin` a cross-site request."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:\d{1,5})?", re.IGNO
 
 
 def why_refused(host: str | None, origin: str | None, ours: frozenset[str]) -> str | None:
-    """Say why a request must not pass, or return None.
+    """Return why a request is refused, or None.
 
     Args:
         host: the header `Host`.
         origin: the header `Origin`, which browsers send with every cross-site POST.
-        ours: the names and addresses that the server was told to listen on, or that the request came in by.
+        ours: the names and addresses that the server listens on, or that the request was sent to.
     """
     match = _HOST.fullmatch(host or "")
     if not match:
@@ -24,7 +24,7 @@ def why_refused(host: str | None, origin: str | None, ours: frozenset[str]) -> s
     if name != "localhost" and name not in ours and not _is_loopback(name):
         return f"The header Host names {match[1]!r}, which is not this server."
     if origin is not None and origin.lower() != f"http://{match[0].lower()}":
-        return f"The request was made by a web page of another origin, {origin!r}."
+        return f"A web page of another origin, {origin!r}, made the request."
     return None
 
 

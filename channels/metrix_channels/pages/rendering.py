@@ -1,4 +1,4 @@
-"""Pages from templates: everything is escaped, a missing value is an error, and nothing is loaded from elsewhere."""
+"""Renders pages: everything is escaped, a missing value is an error, and nothing is loaded from other hosts."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def asset(name: str) -> str:
 
 
 class Renderer:
-    """The pages of one package, on top of the shared ones.
+    """Renders the pages of one package with the shared templates.
 
     Args:
-        package: has a folder `templates`.
+        package: a package with a folder `templates`.
     """
 
     def __init__(self, package: str) -> None:
@@ -41,11 +41,11 @@ class Renderer:
         self._environment.globals.update(sms_length=sms_length, languages=LANGUAGES)
 
     def page(self, name: str, words: Words, /, **values: Any) -> str:
-        """Render a page for a server, which serves its stylesheet and script too."""
+        """Render a page for a server, which also serves the stylesheet and the script."""
         return self._environment.get_template(name).render(_=words, inline_style=None, **values)
 
     def file(self, name: str, words: Words, /, **values: Any) -> str:
-        """Render a page that stands alone: one file, without any script."""
+        """Render a page as a single file, without a script."""
         return self._environment.get_template(name).render(_=words, inline_style=asset("style.css"), **values)
 
 
@@ -54,5 +54,5 @@ def _as_json(value: Mapping[str, Any]) -> str:
 
 
 def _codes(text: str) -> Markup:
-    """Show what stands between backticks as code, the way our own remedies are written."""
+    """Show text between backticks as code, as in remedies."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before

@@ -1,4 +1,4 @@
-"""Where pages are served: a web server, its listening socket, and its address for people."""
+"""Serves pages: a web server, its listening socket, and its URL."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..process.descriptors import connections_left, limit_of_descriptors
 
 _LOOK_AGAIN_SECONDS: Final = 0.1
 _LAST_ANSWERS_SECONDS: Final = 0.5
-"""Seconds in which requests are still answered once the server was asked to end."""
+"""How long requests are still answered after the server was stopped."""
 
 
 class Server(uvicorn.Server):
-    """Serves an application: quietly, by whom it was asked to, and ended within a second.
+    """Serves an application, without an access log, and stops within a second.
 
-    It accepts only as many connections as the limit of open files leaves, and at least one; the others wait in the
-    listening socket's queue. Without a place left it ends each connection with its answer, so that the next is served.
-    An answer without an end asks `request.state.must_end()`, also for when the server ends. Signals are left to its
-    caller.
+    It accepts as many connections as the limit of open files allows, at least one; the others wait in the listening
+    socket's queue. When no more connections fit, it closes each one after its answer, so that the next is served. An
+    endless answer must check `request.state.must_end()`, which is also true when the server stops. The caller handles
+    signals.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: uvicorn would raise them once more at its end."""
+        """Do nothing: uvicorn would raise captured signals again when it stops."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -58,11 +58,11 @@ class Server(uvicorn.Server):
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
 
     def end(self) -> None:
-        """Ask it to end; what was asked of it by now is still answered."""
+        """Stop the server; requests that have arrived are still answered."""
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, and end the connections."""
+        """Accept no more connections, and close the open ones."""
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
@@ -70,7 +70,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def abort_connections(self) -> None:
-        """Cut off whoever still asks, or does not read."""
+        """Close the connections of clients that have not finished their request or do not read the answer."""
         for connection in list(self.server_state.connections):
             transport_of(connection).abort()
 
@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
                 connection = await _accepted(listener)
                 transport, protocol = await loop.connect_accepted_socket(self._new_protocol, connection)
                 loop.call_later(self.config.timeout_keep_alive, _close_if_silent, transport, protocol)
-            except OSError:  # the client is gone, or others took the last descriptor
+            except OSError:  # the client has left, or no descriptor is free
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def _wait_for_a_place(self) -> None:
@@ -104,7 +104,7 @@ class Server(uvicorn.Server):
         try:
             await self._app(scope, receive, send_last_if_full)
         except ClientDisconnect:
-            pass  # nobody waits for the answer
+            pass  # the client has left
         except asyncio.CancelledError:
             if not self.should_exit:
                 raise
@@ -119,7 +119,7 @@ class Server(uvicorn.Server):
 
 
 def transport_of(connection: Any) -> asyncio.Transport:
-    """Return what a connection of the server is written to."""
+    """Return the transport of a connection."""
     transport: asyncio.Transport = connection.transport
     return transport
 
@@ -138,13 +138,13 @@ async def _accepted(listener: socket.socket) -> socket.socket:
 
 
 def _close_if_silent(transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
-    """Close a connection on which no request came: browsers open some in advance, and one may be all that fits."""
+    """Close a connection without a request: browsers open some in advance, and only one connection may fit."""
     if getattr(protocol, "cycle", None) is None:
         transport.close()
 
 
 def url_of(host: str, port: int) -> str:
-    """Return the address of what listens there, as it is reached from this machine."""
+    """Return the URL of a server, for programs on this machine."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be compared with
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
@@ -154,8 +154,8 @@ def listen(host: str, port: int, what: str) -> socket.socket:
 
     Args:
         host: a name or an address.
-        port: 0 takes a free one.
-        what: is served there, for the error.
+        port: 0 for any free port.
+        what: the name of the server, for the error.
 
     Raises:
         UsageError: port_unavailable.
@@ -164,7 +164,7 @@ def listen(host: str, port: int, what: str) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, None, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
         )[0]
-        # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits 40 ms for an ACK.
+        # asyncio sets TCP_NODELAY only if the protocol is given; without it, each answer waits 40 ms for an ACK.
         with ExitStack() as until_it_listens:
             listener = until_it_listens.enter_context(socket.socket(family, kind, protocol))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

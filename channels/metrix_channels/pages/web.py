@@ -1,4 +1,4 @@
-"""How pages are served: their headers, their assets, and word that something changed."""
+"""Answers requests for pages: headers, assets, and events that tell a page about changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GUARDS: Final = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
-    # Not `no-referrer`: under it browsers send `Origin: null` with the page's own forms.
+    # Not `no-referrer`: with it, browsers send `Origin: null` with the page's own forms.
     "referrer-policy": "same-origin",
 }
 """Headers of every answer."""
@@ -26,13 +26,13 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self';"
     " img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-"""What a page may load: from this server alone, and nothing that stands in the page itself."""
+"""A page may load files from this server only, and no inline script or style."""
 
 MAIL_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none';"
     " form-action 'none'"
 )
-"""What a mail in its frame may: have its own styles. No script, no form, nothing from elsewhere."""
+"""An email in its frame may have its own styles, but no script, no form, and nothing from other hosts."""
 
 _LOOK_EVERY_SECONDS: Final = 0.2
 _ALIVE_EVERY_SECONDS: Final = 15.0
@@ -40,13 +40,13 @@ _KINDS: Final = {"style.css": "text/css", "live.js": "text/javascript"}
 
 
 def words_for(request: Request) -> Words:
-    """Return the reader's language: as asked by `?lang=`, as remembered, or as the browser says."""
+    """Return the words of the reader's language: from `?lang=`, the cookie, or the browser."""
     asked = request.query_params.get("lang") or request.cookies.get("metrix_lang")
     return Words(language_of(asked, request.headers.get("accept-language")))
 
 
 def html(request: Request, page: str, policy: str = POLICY) -> Response:
-    """Answer with a page; a language that was asked for is remembered."""
+    """Answer with a page, and remember the language of `?lang=` in a cookie."""
     response = HTMLResponse(page, headers={"content-security-policy": policy, **GUARDS})
     if asked := request.query_params.get("lang"):
         response.set_cookie("metrix_lang", language_of(asked, None), samesite="strict", httponly=True)
@@ -54,16 +54,16 @@ def html(request: Request, page: str, policy: str = POLICY) -> Response:
 
 
 def mail(content: str) -> Response:
-    """Answer with the HTML of a mail, which may be hostile, for a frame."""
+    """Answer with the HTML of an email, which may be hostile, for a frame."""
     return HTMLResponse(content, headers={"content-security-policy": MAIL_POLICY, **GUARDS})
 
 
 def changes(request: Request, version: Callable[[], str]) -> Response:
-    """Tell, as server-sent events, each time that a version changes; the browser asks again when it has an end.
+    """Send a server-sent event each time the version changes. If the connection ends, the browser connects again.
 
     Args:
-        request: asks for it. It ends when its server ends, or has no place for another connection.
-        version: of what is shown now; asked five times a second. A page carries that which it shows.
+        request: the request. Its answer ends when the server stops, or has no room for another connection.
+        version: returns the current version; called five times a second. A page contains the version that it shows.
     """
 
     async def lines() -> AsyncIterator[str]:
@@ -85,7 +85,7 @@ def changes(request: Request, version: Callable[[], str]) -> Response:
 
 
 def assets(path: str) -> Route:
-    """Serve stylesheet and script below `path`."""
+    """Serve the stylesheet and the script below `path`."""
 
     async def answer(request: Request) -> Response:
         name = request.path_params["name"]

@@ -1,6 +1,6 @@
-"""An own Metrix for development and tests: strict where Metrix is, with an inbox and faults on demand.
+"""A stand-in for Metrix for development and tests: as strict as Metrix, with an inbox and simulated faults.
 
-It shares no code with the client, so that a mistake in one cannot hide in the other.
+It shares no code with the client, so that one does not hide a mistake of the other.
 
     with Sandbox() as sandbox:
         sandbox.test_channel("SMS")      # the dashboard's test button

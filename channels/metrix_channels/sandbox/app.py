@@ -1,4 +1,4 @@
-"""The sandbox as one ASGI application: the gate, then Metrix's own paths or the sandbox's."""
+"""The sandbox as one ASGI application: access check, then Metrix's own paths or the sandbox's."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .wire import Cut, answer, read_body, refuse
 
 
 class App:
-    """What the web server calls.
+    """The application that the web server calls.
 
     Args:
-        application: whom to let in.
-        state: what is remembered.
-        names: the names and addresses that it is asked for by, beside those of this machine.
-        cut: ends a request's connection.
+        application: the application whose credentials are accepted.
+        state: keeps messages, events and requests.
+        names: accepted host names and addresses, besides those of this machine.
+        cut: closes a request's connection.
     """
 
     def __init__(self, application: Application, state: State, names: frozenset[str], cut: Cut) -> None:
@@ -34,7 +34,7 @@ class App:
         refusal = why_refused(headers.get("host"), headers.get("origin"), ours)
         if refusal is not None:
             is_named_otherwise = why_refused(headers.get("host"), None, ours) is not None
-            await refuse(refusal + " The sandbox takes another name by --allowed-host NAME." * is_named_otherwise, send)
+            await refuse(refusal + " To allow this name, add --allowed-host NAME." * is_named_otherwise, send)
             return
         path, method = scope["path"], scope["method"]
         try:
@@ -45,4 +45,4 @@ class App:
             reply = self._endpoint.receive(Call(method, path, headers, client, await read_body(receive)))
             await answer(reply, scope, receive, send, self._cut)
         except ConnectionError:
-            return  # The client left, and nobody is there to be answered.
+            return  # The client left before it could get an answer.

@@ -7,18 +7,18 @@ import math
 from typing import Any, NoReturn
 
 MAX_BODY = 1_048_576
-"""Bytes. Metrix documents no limit; this one keeps the sandbox's memory bounded."""
+"""In bytes. Metrix documents no limit; this one limits the sandbox's memory."""
 
 CHANNELS = ("SMS", "WEB_PUSH", "APP_PUSH", "EMAIL", "WEB_HOOK", "IN_APP", "ON_SITE")
 """The channels of `POST /push` (Metrix documentation)."""
 
 
 class BodyRefused(Exception):
-    """A body that is answered with 400.
+    """The body is refused with 400.
 
     Attributes:
         message: what is wrong, for the developer who reads the answer.
-        field: where in the body, such as `messages[1].time`; empty for the body as a whole.
+        field: the field at fault, such as `messages[1].time`; empty for the whole body.
     """
 
     def __init__(self, message: str, field: str = "") -> None:
@@ -28,7 +28,7 @@ class BodyRefused(Exception):
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in `body`; RFC 8259, so neither NaN nor half a surrogate pair passes.
+    """Return the JSON object in `body`. As in RFC 8259, NaN and half a surrogate pair are refused.
 
     Raises:
         BodyRefused: it is not JSON, not UTF-8, or not an object.
@@ -45,7 +45,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
             f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
     except (ValueError, RecursionError):
-        raise BodyRefused("The body is not valid JSON: a number or a nesting is beyond all bounds.") from None
+        raise BodyRefused("The body is not valid JSON: a number is too large, or the nesting too deep.") from None
     if not isinstance(value, dict):
         raise BodyRefused("The body must be a JSON object.")
     return value
@@ -63,7 +63,7 @@ def required(owner: dict[str, Any], name: str, where: str = "") -> Any:
 
 
 def check_text(value: object, field: str, *, empty: bool = False) -> str:
-    """Return `value` when it is text, and not blank unless `empty`.
+    """Return `value` if it is text, and not blank unless `empty`.
 
     Raises:
         BodyRefused: it is not.
@@ -76,7 +76,7 @@ def check_text(value: object, field: str, *, empty: bool = False) -> str:
 
 
 def check_long(value: object, field: str) -> int:
-    """Return `value` when it is a Long: a whole number of 64 bits, written without a fraction.
+    """Return `value` if it is a Long: a whole number of 64 bits, written without a fraction.
 
     Raises:
         BodyRefused: it is not.
@@ -87,7 +87,7 @@ def check_long(value: object, field: str) -> int:
 
 
 def check_objects(value: object, field: str) -> list[dict[str, Any]]:
-    """Return `value` when it is a list of objects.
+    """Return `value` if it is a list of objects.
 
     Raises:
         BodyRefused: it is not.

@@ -1,4 +1,4 @@
-"""A configuration for clients of a sandbox: what tests send with."""
+"""Writes a configuration for clients of a sandbox, for tests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .server import Sandbox
 
 
 def write_client_config(sandbox: Sandbox, folder: Path, settings: Mapping[str, Any]) -> Path:
-    """Write a channels.yaml that points at a sandbox, and the key's file beside it, and return its path.
+    """Write a channels.yaml for a sandbox, with the key's file beside it, and return its path.
 
     Args:
-        sandbox: that runs.
-        folder: to write into.
-        settings: keys of channels.yaml; those under `metrix` are laid over what points at the sandbox.
+        sandbox: the running sandbox.
+        folder: the folder to write to.
+        settings: keys of channels.yaml; those under `metrix` replace the sandbox's values.
     """
     key = folder / "metrix.key"
     key.write_text(sandbox.api_key)
@@ -29,6 +29,6 @@ def write_client_config(sandbox: Sandbox, folder: Path, settings: Mapping[str, A
         "metrix": {**credentials, **(settings.get("metrix") or {})},
     }
     path = folder / "channels.yaml"
-    # JSON is YAML, and leaves nothing to guess.
+    # JSON is valid YAML, and unambiguous.
     path.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""The control plane below `/_sandbox`: for tests and scripts as JSON, for the inbox's own forms too."""
+"""The control plane below `/_sandbox`: JSON for tests and scripts, and the forms of the inbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .wire import read_body
 
 
 class Control:
-    """Answers for the control plane and, with it, for the inbox."""
+    """Answers requests to the control plane and to the inbox."""
 
     def __init__(self, state: State, app_id: str) -> None:
         self._state = state
@@ -67,7 +67,7 @@ class Control:
             order = parse_object(await read_body(request.receive) or b"")
             fault, times = order.get("fault"), order.get("times", 1)
             if not isinstance(fault, str) or type(times) is not int:
-                return _error(400, 'Give {"fault": "status:503", "times": 3}.')
+                return _error(400, 'Write {"fault": "status:503", "times": 3}.')
             self._state.inject(parse_fault(fault), times)
         except (BodyRefused, ValueError) as error:
             return _error(400, str(error))
@@ -89,7 +89,7 @@ class Control:
 
 
 def _back(request: Request) -> Response:
-    """Lead the browser back to the page that its form stood on; the gate let no other page in."""
+    """Redirect the browser to the page of its form; the access check refuses other pages."""
     came_from = urlsplit(request.headers.get("referer", ""))
     address = f"/?{came_from.query}" if came_from.query else "/"
     return RedirectResponse(address, status_code=303, headers=GUARDS)

@@ -1,4 +1,4 @@
-"""Metrix's own paths: `POST /push` and `POST /`. What comes in is judged, answered and remembered."""
+"""Metrix's own paths, `POST /push` and `POST /`: checks, answers and keeps each request."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _RECEIVED: Final = {"message": "received"}
 
 @frozen
 class Application:
-    """What the application's settings in the dashboard hold.
+    """The application's settings in the dashboard.
 
     Attributes:
-        app_id: demanded in `X-Application-Id`.
-        api_key: demanded in `X-API-Key`.
-        white_list: addresses that may call; None: all.
-        taxonomy: the names of events that are known; None: all.
+        app_id: required in `X-Application-Id`.
+        api_key: required in `X-API-Key`.
+        white_list: addresses that may call; None for all.
+        taxonomy: the known names of events; None for all.
     """
 
     app_id: str
@@ -41,7 +41,7 @@ class Application:
 
 @frozen
 class Call:
-    """A request as it came: header names in lower case, `body` None when it was longer than `MAX_BODY`."""
+    """A request. Header names are in lower case; `body` is None if it was longer than `MAX_BODY`."""
 
     method: str
     path: str
@@ -52,7 +52,7 @@ class Call:
 
 @frozen
 class Reply:
-    """The answer: an object that goes out as JSON, or text that goes out as HTML."""
+    """The answer: an object is sent as JSON, text as HTML."""
 
     status: int
     content: dict[str, Any] | str
@@ -75,7 +75,7 @@ class Endpoint:
         self._state = state
 
     def receive(self, call: Call) -> Reply:
-        """Judge a request and remember it. A fault decides over the answer, whatever the request is worth."""
+        """Check a request, keep it, and return the answer. A fault replaces the answer, even to an invalid request."""
         known = call.path in PATHS and call.method == "POST"
         fault = self._state.next_fault() if known else None
         number = self._state.next_number()
@@ -94,7 +94,7 @@ class Endpoint:
 
     def _judge(self, call: Call) -> Push | Batch:
         if call.path not in PATHS:
-            raise _Refused(404, "not_found", "Metrix has POST /push and POST / alone.")
+            raise _Refused(404, "not_found", "Metrix has only POST /push and POST /.")
         if call.method != "POST":
             raise _Refused(405, "method_not_allowed", "Only POST is allowed here.")
         self._check_access(call)
@@ -159,7 +159,7 @@ def _played(fault: Fault) -> Reply:
     if fault.kind == "html":
         return Reply(200, _WEB_PAGE, {}, fault)
     headers = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
-    error = {"code": "fault", "message": f"The sandbox was told to answer {fault.status}."}
+    error = {"code": "fault", "message": f"The sandbox simulates a {fault.status}."}
     return Reply(fault.status, {"error": error}, headers, fault)
 
 

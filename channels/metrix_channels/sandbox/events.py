@@ -1,4 +1,4 @@
-"""What `POST /` demands of its body, and what Metrix drops behind a 200."""
+"""Checks the body of `POST /`, and finds the messages that Metrix drops although it answers 200."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Batch:
     """A body that Metrix would accept.
 
     Attributes:
-        user: the field that names the user, `customUserId` or `metrixUserId`, and its value.
+        user: the field with the user's id, `customUserId` or `metrixUserId`, and its value.
         messages: as received.
     """
 
@@ -59,21 +59,21 @@ def check_batch(body: dict[str, Any]) -> Batch:
 
 
 def reason_to_drop(user_id: str, message: dict[str, Any], now_ms: int, taxonomy: Collection[str] | None) -> str | None:
-    """Say why Metrix drops this message behind a 200, or return None: API Troubleshooting, section 2.
+    """Return why Metrix drops this message although it answers 200, or None (API Troubleshooting, section 2).
 
     Args:
-        user_id: of the batch.
-        message: one that `check_batch` let pass.
+        user_id: the user's id of the batch.
+        message: a message that passed `check_batch`.
         now_ms: Unix time in milliseconds.
-        taxonomy: the names that the application knows; None: all.
+        taxonomy: the names that the application knows; None for all.
     """
     if not user_id.strip():
         return phrase("the user id is empty")
     time = message["time"]
     if 0 <= time < _YEAR_2000_MS // 10:
-        return phrase("the time is not plausible: it must be in milliseconds and looks like seconds")
+        return phrase("the time must be in milliseconds, but looks like seconds")
     if not _YEAR_2000_MS <= time <= now_ms + _DAY_MS:
-        return phrase("the time is not plausible: it lies before the year 2000 or in the future")
+        return phrase("the time is before the year 2000 or in the future")
     return _reason_of_name(message, taxonomy) if message["type"] == "action" else None
 
 
@@ -126,13 +126,13 @@ def _check_profile(message: dict[str, Any], where: str) -> None:
 def _check_action(message: dict[str, Any], where: str) -> None:
     given = [name for name in ("name", "customName") if name in message]
     if len(given) != 1:
-        raise BodyRefused("Either name or customName is mandatory, and not both.", where + "name")
+        raise BodyRefused("Exactly one of name and customName is mandatory.", where + "name")
     check_text(message[given[0]], where + given[0], empty=True)
     _check_attributes(message, "attributes", where, booleans=True)
 
 
 def _check_revenue(value: object, field: str) -> None:
-    # JSON knows one kind of number, a typed server two: whether it takes 12 for a Double is documented nowhere.
+    # JSON has one kind of number, a typed server two. Metrix does not document whether it accepts 12 as a Double.
     if not isinstance(value, float):
         raise BodyRefused("It must be a Double: a number with a fraction, such as 12.0.", field)
 

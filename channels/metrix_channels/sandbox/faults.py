@@ -1,4 +1,4 @@
-"""Faults that the sandbox plays on demand, written as `status:503`, `hang`, `drop`, `slow:2`, `truncate` or `html`."""
+"""Faults that the sandbox simulates, such as `status:503`, `hang`, `drop`, `slow:2`, `truncate` or `html`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Fault:
     """One fault.
 
     Attributes:
-        text: as it was written.
-        kind: `status` answers so, `html` answers 200 with a web page: neither takes the message. All others take
-            it: `hang` never answers, `drop` cuts the connection in place of the answer, `truncate` in the middle of
-            it, `slow` answers late.
-        status: of `status`.
-        retry_after: the header of that name, as it was written, for `status`.
-        seconds: of `slow`.
+        text: the fault as text.
+        kind: `status` answers with a status, `html` with 200 and a web page; neither takes the message. All others
+            take it: `hang` never answers, `drop` closes the connection instead of an answer, `truncate` closes it in
+            the middle of the answer, `slow` answers late.
+        status: the status of `status`.
+        retry_after: the header `Retry-After` of `status`, unchanged.
+        seconds: the delay of `slow`.
     """
 
     text: str
@@ -34,7 +34,7 @@ class Fault:
 
     @property
     def takes(self) -> bool:
-        """Whether a good message is taken all the same."""
+        """Whether a valid message is still taken."""
         return self.kind not in ("status", "html")
 
 
@@ -53,7 +53,7 @@ def parse_fault(text: str) -> Fault:
     """Read a fault.
 
     Raises:
-        ValueError: there is no such fault; the text says which there are.
+        ValueError: there is no such fault; the error lists all faults.
     """
     if text in _PLAIN:
         return _PLAIN[text]
@@ -62,6 +62,6 @@ def parse_fault(text: str) -> Fault:
     if match := _SLOW.fullmatch(text):
         return Fault(text, "slow", seconds=float(match[1]))
     raise ValueError(
-        f"There is no fault {text!r}. There are status:CODE with a code of 300 to 599,"
-        " status:CODE;retry-after=VALUE, hang, drop, slow:SECONDS, truncate and html."
+        f"There is no fault {text!r}. Choose status:CODE with a code from 300 to 599,"
+        " status:CODE;retry-after=VALUE, hang, drop, slow:SECONDS, truncate or html."
     )

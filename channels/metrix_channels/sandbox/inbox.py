@@ -1,4 +1,4 @@
-"""The inbox: what arrived, as it looks where it arrives, with the exact request beside it."""
+"""The inbox: shows each message as its recipient sees it, with the exact request beside it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .state import State
 
 ON_A_PAGE: Final = 50
 _THREAD: Final = 12
-"""Messages of a recipient's telephone, the chosen one among them."""
+"""How many messages a recipient's phone shows, including the selected one."""
 
 _VIEWS: Final = ("messages", "events", "requests")
 FAULTS: Final = ("status:503", "status:429;retry-after=3", "status:500", "status:403", "hang", "drop", "slow:2", "html")
-"""Faults that the inbox offers; more of them below `/_sandbox/faults`."""
+"""The faults that the inbox offers; `POST /_sandbox/faults` takes more."""
 
 _STATIC: Final = "/_sandbox/static"
 
@@ -35,10 +35,10 @@ class Asked:
 
     Attributes:
         view: messages, events or requests.
-        words: to be found in what is listed; empty for all.
-        channel: in Metrix's words; empty for all.
-        before: list only what came before this number; 0 for the newest.
-        chosen: the number of what is shown whole; 0 for the newest.
+        words: the text to search for; empty for all entries.
+        channel: Metrix's name of a channel; empty for all.
+        before: list only entries with a smaller number; 0 for the newest.
+        chosen: the number of the entry to show in full; 0 for the newest.
     """
 
     view: str
@@ -49,7 +49,7 @@ class Asked:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Asked:
-        """Read it from a URL; what makes no sense there is left out."""
+        """Read it from the query of a URL, and ignore invalid values."""
         view, channel = query.get("view", ""), query.get("channel", "")
         return cls(
             view=view if view in _VIEWS else "messages",
@@ -60,7 +60,7 @@ class Asked:
         )
 
     def address(self, **changed: str | int) -> str:
-        """Return the URL of the same with something changed."""
+        """Return the URL of this view with some values changed."""
         now = {"view": self.view, "q": self.words, "channel": self.channel, "before": self.before, "show": self.chosen}
         query = {
             name: value for name, value in (now | changed).items() if value and (name, value) != ("view", "messages")
@@ -72,8 +72,8 @@ class Inbox:
     """The pages of the inbox.
 
     Args:
-        state: what is shown.
-        app_id: of the application that is let in.
+        state: the messages, events and requests to show.
+        app_id: APP_ID of the sandbox's application.
     """
 
     def __init__(self, state: State, app_id: str) -> None:
@@ -93,7 +93,7 @@ class Inbox:
     async def _page(self, request: Request) -> Response:
         words = words_for(request)
         asked = Asked.of(request.query_params)
-        version = self._state.version  # first: what changes from here on brings a reload
+        version = self._state.version  # read first, so that every later change reloads the page
         listed = self._listed(asked)
         chosen = self._chosen(asked, listed)
         return html(
@@ -137,7 +137,7 @@ class Inbox:
                 )
 
     def _chosen(self, asked: Asked, listed: list[Any]) -> dict[str, Any]:
-        """Return what is shown whole: what was chosen, else the newest."""
+        """Return the entry to show in full: the selected one, or the newest."""
         number = asked.chosen or (listed[0].number if listed else 0)
         request = self._state.request(number)
         message = self._state.message(number) if asked.view == "messages" else None
@@ -152,7 +152,7 @@ class Inbox:
         }
 
     def _thread(self, message: MessageEntry) -> tuple[list[str], int]:
-        """Return the texts on the telephone of the message's first recipient, and which of them is the message."""
+        """Return the texts on the phone of the message's first recipient, and the index of the message."""
         who = message.recipients[0]
         texts = [message]
         if message.channel == "SMS":
@@ -185,7 +185,7 @@ def _event_has(entry: EventEntry, wanted: str) -> bool:
 
 
 def _summary(entry: MessageEntry | EventEntry | RequestEntry, words: Words) -> dict[str, Any]:
-    """Return one line of the list: whom it concerns, what it says, and what became of it."""
+    """Return one line of the list: the recipient, the text, and the outcome."""
     if isinstance(entry, MessageEntry):
         others = len(entry.recipients) - 1
         more = words("and {others} more", others=others) if others else ""

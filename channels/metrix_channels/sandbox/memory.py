@@ -1,4 +1,4 @@
-"""What the sandbox keeps of each message, event and request, bounded in number and in size."""
+"""The entries that the sandbox keeps for messages, events and requests, limited in number and size."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from attrs import frozen
 
 MAX_ENTRIES: Final = 100_000
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Of request bodies, for each of messages, events and requests."""
+"""Limit of the request bodies that are kept, for each of messages, events and requests."""
 
 
 @frozen
 class MessageEntry:
-    """A message that was taken by `POST /push`."""
+    """A message that `POST /push` accepted."""
 
     request: int
     at: str
@@ -30,13 +30,13 @@ class MessageEntry:
 
     @property
     def number(self) -> int:
-        """That of its request, which carries one message."""
+        """The number of its request, which has one message."""
         return self.request
 
 
 @frozen
 class EventEntry:
-    """One message of a `POST /`: `processed`, or dropped behind the 200 for a `reason`."""
+    """One message of a `POST /`: `processed`, or dropped for a `reason` although the answer was 200."""
 
     request: int
     at: str
@@ -48,13 +48,13 @@ class EventEntry:
 
     @property
     def number(self) -> int:
-        """That of its request, which may carry several events."""
+        """The number of its request, which may have several events."""
         return self.request
 
 
 @frozen
 class RequestEntry:
-    """Anything that came to Metrix's own paths, and the answer; `status` is None where none was given."""
+    """A request to Metrix's own paths and its answer; `status` is None if there was no answer."""
 
     number: int
     at: str
@@ -74,7 +74,7 @@ Entry = TypeVar("Entry", MessageEntry, EventEntry, RequestEntry)
 
 
 class Log(Generic[Entry]):
-    """Keeps the newest entries, in the order in which they came."""
+    """Keeps the newest entries, oldest first."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[Entry, int]] = deque()
@@ -91,9 +91,9 @@ class Log(Generic[Entry]):
         """Return up to `count` entries that match, newest first.
 
         Args:
-            count: of them, at most.
-            matches: which of them.
-            before: only those whose number is smaller; 0 for all.
+            count: the maximum number of entries.
+            matches: returns whether an entry matches.
+            before: only entries with a smaller number; 0 for all.
         """
         end = bisect_left(self._kept, before, key=lambda kept: kept[0].number) if before else len(self._kept)
         older = islice(reversed(self._kept), len(self._kept) - end, None)
@@ -106,7 +106,7 @@ class Log(Generic[Entry]):
         return found if found is not None and found.number == number else None
 
     def add(self, entry: Entry, size: int) -> None:
-        """Keep `entry`, which came in `size` bytes, and forget the oldest where the bounds demand it."""
+        """Keep `entry`, whose body had `size` bytes, and delete the oldest entries beyond the limits."""
         self._kept.append((entry, size))
         self._bytes += size
         while len(self._kept) > MAX_ENTRIES or (self._bytes > MAX_BYTES and len(self._kept) > 1):
@@ -115,13 +115,13 @@ class Log(Generic[Entry]):
 
 
 class Seen:
-    """The last keys that were met."""
+    """Remembers the last keys, to find duplicates."""
 
     def __init__(self) -> None:
         self._keys: OrderedDict[object, None] = OrderedDict()
 
     def meet(self, key: object) -> bool:
-        """Remember `key` and say whether it is new."""
+        """Remember `key` and return whether it is new."""
         if key in self._keys:
             return False
         self._keys[key] = None

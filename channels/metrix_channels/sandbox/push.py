@@ -1,4 +1,4 @@
-"""What `POST /push` demands of its body."""
+"""Checks the body of `POST /push`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Push:
 
 
 def check_push(body: dict[str, Any]) -> Push:
-    """Check a body against Metrix's documentation. Undocumented fields pass: what Metrix makes of them is unknown.
+    """Check a body against Metrix's documentation. Undocumented fields pass, because Metrix may accept them.
 
     Raises:
         BodyRefused: Metrix would answer 400.

@@ -27,19 +27,19 @@ _START_SECONDS: Final = 60.0
 
 
 class Sandbox:
-    """A stand-in for Metrix. `start()` returns when it answers; `stop()` cuts whatever still waits.
+    """A stand-in for Metrix. `start()` returns when it answers requests; `stop()` closes all connections.
 
     Args:
-        app_id: demanded in `X-Application-Id`.
-        api_key: demanded in `X-API-Key`.
-        port: 0 takes a free one.
-        allowed_ips: addresses and networks of the IP white list, such as `10.0.0.0/8`; None: no list.
+        app_id: required in `X-Application-Id`.
+        api_key: required in `X-API-Key`.
+        port: 0 for any free port.
+        allowed_ips: addresses and networks of the IP white list, such as `10.0.0.0/8`; None for no list.
         host: the name or address to listen on.
-        allowed_hosts: further names that it is asked for by, such as a service's in a compose file.
-        taxonomy: the names of events that the application knows; None: all.
+        allowed_hosts: other accepted host names, such as a service's name in a compose file.
+        taxonomy: the event names that the application knows; None for all.
 
     Raises:
-        UsageError: `usage`, an entry of `allowed_ips` is no address.
+        UsageError: `usage`, an entry of `allowed_ips` is not an address.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where it answers; a `base_url` for the client. Valid after `start()`."""
+        """The URL of the sandbox, for the client's `base_url`. Valid after `start()`."""
         return url_of(self.host, self.port)
 
     def start(self) -> None:
-        """Listen, and return when requests are answered; harmless when it runs. After `stop()` the port stays.
+        """Listen, and return when requests are answered. A second call does nothing. A restart uses the same port.
 
         Raises:
-            UsageError: `port_unavailable`, the address cannot be listened on.
+            UsageError: `port_unavailable`, the sandbox cannot listen on the address.
         """
         if self._thread is not None:
             return
@@ -86,7 +86,7 @@ class Sandbox:
             raise MetrixChannelsError("The sandbox's web server did not start.", code="internal")
 
     def stop(self) -> None:
-        """Cut all connections and return when nothing listens any more; harmless when it does not run."""
+        """Close all connections and stop listening; does nothing if the sandbox does not run."""
         if self._server is None or self._thread is None:
             return
         self._server.end()
@@ -103,11 +103,11 @@ class Sandbox:
         self.stop()
 
     def messages(self, channel: str | None = None, recipient: str | None = None) -> list[dict[str, Any]]:
-        """Return the messages that were taken, oldest first, `delivered` or with the `reason` why not.
+        """Return the accepted messages, oldest first, each with `delivered` or the `reason` why not.
 
         Args:
-            channel: only of this channel, in Metrix's words, such as `SMS`.
-            recipient: only those to this customUserId.
+            channel: only messages of this channel, with Metrix's name, such as `SMS`.
+            recipient: only messages to this customUserId.
 
         Raises:
             UsageError: `usage`, Metrix has no such channel.
@@ -117,15 +117,15 @@ class Sandbox:
         return self._state.messages(channel, recipient)
 
     def events(self) -> list[dict[str, Any]]:
-        """Return users and events that were taken, oldest first, `processed` or with the `reason` why not."""
+        """Return the accepted users and events, oldest first, each with `processed` or the `reason` why not."""
         return self._state.events()
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return every request to Metrix's own paths and how it was answered, the refused ones too."""
+        """Return every request to Metrix's own paths with its answer, including refused requests."""
         return self._state.requests()
 
     def test_channel(self, metrix_name: str) -> None:
-        """Do what a test message from the dashboard does: from now on the channel delivers.
+        """Mark a channel as tested, like a test message from the dashboard: it delivers from now on.
 
         Raises:
             UsageError: `usage`, Metrix has no such channel.
@@ -134,11 +134,11 @@ class Sandbox:
         self._state.test_channel(metrix_name)
 
     def inject(self, fault: str, times: int = 1) -> None:
-        """Play a fault on the next `times` requests, after those that wait already.
+        """Simulate a fault for the next `times` requests, after the faults that are already waiting.
 
         Args:
             fault: `status:503`, `status:429;retry-after=3`, `html` (the message is not taken); `hang`, `drop`,
-                `slow:2`, `truncate` (it is taken, though the answer does not say so, or late).
+                `truncate` (it is taken, but the answer does not arrive), `slow:2` (the answer arrives late).
             times: 1 to 1,000,000.
 
         Raises:
@@ -150,7 +150,7 @@ class Sandbox:
             raise UsageError(str(error), code="usage") from None
 
     def clear(self) -> None:
-        """Forget messages, events, requests, faults, and that channels were tested."""
+        """Delete messages, events, requests, faults and channel tests."""
         self._state.clear()
 
 
@@ -158,13 +158,13 @@ def serve(port: int, host: str, on_ready: Callable[[Sandbox], None], allowed_hos
     """Run a sandbox until SIGINT, SIGTERM, SIGHUP or SIGQUIT. Call it from the main thread.
 
     Args:
-        port: 0 takes a free one.
+        port: 0 for any free port.
         host: the name or address to listen on.
         on_ready: called once, when requests are answered.
-        allowed_hosts: further names that it is asked for by.
+        allowed_hosts: other accepted host names.
 
     Raises:
-        UsageError: `port_unavailable`, the address cannot be listened on.
+        UsageError: `port_unavailable`, the sandbox cannot listen on the address.
     """
     asked = threading.Event()
 
@@ -182,7 +182,7 @@ def serve(port: int, host: str, on_ready: Callable[[Sandbox], None], allowed_hos
 
 
 class _Server(Server):
-    """A web server that tells when it is ready, and which ends connections on demand."""
+    """A web server that signals when it is ready, and can close single connections."""
 
     def __init__(self, application: Application, state: State, names: frozenset[str]) -> None:
         super().__init__(App(application, state, names, self._cut))

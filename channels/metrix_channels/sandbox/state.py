@@ -1,4 +1,4 @@
-"""All that the sandbox knows. The server's thread writes it, any thread reads it."""
+"""The state of the sandbox. The server's thread writes it, and any thread reads it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class State:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock:
             self._version += 1
             self._messages: Log[MessageEntry] = Log()
@@ -43,10 +43,10 @@ class State:
             self._tested: set[str] = set()
             self._number = 0
 
-    # -- what the user of the dashboard does
+    # -- actions of the dashboard's user
 
     def test_channel(self, channel: str) -> None:
-        """Deliver on `channel`, one of `CHANNELS`, from now on."""
+        """Mark `channel`, one of `CHANNELS`, as tested: it delivers from now on."""
         with self._lock:
             self._version += 1
             self._tested.add(channel)
@@ -57,7 +57,7 @@ class State:
             return [{"channel": channel, "tested": channel in self._tested} for channel in CHANNELS]
 
     def inject(self, fault: Fault, times: int) -> None:
-        """Play `fault` on the next requests, after the faults that wait already.
+        """Simulate `fault` for the next requests, after the faults that are already waiting.
 
         Raises:
             ValueError: `times` is out of bounds.
@@ -68,10 +68,10 @@ class State:
             self._version += 1
             self._faults.append(_Waiting(fault, times))
 
-    # -- what a request does
+    # -- requests
 
     def next_fault(self) -> Fault | None:
-        """Take the fault that the next request meets."""
+        """Return the fault for the next request, and remove it; None if there is none."""
         with self._lock:
             if not self._faults:
                 return None
@@ -94,7 +94,7 @@ class State:
             self._requests.add(entry, len(entry.body))
 
     def add_push(self, push: Push, request: int, fault: str | None, size: int) -> None:
-        """Take a message. Metrix accepts it on an untested channel too, and delivers nothing there."""
+        """Keep a message. Like Metrix, accept it on an untested channel too, but do not deliver it."""
         with self._lock:
             delivered = push.channel in self._tested
             reason = None if delivered else phrase("channel not tested")
@@ -106,7 +106,7 @@ class State:
     def add_event(
         self, user: tuple[str, str], message: dict[str, Any], drop: str | None, request: int, fault: str | None
     ) -> None:
-        """Take one message of a batch. `drop` says why it is dropped; duplicates are found here."""
+        """Keep one message of a batch. `drop` says why it is dropped; this method finds duplicates."""
         with self._lock:
             drop = drop or self._why_duplicate(user, message)
             entry = EventEntry(request, utc_now(), dict([user]), message, drop is None, drop, fault)
@@ -114,16 +114,16 @@ class State:
 
     def _why_duplicate(self, user: tuple[str, str], message: dict[str, Any]) -> str | None:
         new_id = self._seen.meet((user, message["id"].lower()))
-        # A profile is no event: two of one millisecond are not documented to be duplicates.
+        # A profile is not an event: Metrix does not document that two at the same time are duplicates.
         new_time = message["type"] == "user" or self._seen.meet((user, message["time"]))
         if not new_time:
-            return phrase("duplicate: the user has an event of the same time")
-        return None if new_id else phrase("duplicate: the user has a message of the same id")
+            return phrase("duplicate: the user already has an event at this time")
+        return None if new_id else phrase("duplicate: the user already has a message with this id")
 
-    # -- what tests and the inbox read
+    # -- for tests and the inbox
 
     def messages(self, channel: str | None = None, recipient: str | None = None) -> list[dict[str, Any]]:
-        """Return the messages that were taken, oldest first."""
+        """Return the accepted messages, oldest first."""
         with self._lock:
             entries = list(self._messages)
         return _as_dicts(
@@ -133,7 +133,7 @@ class State:
         )
 
     def events(self) -> list[dict[str, Any]]:
-        """Return what `POST /` took, oldest first, the dropped ones too."""
+        """Return the messages of `POST /`, oldest first, including the dropped ones."""
         with self._lock:
             return _as_dicts(self._events)
 
@@ -142,15 +142,15 @@ class State:
         with self._lock:
             return _as_dicts(self._requests)
 
-    # -- what the inbox shows
+    # -- for the inbox
 
     @property
     def version(self) -> str:
-        """Another one whenever there is something new to see."""
+        """A version that changes whenever the inbox has something new to show."""
         return str(self._version)
 
     def waiting_faults(self) -> list[tuple[str, int]]:
-        """Return the faults that are still to be played, and how many times."""
+        """Return the waiting faults, and how many times each will be simulated."""
         with self._lock:
             return [(waiting.fault.text, waiting.times) for waiting in self._faults]
 
@@ -160,7 +160,7 @@ class State:
             return {"messages": len(self._messages), "events": len(self._events), "requests": len(self._requests)}
 
     def forgotten(self) -> int:
-        """Return how many messages, events and requests were forgotten, since there are too many."""
+        """Return how many messages, events and requests were deleted because there were too many."""
         with self._lock:
             return self._messages.forgotten + self._events.forgotten + self._requests.forgotten
 

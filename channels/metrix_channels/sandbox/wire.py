@@ -1,4 +1,4 @@
-"""Reads requests from the wire and puts answers on it, good and faulty ones."""
+"""Reads requests from a connection and writes answers to it, with simulated faults."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .endpoint import Reply
 from .faults import Fault
 
 Cut = Callable[[Scope, bool], None]
-"""Ends a request's connection; when the flag is set, not before what was written has gone out."""
+"""Closes a request's connection; if the flag is set, only after everything written was sent."""
 
 _JSON: Final = b"application/json"
 _HTML: Final = b"text/html; charset=utf-8"
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """Return the body, or None when it is longer than `MAX_BODY`; the rest is then read and thrown away.
+    """Return the body, or None if it is longer than `MAX_BODY`; the rest is then read and discarded.
 
     Raises:
         ConnectionError: the client left before it had sent everything.
@@ -41,7 +41,7 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 async def answer(reply: Reply, scope: Scope, receive: Receive, send: Send, cut: Cut) -> None:
-    """Send `reply`, or play the fault that it carries."""
+    """Send `reply`, or simulate its fault."""
     kind = reply.fault.kind if reply.fault else None
     if kind == "slow" and await _client_left(receive, _seconds(reply.fault)):
         return
@@ -83,7 +83,7 @@ async def _send_head(status: int, content_type: bytes, length: int, headers: Map
 
 
 async def _client_left(receive: Receive, seconds: float | None = None) -> bool:
-    """Wait until the client has left, or the sandbox stops, which cuts all connections; False when time was up."""
+    """Wait until the client leaves or the sandbox stops and cuts all connections; return False after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":

@@ -1,1 +1,1 @@
-"""What helps when something fails: what is wrong with the connection, and what Metrix's support asks for."""
+"""Helps when something fails: `doctor` checks the connection, and the bundle holds what Metrix's support asks for."""

@@ -1,7 +1,7 @@
-"""What Metrix's support asks for about a failed attempt, in one zip file.
+"""Writes one zip file with everything that Metrix's support asks for about a failed attempt.
 
-Their page names five things (Metrix documentation, API Troubleshooting, section 5): APP_ID, the full curl request with
-headers and body, the answer with its status and body, the exact time in UTC, and the error messages in the logs.
+Metrix documentation, API Troubleshooting, section 5, asks for APP_ID, the full curl request with headers and body, the
+answer with its status and body, the exact time in UTC, and the error messages in the logs.
 """
 
 from __future__ import annotations
@@ -44,17 +44,18 @@ _LIBRARIES: Final = (
     "orjson",
 )
 _SHORTEST: Final = 3
-"""So long is a word at least that is looked for in answers and log lines."""
+"""Minimum length of a word of the request that is masked in answers and log lines."""
 
 
 @frozen
 class Application:
-    """Who made the attempt, and how.
+    """The application that made the attempt.
 
     Attributes:
         app_id: APP_ID.
-        base_url: of the API.
-        redactor: knows its secrets, where they can be found: one last look, since older versions saw less.
+        base_url: address of the API.
+        redactor: knows the application's secrets, if they can be read. It masks once more, because older versions
+            masked less.
     """
 
     app_id: str
@@ -63,10 +64,10 @@ class Application:
 
     @classmethod
     def of(cls, config: Config) -> Application:
-        """Return what a configuration says of it.
+        """Return the application of a configuration.
 
         Raises:
-            ConfigError: secret_missing, secret_invalid, for APP_ID alone.
+            ConfigError: secret_missing, secret_invalid; only for APP_ID.
         """
         app_id = config.metrix.resolve_app_id()
         with suppress(ConfigError):
@@ -75,7 +76,7 @@ class Application:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of every request, the key masked."""
+        """The headers of every request, with the key masked."""
         return request_headers(self.app_id, f"metrix-channels/{__version__}")
 
 
@@ -83,9 +84,9 @@ def write_bundle(path: Path, evidence: Evidence, application: Application) -> No
     """Write the zip file.
 
     Args:
-        path: of a file that is not there yet.
+        path: path of a new file.
         evidence: the attempt.
-        application: whose it is.
+        application: the application that made it.
 
     Raises:
         UsageError: file_exists, file_unwritable.
@@ -122,16 +123,16 @@ def contents(evidence: Evidence, application: Application) -> dict[str, str]:
 
 
 def curl(evidence: Evidence, application: Application) -> str:
-    """Return the attempt as a command for a shell, with every header and the body, the key masked."""
+    """Return the attempt as a shell command, with every header and the body; the key is masked."""
     words = [f"curl -X POST {shlex.quote(application.base_url + evidence.path)}"]
     words += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in application.headers.items()]
     return " \\\n  ".join([*words, f"--data-raw {shlex.quote(evidence.request)}"])
 
 
 def discreet(evidence: Evidence) -> Evidence:
-    """Leave out who was written to, and what: recipients become numbers, and texts their length.
+    """Remove recipients and texts: recipients become numbers, and texts become their length.
 
-    The structure and everything that Metrix said are left, without the recipients and words that are quoted there.
+    The structure and Metrix's answer stay, but without the recipients and words of the request.
     """
     try:
         body = json.loads(evidence.request)
@@ -148,7 +149,7 @@ def discreet(evidence: Evidence) -> Evidence:
 
 
 def _cleaned(evidence: Evidence, redactor: Redactor) -> Evidence:
-    """Return what was said about an attempt without what a redactor knows."""
+    """Return an attempt whose explanation, answer and log lines are masked by a redactor."""
     return evolve(
         evidence,
         explanation=redactor.clean(evidence.explanation, "explanation"),
@@ -176,7 +177,7 @@ def _masked(value: Any, hidden: dict[str, str], key: str = "") -> Any:
 
 def _mail(evidence: Evidence, application: Application) -> str:
     situation = CATALOGUE[evidence.code]
-    answered = "No answer came." if evidence.status is None else f"The answer was {evidence.status}; see answer.txt."
+    answered = "We got no answer." if evidence.status is None else f"The status was {evidence.status}; see answer.txt."
     return f"""Hello,
 
 a request of our application to the Metrix API failed, and the steps of your troubleshooting page did not help.
@@ -190,15 +191,15 @@ What we saw:       {evidence.explanation}
 Our log lines:     log.txt
 Versions:          versions.txt
 
-How our client reads it: {situation.summary} [{evidence.code}]
+Meaning for our client: {situation.summary} [{evidence.code}]
 
-Could you tell us what became of this request, and what we should change?
+Could you tell us what happened to this request, and what we should change?
 """
 
 
 def _answer(evidence: Evidence) -> str:
     if evidence.status is None:
-        return f"No answer came: {evidence.explanation}\n"
+        return f"We got no answer: {evidence.explanation}\n"
     return f"Status: {evidence.status}\n\n{evidence.answer or ''}\n"
 
 

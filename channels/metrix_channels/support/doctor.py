@@ -1,8 +1,8 @@
-"""What stands between this machine and Metrix: each layer looked at in turn, and what to do about the first that fails.
+"""Checks each layer between this machine and Metrix in turn, and says what to do about the first failure.
 
-It follows Metrix's own page (Metrix documentation, API Troubleshooting, sections 1 and 4) and makes two requests, both
-without a recipient, so that nothing can be delivered: one without credentials and one with them. Whether Metrix looks
-at credentials before it looks at the body is documented nowhere; the two answers beside each other tell it.
+It follows Metrix's own page (Metrix documentation, API Troubleshooting, sections 1 and 4). It makes two requests
+without a recipient, so nothing can be delivered: one without credentials and one with them. Metrix does not document
+whether it checks credentials before the body; comparing the two answers shows it.
 """
 
 from __future__ import annotations
@@ -46,54 +46,54 @@ _CREDENTIALS: Final = ("X-Application-Id", "X-API-Key")
 
 _WAY: Final = {
     ReachFault.NO_ADDRESS: (
-        "Try `dig {host}` or `nslookup {host}`. If they fail too, the resolver of this machine is at fault, or the name"
-        " is misspelt; if `dig {host} @1.1.1.1` works, it is the resolver."
+        "Run `dig {host}` or `nslookup {host}`. If they fail too, the name is misspelt or this machine's DNS resolver"
+        " fails. If `dig {host} @1.1.1.1` works, it is the resolver."
     ),
     ReachFault.REFUSED: (
-        "A server answered and refused the connection. Check {setting} and its port, and whether a firewall rejects"
-        " port {port}. Try `telnet {host} {port}`."
+        "A server refused the connection. Check {setting} and its port, and whether a firewall rejects port {port}."
+        " Run `telnet {host} {port}`."
     ),
     ReachFault.SILENT: (
-        "A firewall that drops packets looks like this: let this machine reach {host} on port {port}, and look into the"
-        " network's logs for rejected requests. Try `telnet {host} {port}`."
+        "A firewall probably drops the packets. Allow this machine to reach {host} on port {port}, and look for"
+        " rejected requests in the network's logs. Run `telnet {host} {port}`."
     ),
     ReachFault.NO_ROUTE: (
-        "This machine has no route to the server. Check its network and routes. Try `telnet {host} {port}`."
+        "This machine has no route to the server. Check its network and routes. Run `telnet {host} {port}`."
     ),
     ReachFault.STALLED: (
-        "The connection opens and then nothing arrives. A firewall that inspects TLS or an overloaded server causes"
-        " this. Try `curl -v {url}/`."
+        "The connection opened, but then nothing arrived. A firewall that inspects TLS or an overloaded server causes"
+        " this. Run `curl -v {url}/`."
     ),
-    ReachFault.NO_TLS: "The server does not speak TLS: it may be a proxy, or the port is wrong. Try `curl -v {url}/`.",
+    ReachFault.NO_TLS: "The server does not speak TLS: it may be a proxy, or the port is wrong. Run `curl -v {url}/`.",
     ReachFault.EXPIRED: (
-        "Check this machine's clock first. If it is right, the server's certificate is at fault, or that of a proxy"
-        " that inspects TLS: `curl -v {url}/` shows whose it is."
+        "Check this machine's clock first. If it is right, the certificate has really expired: that of the server, or"
+        " of a proxy that inspects TLS. `curl -v {url}/` shows whose certificate it is."
     ),
     ReachFault.WRONG_HOST: (
-        "Check {setting}: the certificate is made for another name. `curl -v {url}/` shows for which; a captive portal"
-        " or a proxy may answer in Metrix's place."
+        "Check {setting}: the certificate is for another name, which `curl -v {url}/` shows. A captive portal or a"
+        " proxy may answer in Metrix's place."
     ),
     ReachFault.UNTRUSTED: (
-        "The server's certificate is not trusted; `curl -v {url}/` shows who signed it. Behind a proxy of your own that"
-        " inspects TLS, name its authority by metrix.ca_file."
+        "The server's certificate is not trusted; `curl -v {url}/` shows who signed it. If your own proxy inspects TLS,"
+        " set metrix.ca_file to the file of its certificate authority."
     ),
-    ReachFault.CA_FILE: "Correct metrix.ca_file, or remove it: the common authorities are trusted then.",
+    ReachFault.CA_FILE: "Correct metrix.ca_file, or remove it to trust the common certificate authorities.",
 }
 _STRANGER: Final = (
-    "The answer does not come from Metrix, but from a proxy, a captive portal or a wrong base_url. Look at it with"
-    " `curl -v {url}/`."
+    "The answer does not come from Metrix, but from a proxy, a captive portal or a wrong base_url. Run"
+    " `curl -v {url}/` to see it."
 )
 
 
 async def diagnose(config: Config) -> Findings:
-    """Look at every layer between this machine and Metrix.
+    """Check every layer between this machine and Metrix.
 
     Args:
-        config: names Metrix's address, the application and its key. A missing key is a failed check, no error.
+        config: has Metrix's address, the application and its key. A missing key is a failed check, not an error.
 
     Returns:
-        One check for each of `LAYERS`, in that order; behind one that fails, those that build on it are skipped. Then
-        a warning for each channel whose verification has ended or ends soon.
+        One check for each of `LAYERS`, in that order. After a failed check, the layers that depend on it are skipped.
+        Then a warning for each channel whose verification has expired or expires soon.
     """
     checks = [*await _way(config)]
     if all(check.status is not CheckStatus.FAIL for check in checks):
@@ -102,7 +102,7 @@ async def diagnose(config: Config) -> Findings:
     failed = next((check.id for check in checks if check.status is CheckStatus.FAIL), "")
     url = config.metrix.base_url
     checks += [
-        Check(layer, url, CheckStatus.SKIP, f"Not looked at: {failed} comes first.")
+        Check(layer, url, CheckStatus.SKIP, f"Not checked, because {failed} failed.")
         for layer in LAYERS
         if layer not in done
     ]
@@ -113,11 +113,11 @@ async def diagnose(config: Config) -> Findings:
 
 
 def _endings(config: Config) -> Iterator[Check]:
-    """Warn of verifications that have ended or end soon: Metrix answers, and yet nothing is sent."""
+    """Warn about verifications that have expired or expire soon: Metrix answers, but nothing is sent."""
     try:
         app_id = config.metrix.resolve_app_id()
     except MetrixChannelsError:
-        return  # said by the credentials
+        return  # the check of the credentials reports it
     for channel in config.channels.values():
         found = standing(channel, app_id, wall_clock.now())
         if found.code == "verification_expired":
@@ -129,7 +129,7 @@ def _endings(config: Config) -> Iterator[Check]:
 
 
 def _redactor(config: Config) -> Redactor:
-    """Return what knows the secrets of the way to Metrix: a key that is missing cannot be shown."""
+    """Return a redactor that knows the secrets of the connection; a missing key cannot be shown anyway."""
     settings = config.metrix
     secrets = Endpoint(settings.base_url, settings.proxy, settings.ca_file).secrets
     with suppress(MetrixChannelsError):
@@ -137,7 +137,7 @@ def _redactor(config: Config) -> Redactor:
     return Redactor(*secrets)
 
 
-# -- the way there
+# -- the connection
 
 
 async def _way(config: Config) -> list[Check]:
@@ -146,7 +146,7 @@ async def _way(config: Config) -> list[Check]:
     layers = await reach(url, settings.ca_file, settings.timeout)
     checks = [_way_check(layer, url, "metrix.proxy" if settings.proxy else "metrix.base_url") for layer in layers]
     if len(layers) == 2 and layers[-1].fault is None:
-        why = "The proxy makes the secure connection." if settings.proxy else "Plain HTTP, towards this machine alone."
+        why = "The proxy makes the secure connection." if settings.proxy else "Plain HTTP, for this machine only."
         checks.append(Check("tls", settings.base_url, CheckStatus.SKIP, why))
     return checks
 
@@ -162,14 +162,12 @@ def _way_check(layer: Layer, url: str, setting: str) -> Check:
         host=parts.hostname, port=port, url=f"{parts.scheme}://{parts.hostname}:{port}", setting=setting
     )
     if layer.id == "tcp" and (name := _unused_proxy()):
-        remedy += (
-            f" ${name} is set and deliberately not used: name the proxy by metrix.proxy if the way leads through it."
-        )
+        remedy += f" ${name} is set, but metrix-channels does not use it. If you need this proxy, set metrix.proxy."
     return Check(layer.id, f"{parts.hostname}:{port}", CheckStatus.FAIL, layer.message, remedy)
 
 
 def _seen_as(address: str | None) -> str:
-    """Say under which address this machine appears, as far as it can know."""
+    """Say which address Metrix sees, if this machine can know it."""
     if address is None:
         return ""
     found = ipaddress.ip_address(address.split("%")[0])
@@ -177,9 +175,9 @@ def _seen_as(address: str | None) -> str:
         return ""
     if found.is_private or found.is_link_local:
         return (
-            f" This machine is {address} in its own network; Metrix sees the public address of that network's gateway."
+            f" This machine is {address} in its own network; Metrix sees the public address of the network's gateway."
         )
-    return f" This machine appears as {address}."
+    return f" Metrix sees the address {address}."
 
 
 def _unused_proxy() -> str | None:
@@ -225,65 +223,67 @@ def _agent() -> str:
 
 
 def judge_http(answer: Exchange, url: str) -> Check:
-    """Say whether an answer to a request without credentials may be Metrix's.
+    """Check whether an answer to a request without credentials may come from Metrix.
 
     Args:
-        answer: what came.
-        url: of the API.
+        answer: the answer.
+        url: the address of the API.
     """
     if isinstance(answer, Failure):
         code = "certificate_refused" if answer.stage is Stage.CERTIFICATE else "timeout"
-        message = f"A connection stands, and no answer comes: {answer.reason}"
+        message = f"The connection opened, but no answer arrived: {answer.reason}"
         return Check("http", url, CheckStatus.FAIL, message, SITUATIONS[code].remedy)
     status = answer.status
     if status == 407:
-        return Check("http", url, CheckStatus.FAIL, "407: the proxy wants to know who asks.", "Correct metrix.proxy.")
+        remedy = "Put the proxy's user and password into metrix.proxy: http://USER:PASSWORD@HOST:PORT."
+        return Check("http", url, CheckStatus.FAIL, "407: the proxy requires credentials.", remedy)
     if 300 <= status < 400:
         return Check("http", url, CheckStatus.FAIL, f"{status}: a redirect.", _STRANGER.format(url=url))
     if status >= 500:
-        return Check("http", url, CheckStatus.FAIL, f"{status}: Metrix, or a gateway, fails.", SITUATIONS["5xx"].remedy)
+        return Check("http", url, CheckStatus.FAIL, f"{status}: Metrix or a gateway failed.", SITUATIONS["5xx"].remedy)
     if answer.is_page:
-        what = f"{status} with a web page, where an API answers."
+        what = f"{status} with a web page instead of an API answer."
         if status < 300:
             return Check("http", url, CheckStatus.FAIL, what, _STRANGER.format(url=url))
         return Check("http", url, CheckStatus.WARN, what, _STRANGER.format(url=url))
     if status in (404, 405):
-        return Check("http", url, CheckStatus.FAIL, f"{status}: no such function here.", SITUATIONS["404"].remedy)
-    return Check("http", url, CheckStatus.PASS, f"{status}, as an answer to a request without credentials.")
+        return Check("http", url, CheckStatus.FAIL, f"{status}: this is not Metrix's API.", SITUATIONS["404"].remedy)
+    return Check("http", url, CheckStatus.PASS, f"{status} to a request without credentials.")
 
 
 def judge_clock(date: str | None, sent_at: datetime, answered_at: datetime) -> Check:
     """Compare this machine's clock with the `Date` of an answer (RFC 9110, section 6.6.1; whole seconds).
 
     Args:
-        date: the header.
-        sent_at: when the request was made, by this machine's clock.
-        answered_at: when the answer was there.
+        date: the header `Date`.
+        sent_at: the time of the request, by this machine's clock.
+        answered_at: the time of the answer, by this machine's clock.
     """
     theirs = _moment(date)
     if theirs is None:
-        return Check("clock", "Date", CheckStatus.SKIP, "The answer has no readable Date to compare with.")
+        return Check("clock", "Date", CheckStatus.SKIP, "The answer has no readable header Date.")
     off = max(sent_at - theirs - timedelta(seconds=1), theirs - answered_at, timedelta(0))
     ahead = "ahead of" if sent_at > theirs else "behind"
     if off < _CLOCK_WARNS:
-        return Check("clock", "Date", CheckStatus.PASS, f"{iso_utc(answered_at)} here, {iso_utc(theirs)} there.")
+        here, there = iso_utc(answered_at), iso_utc(theirs)
+        return Check("clock", "Date", CheckStatus.PASS, f"{here} on this machine, {there} on the server.")
     status = CheckStatus.FAIL if off >= _CLOCK_FAILS else CheckStatus.WARN
-    message = f"This machine's clock is {_told(off)} {ahead} the server's: {iso_utc(answered_at)} here."
+    message = f"This machine's clock ({iso_utc(answered_at)}) is {_told(off)} {ahead} the server's."
     return Check("clock", "Date", status, message, SITUATIONS["clock_wrong"].remedy)
 
 
 def judge_credentials(without: Exchange, with_them: Exchange, app_id: str, url: str) -> Check:
-    """Say what the answers without and with credentials tell of these.
+    """Compare the answers without and with credentials, to check the credentials.
 
     Args:
-        without: to the request without any.
-        with_them: to the same with them.
+        without: the answer to the request without credentials.
+        with_them: the answer to the same request with credentials.
         app_id: APP_ID.
-        url: of the API.
+        url: the address of the API.
     """
     if isinstance(with_them, Failure):
         return Check(
-            "credentials", app_id, CheckStatus.FAIL, with_them.reason, f"Try again. If it lasts, try `curl -v {url}/`."
+            "credentials", app_id, CheckStatus.FAIL, with_them.reason, f"Try again. If it fails, run `curl -v {url}/`."
         )
     status = with_them.status
     if status in (401, 403):
@@ -293,15 +293,14 @@ def judge_credentials(without: Exchange, with_them: Exchange, app_id: str, url: 
     before = without.status if isinstance(without, Reply) else None
     if before in (401, 403) and status < 500:
         return Check(
-            "credentials", app_id, CheckStatus.PASS, f"{status} with them, {before} without: they are accepted."
+            "credentials", app_id, CheckStatus.PASS, f"{status} with credentials, {before} without: they are accepted."
         )
     if status < 300:
-        why = f"{status} with them and {before} without: the two cannot be told apart without sending."
+        why = f"{status} with and {before} without credentials: only a real message can show whether they are right."
     else:
-        why = f"{status} with them and {before} without: Metrix seems to look at the body first."
-    remedy = (
-        f"Send yourself a message to be sure; see `metrix-channels explain {status if status in (400, 429) else 403}`."
-    )
+        why = f"{status} with and {before} without credentials: Metrix seems to check the body first."
+    code = status if status in (400, 429) else 403
+    remedy = f"Send a message to yourself to be sure; see `metrix-channels explain {code}`."
     return Check("credentials", app_id, CheckStatus.WARN, why, remedy)
 
 

@@ -1,4 +1,4 @@
-"""What templates will look like, in every channel and locale: for the terminal, a page, and the dashboard."""
+"""Previews of templates in every channel and locale, for the terminal, an HTML file and the dashboard."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Preview:
     """One template in one channel and locale, with some values.
 
     Attributes:
-        channel: of the configuration; it need not be verified.
-        locale: None for the file without one.
-        path: of the template's file.
-        fields: of the message; empty where there is an error.
-        cautions: what its author should know.
+        channel: a channel of the configuration; it may be unverified.
+        locale: None for the file without a locale.
+        path: path of the template file.
+        fields: fields of the message; empty if there is an error.
+        cautions: hints for the message's author.
         error: why there is no message.
     """
 
@@ -42,18 +42,18 @@ class Preview:
 
     @property
     def sms(self) -> SmsLength | None:
-        """What it costs as an SMS; None where it is none."""
+        """The parts of the SMS; None for other channel types."""
         measure = adapter_for(self.channel.type).measure
         return measure(str(self.fields.get("body", ""))) if measure and self.error is None else None
 
     @property
     def is_html(self) -> bool:
-        """The body is HTML, of a mail."""
+        """Whether the body is the HTML of an email."""
         return self.path.name.endswith(".html.j2")
 
     @property
     def further(self) -> dict[str, Any]:
-        """Fields that no picture of it shows."""
+        """Fields that the picture of the message does not show."""
         shown = adapter_for(self.channel.type).pictured
         return {name: value for name, value in self.fields.items() if name not in shown}
 
@@ -73,14 +73,14 @@ class Preview:
 def previews(
     templates: Templates, name: str, channels: Sequence[Channel], locale: str | None, values: Mapping[str, Any]
 ) -> list[Preview]:
-    """Render a template for channels, in all its locales or in one; what fails says why.
+    """Render a template for channels, in all its locales or in one. A preview that fails has its error.
 
     Args:
-        templates: the folder.
-        name: of the template.
-        channels: of the configuration.
-        locale: this one alone; None for all that there are.
-        values: for the template, over those of its sample.
+        templates: the template folder.
+        name: name of the template.
+        channels: channels of the configuration.
+        locale: only this locale; None for all.
+        values: values for the template, which replace those of its sample.
 
     Raises:
         TemplateError: the sample cannot be read.
@@ -94,23 +94,23 @@ def previews(
 
 
 def variables(templates: Templates, name: str, channels: Sequence[Channel]) -> set[str]:
-    """Return the names that a template uses from its context, over all channels and locales."""
+    """Return the names that a template uses from its context, in all channels and locales."""
     found: set[str] = set()
     variants = templates.variants(name)
     for channel in channels:
         for locale in locales(variants, channel.name, channel.type):
-            with suppress(MetrixChannelsError):  # shown in its place among the previews
+            with suppress(MetrixChannelsError):  # the preview shows the error
                 found |= templates.find(name, channel.name, channel.type, locale).variables
     return found
 
 
 def preview_page(name: str, sets: Sequence[tuple[str, Sequence[Preview]]], words: Words) -> str:
-    """Return previews as one page that stands alone.
+    """Return previews as one HTML file.
 
     Args:
-        name: of the template.
-        sets: previews with the same values, and what is said of these.
-        words: of the page.
+        name: name of the template.
+        sets: pairs of a heading and the previews with the same values.
+        words: words of the page's language.
     """
     return Renderer("metrix_channels.support").file("preview.html.j2", words, template=name, sets=sets)
 

@@ -1,4 +1,4 @@
-"""The channels as people and scripts see them: what each is, and what its verification is worth."""
+"""Describes channels and the state of their verification, for people and scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING: dict[str, Any] = {"expires_at": None, "announcement": None, "cautions"
 
 
 def described(config: Config, channel: Channel) -> dict[str, Any]:
-    """Return a channel and what its verification is worth now."""
+    """Return a channel and the current state of its verification."""
     row: dict[str, Any] = {
         "name": channel.name,
         "type": channel.type.value,

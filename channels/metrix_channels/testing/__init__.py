@@ -1,7 +1,7 @@
-"""A pytest plugin: fixtures that give your own tests a Metrix of their own. docs/testing.md shows them.
+"""A pytest plugin: fixtures that give your tests a stand-in for Metrix. docs/testing.md shows them.
 
-pytest loads it wherever metrix-channels is installed; it needs the extra `sandbox`. The names here are the types of the
-fixtures and of what they return, for annotations:
+pytest loads it if metrix-channels is installed; it needs the extra `sandbox`. For annotations, import the types of the
+fixtures and of the values that they return from this module:
 
     def test_order_is_confirmed(metrix_sandbox: Sandbox, metrix_config: MetrixConfig) -> None:
         metrix_sandbox.test_channel("SMS")
@@ -47,29 +47,29 @@ _CHANNELS = {
 
 
 class MetrixConfig(Protocol):
-    """What the fixture `metrix_config` is."""
+    """The type of the fixture `metrix_config`."""
 
     def __call__(self, **settings: Any) -> Path:
-        """Write a channels.yaml that points at `metrix_sandbox` and return its path.
+        """Write a channels.yaml that points to `metrix_sandbox`, and return its path.
 
         Args:
-            **settings: any key of channels.yaml. Those of `metrix` are laid over what points at the sandbox, every
-                other replaces the plugin's own: a channel of each type for people, verified, an empty folder
-                of templates, and a ledger that ends with the test. A relative `templates` starts at the
-                working folder, as in the rest of your tests.
+            **settings: any key of channels.yaml. Keys under `metrix` are merged with those for the sandbox. Every
+                other key replaces the default: the verified channels `sms`, `push`, `web_push` and `email`, an empty
+                template folder, and a ledger for this test alone. A relative `templates` starts at the working
+                folder, as in the rest of your tests.
         """
 
 
 def pytest_runtest_setup() -> None:
     """Begin each test of a Django project with an empty outbox."""
-    # Only where something was sent in a test of such a project is there anything to forget.
+    # The module is only loaded if a test of such a project has sent something.
     if of_django := sys.modules.get("metrix_channels.django.testing"):
         of_django.begin_test()
 
 
 @pytest.fixture(scope="session")
 def _metrix_sandbox_of_session() -> Iterator[Sandbox]:
-    # Here, so that a test run that uses no sandbox does not pay for importing a web server.
+    # Imported here, so that a test run without a sandbox does not import a web server.
     from .sandbox import Sandbox
 
     with Sandbox() as sandbox:
@@ -78,12 +78,12 @@ def _metrix_sandbox_of_session() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def metrix_sandbox(_metrix_sandbox_of_session: Sandbox) -> Iterator[Sandbox]:
-    """A stand-in for Metrix in this process, empty, with all channels still untested, as in a new application.
+    """An empty stand-in for Metrix in this process, in which no channel is tested yet, as in a new application.
 
-    In tests of a Django project it is the one that the project sends to, and all channels are tested.
+    In tests of a Django project, it is the sandbox that the project sends to, and all channels are tested.
     """
     if _is_of_django():
-        # By its name: the app is built on the notifier, and the plugin must not need Django.
+        # Imported by name, because the plugin must not need Django.
         import_module("metrix_channels.django.testing").use_sandbox(_metrix_sandbox_of_session)
     else:
         _metrix_sandbox_of_session.clear()
@@ -99,7 +99,7 @@ def _is_of_django() -> bool:
 
 @pytest.fixture
 def metrix_config(metrix_sandbox: Sandbox, tmp_path: Path) -> MetrixConfig:
-    """Writes a channels.yaml that points at `metrix_sandbox`: `metrix_config(templates="templates")`."""
+    """Writes a channels.yaml that points to `metrix_sandbox`: `metrix_config(templates="templates")`."""
     folder = tmp_path / "metrix"
 
     def write(**settings: Any) -> Path:
@@ -116,7 +116,7 @@ def metrix_config(metrix_sandbox: Sandbox, tmp_path: Path) -> MetrixConfig:
 
 @pytest.fixture
 def metrix_clock() -> Iterator[MetrixClock]:
-    """The clock of the library and of the sandbox, which stands still until the test moves it."""
+    """The clock of the library and the sandbox; it stands still until the test moves it."""
     from ..process import wall_clock
     from .clock import MetrixClock
 
@@ -127,7 +127,7 @@ def metrix_clock() -> Iterator[MetrixClock]:
 
 
 def __getattr__(name: str) -> Any:
-    # On demand: pytest loads this module in every run, and the sandbox brings a web server.
+    # On demand, because pytest loads this module in every run, and the sandbox imports a web server.
     if module := _MODULES.get(name):
         return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

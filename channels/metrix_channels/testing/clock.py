@@ -9,9 +9,9 @@ from ..process import wall_clock
 
 
 class MetrixClock:
-    """The time of day that the library and the sandbox read, as the fixture `metrix_clock` gives it to a test.
+    """The time of day for the library and the sandbox, as the fixture `metrix_clock`.
 
-    It stands still. What waits for a time of day, such as the end of quiet hours, does not wait: the clock moves there.
+    It stands still. Nothing waits for a time of day, such as the end of quiet hours: the clock moves there instead.
     """
 
     def __init__(self) -> None:
@@ -26,14 +26,14 @@ class MetrixClock:
         """Move the clock to `moment`, forwards or back.
 
         Args:
-            moment: a time with a time zone.
+            moment: a datetime with a time zone.
 
         Raises:
-            UsageError: `usage`, it is no time, or has no time zone.
+            UsageError: `usage`, it is not a datetime with a time zone.
         """
         if not isinstance(moment, datetime) or moment.utcoffset() is None:
             raise UsageError(
-                f"metrix_clock.set takes a datetime with a time zone, and not {moment!r:.80}.",
+                f"metrix_clock.set takes a datetime with a time zone, not {moment!r:.80}.",
                 code="usage",
                 remedy='Write metrix_clock.set(datetime(2026, 3, 20, 10, 0, tzinfo=ZoneInfo("Asia/Tehran"))).',
             )
@@ -48,6 +48,6 @@ class MetrixClock:
         return self._now.timestamp()
 
     def step_towards(self, moment: datetime) -> float:
-        """Move the clock to `moment` if that is later: the library calls this in place of waiting. Return 0 seconds."""
+        """Move the clock to `moment` if that is later, and return 0. The library calls this instead of waiting."""
         self._now = max(self._now, moment.astimezone(UTC))
         return 0.0

@@ -1,4 +1,4 @@
-"""Assertions about messages that arrived in the sandbox; one that fails lists what did arrive."""
+"""Assertions about messages that arrived in the sandbox; a failed assertion lists what arrived."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class ArrivedMessage:
     """One message in the sandbox.
 
     Attributes:
-        channel: in Metrix's words, such as `SMS`.
-        recipients: the customUserIds that it went to.
-        title: of a push, or the subject of an email; None when it has none.
+        channel: Metrix's name of the channel, such as `SMS`.
+        recipients: the customUserIds that it was sent to.
+        title: of a push, or the subject of an email; or None.
         body: its text.
-        fields: all that Metrix got as `message`, title and body among them.
-        at: when Metrix took it, by `metrix_clock` where a test has one.
-        reason: why it was not delivered; None when it was.
+        fields: all fields of `message` in the request, including title and body.
+        at: when the sandbox took it, by `metrix_clock` if the test uses it.
+        reason: why it was not delivered; None if it was.
     """
 
     channel: str
@@ -48,9 +48,9 @@ class ArrivedMessage:
 
 
 class ArrivedMessages:
-    """The messages that arrived, oldest first: `metrix_sandbox.sms` and the like, as they are when they are asked for.
+    """The messages that have arrived so far, oldest first, such as `metrix_sandbox.sms`.
 
-    It can be iterated, and has a length. A message that Metrix took and did not deliver did not arrive.
+    You can iterate over them, and they have a length. A message that was taken but not delivered did not arrive.
     """
 
     def __init__(self, what: str, sent: Sequence[ArrivedMessage], everything: Sequence[ArrivedMessage]) -> None:
@@ -70,7 +70,7 @@ class ArrivedMessages:
 
     @property
     def last(self) -> ArrivedMessage:
-        """The newest of these messages; an AssertionError when there is none."""
+        """The newest of these messages; raises AssertionError if there is none."""
         __tracebackhide__ = True
         self._require_any()
         return self._arrived[-1]
@@ -82,7 +82,7 @@ class ArrivedMessages:
             recipient: a customUserId.
 
         Raises:
-            AssertionError: none did.
+            AssertionError: no message arrived for `recipient`.
         """
         __tracebackhide__ = True
         sent = [message for message in self._sent if recipient in message.recipients]
@@ -104,17 +104,17 @@ class ArrivedMessages:
         """Assert that the title or the body of a message contains `text`, and return those that do.
 
         Args:
-            text: as it stands in the message.
-            fold_digits: Persian, Arabic and Latin digits are the same: `1234` finds `۱۲۳۴`.
+            text: the exact text.
+            fold_digits: treat Persian, Arabic and Latin digits as equal: `1234` finds `۱۲۳۴`.
 
         Raises:
-            AssertionError: none does.
+            AssertionError: no message contains it.
         """
         __tracebackhide__ = True
         sent = [message for message in self._sent if _has(message, text, fold_digits)]
         found = ArrivedMessages(f"{self._what} with the text {quoted(text)}", sent, self._everything)
         is_near = not fold_digits and any(_has(message, text, True) for message in self._arrived)
-        found._require_any("One message has this text with other digits: fold_digits=True finds it." if is_near else "")
+        found._require_any("A message has this text with other digits: use fold_digits=True." if is_near else "")
         return found
 
     def count(self, expected: int) -> None:
@@ -139,7 +139,7 @@ class ArrivedMessages:
         listed = [*filter(None, lines), *_listed("Arrived", arrived)]
         if undelivered:
             listed += _listed("Sent, but not delivered", undelivered)
-            listed.append(f'Before a message is sent: metrix_sandbox.test_channel("{undelivered[0].channel}").')
+            listed.append(f'Before the send, call metrix_sandbox.test_channel("{undelivered[0].channel}").')
         raise AssertionError("\n".join(listed))
 
 
@@ -147,8 +147,8 @@ def arrived_messages(what: str, entries: Sequence[dict[str, Any]]) -> ArrivedMes
     """Return messages of a sandbox.
 
     Args:
-        what: one of them is called.
-        entries: as `Sandbox.messages` describes them.
+        what: the name of one such message, such as "an SMS".
+        entries: in the form of `Sandbox.messages`.
     """
     messages = [_message(entry) for entry in entries]
     return ArrivedMessages(what, messages, messages)

@@ -1,4 +1,4 @@
-"""The sandbox of a test: what arrived in it, and what the test's own code put into the outbox."""
+"""The sandbox of a test: the messages that arrived, and `drain` for those in the outbox."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from .messages import ArrivedMessages, arrived_messages
 
 
 class Sandbox(sandbox.Sandbox):
-    """A stand-in for Metrix, as the fixture `metrix_sandbox` gives it to a test.
+    """A stand-in for Metrix, as the fixture `metrix_sandbox`.
 
     Attributes:
-        config: the channels.yaml that the fixture `metrix_config` wrote for this test; None before.
+        config: the channels.yaml that the fixture `metrix_config` wrote for this test; None before that.
     """
 
     config: Path | None = None
 
     @property
     def arrived(self) -> ArrivedMessages:
-        """The messages that arrived until now, of all channels."""
+        """The messages that have arrived so far, of all channels."""
         return arrived_messages("a message", self.messages())
 
     @property
     def sms(self) -> ArrivedMessages:
-        """The SMS that arrived until now."""
+        """The SMS that have arrived so far."""
         return arrived_messages("an SMS", self.messages("SMS"))
 
     @property
     def push(self) -> ArrivedMessages:
-        """The pushes to apps that arrived until now."""
+        """The app pushes that have arrived so far."""
         return arrived_messages("a push", self.messages("APP_PUSH"))
 
     @property
     def web_push(self) -> ArrivedMessages:
-        """The pushes to browsers that arrived until now."""
+        """The web pushes that have arrived so far."""
         return arrived_messages("a web push", self.messages("WEB_PUSH"))
 
     @property
     def email(self) -> ArrivedMessages:
-        """The emails that arrived until now."""
+        """The emails that have arrived so far."""
         return arrived_messages("an email", self.messages("EMAIL"))
 
     def drain(self) -> Drained:
@@ -50,14 +50,14 @@ class Sandbox(sandbox.Sandbox):
 
         Raises:
             UsageError: `metrix_config` has written no configuration in this test.
-            ConfigError: nothing can be sent.
+            ConfigError: this process cannot send.
             LedgerError: the ledger cannot be used.
         """
         if self.config is None:
             raise UsageError(
-                "This test has no configuration whose ledger could be drained.",
+                "metrix_sandbox.drain needs a configuration, and this test has none.",
                 code="usage",
-                remedy="Write it with the fixture: Notifier.from_config(metrix_config()).",
+                remedy="Write one with the fixture metrix_config: Notifier.from_config(metrix_config()).",
             )
         with Notifier.from_config(self.config) as notifier:
             return notifier.drain()

@@ -126,7 +126,7 @@ def test_a_campaign_is_shown_whole(client):
     page = client.get("/campaigns/offer").text
     assert "no such &lt;b&gt;user&lt;/b&gt;" in page
     assert "<b>user</b>" not in page
-    for words in ("finished with errors", "1 may have it, or not", "campaign retry", "<code>400</code>", "planned"):
+    for words in ("finished with errors", "Unknown outcome: 1", "campaign retry", "<code>400</code>", "planned"):
         assert words in page, words
     listed = client.get("/").text
     assert "8 of 10 accepted" in listed
@@ -152,11 +152,11 @@ def test_channels_say_until_when_their_tests_count(client, project):
         page = client.get("/channels").text
         day = today + timedelta(days=days)
         assert f"{day.day} {day:%b %Y}" in page
-        assert ("From then on nothing is sent." in page) is announced
+        assert ("After that, nothing is sent." in page) is announced
         assert ("channels verify sms" in page) is announced
         persian = client.get("/channels?lang=fa").text
         assert "معتبر تا" in persian
-        assert ("از آن پس چیزی فرستاده نمی‌شود" in persian) is announced
+        assert ("پس از آن چیزی فرستاده نمی‌شود" in persian) is announced
         client.get("/channels?lang=en")
 
 

@@ -68,7 +68,7 @@ def test_what_was_dropped_or_refused_says_why(metrix_sandbox, client, push):
     for _ in range(2):
         message = {"type": "action", "id": str(uuid.uuid4()), "time": 1_795_000_000_000, "customName": "x"}
         client.post("/", json={"customUserId": "u", "messages": [message]}, headers=credentials)
-    assert "dropped: duplicate: the user has an event of the same time" in client.get("/?view=events").text
+    assert "dropped: duplicate: the user already has an event at this time" in client.get("/?view=events").text
     client.post("/push", json={"recipients": []}, headers=credentials)
     page = client.get("/?view=requests").text
     assert "at least one customUserId" in page
@@ -91,7 +91,7 @@ def test_words_and_channels_narrow_the_list(client, push):
     assert found("/?q=LEILA") == ["leila"]
     assert found("/?channel=SMS") == ["sara", "leila"]
     assert found("/?channel=SMS&q=x") == []
-    assert "Nothing is found." in client.get("/?q=nowhere").text
+    assert "Nothing found." in client.get("/?q=nowhere").text
 
 
 def test_an_sms_stands_in_the_thread_of_its_recipient(metrix_sandbox, client, push):

@@ -163,8 +163,8 @@ def test_duplicate_events_are_dropped_behind_a_200(metrix_sandbox: Sandbox, clie
     batches += [("u1", [other_time]), ("u1", [{**other_time, "time": 1_677_323_951_702}])]
     for user, messages in batches:
         assert client.post("/", json={"customUserId": user, "messages": messages}).status_code == 200
-    same_time = "duplicate: the user has an event of the same time"
-    same_id = "duplicate: the user has a message of the same id"
+    same_time = "duplicate: the user already has an event at this time"
+    same_id = "duplicate: the user already has a message with this id"
     assert [entry["reason"] for entry in metrix_sandbox.events()] == [
         None, same_time, same_time, None, None, same_id,
     ]  # fmt: skip

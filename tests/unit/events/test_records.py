@@ -33,7 +33,7 @@ def test_a_time_may_be_iso_8601():
     ("record", "why"),
     [
         ({"name": "x"}, "user or metrix_user"),
-        ({"user": "u", "metrix_user": "m", "name": "x"}, "one of the two"),
+        ({"user": "u", "metrix_user": "m", "name": "x"}, "exactly one of"),
         ({"user": "u", "customName": "x"}, "'customName'"),
         (["u"], "an array"),
     ],

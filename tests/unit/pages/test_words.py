@@ -16,11 +16,13 @@ PERSIAN = json.loads((PACKAGE / "pages" / "fa.json").read_text(encoding="utf-8")
 
 
 def phrases():
-    """Every phrase that a template or a module says: the constant first argument of `_(…)` or `words(…)`."""
+    """Every phrase that a template or a module says: the constant arguments of `_(…)`, `_.count(…)` and `words(…)`."""
     found = set()
     for template in PACKAGE.rglob("*.html.j2"):
         text = template.read_text(encoding="utf-8")
         found |= {match[2] for match in re.finditer(r"\b_\((['\"])(.*?)\1[,)]", text)}
+        for forms in re.findall(r'\b_\.count\([^"]*"(.*?)", "(.*?)"\)', text):
+            found |= set(forms)
         for table in re.findall(r"\b_\(\{(.*?)\}\[", text):
             found |= set(re.findall(r": \"(.*?)\"", table))
     for module in PACKAGE.rglob("*.py"):
@@ -51,6 +53,16 @@ def test_numbers_are_written_as_the_language_does():
     english, persian = Words("en"), Words("fa")
     assert (english.number(1234567), persian.number(1234567)) == ("1,234,567", "۱٬۲۳۴٬۵۶۷")
     assert (english.percent(0.5), persian.percent(0.125)) == ("50.0%", "۱۲٫۵٪")
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "persian"),
+    [(0, "0 parts", "۰ بخش"), (1, "1 part", "۱ بخش"), (2, "2 parts", "۲ بخش"), (1200, "1,200 parts", "۱٬۲۰۰ بخش")],
+)
+def test_a_counted_noun_has_its_plural(number, english, persian):
+    """In English; a Persian noun stays singular after a number."""
+    forms = ("{count} part", "{count} parts")
+    assert (Words("en").count(number, *forms), Words("fa").count(number, *forms)) == (english, persian)
 
 
 @pytest.mark.parametrize(("share", "shown"), [(0, "0%"), (0.999999, "99.9%"), (1, "100%"), (0.0004, "0.0%")])

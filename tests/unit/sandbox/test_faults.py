@@ -57,6 +57,6 @@ def test_which_faults_take_the_message(text: str, takes: bool) -> None:
 )
 def test_anything_else_names_what_there_is(text: str) -> None:
     """The error lists the faults, and shows control characters escaped."""
-    with pytest.raises(ValueError, match="There are status:CODE") as caught:
+    with pytest.raises(ValueError, match="Choose status:CODE") as caught:
         parse_fault(text)
     assert "\r" not in str(caught.value)

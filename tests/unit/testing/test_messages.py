@@ -67,7 +67,7 @@ def test_digits_are_folded_where_it_is_asked_for(digits, asked):
         messages.contains(asked)
         return
     said = failure(lambda: messages.contains(asked))
-    assert said[1] == "One message has this text with other digits: fold_digits=True finds it."
+    assert said[1] == "A message has this text with other digits: use fold_digits=True."
     assert failure(lambda: messages.contains(f"كد {asked}", fold_digits=True))[1] == "Arrived: 1 message:"
 
 
@@ -112,7 +112,7 @@ def test_what_was_not_delivered_did_not_arrive():
         "Arrived: no message.",
         "Sent, but not delivered: 1 message:",
         "  SMS to 'u1': 'code 1' (channel not tested)",
-        'Before a message is sent: metrix_sandbox.test_channel("SMS").',
+        'Before the send, call metrix_sandbox.test_channel("SMS").',
     ]
     assert failure(lambda: messages.not_sent_to("u1"))[0] == "Expected nothing for 'u1', but an SMS was sent."
     assert failure(lambda: messages.contains("code"))[0] == "Expected an SMS with the text 'code', but none arrived."

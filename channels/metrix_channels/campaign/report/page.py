@@ -55,5 +55,5 @@ def _chart(found: Timeline | None, words: Words) -> str:
         words("Batches over time"),
         first=words.moment(found.first),
         last=words.moment(found.last),
-        most=words("at most {rate} batches a second", rate=float(found.most)),
+        most=words("maximum: {rate} batches a second", rate=float(found.most)),
     )

@@ -1,4 +1,4 @@
-// Follows the server: when it says that something changed, the parts of the page that may change are fetched anew.
+// Updates the page: when the server reports a change, this script fetches the page again and replaces its live parts.
 "use strict";
 
 const parts = () => document.querySelectorAll("[data-live]");
@@ -34,7 +34,7 @@ async function refresh() {
       document.body.dataset.version = fresh.body.dataset.version;
     }
   } catch {
-    // The server is away: the connection below is made anew by the browser, and brings the next word.
+    // The server is unavailable: the browser connects again below, and the next event refreshes the page.
   }
   busy = false;
   if (again) {
@@ -52,7 +52,7 @@ if (document.body.dataset.changes) {
   source.onopen = () => document.body.classList.remove("away");
 }
 
-// A form that asks first says so in its own words.
+// A form with a question asks for confirmation first.
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.question;
   if (question && !confirm(question)) event.preventDefault();

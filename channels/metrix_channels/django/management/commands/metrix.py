@@ -23,19 +23,19 @@ class Command(BaseCommand):
     """Runs the command line of metrix-channels with the configuration of the project."""
 
     help = "Run a verb of metrix-channels with the configuration of this project; see `manage.py metrix --help`."
-    # `channels verify` mends what the checks refuse.
+    # No checks, because `channels verify` fixes what they report.
     requires_system_checks: tuple[str, ...] = ()
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run what the shell gave, and end the process with the verb's exit status."""
+        """Run the verb of a shell command, and end the process with its exit status."""
         sys.exit(_run([*_without_django(argv[2:])]))
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take whatever follows the verb."""
+        """Accept all arguments; the verb parses them."""
         parser.add_argument("args", nargs=REMAINDER, metavar="VERB …")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run what `call_command("metrix", "campaign", "run", "nowruz.yaml", "--yes")` gave; the verb stands first.
+        """Run the verb of `call_command("metrix", "campaign", "run", "nowruz.yaml", "--yes")`; put the verb first.
 
         Raises:
             CommandError: the exit status is not 0; it is `.returncode`.
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         with _directed(redirect_stdout, options.get("stdout")), _directed(redirect_stderr, options.get("stderr")):
             status = _run(arguments)
         if status:
-            raise CommandError(f"metrix {' '.join(arguments)} ended with exit status {status}.", returncode=status)
+            raise CommandError(f"`metrix {' '.join(arguments)}` failed: exit status {status}.", returncode=status)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -53,13 +53,13 @@ def _run(arguments: Sequence[str]) -> int:
     except MetrixChannelsError as error:
         Output(as_json="--json" in arguments).error(error)
         return error.exit_status
-    # A --config of the user's own follows, and wins.
+    # If the user gives --config too, it comes later and wins.
     return run_command([*([] if path is None else [f"--config={path}"]), *arguments])
 
 
 @contextmanager
 def _directed(redirect: Callable[[TextIO], AbstractContextManager[Any]], target: TextIO | None) -> Iterator[None]:
-    """Let what a verb prints go to a stream of Django's, which takes text alone; None: where it goes anyway."""
+    """Redirect the output of a verb to one of Django's streams, which take only text; None for no redirection."""
     if target is None:
         yield
         return
@@ -72,7 +72,7 @@ def _directed(redirect: Callable[[TextIO], AbstractContextManager[Any]], target:
 
 
 def _without_django(arguments: Sequence[str]) -> Iterator[str]:
-    """Leave out the options that Django itself has followed before it came here."""
+    """Return the arguments without the options that Django itself has handled."""
     rest = iter(arguments)
     for argument in rest:
         if argument == "--":
