@@ -32,7 +32,7 @@ def test_a_time_may_be_iso_8601():
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        ({"name": "x"}, "user or metrix_user"),
+        ({"name": "x"}, "exactly one of user and metrix_user"),
         ({"user": "u", "metrix_user": "m", "name": "x"}, "exactly one of"),
         ({"user": "u", "customName": "x"}, "'customName'"),
         (["u"], "an array"),
