@@ -38,7 +38,7 @@ from .locales import CampaignTemplates
 from .plan.opening import digest_of_rows
 from .plan.pins import pinned_locales, pins_of, require_unchanged
 from .plan.planning import Progress, Ready, first_batches, plan, row_values, wanted_of
-from .renderer import MessageRenderer
+from .renderer import MessageRenderer, RowEmpty
 from .report.outlook import outlook
 from .report.status import CampaignPreview, CampaignProgress, CampaignStatus, Watcher
 
@@ -197,18 +197,26 @@ class Campaigns:
         self._require_verified_when_it_begins(ready)
         return CampaignPreview([], counts, dict(facts))
 
-    async def example(self, path: Path, row: int | None) -> tuple[Campaign, str | None, dict[str, Any]]:
+    async def example(
+        self, path: Path, row: int | None, given: TakenRows | None = None
+    ) -> tuple[Campaign, str | None, dict[str, Any]]:
         """Return a campaign with the locale and values of one row, to test its message.
 
         Args:
             path: of the campaign file.
-            row: its number, from 1; None for the first valid row.
+            row: its number, from 1; None for the first row that would be sent to.
+            given: rows from a program, instead of the file's audience.
 
         Raises:
             CampaignError: audience_invalid; row_missing.
+            TemplateError, MessageInvalid: the row cannot be sent, and why.
         """
-        ready = self._ready(load_campaign(path))
-        found = await asyncio.to_thread(row_values, ready, row, self._resources.stop.is_set)
+        ready = self._ready(load_campaign(path), given)
+        try:
+            found = await asyncio.to_thread(row_values, ready, row, self._resources.stop.is_set)
+        except RowEmpty:
+            message = f"A run leaves out row {row}: a value that its text shows is empty (`on_empty: skip`)."
+            raise CampaignError(message, code="row_missing", remedy="Name another row.") from None
         if found is None:
             which = "no row that can be sent to" if row is None else f"no row {row} that can be sent to"
             raise CampaignError(f"The audience has {which}.", code="row_missing")

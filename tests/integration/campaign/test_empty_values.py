@@ -4,6 +4,7 @@ import pytest
 
 from helpers.accounting_server import AccountingServer
 from helpers.campaigns import balance
+from metrix_channels.errors import CampaignError, TemplateError
 
 ROWS = [("u1", "سارا"), ("u2", ""), ("u3", "رضا"), ("u4", "  "), ("u5", "لیلا")]
 
@@ -88,3 +89,34 @@ def test_a_value_that_cannot_be_written_is_left_out_too(project, server):
     project.campaign(on_empty="skip")
     found = run(project)
     assert (found["accepted"], found["skipped"]) == (1, {"empty": 1})
+
+
+def test_a_test_takes_the_first_row_that_would_be_sent_to(project, server):
+    """A run leaves the others out, and so does its test."""
+    project.audience([("u1", ""), ("u2", "رضا")])
+    path = project.campaign(on_empty="skip")
+    with project.notifier() as notifier:
+        notifier.campaigns.test(path, ["colleague"])
+        assert server.texts["colleague"]["body"] == "سلام رضا"
+        with pytest.raises(CampaignError, match="row_missing") as caught:
+            notifier.campaigns.test(path, ["colleague"], row=1)
+    assert "row 1" in caught.value.message
+    assert server.account == {"colleague": 1}
+
+
+def test_a_test_of_a_row_that_would_be_refused_is_refused(project, server):
+    """With the name of the value."""
+    path = project.campaign(on_empty="refuse")
+    with project.notifier() as notifier:
+        notifier.campaigns.test(path, ["colleague"])
+        with pytest.raises(TemplateError, match="value_empty") as caught:
+            notifier.campaigns.test(path, ["colleague"], row=2)
+    assert "'first_name'" in caught.value.message
+    assert server.account == {"colleague": 1}
+
+
+def test_a_test_of_a_row_that_would_be_sent_is_sent(project, server):
+    """By default, a run only counts such rows."""
+    with project.notifier() as notifier:
+        notifier.campaigns.test(project.campaign(), ["colleague"], row=2)
+    assert server.texts["colleague"]["body"] == "سلام "

@@ -270,6 +270,26 @@ def test_whole_numbers_that_a_missing_one_made_floats(campaign, make):
         plan(campaign, {"id": "amount"}, make(rows))
 
 
+def test_rows_for_a_run_in_the_background_and_for_a_test(campaign):
+    """A generator is read in the thread that calls, before anything else; a test takes one of the rows."""
+
+    async def asynchronously(path):
+        async with AsyncNotifier.from_config(campaign.config) as notifier:
+            await notifier.campaigns.test(path, ["colleague"], audience=mappings())
+            return await notifier.campaigns.start(path, name="other", audience=iter(mappings())).wait()
+
+    with AccountingServer() as server:
+        campaign.configure(server.url)
+        path = campaign.campaign(audience={"id": "customUserId"})
+        with campaign.notifier() as notifier:
+            notifier.campaigns.test(path, ["boss"], row=2_000, audience=iter(mappings()))
+            handle = notifier.campaigns.start(path, audience=iter(mappings()))
+            assert (handle.wait(60).state, server.account["boss"]) == ("finished", 1)
+        assert asyncio.run(asynchronously(path)).accepted == 2_000
+        assert server.texts["boss"] != server.texts["colleague"]
+        assert sum(server.account.values()) == 4_002
+
+
 class Stubborn:
     """A DataFrame that cannot be given as columns, as pandas says it."""
 

@@ -62,6 +62,23 @@ def test_one_line_makes_a_cluster_of_it(project, cluster):
     assert set(server.account.values()) == {2}
 
 
+def test_rows_with_an_empty_value_are_left_out(project, cluster):
+    """Workers send to the others; the counts and the report's rows say why the rest got nothing."""
+    with AccountingServer() as server, cluster(server) as workers:
+        project.audience([("u1", "سارا"), ("u2", ""), ("u3", "  "), ("u4", "رضا")])
+        project.campaign(on_empty="skip")
+        workers.start()
+        document = project.run("run", "offer.yaml", "--yes").document
+        assert (document["state"], document["accepted"], document["skipped"]) == ("finished", 2, {"empty": 2})
+        assert (balance(document), set(server.account)) == (0, {"u1", "u4"})
+        with project.notifier() as notifier:
+            rows = {row.recipient: (row.outcome, row.reason) for row in notifier.campaigns.rows("offer")}
+        assert rows["u2"] == rows["u3"] == ("skipped", "empty")
+        project.campaign("strict", on_empty="refuse")
+        assert project.run("run", "strict.yaml", "--yes").status == 2
+    assert set(server.account.values()) == {1}
+
+
 def test_it_may_be_left_and_watched_again_from_elsewhere(project, cluster):
     """--detach ends at once; `campaign run` beside it watches, and sends nothing twice."""
     with AccountingServer(seconds=0.05) as server, cluster(server) as workers:

@@ -27,7 +27,7 @@ from ..cost import cost_of, require_within_cost
 from ..definition import AfterCanary, Campaign
 from ..exclusions.exclusions import Exclusions
 from ..locales import CampaignTemplates
-from ..renderer import MessageRenderer
+from ..renderer import MessageRenderer, RowEmpty
 from .faults import Faults
 from .findings import Findings
 from .locale_counts import LocaleCounts
@@ -258,17 +258,37 @@ def wanted_of(templates: CampaignTemplates, columns: Collection[str] | None) -> 
 
 
 def row_values(ready: Ready, row: int | None, stopped: Stopped) -> tuple[str | None, dict[str, Any]] | None:
-    """Return the locale and the template values of one row of the audience, or of the first valid row.
+    """Return the locale and the template values of one row of the audience, or of the first row that would be sent to.
 
     Returns:
         None if there is no such row; the locale is None for the template without a locale.
+
+    Raises:
+        TemplateError, MessageInvalid: the row cannot be sent, and why.
+        RowEmpty: `on_empty` leaves this row out.
     """
+    campaign, templates = ready.campaign, ready.templates
+    renderer = MessageRenderer(
+        templates.by_locale, ready.channel.type, campaign.context, wall_clock.now(), campaign.on_empty
+    )
+    with open_rows(campaign.audience, ready.given, stopped) as audience:
+        for number, _, values in audience.values(wanted_of(templates, audience.columns)):
+            if row not in (None, number):
+                continue
+            locale, used = _values_of_locale(ready, values)
+            try:
+                renderer.render(used if templates.column is None else templates.values_of(locale or "", used))
+            except RowEmpty:
+                if row is None:
+                    continue
+                raise
+            return locale, used
+    return None
+
+
+def _values_of_locale(ready: Ready, values: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """Return the locale of a row, and those of its values that the template of the locale uses."""
     templates = ready.templates
-    with open_rows(ready.campaign.audience, ready.given, stopped) as audience:
-        rows = audience.values(wanted_of(templates, audience.columns))
-        values = next((values for number, _, values in rows if row in (None, number)), None)
-    if values is None:
-        return None
     if templates.column is None:
         rule = ready.campaign.locale
         return rule.default if rule else None, values

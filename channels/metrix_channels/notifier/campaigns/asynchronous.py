@@ -88,13 +88,20 @@ class AsyncCampaigns:
             )
         return CampaignStatus.of(record)
 
-    def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> AsyncCampaignHandle:
+    def start(
+        self,
+        path: StrPath,
+        *,
+        name: str | None = None,
+        canary: int | None = None,
+        audience: AudienceRows | None = None,
+    ) -> AsyncCampaignHandle:
         """Start `run` in the background and return a handle for it.
 
         Raises:
             ConfigError: the campaign file is wrong.
         """
-        return AsyncCampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
+        return AsyncCampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary, audience)
 
     async def preview(
         self,
@@ -113,21 +120,26 @@ class AsyncCampaigns:
         async with _taken(audience) as given:
             return await self._campaigns().preview(Path(path), name=name, canary=canary, watch=watch, given=given)
 
-    async def test(self, path: StrPath, to: Recipients, *, row: int | None = None) -> tuple[Receipt, ...]:
+    async def test(
+        self, path: StrPath, to: Recipients, *, row: int | None = None, audience: AudienceRows | None = None
+    ) -> tuple[Receipt, ...]:
         """Send the message of one row to colleagues, outside the run.
 
         Args:
             path: path of the campaign file.
             to: the colleagues' customUserIds.
-            row: number of the row in the audience, from 1; None for the first valid row.
+            row: number of the row in the audience, from 1; None for the first row that would be sent to.
+            audience: rows in place of the file's audience, as for `run`.
 
         Returns:
             The receipts, with any outcome.
 
         Raises:
-            The errors that `send` raises before its first request; CampaignError: row_missing, audience_invalid.
+            The errors that `send` raises before its first request; CampaignError: row_missing, also for a row that
+                `on_empty: skip` leaves out; audience_invalid.
         """
-        campaign, locale, context = await self._campaigns().example(Path(path), row)
+        async with _taken(audience) as given:
+            campaign, locale, context = await self._campaigns().example(Path(path), row, given)
         content = FromTemplate(campaign.template, context, locale)
         return await self._services().engine.send(Call(campaign.channel, tuple(to), content))
 
@@ -229,11 +241,14 @@ class AsyncCampaignHandle:
         progress: the progress; None before the first rows were read.
     """
 
-    def __init__(self, campaigns: AsyncCampaigns, path: Path, name: str, canary: int | None) -> None:
+    def __init__(
+        self, campaigns: AsyncCampaigns, path: Path, name: str, canary: int | None, audience: AudienceRows | None
+    ) -> None:
         self.name = name
         self.progress: CampaignProgress | None = None
         self._campaigns = campaigns
-        self._task = asyncio.ensure_future(campaigns.run(path, name=name, canary=canary, watch=self._watch))
+        work = campaigns.run(path, name=name, canary=canary, watch=self._watch, audience=audience)
+        self._task = asyncio.ensure_future(work)
 
     @property
     def is_done(self) -> bool:

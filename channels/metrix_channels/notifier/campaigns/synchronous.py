@@ -62,9 +62,19 @@ class Campaigns:
                 )
             )
 
-    def start(self, path: StrPath, *, name: str | None = None, canary: int | None = None) -> CampaignHandle:
-        """Start `run` in the background and return a handle for it."""
-        return CampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary)
+    def start(
+        self,
+        path: StrPath,
+        *,
+        name: str | None = None,
+        canary: int | None = None,
+        audience: AudienceRows | None = None,
+    ) -> CampaignHandle:
+        """Start `run` in the background and return a handle for it.
+
+        Mappings of `audience` are read in this thread, before anything else.
+        """
+        return CampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary, audience)
 
     def preview(
         self,
@@ -81,9 +91,12 @@ class Campaigns:
                 self._campaigns.preview(path, name=name, canary=canary, watch=watch, audience=given)
             )
 
-    def test(self, path: StrPath, to: Recipients, *, row: int | None = None) -> tuple[Receipt, ...]:
+    def test(
+        self, path: StrPath, to: Recipients, *, row: int | None = None, audience: AudienceRows | None = None
+    ) -> tuple[Receipt, ...]:
         """Send the message of one row to colleagues, outside the run."""
-        return self._portal.call(self._campaigns.test(path, to, row=row))
+        with _taken(audience) as given:
+            return self._portal.call(self._campaigns.test(path, to, row=row, audience=given))
 
     def all(self) -> list[CampaignStatus]:
         """Return every campaign of the ledger, the newest first."""
@@ -127,9 +140,16 @@ class Campaigns:
         """Return the failures of attempts, the most frequent first."""
         return self._portal.call(self._campaigns.failed_attempts(name))
 
-    def begin(self, path: Path, name: str, canary: int | None, watch: Watcher) -> Future[CampaignStatus]:
+    def begin(
+        self, path: Path, name: str, canary: int | None, watch: Watcher, audience: AudienceRows | None
+    ) -> Future[CampaignStatus]:
         """Start a campaign, and return at once."""
-        return self._portal.begin(self._campaigns.run(path, name=name, canary=canary, watch=watch))
+        given = None if audience is None else take(audience)
+        work = self._campaigns.run(path, name=name, canary=canary, watch=watch, audience=given)
+        future = self._portal.begin(work)
+        if given is not None:
+            future.add_done_callback(lambda _: given.close())
+        return future
 
 
 @contextmanager
@@ -149,11 +169,13 @@ class CampaignHandle:
         progress: the progress; None before the first rows were read.
     """
 
-    def __init__(self, campaigns: Campaigns, path: Path, name: str, canary: int | None) -> None:
+    def __init__(
+        self, campaigns: Campaigns, path: Path, name: str, canary: int | None, audience: AudienceRows | None
+    ) -> None:
         self.name = name
         self.progress: CampaignProgress | None = None
         self._campaigns = campaigns
-        self._future = campaigns.begin(path, name, canary, self._watch)
+        self._future = campaigns.begin(path, name, canary, self._watch, audience)
 
     @property
     def is_done(self) -> bool:
