@@ -1,4 +1,4 @@
-"""Templates: a message's fields as YAML, its text as Jinja, one file a channel and locale."""
+"""Templates: the fields of a message as YAML and its text as Jinja, in one file per channel and locale."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What a template may be given: plain data, whose types are exactly Python's own.
+"""Prepares the values for a template: plain data of exactly Python's built-in types.
 
-An object with methods could be called from inside the sandbox, so a subclass of text comes in as plain text. What a
-template can cost grows with its values, so their size is measured, and limited. Both run once a recipient, so the
-common case, a flat mapping of texts, is told apart first.
+A template could call the methods of other objects, so that a subclass of `str`, for example, is converted to `str`.
+The cost of a template grows with its values, so their size is measured and limited. Both run once per recipient, so the
+common case, a flat mapping of texts, has a fast path.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from typing import Any, Final
 from ..errors import TemplateError
 
 MAX_SIZE: Final = 1_000_000
-"""Of all values of one context together: characters, digits of numbers, and `_ITEM` for each item."""
+"""The largest size of all values of one context: characters, digits of numbers, and `_ITEM` for each item."""
 
 _ITEM: Final = 8
 _DEEPEST: Final = 32
 _LONGEST_NUMBER: Final = 1_300
-"""Digits, written out. Python refuses to write much larger numbers as text, and `int` would write out exponents."""
+"""The most digits of a number without an exponent. Python refuses to write much larger numbers as text, and `int`
+would expand exponents."""
 
 
 def prepare(context: Mapping[str, Any], now: datetime) -> tuple[dict[str, Any], int]:
-    """Return the values that a template is rendered with, and their size.
+    """Return the values with which a template is rendered, and their size.
 
     Args:
-        context: by name.
-        now: the run's start; an aware time. It stands under the reserved name `now`.
+        context: the values by name.
+        now: the start of the run, with a time zone; it gets the reserved name `now`.
 
     Returns:
-        The values, and what `MAX_SIZE` limits of them.
+        The values, and their size as limited by `MAX_SIZE`.
 
     Raises:
-        TemplateError: `context_invalid`, naming the path of the first value that is not plain; `context_too_large`,
-            naming the largest value.
+        TemplateError: `context_invalid`, with the path of the first value that is not plain data; `context_too_large`,
+            with the largest value.
     """
     if now.tzinfo is None:
         remedy = "Pass a datetime with a time zone."
@@ -65,11 +66,11 @@ _Path = tuple[str | int, ...]
 
 
 class _Full(Exception):
-    """The values are larger than a context may be."""
+    """The values exceed `MAX_SIZE`."""
 
 
 class _Reader:
-    """Copies values as plain data, and measures them on the way."""
+    """Copies values as plain data and measures their size."""
 
     def __init__(self) -> None:
         self.size = _ITEM
@@ -139,7 +140,7 @@ class _Reader:
 
 
 def _digits(value: float | Decimal) -> int | None:
-    """Return at least how many digits a number has when it is written out; None when it is not finite."""
+    """Return an upper bound of the digits of a number that is written out; None if it is not finite."""
     if isinstance(value, int):
         return value.bit_length() // 3 + 1
     if isinstance(value, float):
@@ -158,7 +159,7 @@ def _too_large(name: object) -> TemplateError:
 
 
 def _date(value: date) -> date:
-    """Rebuild a subclass (other libraries have their own) from its ISO form."""
+    """Convert a subclass from another library to a date or datetime, by its ISO form."""
     if type(value) is date or type(value) is datetime:
         return value
     if isinstance(value, datetime):
@@ -171,7 +172,7 @@ def _refused(path: _Path, what: str) -> TemplateError:
 
 
 def _written(path: _Path) -> str:
-    """Write a path as `$.a[0].b`; keys that are no words as `$["a b"]`."""
+    """Write a path as `$.a[0].b`, with keys that are not identifiers as `$["a b"]`."""
     parts = ["$"]
     for part in path:
         if isinstance(part, int):

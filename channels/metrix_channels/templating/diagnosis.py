@@ -1,4 +1,4 @@
-"""What went wrong while a template rendered: the exception, in words that name file, line, column and variable."""
+"""Explains an exception from rendering a template, with file, line, column and variable."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Place:
 
 
 def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> MetrixChannelsError:
-    """Return the error to raise for what a template raised; no value is ever shown."""
+    """Return the error to raise for an exception of a template; it never shows a value."""
     if isinstance(error, MetrixChannelsError):
         return type(error)(error.message, code=error.code, remedy=error.remedy, location=error.location or place.at())
     if isinstance(error, FilterArgumentError) and isinstance(error.__cause__, TypeError):
-        error = error.__cause__  # the filter is used correctly; a value does not fit it
+        error = error.__cause__  # the filter is used correctly, but does not accept the value
     if isinstance(error, NameMissing):
         return _undefined(error, place, values)
     if isinstance(error, UndefinedError):
@@ -61,13 +61,13 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
         return TemplateError("a file of the template is missing", code="template_missing", location=place.at())
     if isinstance(error, TemplateRuntimeError):
         return TemplateError("a tag or filter is used incorrectly", code="template_syntax", location=place.at())
-    # Only the words of a TypeError are known to name types and never values.
+    # Only the message of a TypeError is known to contain types and never values.
     detail = f": {error}" if isinstance(error, TypeError) else ""
     return _refused(f"an operation does not accept its values ({type(error).__name__}{detail})", place, values)
 
 
 def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
-    """Return name and line of the innermost template in a traceback."""
+    """Return the name and line of the innermost template in a traceback."""
     found = None
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
@@ -80,7 +80,7 @@ def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
 def _undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> TemplateError:
     name = str(error.name)
     if error.owner is missing:
-        # A message without a name's being missing from the context comes with Jinja's own words.
+        # The hint is Jinja's message for errors other than a name that is missing in the context.
         message = f"{shown(name)} is not defined" if error.hint is None else error.hint
         known = [key for key in values if key != "now"]
     else:
@@ -97,7 +97,7 @@ def _undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> T
 
 
 def _near(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like `name`; not for a long one, nor of many, which would take long."""
+    """Return the known name that is most similar to `name`; long names and long lists are skipped for speed."""
     if len(name) > _LONGEST_NAME:
         return None
     return next(iter(get_close_matches(name, islice(known, _MOST_NAMES), 1)), None)
@@ -114,7 +114,7 @@ def _refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateE
 
 
 def _culprit(code: str, values: Mapping[str, Any]) -> str | None:
-    """Return the name in a line of code whose value is no text and no number; else the only name that is known."""
+    """Return the name in a line of code whose value is neither text nor a number, or the only known name."""
     names: list[str] = _NAME.findall(code)
     found = {name: value for name in names if (value := _resolve(name, values)) is not _NOT_THERE}
     for name, value in found.items():

@@ -1,4 +1,4 @@
-"""The sandbox that templates run in: plain data, items of mappings, an allow-list of filters, nothing else."""
+"""The sandbox for templates: only plain data, items of mappings, and an allow-list of filters."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _OF_LOOP: Final = frozenset(
 
 
 class NameMissing(UndefinedError):
-    """A template used a name, or an item, that is not there.
+    """A template used a name or an item that does not exist.
 
     Attributes:
         name: the name or the item's key.
         owner: the value that has no such item; `jinja2.utils.missing` for a name of the context.
-        hint: Jinja's words where it is neither, such as a `super()` without a parent.
+        hint: Jinja's message for other cases, such as a `super()` without a parent.
     """
 
     def __init__(self, hint: str | None, name: object, owner: object, message: str | None) -> None:
@@ -41,7 +41,7 @@ class NameMissing(UndefinedError):
 
 
 class _Missing(StrictUndefined):
-    """Raises `NameMissing`, which knows the name, whatever is done with it."""
+    """Raises `NameMissing`, which contains the name, at any use."""
 
     __slots__ = ()
 
@@ -52,12 +52,12 @@ class _Missing(StrictUndefined):
         name: str | None = None,
         exc: type[Exception] = UndefinedError,
     ) -> None:
-        # Jinja calls it with the message, as it would call the class of an exception.
+        # Jinja calls this like an exception class, with the message.
         super().__init__(hint, obj, name, partial(NameMissing, hint, name, obj))  # type: ignore[arg-type]
 
 
 class Loader(BaseLoader):
-    """Gives templates that were compiled beforehand; it never touches a file."""
+    """Returns templates that were compiled before; it never reads a file."""
 
     def __init__(self) -> None:
         self.compiled: dict[str, Template] = {}
@@ -77,12 +77,12 @@ class Loader(BaseLoader):
 
 @pass_context
 def _finalize(_context: Context, value: Any) -> Any:
-    # It takes the context so that nothing is evaluated while a template is compiled.
+    # `pass_context` keeps Jinja from evaluating constants while it compiles a template.
     return as_text(value)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja without any object whose methods could be reached."""
+    """A Jinja environment in which templates cannot reach the methods of objects."""
 
     def __init__(self, *, html: bool) -> None:
         super().__init__(
@@ -96,11 +96,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests.update(TESTS)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return the item, never an attribute: a column called `items` is the column."""
+        """Return the item, never an attribute, so that `items` means the column with this name."""
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return an item of plain data, or what templates need of Jinja's own objects."""
+        """Return an item of plain data, or an allowed attribute of Jinja's own objects."""
         kind = type(obj)
         if kind is dict or kind is list or kind is tuple or kind is str or kind is Markup:
             try:
@@ -111,7 +111,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _of_jinja(self, obj: Any, kind: type, argument: Any) -> Any:
         if isinstance(obj, Undefined):
-            str(obj)  # raises: the class is strict
+            str(obj)  # raises, because the class is strict
         if kind is LoopContext and argument in _OF_LOOP:
             return getattr(obj, argument)
         if kind is BlockReference and argument == "super":
@@ -136,12 +136,12 @@ def run(template: Template, values: Mapping[str, Any], limit: int) -> str | None
     """Render a compiled template.
 
     Args:
-        template: of a `Sandbox`.
-        values: the context; it is not copied and not changed.
-        limit: characters that the text may have.
+        template: a template that was compiled in a `Sandbox`.
+        values: the context; it is neither copied nor changed.
+        limit: the most characters of the text.
 
     Returns:
-        The text, or None when it grew longer than `limit`.
+        The text, or None if it is longer than `limit`.
     """
     context = Context(template.environment, values, template.name, template.blocks)  # type: ignore[arg-type]
     pieces: list[str] = []

@@ -1,4 +1,4 @@
-"""The folder of templates: names that stay inside it, and files as text."""
+"""Reads files from the templates folder, and refuses names that lead out of it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _LONGEST_WORD: Final = 100
 _IN_WORDS: Final = "_-" + JOINERS
 
 Stamp = tuple[int, int, int] | None
-"""Tells one state of a file from another; None when there is none."""
+"""Identifies the state of a file; None if there is no file."""
 
 
 @frozen
 class Folder:
-    """The root that no name leads out of."""
+    """The templates folder; no name leads out of it."""
 
     root: Path
 
     def path(self, name: str) -> Path:
-        """Return the path of `name`, which is relative to the root and written with `/`.
+        """Return the path of `name`, which is relative to the root and uses `/`.
 
         Raises:
-            TemplateError: `template_path_refused` when the name, or a link behind it, leads out of the root.
+            TemplateError: `template_path_refused` if the name, or a link on its path, leads out of the root.
         """
         parts = name.split("/")
         if any(part in ("", ".", "..") for part in parts) or not is_text(name) or "\\" in name:
@@ -46,11 +46,11 @@ class Folder:
         return path
 
     def _has_link(self, path: Path) -> bool:
-        """Tell whether a link stands below the root on the way to a file: without one, no name leads out of it."""
+        """Tell whether the path below the root contains a link; only a link can lead out of the root."""
         place = os.fspath(self.root)
         for part in path.parts[len(self.root.parts) :]:
             place = f"{place}/{part}"
-            if os.path.islink(place):  # noqa: PTH114 - for each template of each message
+            if os.path.islink(place):  # noqa: PTH114 - faster, and it runs for each message
                 return True
         return False
 
@@ -61,29 +61,29 @@ class Folder:
             return False
 
     def has(self, name: str) -> bool:
-        """Tell whether a regular file stands at `name`; refuses what `path` refuses."""
+        """Tell whether there is a regular file at `name`; raises the errors of `path`."""
         path = stored_path(self.root, name)
-        # A broken link is asked about too: where it leads is refused, not overlooked.
+        # A broken link is checked too, so that it is refused if it leads out of the root.
         return (path.is_symlink() or path.is_file()) and self.path(name).is_file()
 
     def entries(self, name: str) -> list[str]:
-        """Return the names of what stands in the folder at `name`, in order; nothing of no folder.
+        """Return the sorted names in the folder at `name`; empty if there is no such folder.
 
         Raises:
-            TemplateError: `template_path_refused`; `file_unreadable` when the system does not list it.
+            TemplateError: `template_path_refused`; `file_unreadable` if the system cannot list it.
         """
         folder = self.path(name)
         try:
-            return sorted(os.listdir(folder))  # noqa: PTH208 - for each template of each message
+            return sorted(os.listdir(folder))  # noqa: PTH208 - faster, and it runs for each message
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise _unreadable(folder, error.strerror or "the system refused") from error
 
     def folders(self) -> list[str]:
-        """Return the names of the folders in the root, in order; see `entries`."""
+        """Return the sorted names of the folders in the root; see `entries`."""
         try:
-            with os.scandir(self.root) as entries:  # it knows which are folders without a look at each
+            with os.scandir(self.root) as entries:  # it tells which are folders without a `stat` of each
                 return sorted(entry.name for entry in entries if entry.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
@@ -91,7 +91,7 @@ class Folder:
             raise _unreadable(self.root, error.strerror or "the system refused") from error
 
     def stamp(self, name: str) -> Stamp:
-        """Return what changes when the file at `name` changes."""
+        """Return the stamp of the file at `name`, which changes with the file."""
         try:
             found = stored_path(self.root, name).stat()
         except (OSError, ValueError):
@@ -99,12 +99,12 @@ class Folder:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
     def read(self, name: str) -> str:
-        """Return the text of a file: UTF-8 without a byte order mark, lines ended by a line feed.
+        """Return the text of a UTF-8 file, without a byte order mark and with line feeds as line breaks.
 
         Raises:
-            TemplateError: `template_path_refused`; `file_unreadable` when it is no regular file, larger than 1 MB or
+            TemplateError: `template_path_refused`; `file_unreadable` if it is not a regular file, larger than 1 MB or
                 not UTF-8.
-            FileNotFoundError: there is none.
+            FileNotFoundError: there is no such file.
         """
         path = self.path(name)
         try:
@@ -122,7 +122,7 @@ class Folder:
 
 
 def is_word(name: str) -> bool:
-    """Say whether a name is one plain word in any writing: letters, digits, `-`, `_`, marks and joiners."""
+    """Tell whether a name is one plain word in any script: letters, digits, `-`, `_`, marks and joiners."""
     return (
         0 < len(name) <= _LONGEST_WORD
         and (name[0].isalnum() or name[0] == "_")
@@ -131,13 +131,13 @@ def is_word(name: str) -> bool:
 
 
 def check_word(what: str, name: str) -> None:
-    """Refuse a name of a template or channel that is not one plain word."""
+    """Refuse a template or channel name that is not one plain word."""
     if not is_word(name):
         raise _refused(f"{shown(name)} is not a valid {what} name: use only letters, digits, `-` and `_`")
 
 
 def shown(text: str) -> str:
-    """Write text from outside into a message: quoted, what does not print escaped, not too much of it."""
+    """Return text from outside for a message: quoted, with unprintable characters escaped, and shortened."""
     text = text if len(text) <= 80 else text[:79] + "…"
     return f"`{printable(text)}`"
 

@@ -1,4 +1,4 @@
-"""The head of a template file: a message's other fields as YAML, read before any of it is a template."""
+"""Reads the front matter of a template file: the fields of a message as YAML, parsed before Jinja sees any of it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FieldPath = tuple[str | int, ...]
 
 @frozen
 class FrontMatter:
-    """The fields as they are written.
+    """The fields as written in the file.
 
     Attributes:
-        fields: keys are the names of fields, never templates; each text in a value is a template.
-        sensitive: names of values that no log may show.
-        lines: of the text at each path: the line where it starts, and whether its lines are the file's own.
+        fields: the fields by name. Names are not templates; each text in a value is one.
+        sensitive: names of values that must not appear in logs.
+        lines: for the text at each path, the line where it starts, and whether its lines are lines of the file.
     """
 
     fields: Mapping[str, JsonValue]
@@ -38,17 +38,17 @@ _NONE: Final = FrontMatter({}, frozenset(), {})
 
 
 def split(text: str, source: str) -> tuple[FrontMatter, str, int]:
-    """Take the front matter off a template's text.
+    """Split a template's text into front matter and body.
 
     Args:
-        text: of the whole file.
-        source: what errors call the file.
+        text: the text of the whole file.
+        source: the name of the file in errors.
 
     Returns:
-        The front matter, the body, and the number of the body's first line.
+        The front matter, the body, and the line number of the body's first line.
 
     Raises:
-        TemplateError: `template_front_matter`, or the YAML's own `yaml_invalid` and `yaml_refused`.
+        TemplateError: `template_front_matter`; `yaml_invalid` and `yaml_refused` for the YAML.
     """
     lines = text.split("\n")
     if not _FENCE.fullmatch(lines[0]):
@@ -65,7 +65,7 @@ def split(text: str, source: str) -> tuple[FrontMatter, str, int]:
 
 
 def _refuse_near_end(lines: list[str], source: str) -> None:
-    """Refuse the first line that was probably meant to end the front matter."""
+    """Refuse the first line that was probably meant to close the front matter."""
     near = next((number for number, line in enumerate(lines, 2) if is_fence(line)), None)
     if near is not None:
         raise _wrong(f"front matter ends with a line `---`, not {escaped(lines[near - 2])}", f"{source}:{near}:1")
@@ -126,7 +126,7 @@ def _wrong(message: str, location: str) -> TemplateError:
 
 
 def title_of_subject(fields: Mapping[str, JsonValue], source: str) -> dict[str, JsonValue]:
-    """Return an email's fields under Metrix's name for the subject, `title`."""
+    """Return an email's fields with `subject` renamed to `title`, as Metrix calls it."""
     if "subject" in fields and "title" in fields:
         message = "`subject` and `title` are the same field of an email: write one of them"
         raise _wrong(message, f"{source}:1:1")

@@ -1,8 +1,8 @@
-"""Which values leave a gap in the text when they are empty.
+"""Finds values that leave a gap in the text if they are empty.
 
-The syntax tree tells which values may do so. What is empty only by its blanks passes `{% if name %}`, so the tree is
-read twice: once for each. Whether such a value is really printed depends on the other values. So the places where it
-may be are marked, and a rendering tells which of them it passed.
+The syntax tree shows which values can do so. It is read twice, for empty values and for values that contain only
+blanks, because the latter pass `{% if name %}`. Whether a value is really printed depends on other values. So the
+places where it may be printed are marked, and a rendering records which marks it passed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .printed_values import MARK, Path, PrintedValues
 
 
 def mark_places(trees: Iterable[nodes.Template]) -> None:
-    """Mark the places of trees where a value may be printed, or not, as other values want it."""
+    """Mark the places in trees where other values decide whether a value is printed."""
     numbers = count()
 
     def marked(node: nodes.Expr) -> nodes.Expr:
@@ -37,12 +37,12 @@ def mark_places(trees: Iterable[nodes.Template]) -> None:
 
 
 class Gaps:
-    """Knows which values of a template may leave a gap.
+    """The values of a template that may leave a gap.
 
     Args:
-        files: the trees by name, with those that are referred to.
+        files: the trees of all files by name.
         main: the template's own file.
-        texts: of the front matter.
+        texts: the trees of the front matter.
     """
 
     def __init__(self, files: Mapping[str, nodes.Template], main: str, texts: Sequence[nodes.Template]) -> None:
@@ -57,15 +57,15 @@ class Gaps:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of values that may leave a gap when they, or what is in them, is empty."""
+        """The names of values that may leave a gap if they, or the values in them, are empty."""
         return tuple(self._by_name)
 
     def of(self, values: Mapping[str, Any], passed: Collection[int] | None) -> tuple[str, ...]:
         """Return the values that are empty and leave a gap, such as `first_name` or `items.title`.
 
         Args:
-            values: by name; what is not there is an error of the rendering, and no gap.
-            passed: marks of the places that the rendering passed; None for all.
+            values: the values by name; a missing value is an error of the rendering, not a gap.
+            passed: the marks that the rendering passed; None means all.
         """
         found: dict[str, None] = {}
         for name, paths in self._by_name.items():
@@ -92,7 +92,7 @@ def _items(value: Any, path: Path) -> Iterator[Any]:
     if key is None:
         inner = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else ()
     else:
-        with suppress(LookupError, TypeError):  # what is not there is an error, and no gap
+        with suppress(LookupError, TypeError):  # a missing value is an error, not a gap
             inner = [value[key]]
     for each in inner:
         yield from _items(each, rest)

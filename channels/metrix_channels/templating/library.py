@@ -1,4 +1,4 @@
-"""The templates of a project: which file serves a channel and a locale, compiled once and followed when it changes."""
+"""Finds and compiles the templates of a project. A template is compiled once, and again when its files change."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from .program import Program
 from .watched import WatchedProgram
 
 LAYOUTS: Final = "layouts"
-"""The folder of files to extend and include; it is no template itself."""
+"""The folder of files that templates extend and include; it is not a template itself."""
 SAMPLE: Final = "sample.yaml"
 
 MAX_COMPILED: Final = 1_000
-"""Templates that are kept compiled; each takes some 10 KB."""
+"""The most compiled templates that are cached; each takes about 10 KB."""
 _SETTLED_NS: Final = 10_000_000_000
-"""A folder that was changed longer ago than this shows each later change by its stamp, also where clocks differ."""
+"""If a folder's last change is older than this, its stamp shows every later change, even if clocks differ."""
 
 _VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>.+))?\.(?P<format>txt|html)\.j2")
 
@@ -60,8 +60,9 @@ class Variant:
 
     Attributes:
         channel: a channel's name, its type, or `push`.
-        locale: in its usual spelling, or as it is written where it is none; None for the file that serves every locale.
-        path: of the file.
+        locale: the locale in its usual spelling, or the text as written if it is not a locale; None for the file that
+            serves every locale.
+        path: the path of the file.
         format: `txt` or `html`.
     """
 
@@ -73,11 +74,11 @@ class Variant:
 
 @frozen
 class Sources:
-    """The texts that a template is made of: enough to compile it again where its files are not.
+    """The texts of a template, with which it can be compiled without its files.
 
     Attributes:
-        main: the template's own file, relative to the templates' folder.
-        texts: of all files, by such names; None for one that is absent and may be.
+        main: the template's own file, relative to the templates folder.
+        texts: the texts of all its files by such names; None for an optional file that is absent.
         email: whether `subject` means `title`.
     """
 
@@ -87,16 +88,16 @@ class Sources:
 
 
 class Template:
-    """One compiled file, with all that it extends and includes.
+    """One compiled template file, with all files that it extends and includes.
 
     Attributes:
-        path: of its own file.
-        files: all files that it is made of, its own first.
-        variables: names that it uses from the context, over front matter, body and layouts. Never too few; a name
-            that an included file takes from a loop around it is counted too.
-        sensitive: names of values that no log, report or bundle may show.
-        runs_apart: whether it always renders in a child process; others do when their values are large.
-        sources: the texts that it is made of.
+        path: the path of its own file.
+        files: all its files, its own first.
+        variables: the names from the context that its front matter, body and layouts use. It is never too short; it
+            also contains names that an included file gets from a surrounding loop.
+        sensitive: names of values that must not appear in logs, reports or bundles.
+        runs_apart: whether it always renders in a child process; other templates do so for large values.
+        sources: the texts of all its files.
     """
 
     def __init__(self, program: Program, apart: Apart) -> None:
@@ -111,16 +112,16 @@ class Template:
         self._apart = apart
 
     def render(self, context: Mapping[str, PlainValue], now: datetime) -> Rendered:
-        """Fill the template in.
+        """Render the template.
 
         Args:
-            context: plain data by name; `now` is reserved.
-            now: the start of the run, aware. It stands under `now` in the template, in UTC.
+            context: plain data by name; the name `now` is reserved.
+            now: the start of the run, with a time zone. The template's `now` is this time in UTC.
 
         Raises:
             TemplateError: `context_invalid`, `context_too_large`, `template_undefined`, `template_value_refused`,
                 `template_too_costly`.
-            ConfigError: `extra_missing`, where a filter needs what is not installed; `renderer_unavailable`.
+            ConfigError: `extra_missing`, if a filter needs a package that is not installed; `renderer_unavailable`.
         """
         values, size = prepare(context, now)
         if self._program.cost.allows(size):
@@ -131,13 +132,13 @@ class Template:
         """Return the values that are empty and leave a gap in the text, such as `first_name` or `items.title`.
 
         Args:
-            context: plain data by name; what is not there is an error of `render`, and no gap.
-            now: as of `render`.
+            context: plain data by name; a missing value is an error of `render`, not a gap.
+            now: as for `render`.
 
         Raises:
             TemplateError: `context_invalid`, `context_too_large`.
         """
-        for name in self._shown:  # once a recipient
+        for name in self._shown:  # runs once per recipient
             value = context.get(name, 0)
             if type(value) is not int and (type(value) is not str or not value or value.isspace()):
                 break
@@ -148,7 +149,7 @@ class Template:
 
     @cached_property
     def _shown(self) -> tuple[str, ...]:
-        """The names of values that leave a gap when they are empty."""
+        """The names of values that leave a gap if they are empty."""
         return self._watched.names
 
     @cached_property
@@ -157,10 +158,10 @@ class Template:
 
 
 class Templates:
-    """A folder of templates; it may be used from several threads.
+    """A folder of templates. It is safe to use from several threads.
 
     Args:
-        root: the folder; it need not exist before a template is asked for.
+        root: the folder; it need not exist until a template is used.
     """
 
     def __init__(self, root: Path) -> None:
@@ -175,14 +176,14 @@ class Templates:
         """Return the template `name` for a channel.
 
         Args:
-            name: of the template's folder.
+            name: the name of the template's folder.
             channel: the channel's name in the configuration.
-            type: of the channel.
-            locale: such as `fa` or `fa-IR`, which may be written `fa_ir`; what has none serves every locale.
+            type: the channel's type.
+            locale: a locale such as `fa` or `fa-IR` (also `fa_ir`). A file without a locale serves every locale.
 
         Raises:
-            TemplateError: `template_missing`, `template_ambiguous`, `template_path_refused`, `locale_unknown`, or why
-                it cannot be read or compiled.
+            TemplateError: `template_missing`, `template_ambiguous`, `template_path_refused`, `locale_unknown`, or the
+                reason why the template cannot be read or compiled.
         """
         check_word("template", name)
         check_word("channel", channel)
@@ -198,7 +199,7 @@ class Templates:
         raise self._missing(name, [f"{name}/{candidate}" for candidate in wanted])
 
     def _stored(self, name: str) -> dict[str, list[str]]:
-        """Return what stands in the folder of a template, by standard names; listed again when it has changed."""
+        """Return the files in a template's folder by standard names; the folder is listed again after a change."""
         stamp = self._folder.stamp(name)
         listed = self._listed.get(name)
         if listed is not None and listed[0] == stamp:
@@ -207,13 +208,13 @@ class Templates:
         stored: dict[str, list[str]] = {}
         for file in self._folder.entries(name):
             stored.setdefault(_standard_name(file), []).append(file)
-        # Two changes within one tick of the file system's clock leave one stamp: what is new is listed again.
+        # Two changes within one tick of the file system's clock have the same stamp, so a recent list is not cached.
         if stamp is not None and now - stamp[0] > _SETTLED_NS and len(self._listed) < MAX_COMPILED:
             self._listed[name] = stamp, stored
         return stored
 
     def pinned(self, sources: Sources) -> Template:
-        """Compile a template from its texts alone, whatever became of its files.
+        """Compile a template from its stored texts, without reading its files.
 
         Raises:
             TemplateError: it cannot be compiled.
@@ -227,11 +228,11 @@ class Templates:
         return Template(Program(sources.main, read, str(self.root), email=sources.email), self._apart)
 
     def names(self) -> list[str]:
-        """Return the names of all templates, in order."""
+        """Return the sorted names of all templates."""
         return [name for name in self._folder.folders() if is_word(name) and name != LAYOUTS]
 
     def variants(self, name: str) -> list[Variant]:
-        """Return the files of a template, in order; none when there is no such template."""
+        """Return the files of a template, sorted; none if there is no such template."""
         check_word("template", name)
         folder = stored_path(self.root, name)
         return [
@@ -245,21 +246,21 @@ class Templates:
         return any(True for _ in self._samples(name, locale))
 
     def sample(self, name: str, locale: str | None = None) -> dict[str, JsonValue]:
-        """Return the sample context of a template; empty when it has none.
+        """Return the sample context of a template; empty if it has none.
 
         Args:
-            name: of the template's folder.
-            locale: the values of `sample.<locale>.yaml` win over those of `sample.yaml`, and those of `fa-IR` over
-                those of `fa`.
+            name: the name of the template's folder.
+            locale: values of `sample.<locale>.yaml` override those of `sample.yaml`, and values for `fa-IR` override
+                those for `fa`.
 
         Raises:
-            TemplateError: `yaml_invalid`, `yaml_refused`, `locale_unknown`, or `context_invalid` when one of the files
+            TemplateError: `yaml_invalid`, `yaml_refused`, `locale_unknown`, or `context_invalid` if one of the files
                 is not a mapping.
         """
         return {key: value for file in self._samples(name, locale) for key, value in self._values_in(file).items()}
 
     def _samples(self, name: str, locale: str | None) -> Iterator[str]:
-        """Give the files of a sample context, the most general first."""
+        """Yield the files of a sample context, the most general first."""
         check_word("template", name)
         by_locale: dict[str | None, str] = {}
         for file in self._folder.entries(name):
@@ -287,7 +288,7 @@ class Templates:
         return document.data
 
     def close(self) -> None:
-        """End the child process, if rendering needed one; it starts again when it is needed."""
+        """Stop the child process, if rendering started one; it starts again when it is needed."""
         self._apart.close()
 
     def _current(self, file: str, *, email: bool) -> Template:
@@ -298,7 +299,7 @@ class Templates:
             stamps: dict[str, Stamp] = {}
 
             def read(name: str) -> str:
-                # Stamped first: an edit in between is seen by the next look.
+                # The stamp is taken first, so that an edit in between is found later.
                 stamps[name] = self._folder.stamp(name)
                 return self._folder.read(name)
 
@@ -318,7 +319,7 @@ class Templates:
         return self._standard_of_file(locale, misnamed)
 
     def _standard_of_file(self, locale: str, path: Path) -> str:
-        """Return the locale that a file's name holds, in its usual spelling."""
+        """Return the locale in a file's name, in its usual spelling."""
         if tag := standard_locale(locale):
             return tag
         raise TemplateError(
@@ -331,7 +332,7 @@ class Templates:
     def _missing(self, name: str, wanted: list[str]) -> TemplateError:
         near = get_close_matches(name, self.names(), 1)
         hint = f"Did you mean {shown(near[0])}? " if near and near[0] != name else ""
-        first = next(file for file in wanted if file.count(".") == 2)  # of those that serve every locale
+        first = next(file for file in wanted if file.count(".") == 2)  # without a locale
         files = ", ".join(wanted)
         return TemplateError(
             f"there is no template {shown(name)} for the channel; looked in {self.root} for: {files}",
@@ -341,21 +342,21 @@ class Templates:
 
 
 def locales(variants: Iterable[Variant], channel: str, type: ChannelType) -> list[str | None]:  # noqa: A002
-    """Return the locales in which a template has a file for a channel; None stands for the file without one.
+    """Return the locales for which a template has a file for a channel; None means the file without a locale.
 
     Args:
         variants: the files of the template.
         channel: the channel's name in the configuration.
-        type: of the channel.
+        type: the channel's type.
     """
     stems = set(_stems(channel, type))
     found = {variant.locale for variant in variants if variant.channel in stems}
     return sorted(found, key=lambda locale: locale or "")
 
 
-@lru_cache(maxsize=10_000)  # each message asks for the names of its template's files
+@lru_cache(maxsize=10_000)  # called for each file of the template, for every message
 def _standard_name(file: str) -> str:
-    """Return a file's name as `_candidates` writes it: in small letters, but for a locale in its usual spelling."""
+    """Return a file's name as `_candidates` writes it: in lower case, with the locale in its usual spelling."""
     name = unicodedata.normalize("NFC", file).lower()
     parts = _VARIANT.fullmatch(name)
     if parts is None or parts["locale"] is None:
@@ -371,7 +372,7 @@ def _ambiguous(folder: Path, files: list[str]) -> TemplateError:
 
 
 def _candidates(channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002
-    """Give the names of the files that may serve, the most special first."""
+    """Yield the names of the files that can serve, the most specific first."""
     for tag in (*with_parents(locale), None):
         for stem in _stems(channel, type):
             for kind in adapter_for(type).formats:
@@ -379,5 +380,5 @@ def _candidates(channel: str, type: ChannelType, locale: str | None) -> Iterator
 
 
 def _stems(channel: str, type: ChannelType) -> list[str]:  # noqa: A002
-    """Give the words for a channel that a file's name may begin with, the most special first."""
+    """Return the names for a channel with which a file's name may start, the most specific first."""
     return list(dict.fromkeys([channel, type.value, *adapter_for(type).aliases]))

@@ -1,4 +1,4 @@
-"""Front matter that is not quite there: found, so that no fields of a message are ever sent as its text."""
+"""Detects malformed front matter, so that the fields of a message are never sent as its text."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _FIELDS: Final = frozenset({"sensitive", "subject", "extra"}).union(
     field.name for each in ChannelType for field in adapter_for(each).fields
 )
 _ALIKE: Final = 0.8
-"""How much, of 1, a misspelled field is like its name."""
+"""The least similarity, from 0 to 1, of a misspelled field and its name."""
 _MOST_LINES: Final = 200
 
 _DASHES: Final = "\u2212\u2500\u2501\u2796\u2043\u0640"
-"""Beside those that Unicode calls dashes: minus, lines of boxes, a bullet, and the Persian tatweel."""
+"""Characters that count as dashes too: minus, box drawings, a bullet, and the Persian tatweel."""
 _OTHER_FENCE: Final = re.compile(r"[*+=_~;.…\s]{2,}|…|[`~]{3,}\s*\w*|\{")
 _RULED: Final = re.compile(r"([!-/:-@\[-`{-~])\1\1")
 _TAG: Final = re.compile(r"<[^<>]*>")
@@ -48,11 +48,11 @@ _MEND: Final = (
 
 
 def refuse_near_front_matter(text: str, lines: Lines, *, own: bool) -> None:
-    """Refuse a text whose first lines look like front matter, or that names sensitive values where they hide nothing.
+    """Refuse a text whose first lines look like front matter, or that has `sensitive` where it has no effect.
 
     Args:
-        text: of a file, without the front matter that there is.
-        lines: where the text stands in its file.
+        text: the text of a file, without its valid front matter.
+        lines: the position of the text in its file.
         own: whether it is the template's own file, not one that it extends or includes.
 
     Raises:
@@ -70,21 +70,21 @@ def refuse_near_front_matter(text: str, lines: Lines, *, own: bool) -> None:
 
 
 def is_fence(line: str) -> bool:
-    """Say whether a line was probably meant to begin or end front matter."""
+    """Tell whether a line was probably meant to start or close front matter."""
     line = _visible(line)
     if line in ("", "-"):
         return False
     dashes = sum(1 for _ in takewhile(lambda char: _is_dash(char) or char.isspace(), line))
     if dashes == len(line) or (dashes > 1 and _AFTER_DASHES.fullmatch(line, dashes)):
         return True
-    if "{{" in line:  # the documented way to begin a text like this
+    if "{{" in line:  # the documented way to start a text with such a line
         return False
     is_ruled = sum(map(_is_dash, line)) > 1 or _RULED.search(line) is not None
     return _OTHER_FENCE.fullmatch(line) is not None or (is_ruled and not _WORD.search(_TAG.sub("", line)))
 
 
 def _start(text: str) -> int:
-    """Return where the first text stands that is seen: behind blank lines, comments and tags."""
+    """Return the position of the first visible text, after blank lines, comments and tags."""
     place = 0
     while True:
         while place < len(text) and (text[place] in JOINERS or text[place].isspace() or not is_text(text[place])):
@@ -95,7 +95,7 @@ def _start(text: str) -> int:
 
 
 def _looks_like_fields(text: str) -> bool:
-    """Say whether a text begins with front matter, or with what would be some between its two lines."""
+    """Tell whether a text starts with front matter, or with fields that only lack the lines `---` around them."""
     lines = _LINE_END.split(text, _MOST_LINES)[:_MOST_LINES]
     fences = next((number for number, line in enumerate(lines) if _visible(line) and not is_fence(line)), len(lines))
     block = [*dropwhile(lambda line: _visible(line)[:1] in ("", "#"), lines[fences:])]
@@ -113,7 +113,7 @@ def _looks_like_fields(text: str) -> bool:
 
 
 def _is_field_line(line: str) -> bool:
-    """Say whether a line may stand in front matter: a field, or what continues one."""
+    """Tell whether a line can be part of front matter: a field, or its continuation."""
     shown = _visible(line)
     return bool(shown) and bool(_key(line) or line[0] in " \t" or shown.startswith(("- ", "#", "]", "}")))
 
@@ -131,7 +131,7 @@ def _is_dash(char: str) -> bool:
 
 
 def _visible(line: str) -> str:
-    """Return a line without what is not seen at either end."""
+    """Return a line without invisible characters at its start and end."""
     start = _start_of_line(line)
     return line[start : len(line) - _start_of_line(line[:start:-1]) if start < len(line) else start]
 
@@ -147,7 +147,7 @@ def _blanked(found: re.Match[str]) -> str:
 
 
 def _explain(text: str, start: int, lines: Lines, *, own: bool) -> str:
-    """Say why what begins at `start` is no front matter."""
+    """Return why the text at `start` is not valid front matter."""
     begin = text.rfind("\n", 0, start) + 1
     line = text[begin:].split("\n", 1)[0]
     if not own:
@@ -162,6 +162,6 @@ def _explain(text: str, start: int, lines: Lines, *, own: bool) -> str:
 
 
 def escaped(line: str) -> str:
-    """Return a line with all that is not seen in it as escapes."""
+    """Return a line with its invisible characters as escapes."""
     shown = printable(line if len(line) <= 40 else line[:39] + "…")
     return "`" + "".join(ascii(char)[1:-1] if char in JOINERS else char for char in shown) + "`"

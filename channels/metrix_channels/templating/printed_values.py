@@ -1,7 +1,7 @@
-"""Which values a template prints that nothing on the way asks about: told from its syntax tree.
+"""Finds, in the syntax tree, the values that a template prints without a check whether they are empty.
 
-A value is printed through filters too, and by names that the template assigns, by macros, includes and blocks: these
-are followed. `{% if name %}…{% endif %}`, `name or "…"` and `default("…", true)` ask whether it is empty.
+Values are followed through filters, assigned names, macros, includes and blocks. `{% if name %}…{% endif %}`,
+`name or "…"` and `default("…", true)` check whether a value is empty.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ from attrs import define, evolve, field, frozen
 from jinja2 import nodes
 
 MARK: Final = "gap__"
-"""The filter that notes that a place was passed; templates do not know it."""
+"""An internal filter that records that a rendering passed a place; templates cannot use it."""
 
 Path = tuple[str | int | None, ...]
-"""A name of the context, then keys and positions; None for any item."""
+"""A name of the context, followed by keys and positions; None means any item."""
 Trace = tuple[Path, frozenset[int]]
-"""A value, and the marks of all places that it is printed through."""
+"""A value, and the marks of all places through which it is printed."""
 Traces = frozenset[Trace]
 _NONE: Final[Traces] = frozenset()
 _NOTHING: Final[frozenset[Path]] = frozenset()
 
 _COUNTS: Final = frozenset(("length", "count"))
-"""Filters that print a number of what is empty."""
+"""Filters that print a number even for an empty value."""
 _OF_ITEMS: Final = frozenset(
     ("join", "first", "last", "min", "max", "map", "list", "sort", "unique", "reverse", "items")
 )
 _MOST_DEPTH: Final = 100
 _MOST_STEPS: Final = 20_000
-"""Macros that call each other could take for ever. No message comes near."""
+"""The most steps, because macros that call each other may never end. No real template needs as many."""
 
 
 @frozen
 class _Scope:
-    """Where the reader stands.
+    """The state of the reader at one place of the template.
 
     Attributes:
-        names: assigned ones, and the values that they print.
-        guarded: values that are not empty here.
-        blocks: definitions of each block, the nearest first.
-        super: what `super()` stands for.
+        names: the assigned names, and the values that they print.
+        guarded: values that are certainly not empty here.
+        blocks: the definitions of each block, the nearest first.
+        super: the definitions that `super()` refers to.
     """
 
     names: dict[str, Traces] = field(factory=dict)
@@ -50,25 +50,25 @@ class _Scope:
     super: Sequence[nodes.Block] = ()
 
     def within(self, guarded: frozenset[Path] = frozenset(), names: Mapping[str, Traces] | None = None) -> _Scope:
-        """Return a scope inside of this one, whose assignments stay in it."""
+        """Return a scope inside this one, which keeps its assignments to itself."""
         return evolve(self, names={**self.names, **(names or {})}, guarded=self.guarded | guarded)
 
     def unguarded(self, traces: Traces) -> Traces:
-        """Return those that may be empty here."""
+        """Return the traces of values that may be empty here."""
         return frozenset(trace for trace in traces if trace[0] not in self.guarded) if self.guarded else traces
 
 
 @define
 class PrintedValues:
-    """Goes through a template once.
+    """Reads a template once.
 
     Attributes:
-        files: trees by name.
-        for_blanks: of values of blanks alone; else of empty ones.
-        found: values that leave a gap.
-        macros: that can be called here, by name.
-        depth: of files, blocks and macros in each other.
-        steps: taken so far.
+        files: the trees by name.
+        for_blanks: look for values that contain only blanks; otherwise for empty ones.
+        found: the values that leave a gap.
+        macros: the macros that can be called here, by name.
+        depth: the nesting of files, blocks and macros.
+        steps: the number of steps so far.
     """
 
     files: Mapping[str, nodes.Template]
@@ -81,11 +81,11 @@ class PrintedValues:
     # -- statements
 
     def read_field(self, tree: nodes.Template) -> None:
-        """Go through a text that stands alone, as one of the front matter does."""
+        """Read a text of the front matter, which has no file of its own."""
         self.read(tree.body, _Scope())
 
     def read_file(self, name: str, scope: _Scope | None = None) -> None:
-        """Go through a file, from the layout that it extends."""
+        """Read a file, starting with the layout that it extends."""
         tree = self.files.get(name)
         if tree is None:
             return
@@ -104,7 +104,7 @@ class PrintedValues:
         self.read_file(_name_of(layout), scope)
 
     def read(self, body: Iterable[nodes.Node], scope: _Scope) -> None:
-        """Go through statements."""
+        """Read statements."""
         self.depth += 1
         if self.depth < _MOST_DEPTH and self.steps < _MOST_STEPS:
             for node in body:
@@ -186,7 +186,7 @@ class PrintedValues:
         return iter(()) if tree is None else tree.find_all(nodes.Macro)
 
     def _apart(self, body: Iterable[nodes.Node], scope: _Scope) -> Traces:
-        """Return what statements print, without printing it."""
+        """Return the values that statements print, without adding them to `found`."""
         before, self.found = self.found, set()
         self.read(body, scope)
         apart, self.found = frozenset(self.found), before
@@ -195,14 +195,14 @@ class PrintedValues:
     # -- expressions
 
     def _printed(self, node: nodes.Node | None, scope: _Scope) -> Traces:
-        """Return the values that leave a gap where an expression is printed."""
+        """Return the values that leave a gap if an expression is printed."""
         self.steps += 1
         rule = getattr(self, f"_printed_{type(node).__name__.lower()}", None)
         found: Traces = _NONE if rule is None or self.steps > _MOST_STEPS else rule(node, scope)
         return scope.unguarded(found)
 
     def _traces(self, node: nodes.Node, scope: _Scope) -> Traces:
-        """Return the values that an expression stands for, however empty."""
+        """Return the values of an expression, whether or not they may be empty."""
         return self._printed(node, evolve(scope, guarded=frozenset()))
 
     def _each(self, parts: Iterable[nodes.Node], scope: _Scope) -> Traces:
@@ -253,7 +253,7 @@ class PrintedValues:
         return found | _below(found, None, *([key.value] if isinstance(key, nodes.Const) else []))
 
     def _printed_default(self, node: nodes.Filter, scope: _Scope) -> Traces:
-        """With `true` it stands in for what is empty, else for what is not there."""
+        """Return the values for `default`: with `true` it replaces empty values, otherwise only missing ones."""
         given = dict(zip(("default_value", "boolean"), node.args, strict=False))
         given |= {each.key: each.value for each in _keywords(node)}
         if not getattr(given.get("boolean"), "value", False):
@@ -283,7 +283,7 @@ class PrintedValues:
     # -- conditions
 
     def _test(self, node: nodes.Node | None, scope: _Scope) -> tuple[frozenset[Path], frozenset[Path]]:
-        """Return the values that are certainly not empty where a condition is true, and where it is false."""
+        """Return the values that are certainly not empty if a condition is true, and if it is false."""
         if isinstance(node, nodes.Not):
             if_true, if_false = self._test(node.node, scope)
             return if_false, if_true
@@ -311,7 +311,7 @@ class PrintedValues:
     def _equal(
         self, node: nodes.Node, constants: Sequence[Any], scope: _Scope
     ) -> tuple[frozenset[Path], frozenset[Path]]:
-        """Tell what follows when a value is one of some constants, and when it is none of them."""
+        """Return the values that are certainly not empty if a value is one of some constants, and if it is not."""
         if isinstance(node, nodes.Filter) and node.name in _COUNTS:
             return self._looked_at(node, scope), _NOTHING
         if all(not isinstance(each, str) or each.strip() for each in constants) and None not in constants:
@@ -321,7 +321,7 @@ class PrintedValues:
         return _NOTHING, _NOTHING
 
     def _looked_at(self, node: nodes.Node | None, scope: _Scope) -> frozenset[Path]:
-        """Return the value that is not empty when an expression is true."""
+        """Return the value that is not empty if an expression is true."""
         inner, is_trimmed = _unfiltered(node)
         return _NOTHING if self.for_blanks and not is_trimmed else self._single(inner, scope)
 
@@ -333,7 +333,7 @@ class PrintedValues:
 
 
 def _unfiltered(node: nodes.Node | None) -> tuple[nodes.Node | None, bool]:
-    """Return what filters are applied to, and whether one of them takes blanks away."""
+    """Return the expression without its filters, and whether one of them removes blanks."""
     is_trimmed = False
     while isinstance(node, nodes.Filter) and node.name not in ("default", "d"):  # a mark is one too
         is_trimmed = is_trimmed or node.name == "trim"

@@ -1,4 +1,4 @@
-"""One template, compiled: the texts of its files in, the fields of a message out. It touches no file itself."""
+"""Compiles one template from the texts of its files, and renders the fields of a message. It reads no file itself."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Program:
 
     Args:
         main: the template's own file, relative to the root, with `/`.
-        read: gives the text of a file by such a name; raises FileNotFoundError.
-        root: what stands before the names in errors.
+        read: returns the text of a file by such a name, or raises FileNotFoundError.
+        root: the folder in front of file names in errors.
         email: whether `subject` means `title`.
 
     Attributes:
-        key: unique in this process.
-        texts: of all files that it is made of, its own first; None for one that is absent and may be.
-        variables: names that it takes from the context.
-        sensitive: names of values that no log may show.
-        cost: what is known of its costs.
+        key: a number that is unique in this process.
+        texts: the texts of all its files, its own first; None for an optional file that is absent.
+        variables: the names that it uses from the context.
+        sensitive: names of values that must not appear in logs.
+        cost: an upper bound of its cost.
 
     Raises:
         TemplateError: it cannot be read or compiled.
@@ -91,10 +91,10 @@ class Program:
         self.cost: Cost = Cost(files, fields, html=self._html)
 
     def render(self, values: Values) -> dict[str, JsonValue]:
-        """Return the fields of the message for `values`, which are plain data.
+        """Return the fields of the message for `values`, which must be plain data.
 
         Raises:
-            TemplateError: with the file, line and column, and the variable where one is at fault.
+            TemplateError: with file, line and column, and with the variable at fault, if there is one.
         """
         try:
             fields = {name: field(values) for name, field in self._fields.items()}
@@ -107,7 +107,7 @@ class Program:
         return fields
 
     def too_costly(self, why: str) -> TemplateError:
-        """Return the error for a rendering that was given up; it points at what makes it costly."""
+        """Return the error for a rendering that was stopped; its location is the most costly part."""
         risk = self.cost.heaviest(MAX_SIZE)
         because = f"; its cost is hard to predict because of {risk.reason}" if risk else ""
         place = Place(self._lines(risk.file if risk else self.main), risk.line if risk else 1)
@@ -123,12 +123,12 @@ class Program:
         return Sandbox(html=html)
 
     def _look_at(self, files: Mapping[str, nodes.Template], texts: Sequence[nodes.Template]) -> None:
-        """See the whole template before it is compiled."""
+        """Inspect the whole template before it is compiled; for subclasses."""
 
     # -- reading
 
     def _load(self, name: str, text: str, lines: Lines, chain: tuple[str, ...]) -> None:
-        """Parse a file and all that it refers to; what is referred to comes first in `_trees`."""
+        """Parse a file and all files that it refers to, which come first in `_trees`."""
         tree = parse(self._sandbox, text, lines, self._budget)
         refuse_near_front_matter(text, lines, own=name == self.main)
         found = references(tree, lines)
@@ -144,7 +144,7 @@ class Program:
         self._trees[name] = tree, found
 
     def _fetch(self, reference: Reference, place: str) -> bool:
-        """Read a file that is referred to; returns whether it is there."""
+        """Read a file that another one refers to; return whether it exists."""
         if len(self.texts) >= MAX_FILES:
             raise TemplateError(
                 f"the template consists of more than {MAX_FILES} files", code="template_too_costly", location=place
@@ -212,7 +212,7 @@ class Program:
             return compile_tree(sandbox, tree, name)
 
     def _compiling(self, name: str) -> AbstractContextManager[None]:
-        """Raise what goes wrong with a tree, whose lines are those of its file, as the template's error."""
+        """Turn exceptions for a tree that has the line numbers of its file into `TemplateError`."""
         return compiling(self._lines(name).of_file)
 
     def _compile_fields(
@@ -259,7 +259,7 @@ def _text_at(fields: Mapping[str, JsonValue], path: FieldPath) -> str:
 
 
 def _constant(tree: nodes.Template) -> str | None:
-    """Return the text of a template without any code."""
+    """Return the text of a template that has no code; None if it has."""
     parts = [part for output in tree.body if isinstance(output, nodes.Output) for part in output.nodes]
     plain = [part.data for part in parts if isinstance(part, nodes.TemplateData)]
     only_output = all(isinstance(node, nodes.Output) for node in tree.body)

@@ -1,4 +1,4 @@
-"""A template's text as Jinja's syntax tree, before anything of it is evaluated or compiled."""
+"""Parses a template's text into Jinja's syntax tree and checks it, before anything is evaluated or compiled."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .folder import shown
 from .lines import Lines
 
 MAX_TOKENS: Final = 10_000
-"""Of a template, with all of its files and the texts of its front matter."""
+"""The most tokens of a template, with all its files and the texts of its front matter."""
 MAX_DEPTH: Final = 60
-"""Python's own limits of recursion are reached at about twice that."""
+"""The deepest nesting. Python's recursion limits allow about twice as much."""
 
 _LARGEST_NUMBER: Final = 10**300
-"""Python refuses to write much larger whole numbers, and knows no larger floats."""
+"""Python refuses to write much larger whole numbers, and has no much larger floats."""
 
 
 @frozen
@@ -39,17 +39,17 @@ class Reference:
 
 @define
 class TokenBudget:
-    """How much code a template may still have, over all of its files."""
+    """The number of tokens that a template may still have, over all its files."""
 
     left: int = MAX_TOKENS
 
 
 @contextmanager
 def compiling(locate: Callable[[int], str]) -> Iterator[None]:
-    """Raise whatever goes wrong while a template is read or compiled as a `TemplateError` with its place.
+    """Turn any exception from parsing or compiling a template into a `TemplateError` with its location.
 
     Args:
-        locate: gives the place of a line, as Jinja counts lines there.
+        locate: returns the location of a line, by Jinja's line number.
     """
     try:
         yield
@@ -57,7 +57,7 @@ def compiling(locate: Callable[[int], str]) -> Iterator[None]:
         raise
     except TemplateSyntaxError as error:
         raise _syntax(error.message or "it cannot be read", locate(error.lineno)) from None
-    except SyntaxError as error:  # of the Python code that Jinja makes
+    except SyntaxError as error:  # in the Python code that Jinja generates
         words = re.sub(r"\bl_\d+_", "", error.msg)
         raise _syntax(f"it cannot be compiled: {words}", locate(error.lineno or 1)) from None
     except RecursionError:
@@ -74,17 +74,17 @@ def parse(sandbox: Sandbox, text: str, lines: Lines, budget: TokenBudget) -> nod
     """Parse a template.
 
     Args:
-        sandbox: whose syntax, filters and tests count.
-        text: of the template.
-        lines: where the text stands in its file.
-        budget: is spent.
+        sandbox: defines the syntax, filters and tests.
+        text: the text of the template.
+        lines: the position of the text in its file.
+        budget: reduced by the tokens of the text.
 
     Returns:
-        The tree, its line numbers those of the file.
+        The tree, with the line numbers of the file.
 
     Raises:
-        TemplateError: `template_syntax`, also for an unknown filter or test; `template_too_costly` when it is larger
-            than any message needs.
+        TemplateError: `template_syntax`, also for an unknown filter or test; `template_too_costly` if it has too many
+            tokens.
     """
     with compiling(lines.location):
         budget.left -= sum(1 for _ in islice(sandbox.lexer.tokeniter(text, None), budget.left + 1))
@@ -100,13 +100,13 @@ def parse(sandbox: Sandbox, text: str, lines: Lines, budget: TokenBudget) -> nod
             raise _syntax("it is nested too deeply", lines.location(node.lineno))
         _check(node, sandbox, lines)
         for child in node.iter_child_nodes():
-            child.lineno = child.lineno or node.lineno  # Jinja leaves some without
+            child.lineno = child.lineno or node.lineno  # Jinja does not set it for some nodes
         node.lineno = lines.number(node.lineno)
     return tree
 
 
 def walk(node: nodes.Node, depth: int = 0) -> Iterator[tuple[nodes.Node, int]]:
-    """Go through a tree in its order, without recursion; with each node comes its depth."""
+    """Yield the nodes of a tree in order, each with its depth, without recursion."""
     waiting = [(node, depth)]
     while waiting:
         node, depth = waiting.pop()
@@ -115,11 +115,11 @@ def walk(node: nodes.Node, depth: int = 0) -> Iterator[tuple[nodes.Node, int]]:
 
 
 def references(tree: nodes.Template, lines: Lines) -> list[Reference]:
-    """Return the files that a template names.
+    """Return the files that a template extends, includes or imports.
 
     Raises:
-        TemplateError: `template_syntax` when a name is not a text in quotes: what a message is made of must be known
-            before it is rendered.
+        TemplateError: `template_syntax` if a name is not a string literal, because all files of a template must be
+            known before it is rendered.
     """
     found = []
     for node, _ in walk(tree):
@@ -135,16 +135,16 @@ def references(tree: nodes.Template, lines: Lines) -> list[Reference]:
 
 
 def variables(tree: nodes.Template, parents: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Return the names that a template takes from its context.
+    """Return the names that a template uses from its context.
 
     Args:
-        tree: of the template.
-        parents: the names that the files it refers to take.
+        tree: the tree of the template.
+        parents: the names that the files it refers to use.
     """
     used = _undeclared(tree)
     if not any(isinstance(node, nodes.Extends) for node in tree.body):
         return used | parents
-    # Above a layout, what is set at the top is set before any block and before the layout itself.
+    # In a template that extends a layout, top-level assignments run before all blocks and the layout.
     top = [node for node in tree.body if not isinstance(node, nodes.Block)]
     assigned = {
         name.name
@@ -161,7 +161,7 @@ def variables(tree: nodes.Template, parents: frozenset[str] = frozenset()) -> fr
 class _Tracker(TrackingCodeGenerator):
     def __init__(self, tree: nodes.Template) -> None:
         super().__init__(tree.environment)  # type: ignore[arg-type]
-        # It would evaluate what is constant, such as 'a' * 10**8.
+        # The optimizer would evaluate constants such as 'a' * 10**8.
         self.optimizer = None
 
 
@@ -172,17 +172,17 @@ def _undeclared(tree: nodes.Template) -> frozenset[str]:
 
 
 def strict_text(tree: nodes.Template) -> None:
-    """Let `a ~ b` take what a message can show, and nothing else: Jinja would write None as "None"."""
+    """Make `a ~ b` accept only what a message can contain; Jinja would write None as "None"."""
     for concat in tree.find_all(nodes.Concat):
         concat.nodes = [_as_string(node) for node in concat.nodes]
 
 
 def compile_tree(sandbox: Sandbox, tree: nodes.Template, name: str) -> Template:
-    """Compile a tree; its line numbers are those of its file.
+    """Compile a tree that has the line numbers of its file.
 
     Raises:
         TemplateSyntaxError: Jinja cannot compile it.
-        SyntaxError: Python cannot; its line is that of the file too.
+        SyntaxError: Python cannot compile it; the line number is the file's too.
     """
     source = sandbox.compile(tree, name, name, raw=True)
     try:
@@ -194,7 +194,7 @@ def compile_tree(sandbox: Sandbox, tree: nodes.Template, name: str) -> Template:
 
 
 def _line_of_template(source: str, line: int) -> int:
-    """Return the template's line for one of the Python code that Jinja made of it: its last line pairs them."""
+    """Return the template's line for a line of Jinja's Python code, from the mapping in the code's last line."""
     pairs = [(int(ours), int(pythons)) for ours, pythons in re.findall(r"(\d+)=(\d+)", source.rpartition("\n")[2])]
     return max(((pythons, ours) for ours, pythons in pairs if pythons <= line), default=(1, 1))[1]
 
@@ -206,7 +206,7 @@ def _as_string(node: nodes.Expr) -> nodes.Expr:
 
 
 def _check(node: nodes.Node, sandbox: Sandbox, lines: Lines) -> None:
-    """Refuse what Jinja would find out later, or not at all."""
+    """Refuse errors that Jinja would find later, or not at all."""
     if isinstance(node, nodes.Filter) and node.name not in sandbox.filters:
         raise _unknown("filter", node.name, list(sandbox.filters), lines, node.lineno)
     if isinstance(node, nodes.Test) and node.name not in sandbox.tests:

@@ -1,4 +1,4 @@
-"""A template whose rendering tells which values leave a gap in its text."""
+"""Renders a template to find out which empty values leave a gap in its text."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .program import Program
 
 
 class WatchedProgram(Program):
-    """A second form of a compiled template, made of the same texts.
+    """A second compiled form of a template, which records which values it prints.
 
     Args:
-        program: the template as it is sent.
+        program: the template that renders the messages.
     """
 
     def __init__(self, program: Program) -> None:
@@ -36,21 +36,21 @@ class WatchedProgram(Program):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of values that may leave a gap when they, or what is in them, is empty."""
+        """The names of values that may leave a gap if they, or the values in them, are empty."""
         return self._gaps.names
 
     def gaps_in(self, values: Mapping[str, Any], *, rendered: bool) -> tuple[str, ...]:
         """Return the values that are empty and leave a gap, such as `first_name` or `items.title`.
 
         Args:
-            values: what the template is rendered with.
-            rendered: look at a rendering; else every value that may leave a gap counts.
+            values: the values for the template.
+            rendered: render the template to find the gaps; otherwise return every empty value that may leave a gap.
         """
         if not (rendered and self._gaps.of(values, None)):
             return self._gaps.of(values, None)
         with self._lock:
             self._passed.clear()
-            with suppress(TemplateError):  # whoever renders it for a message is told; what it passed until then counts
+            with suppress(TemplateError):  # rendering the message reports the error; the marks until then count
                 self.render(values)
             return self._gaps.of(values, frozenset(self._passed))
 

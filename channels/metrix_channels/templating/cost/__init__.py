@@ -1,1 +1,1 @@
-"""What rendering a template can cost at most: an upper bound from its syntax tree."""
+"""Calculates an upper bound of the cost of rendering a template, from its syntax tree."""

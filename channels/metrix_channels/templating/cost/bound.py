@@ -1,7 +1,7 @@
-"""Which templates may render in this process: those that provably cost little with values of a given size.
+"""Decides which templates may render in this process: those that provably cost little for values of a given size.
 
-Every other one renders in a child process that can be ended: a running operation of this process cannot. The proof
-is the model in `estimate`; what the model does not know has no bound.
+All others render in a child process, which can be killed; a running operation in this process cannot be stopped. The
+proof is the model in `estimate`. What the model does not know is unbounded.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from .filter_cost import Unbounded
 
 
 class Cost:
-    """What is known of a template's costs before it runs.
+    """An upper bound of a template's cost, known before it runs.
 
     Args:
-        files: by name, those that are referred to before those that refer to them; the template's own is the last.
-        texts: of the front matter, which stands in the template's own file.
+        files: the trees by name; a file comes before those that refer to it, and the template's own file is the last.
+        texts: the trees of the front matter, which is in the template's own file.
         html: whether values are escaped.
 
     Attributes:
-        risk: what has no bound, however small the values are; None when the template has one.
+        risk: the part whose cost is unbounded even for small values; None if the whole template has a bound.
     """
 
     def __init__(self, files: Mapping[str, nodes.Template], texts: Sequence[nodes.Template], *, html: bool) -> None:
@@ -37,7 +37,7 @@ class Cost:
             return True
         if size >= self._exceeds or self.risk is not None:
             return False
-        # In steps of an eighth: a million rows of different sizes take a few dozen estimates.
+        # Sizes are rounded up by at most an eighth, so that a million different rows need a few dozen estimates.
         step = 1 << max(size.bit_length() - 3, 8)
         upper = -(-size // step) * step
         if self.heaviest(upper) is None:
@@ -47,7 +47,7 @@ class Cost:
         return False
 
     def heaviest(self, size: int) -> Risk | None:
-        """Return what costs too much with values of this size; None when the template costs little."""
+        """Return the part that costs too much for values of this size; None if the template costs little."""
         estimate = Estimate(self._files, size, escaping=5 if self._html else 1)
         try:
             return estimate.run(self._texts)

@@ -1,14 +1,14 @@
-"""An upper bound of what rendering a template costs, told from its syntax tree for values of a given size.
+"""Estimates an upper bound of the cost of rendering a template, from its syntax tree, for values of a given size.
 
 The bound counts nanoseconds of work and characters of text:
 
-- Expressions cost what `expression_cost` says. A statement that has no rule here has no bound.
-- A name that a template assigns is as large as the largest value that any of its assignments gives. When the sizes
-  do not come to rest after a few passes over the template, one value feeds the next, and there is no bound.
-- In a loop, all items together are as large as the collection. The work of a body is a polynomial in the size of its
-  item, without negative terms; so n bodies cost at most n times that of an empty item, and once that of an item as
-  large as the collection.
-- A file counts wherever it is included, a block wherever it stands, and what `super()` gives wherever it is called.
+- The cost of expressions is defined in `expression_cost`. A statement without a rule here is unbounded.
+- An assigned name is as large as the largest value that is assigned to it. If the sizes still change after a few passes
+  over the template, values grow with each assignment, and there is no bound.
+- In a loop, all items together are as large as the collection. The work of a loop's body is a polynomial in the size of
+  its item, without negative terms. So n rounds cost at most n times the work for an empty item, plus the work for one
+  item that is as large as the collection.
+- A file counts each time it is included, a block each time it is used, and `super()` each time it is called.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .expression_cost import MAX_LENGTH, STEP, Expressions
 from .filter_cost import CALL, COPY, Operand, Unbounded
 
 MAX_WORK: Final = 500_000_000
-"""Nanoseconds: a quarter of the two seconds that are promised, for slower machines."""
+"""The most nanoseconds: a quarter of the two seconds that are promised, to allow for slower machines."""
 
 _MAX_PASSES: Final = 6
 _REASONS: Final[Mapping[type[nodes.Node], str]] = {
@@ -36,7 +36,7 @@ _REASONS: Final[Mapping[type[nodes.Node], str]] = {
 
 @frozen
 class Risk:
-    """What makes a template costly or hard to bound, and where it stands."""
+    """The part that makes a template costly or unbounded, and its place."""
 
     reason: str
     file: str
@@ -48,11 +48,11 @@ class Estimate(Expressions):
 
     Args:
         files: the trees of a template by file; its own is the last.
-        size: of the values.
-        escaping: how much longer a text becomes when it is escaped.
+        size: the size of the values.
+        escaping: the factor by which escaping lengthens a text.
 
     Attributes:
-        file: where the model stands.
+        file: the current file.
     """
 
     def __init__(self, files: Mapping[str, nodes.Template], size: int, *, escaping: int) -> None:
@@ -67,10 +67,10 @@ class Estimate(Expressions):
         self._heaviest = (-1.0, Risk("", "", 1))
 
     def run(self, texts: Sequence[nodes.Template]) -> Risk | None:
-        """Return what costs too much in the template and the texts of its front matter; None when all is cheap.
+        """Return the part of the template or its front matter that costs too much; None if all of it is cheap.
 
         Raises:
-            Unbounded: something has no bound.
+            Unbounded: a part has no bound.
         """
         for _ in range(_MAX_PASSES):
             self._unsettled = self._steps = 0
@@ -130,7 +130,7 @@ class Estimate(Expressions):
         self._bodies(node.else_)
 
     def _round(self, node: nodes.For, size: float) -> None:
-        """Go once through a loop, with an item of some size."""
+        """Count one round of a loop, for an item of some size."""
         before = self._items, self._in_own_loop
         self._items = {**self._items, **dict.fromkeys((*_names(node.target), "loop"), Operand(size))}
         self._in_own_loop = True
@@ -162,7 +162,7 @@ class Estimate(Expressions):
     def _on_include(self, node: nodes.Include | nodes.Extends) -> None:
         self.work += CALL
         name = str(getattr(node.template, "value", ""))
-        if name in self._files:  # else it is absent, and may be
+        if name in self._files:  # otherwise it is optional and absent
             with self._inside(name):
                 self._children(self._files[name])
 
@@ -172,7 +172,7 @@ class Estimate(Expressions):
         self._definitions(node.name, 0, node.lineno)
 
     def _definitions(self, name: str, level: int, line: int) -> None:
-        """Go through all definitions of a block from some level on: which of them counts is not asked."""
+        """Count all definitions of a block from some level on, because it is not known which one is used."""
         for above, (file, block) in enumerate(self._blocks[name][level:], level):
             if (name, above) in self._rendering:
                 raise Unbounded("a block inside itself", line)
@@ -192,7 +192,7 @@ class Estimate(Expressions):
 
     @contextmanager
     def _inside(self, file: str) -> Iterator[None]:
-        """Enter another file or a block: there the names of a loop may mean values of the context."""
+        """Enter another file or a block, where a loop's names may mean values of the context."""
         before = self.file, self._items, self._in_own_loop
         self.file, self._in_own_loop = file, False
         self._items = {name: Operand(max(item.size, self._size)) for name, item in self._items.items()}
@@ -201,7 +201,7 @@ class Estimate(Expressions):
 
 
 def _names(target: nodes.Node) -> list[str]:
-    """Return the names that an assignment or a loop gives values to."""
+    """Return the names to which an assignment or a loop assigns values."""
     if isinstance(target, nodes.Name):
         return [target.name]
     if not isinstance(target, nodes.Tuple):
@@ -210,7 +210,7 @@ def _names(target: nodes.Node) -> list[str]:
 
 
 def _blocks_of(files: Mapping[str, nodes.Template]) -> dict[str, list[tuple[str, nodes.Block]]]:
-    """Return the definitions of each block by its name, those of the template's own file first."""
+    """Return the definitions of each block by name, those of the template's own file first."""
     found: dict[str, list[tuple[str, nodes.Block]]] = {}
     for file, tree in reversed(list(files.items())):
         for block in tree.find_all(nodes.Block):

@@ -1,7 +1,7 @@
-"""Upper bounds of the expressions in a template: how large their values can be, and how long they take.
+"""Upper bounds for the expressions in a template: how large their values can be, and how long they take.
 
-Each value of the context is as large as the whole context, unless more is known of it. From the sizes of its operands
-follow the size of an operation's result and its work. An operation that has no rule here has no bound.
+Each value of the context counts as large as the whole context, unless more is known about it. The sizes of the operands
+determine the size of an operation's result and its work. An operation without a rule here is unbounded.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from jinja2 import nodes
 from .filter_cost import CALL, COPY, FLOAT_DIGITS, NUMBER, Filtering, Operand, Unbounded, filter_cost, search_cost
 
 MAX_LENGTH: Final = 8_000_000
-"""Characters that one value, or the whole text, may have in this process."""
+"""The most characters of one value, or of the whole text, in this process."""
 
 _MAX_STEPS: Final = 50_000
 STEP: Final = 200
-"""Nanoseconds of each node by itself."""
+"""Nanoseconds for each node, in addition to its own work."""
 _ITEM: Final = 8
 _LOOP_NUMBERS: Final = frozenset(
     ("index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0")
@@ -25,7 +25,7 @@ _LOOP_NUMBERS: Final = frozenset(
 
 
 class Expressions:
-    """Bounds of expressions; a method for each kind of node, as Jinja calls it."""
+    """Bounds of expressions, with one method for each of Jinja's node types."""
 
     def __init__(self, size: int, escaping: int) -> None:
         self.work: float = 0.0
@@ -37,11 +37,11 @@ class Expressions:
         self._in_own_loop = False
 
     def size_of(self, *expressions: nodes.Node | None) -> float:
-        """Return the size of some values together, and count the work of computing them."""
+        """Return the total size of some values, and count the work to compute them."""
         return sum(self.bound(each).size for each in expressions if each is not None)
 
     def bound(self, node: nodes.Node) -> Operand:
-        """Return the bound of one value, and count the work of computing it."""
+        """Return the bound of one value, and count the work to compute it."""
         self.step(node)
         kind = type(node).__name__
         rule = getattr(self, f"_{kind.lower()}", None)
@@ -60,7 +60,7 @@ class Expressions:
             raise Unbounded("the number of nested or included parts", node.lineno)
 
     def _super(self, line: int) -> float:
-        """Return the size of what `super()` gives."""
+        """Return the size of the result of `super()`."""
         raise NotImplementedError
 
     def _name(self, node: nodes.Name) -> Operand:
@@ -159,7 +159,7 @@ class Expressions:
 
     def _mod(self, node: nodes.Mod) -> Operand:
         left, right = self.bound(node.left), self.bound(node.right)
-        if not left.is_number:  # a text would be a format
+        if not left.is_number:  # `%` would format a text
             raise Unbounded("`%` on a value", node.lineno)
         self.work += COPY * left.size * right.size
         return Operand(left.size + right.size + FLOAT_DIGITS, is_number=True)
@@ -183,7 +183,7 @@ class Expressions:
         return result
 
     def _arguments(self, node: nodes.Filter | nodes.Test | nodes.Call) -> dict[int | str, Operand]:
-        """Return the bounds of arguments by position and name."""
+        """Return the bounds of arguments by position or name."""
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             raise Unbounded("a call with `*` or `**` arguments", node.lineno)
         found: dict[int | str, Operand] = {position: self.bound(each) for position, each in enumerate(node.args)}

@@ -1,7 +1,7 @@
-"""How large a filter's result can be, and how long it can take, for operands of a given size.
+"""Upper bounds for filters: how large a filter's result can be, and how long it can take, for operands of a given size.
 
-A filter without a rule here has no bound. Sizes are characters, digits and items together; work is in nanoseconds,
-several times what was measured.
+A filter without a rule here is unbounded. A size is the sum of characters, digits and items. Work is in nanoseconds;
+the constants are several times what was measured.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Final
 from attrs import frozen
 
 COPY: Final = 10
-"""Nanoseconds a character, to copy or to compare it."""
+"""Nanoseconds per character to copy or compare."""
 CALL: Final = 1_000
-"""Nanoseconds of a call by itself."""
+"""Nanoseconds of a call, in addition to its own work."""
 FLOAT_DIGITS: Final = 330
-"""The longest number that a float becomes."""
+"""The most digits of a float that is written out."""
 
 _LONGEST_LIST: Final = 400_000
-"""A list of single characters takes some eighty bytes an item."""
+"""The most items of a list; a list of single characters takes about eighty bytes per item."""
 _LONGEST_NUMBER: Final = 100
-"""Characters of a number with its groups: the filters refuse larger ones."""
+"""The most characters of a grouped number; the filters refuse larger ones."""
 _WRITTEN: Final = 10
-"""A character in a list that is written out can become `\\U0010ffff`."""
+"""The factor for text in a list that is written out: one character can become `\\U0010ffff`."""
 _ESCAPED: Final = 5
 
 
 class Unbounded(Exception):
-    """Something has no bound.
+    """A part of a template has no bound.
 
     Args:
-        reason: as an error names it.
-        line: where it stands, once that is known.
+        reason: the part, in words for an error message.
+        line: its line, once that is known.
     """
 
     def __init__(self, reason: str, line: int = 1) -> None:
@@ -48,9 +48,9 @@ class Operand:
     """A bound of a value.
 
     Attributes:
-        size: characters, digits and items.
-        is_number: it is certainly no text and no list.
-        literal: the value itself, where it stands in the template as text or a number; else None.
+        size: the sum of characters, digits and items.
+        is_number: whether it is certainly neither text nor a list.
+        literal: the value itself, if it is a literal text or number in the template; otherwise None.
     """
 
     size: float
@@ -63,13 +63,14 @@ NUMBER: Final = Operand(16, is_number=True)
 
 @frozen
 class Filtering:
-    """A filter and what it is given.
+    """A filter with its operands.
 
     Attributes:
-        value: what stands before the filter.
-        arguments: by position.
-        named: by name.
-        escaping: how much longer a text becomes when it is escaped.
+        name: the name of the filter.
+        value: the value before the filter.
+        arguments: the positional arguments.
+        named: the named arguments.
+        escaping: the factor by which escaping lengthens a text.
     """
 
     name: str
@@ -80,15 +81,15 @@ class Filtering:
 
     @property
     def extra(self) -> float:
-        """The size of all arguments together."""
+        """The total size of all arguments."""
         return sum(each.size for each in (*self.arguments, *self.named.values()))
 
     def argument(self, position: int, name: str) -> Operand | None:
-        """Return one argument; None when it is not given."""
+        """Return one argument; None if it is not given."""
         return self.arguments[position] if position < len(self.arguments) else self.named.get(name)
 
     def width(self) -> float:
-        """Return the first argument's number, or the length of its text; it must be literal."""
+        """Return the width: the number in the first argument, or the length of its text. It must be a literal."""
         width = self.argument(0, "width")
         if width is None:
             return 80
@@ -98,10 +99,10 @@ class Filtering:
 
 
 def filter_cost(given: Filtering) -> tuple[Operand, float]:
-    """Return a bound of a filter's result and of its work.
+    """Return a bound of a filter's result, and of its work in nanoseconds.
 
     Raises:
-        Unbounded: there is none.
+        Unbounded: there is no bound.
     """
     rule = _RULES.get(given.name)
     if rule is None:
@@ -113,7 +114,7 @@ def filter_cost(given: Filtering) -> tuple[Operand, float]:
 
 
 def search_cost(needle: float, haystack: float) -> float:
-    """Return how long it can take to search a text or list, in nanoseconds."""
+    """Return the nanoseconds that it can take to search a text or list."""
     return (needle + 50) * (haystack + 1)
 
 
@@ -169,7 +170,7 @@ def _format(given: Filtering) -> Operand:
     text = given.value.literal
     if not isinstance(text, str) or "*" in text:
         raise Unbounded("`format` of a text that is not a literal")
-    # All numbers in it count as widths: what is a width, Python alone knows.
+    # All numbers in it count as widths, because only Python knows which of them are widths.
     widths = sum(float(number) for number in re.findall(r"\d+", text))
     each = FLOAT_DIGITS + _WRITTEN * given.extra * given.escaping
     return Operand(len(text) + widths + text.count("%") * each)
@@ -211,7 +212,7 @@ _QUADRATIC: Final = frozenset(
         *("select", "reject", "selectattr", "rejectattr"),
     )
 )
-"""Among them what compares, hashes or searches: numbers can be chosen so that all have one hash."""
+"""Filters that compare, hash or search; numbers can be chosen so that all of them have the same hash."""
 _PACE: Final = {
     "title": 300,
     "urlencode": 150,
@@ -220,6 +221,6 @@ _PACE: Final = {
     "jalali": 500,
     **dict.fromkeys(("fa_digits", "fa_number", "money"), 150),
 }
-"""Nanoseconds a character of what is slower than a copy; the other slow ones are quadratic."""
+"""Nanoseconds per character of filters that are slower than a copy; the other slow ones are quadratic."""
 _EACH: Final = {"jalali": 100_000, "fa_number": 50_000, "money": 50_000}
-"""Nanoseconds of a call that may read a time zone from a file, or makes a decimal number."""
+"""Nanoseconds per call of filters that may read a time zone from a file, or make a decimal number."""

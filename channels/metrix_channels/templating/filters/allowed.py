@@ -1,7 +1,7 @@
-"""The filters and tests that a template may use: an allow-list, each strict about what it is given.
+"""The allow-list of filters and tests for templates. Each of them checks the types of its values.
 
-Jinja's own filters turn None into "None" and a list into its Python form. A message must never say so: what
-stands for text here is text or a number, and everything else is an error.
+Jinja's own filters turn None into "None" and a list into its Python form, which must never be in a message. Here, text
+is text or a number; every other type is an error.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _NAMES: Final[dict[type, str]] = {
 
 
 class ValueRefused(Exception):
-    """A value does not fit where the template puts it; becomes `template_value_refused` with its place."""
+    """A value cannot be used where the template uses it; becomes `template_value_refused` with its location."""
 
 
 def as_text(value: Any) -> Any:
-    """Return `value` when it can stand in a message: text, or a finite number.
+    """Return `value` if it can be part of a message: text, or a finite number.
 
     Raises:
-        ValueRefused: it is anything else.
-        UndefinedError: there is no value.
+        ValueRefused: it is of another type, or not finite.
+        UndefinedError: the value is missing.
     """
     kind = type(value)
     if kind is str or kind is Markup or kind is int:
@@ -59,13 +59,13 @@ def as_text(value: Any) -> Any:
     if kind is float and math.isfinite(value):
         return value
     if isinstance(value, Undefined):
-        str(value)  # raises where a name is missing
+        str(value)  # raises if a name is missing
         raise ValueRefused("an inline `if` without `else` has no value here")
     raise ValueRefused(f"{name_of(value)} cannot be part of a message")
 
 
 def name_of(value: object) -> str:
-    """Name the kind of a value in a reader's words, never the value itself."""
+    """Return a plain name for the type of a value, never the value itself."""
     return _NAMES.get(type(value)) or f"a value of type {type(value).__name__}"
 
 
@@ -78,7 +78,7 @@ def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make strict a filter of Jinja's that takes its evaluation context or environment first."""
+    """Make a strict version of a Jinja filter that takes its evaluation context or environment first."""
 
     @wraps(function)
     def strict(context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -102,7 +102,7 @@ def _number(value: Any) -> Any:
 
 
 def _round(value: Any, precision: int = 0) -> Any:
-    # A huge precision would compute a power of ten of that many digits.
+    # A huge precision would compute a power of ten with as many digits.
     if type(precision) is not int or not 0 <= precision <= 20:
         raise ValueRefused("`round` takes a precision from 0 to 20")
     return round(_number(value), precision)
@@ -110,7 +110,7 @@ def _round(value: Any, precision: int = 0) -> Any:
 
 def _int(value: Any) -> int:
     text = as_text(value)
-    # Python takes the square of the time to read more, and may be set to do so.
+    # Python needs quadratic time to parse more digits, if its own limit is switched off.
     if isinstance(text, str) and len(text) > _MAX_DIGITS:
         raise ValueRefused("`int` was given text that is not a whole number")
     try:
@@ -135,7 +135,7 @@ _MAX_DIGITS: Final = 4_300
 
 
 def _of_number(test: Callable[..., bool]) -> Callable[..., bool]:
-    """Make strict a test that divides: of a text, `%` would make a format."""
+    """Make a strict version of a test that divides; with text, `%` would format it."""
 
     @wraps(test)
     def strict(value: Any, *args: Any) -> bool:

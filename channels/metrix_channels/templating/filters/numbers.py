@@ -1,4 +1,4 @@
-"""Filters for numbers and money: grouped digits, in the writing of the reader."""
+"""Filters for numbers and money: grouped digits, in Persian or Latin digits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from .persian import fa_digits
 
 _LONGEST: Final = 40
-"""Characters of a number in text; nobody is told a larger one."""
+"""The most characters of a number in text."""
 _MOST_DIGITS: Final = 30
 _MOST_DECIMALS: Final = 10
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}([,٬][0-9]{3})+([.٫][0-9]+)?")
@@ -18,32 +18,32 @@ _IN_ARABIC_SCRIPT: Final = re.compile(r"[\u0600-\u06ff]")
 
 
 class NumberRefused(Exception):
-    """A value that is no number; becomes `template_value_refused` with its place."""
+    """A value is not a number; becomes `template_value_refused` with its location."""
 
 
 def fa_number(value: object, decimals: int | None = None) -> str:
     """Write a number in Persian: `1248000.5` becomes `۱٬۲۴۸٬۰۰۰٫۵`.
 
     Args:
-        value: a number, or text that is one, grouped or not, in any digits.
-        decimals: digits after the point, from 0 to 10; None: as many as it has.
+        value: a number, or text that contains one, with or without grouping, in any digits.
+        decimals: the number of digits after the decimal point, from 0 to 10; None keeps those of the value.
 
     Raises:
-        NumberRefused: `value` is no number, or has more than 30 digits.
+        NumberRefused: `value` is not a number, or has more than 30 digits.
     """
     return fa_digits(_grouped(value, decimals).translate(_PERSIAN))
 
 
 def money(value: object, currency: str, decimals: int | None = None) -> str:
-    """Write an amount in the writing of its currency: `۱٬۲۴۸٬۰۰۰ تومان`, `1,248,000 IRR`.
+    """Write an amount with its currency: `۱٬۲۴۸٬۰۰۰ تومان`, `1,248,000 IRR`.
 
     Args:
-        value: as of `fa_number`.
-        currency: what stands behind it; one in Persian letters brings Persian digits.
-        decimals: as of `fa_number`.
+        value: as for `fa_number`.
+        currency: the text after the amount; if it has Persian letters, the digits are Persian too.
+        decimals: as for `fa_number`.
 
     Raises:
-        NumberRefused: as of `fa_number`.
+        NumberRefused: as for `fa_number`.
     """
     write = fa_number if _IN_ARABIC_SCRIPT.search(str(currency)) else _grouped
     return f"{write(value, decimals)} {currency}"

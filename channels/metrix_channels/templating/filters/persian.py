@@ -13,7 +13,7 @@ from ...process.time_zones import zone
 
 _DIGITS: Final = {
     **{ord("0") + digit: chr(0x06F0 + digit) for digit in range(10)},
-    # The Arabic digits of many keyboards; 4, 5 and 6 look different in Persian.
+    # Many keyboards type Arabic digits, of which 4, 5 and 6 look different in Persian.
     **{0x0660 + digit: chr(0x06F0 + digit) for digit in range(10)},
 }
 
@@ -22,36 +22,38 @@ DIRECTIVES: Final = (
     *("%a", "%A", "%b", "%B", "%c", "%d", "%-d", "%f", "%H", "%-H", "%I", "%-I", "%j", "%m", "%-m", "%M", "%-M"),
     *("%p", "%S", "%-S", "%w", "%W", "%x", "%X", "%y", "%Y", "%%"),
 )
-"""What jdatetime writes in place of itself; any other would stand in the message as it is. Dates have no zone left."""
+"""The directives that jdatetime replaces; others would stay in the message. None is for time zones, because the
+converted date has none."""
 _DIRECTIVE: Final = re.compile(r"%-?[A-Za-z%]?")
 
 
 class DateRefused(Exception):
-    """A value that is no date; becomes `template_value_refused` with its place."""
+    """A value is not a date; becomes `template_value_refused` with its location."""
 
 
 def fa_digits(value: object) -> str:
-    """Return the text of `value` with every digit as a Persian one: `1404` becomes `۱۴۰۴`.
+    """Return `value` as text with Persian digits: `1404` becomes `۱۴۰۴`.
 
-    Text that is marked as HTML stays so.
+    Text that is marked as HTML stays marked.
     """
     text: str = value if isinstance(value, str) else str(value)
     return text.translate(_DIGITS)
 
 
 def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran") -> str:  # noqa: A002
-    """Write a date of the Gregorian calendar in the Solar Hijri one.
+    """Write a Gregorian date in the Solar Hijri (Jalali) calendar.
 
     Args:
-        value: ISO 8601 text, a date or a datetime. A time with an offset is moved to `timezone`; one without is
-            taken to be there already.
-        format: as for strftime, of the directives in `DIRECTIVES`; the names of months (`%B`) and days (`%A`) are
-            Persian.
-        timezone: of the IANA database.
+        value: ISO 8601 text, a date or a datetime. A time with an offset is converted to `timezone`; a time without one
+            is read as a time in `timezone`.
+        format: a format as for strftime, with the directives in `DIRECTIVES`; the names of months (`%B`) and days
+            (`%A`) are Persian.
+        timezone: a name of the IANA database.
 
     Raises:
-        DateRefused: `value` is no date, lies before 1700 or outside of the calendar; `format` has another directive.
-        ConfigError: `extra_missing`, when jdatetime is not installed.
+        DateRefused: `value` is not a date, is before 1700 or outside the calendar's range; `format` has an unsupported
+            directive.
+        ConfigError: `extra_missing`, if jdatetime is not installed.
     """
     try:
         import jdatetime  # type: ignore[import-untyped]

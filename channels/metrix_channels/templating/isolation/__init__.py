@@ -1,1 +1,1 @@
-"""Rendering in a child process, with limits that hold whatever the template does."""
+"""Renders templates in a child process, with limits that no template can exceed."""

@@ -1,8 +1,8 @@
-"""The process that renders what could run away: `python -m metrix_channels.templating.isolation.child`.
+"""The process that renders templates of unknown cost: `python -m metrix_channels.templating.isolation.child`.
 
-It reads requests from standard input and answers on standard output, a line of JSON each; the first line says that it
-is ready. It sets its limits itself: of memory before it reads anything, of processor time for each rendering. It
-knows no secret, touches no file of templates, and ends with its input.
+It reads requests from standard input and answers on standard output, one line of JSON each; the first line reports that
+it is ready. It sets its own limits: memory before it reads anything, CPU time for each rendering. It has no secrets,
+reads no template files, and ends with its input.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ..program import Program
 from .wire import line_of, pack_error, unpack
 
 MEMORY: Final = 256 * 1024 * 1024
-"""Bytes of address space."""
+"""The limit of address space, in bytes."""
 SECONDS: Final = 1.5
-"""Of processor time for one rendering; the rest of two seconds is for everything around it."""
+"""The CPU time for one rendering; the rest of two seconds is for everything around it."""
 
 _OUT_OF_MEMORY: Final = {"costly": "it needs more than 256 MiB of memory"}
 
 
 def main() -> None:
-    """Say that it is ready, then answer requests until the input ends."""
+    """Report that it is ready, then answer requests until the input ends."""
     _limit(resource.RLIMIT_AS, MEMORY)
     _limit(resource.RLIMIT_CORE, 0)
-    # The system itself ends the process when the timer runs out: no operation of Python's can put that off.
+    # The system ends the process when the timer expires, so that no operation in Python can delay it.
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
     _write(line_of({"ready": True}))
@@ -75,7 +75,7 @@ def _compile(request: dict[str, Any]) -> Program:
 
 
 def _limit(what: int, soft: int) -> None:
-    # Some systems know a limit and refuse to set it; the starter's clock holds there too.
+    # Some systems have a limit but refuse to set it; there, only the parent's timeout applies.
     with suppress(ValueError, OSError):
         resource.setrlimit(what, (soft, resource.getrlimit(what)[1]))
 

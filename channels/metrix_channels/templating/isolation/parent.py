@@ -1,4 +1,4 @@
-"""Renders in a child process, with limits of time and memory that hold whatever the template does."""
+"""Renders templates in a child process, with time and memory limits that no template can exceed."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from .interpreter import interpreters
 from .wire import line_of, pack, unpack_error
 
 START_SECONDS: Final = 60.0
-"""For the process to start and say that it is ready, on a busy machine too."""
+"""The time for the child to start and report that it is ready, even on a busy machine."""
 SECONDS: Final = 30.0
-"""For one rendering, by the clock. The limit that counts is the child's own, of processor time; this one holds where
-the system does not know that limit, and generously, so that no template is refused because the machine is busy."""
+"""The wall-clock time for one rendering. Normally the child's own limit of CPU time applies. This one is for systems
+without that limit; it is generous, so that no template is refused because the machine is busy."""
 
 _END_SECONDS: Final = 5.0
-"""For a process that has closed its output to end."""
+"""The time for a child to end after it has closed its output."""
 _MAX_PROGRAMS: Final = 64
-"""Templates that one child compiles before a new one takes its place; edited templates would fill its memory."""
+"""The most templates that one child compiles before a new child replaces it; edited templates would fill its memory."""
 _MAX_ANSWER: Final = 16 * BODY_LIMIT
 _PASSED_ON: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONTZPATH")
 
 
 class _Costly(Exception):
-    """The child was ended, or ended itself."""
+    """The child process was stopped, or ended by itself."""
 
 
 class Apart:
-    """One child process, started when first needed; renders one template after the other.
+    """One child process, which is started when it is first needed and renders one template at a time.
 
-    It may be used from several threads. After a fork the new process starts its own child.
+    It is safe to use from several threads. After a fork, the new process starts its own child.
     """
 
     def __init__(self) -> None:
@@ -55,8 +55,8 @@ class Apart:
         """Render as `program.render` does.
 
         Raises:
-            TemplateError: those of `program.render`, and `template_too_costly` when the limits ended it.
-            ConfigError: `renderer_unavailable`, when no child can be started; it is not the template's fault.
+            TemplateError: those of `program.render`, and `template_too_costly` if it exceeded a limit.
+            ConfigError: `renderer_unavailable`, if no child can be started, which is not the template's fault.
         """
         with self._lock:
             try:
@@ -68,7 +68,7 @@ class Apart:
                 self.close()
                 raise program.too_costly(str(reason)) from None
             if "costly" in answer:
-                self.close()  # its memory may be in pieces
+                self.close()  # its memory may be fragmented
                 raise program.too_costly(answer["costly"])
         if "error" in answer:
             raise unpack_error(answer["error"])
@@ -76,13 +76,13 @@ class Apart:
         return fields
 
     def close(self) -> None:
-        """End the child process, if there is one."""
+        """Stop the child process, if there is one."""
         if self._child is not None:
             self._child.end()
             self._child = None
 
     def forget(self) -> None:
-        """Leave the child to the process that this one was forked from."""
+        """Leave the child to the parent process after a fork."""
         self._lock = Lock()
         if self._child is not None:
             self._child.forget()
@@ -90,7 +90,7 @@ class Apart:
 
 
 class _NotStarted(Exception):
-    """The child did not come up; the text says why."""
+    """The child process did not start; the message says why."""
 
 
 def _start_child(program: Program) -> _Child:
@@ -121,21 +121,21 @@ def _start_child(program: Program) -> _Child:
 
 
 class _Child:
-    """The process, and the socket that is its input and output."""
+    """A child process, and the socket that is its input and output."""
 
     def __init__(self, interpreter: str) -> None:
         ours, theirs = socket.socketpair()
         with ExitStack() as unless_started, theirs:
             unless_started.enter_context(ours)
             self._process = subprocess.Popen(  # noqa: S603 - a Python of this installation
-                # -P: nothing is imported from the folder that the caller happens to be in.
+                # -P: import nothing from the current folder.
                 [interpreter, "-P", "-s", "-m", "metrix_channels.templating.isolation.child"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 env=_environment(),
-                start_new_session=True,  # an interrupt from the terminal lets renderings in flight finish
+                start_new_session=True,  # Ctrl-C in the terminal does not interrupt a rendering
             )
             unless_started.pop_all()
         self._socket = ours
@@ -143,11 +143,11 @@ class _Child:
         self._end = weakref.finalize(self, _end, self._process, ours, os.getpid())
 
     def usable(self) -> bool:
-        """Tell whether it lives and has room for one more template."""
+        """Tell whether it is running and can compile one more template."""
         return self._process.poll() is None and len(self._known) < _MAX_PROGRAMS
 
     def wait_until_ready(self) -> None:
-        """Wait for its first line: what it takes to start is no cost of a template."""
+        """Wait for its first line, so that its start does not count as a template's time."""
         try:
             is_ready = "ready" in self._read(time.monotonic() + START_SECONDS)
         except TimeoutError:
@@ -198,14 +198,14 @@ class _Child:
         return "its process reached its limits"
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self._end()
 
     def forget(self) -> None:
-        """Leave the process to another one."""
+        """Leave the process to its own parent."""
         self._end.detach()
         self._socket.close()
-        self._process.returncode = 0  # it is not ours to wait for
+        self._process.returncode = 0  # only its parent can wait for it
 
 
 def _left(deadline: float) -> float:
@@ -223,7 +223,7 @@ def _end(process: subprocess.Popen[bytes], connection: socket.socket, owner: int
 
 
 def _environment() -> dict[str, str]:
-    """Return what Python needs to start, and nothing of the caller's secrets."""
+    """Return the variables that Python needs to start, without the caller's secrets."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**kept, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if Path(entry).is_absolute())}
 

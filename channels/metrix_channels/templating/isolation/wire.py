@@ -1,6 +1,6 @@
-"""Values and errors as JSON, on their way to the process that renders apart and back.
+"""Converts values and errors to JSON and back, for the child process.
 
-Every mapping is wrapped, so that no value can be taken for the mark of another type.
+Every mapping is wrapped, so that it cannot be confused with the encoding of another type.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def line_of(message: Mapping[str, Any]) -> bytes:
 
 
 def pack(value: Any) -> Any:
-    """Return a plain value of a context as JSON has it."""
+    """Return a plain value of a context in a form for JSON."""
     if isinstance(value, dict):
         return {"mapping": {key: pack(item) for key, item in value.items()}}
     if isinstance(value, list):
@@ -52,7 +52,7 @@ def unpack(packed: Any) -> Any:
 
 
 def pack_error(error: MetrixChannelsError) -> dict[str, Any]:
-    """Return an error as JSON has it."""
+    """Return an error in a form for JSON."""
     return {"class": type(error).__name__, **error.problem.as_dict()}
 
 
