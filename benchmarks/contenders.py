@@ -28,7 +28,7 @@ from data import JOBS
 from jinja2 import Environment, StrictUndefined, Template
 from pyreqwest.client import ClientBuilder
 
-from metrix_channels.ledger.sqlite.connection import durable_settings
+from metrix_channels.ledger.sqlite.write_ahead import durable_settings
 
 BATCH: Final = 500
 IN_FLIGHT: Final = 64
@@ -132,7 +132,7 @@ def floor(task: Task) -> None:
     """
     with tempfile.TemporaryDirectory(dir=task.audience.parent) as folder:
         database = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)
-        journal, synchronous = durable_settings(sqlite3.sqlite_version_info)
+        journal, synchronous = durable_settings((Path(folder) / "floor.db").resolve())
         database.execute(f"PRAGMA journal_mode = {journal}")
         database.execute(f"PRAGMA synchronous = {synchronous}")
         database.execute("CREATE TABLE plan (id INTEGER PRIMARY KEY, value TEXT, recipients BLOB)")

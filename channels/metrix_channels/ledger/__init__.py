@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .sends.book import SendBook
     from .sends.journal import SendJournal
     from .sends.records import Busy, Claim, Claimed, Entry, Finished
-    from .sqlite.connection import SqliteDatabase
+    from .sqlite.database import SqliteDatabase
 
 _HOMES = {
     "backends": ("open_database",),
@@ -99,7 +99,7 @@ _HOMES = {
     "sends.book": ("SendBook",),
     "sends.journal": ("SendJournal",),
     "sends.records": ("Busy", "Claim", "Claimed", "Entry", "Finished"),
-    "sqlite.connection": ("SqliteDatabase",),
+    "sqlite.database": ("SqliteDatabase",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..config import Config
 from ..errors.extras import missing_extra
 from .database import Database
-from .sqlite.connection import SqliteDatabase
+from .sqlite.database import SqliteDatabase
 
 
 def open_database(config: Config) -> Database:

@@ -49,15 +49,19 @@ class GroupCommit:
     Args:
         most: transactions at one time.
         commit: runs some pieces of work in one transaction, and gives each of them its result or error.
+        afterwards: runs when they have been told, before the next transaction of this thread.
 
     Attributes:
         threads: that talk to the ledger, as many as transactions.
     """
 
-    def __init__(self, most: int, commit: Callable[[Sequence[Asked]], None]) -> None:
+    def __init__(
+        self, most: int, commit: Callable[[Sequence[Asked]], None], afterwards: Callable[[], None] = lambda: None
+    ) -> None:
         self.threads: Threads = Threads(most, "metrix-channels-ledger")
         self._most = most
         self._commit = commit
+        self._afterwards = afterwards
         self._lock = Lock()
         self._waiting: deque[Asked] = deque()
         self._running = 0
@@ -86,6 +90,7 @@ class GroupCommit:
                 for asked in group:
                     asked.error = error
             _answer(group)
+            self._afterwards()
 
     def _next_group(self) -> list[Asked]:
         """Return what waits and may share a transaction; nothing when this thread is no longer needed."""

@@ -55,16 +55,21 @@ def can_trace() -> bool:
 class Disk:
     """What would be in the ledger after a power cut, by the calls that have ended.
 
-    With a rollback journal a transaction counts once its pages are synced, and after that its journal is cut off and
-    synced; until then the next process would roll it back.
+    With a write-ahead log a transaction counts once the log is synced. With a rollback journal it counts once its pages
+    are synced, and after that its journal is cut off and synced; until then the next process would roll it back.
     """
 
     def __init__(self, ledger):
-        self.ledger, self.journal = str(ledger), f"{ledger}-journal"
+        self.ledger, self.journal, self.log = str(ledger), f"{ledger}-journal", f"{ledger}-wal"
+        self.logged = set()
         self.written, self.synced, self.cut, self.durable = set(), set(), set(), set()
 
     def ended(self, name, file, arguments):
-        if name == "pwrite64" and file == self.ledger:
+        if name == "pwrite64" and file == self.log:
+            self.logged |= set(USER.findall(arguments))
+        elif name in ("fsync", "fdatasync") and file == self.log:
+            self.durable |= self.logged
+        elif name == "pwrite64" and file == self.ledger:
             self.written |= set(USER.findall(arguments))
         elif name in ("fsync", "fdatasync") and file == self.ledger:
             self.synced |= self.written

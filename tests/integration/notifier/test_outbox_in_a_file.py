@@ -46,6 +46,11 @@ def ledger(project):
     return project.folder / "metrix-channels.db"
 
 
+def written(project):
+    """All that is in the ledger's files."""
+    return b"".join(each.read_bytes() for each in ledger(project).parent.glob("metrix-channels.db*"))
+
+
 def opened(project):
     return sqlite3.connect(ledger(project))
 
@@ -339,17 +344,18 @@ def test_in_an_event_loop_too(shop, server):
 
 
 def test_a_message_that_was_withdrawn_says_so_and_frees_its_key(shop, server):
-    """Its text is gone from the file, and a second withdrawal finds nothing."""
+    """Its text is gone from the file when the log is copied back, and a second withdrawal finds nothing."""
     with shop.notifier() as notifier, opened(shop) as connection:
         message = enqueue(notifier, connection, key="k", at=soon(hours=1))
         connection.commit()
-        assert "سلام".encode() in ledger(shop).read_bytes() or b"\\u0633" in ledger(shop).read_bytes()
+        assert b"\\u0633" in written(shop)
         assert notifier.withdraw("k", connection=connection)
         assert not notifier.withdraw("k", connection=connection)
         connection.commit()
         [receipt] = notifier.receipts(message)
         assert (receipt.outcome, receipt.error.code, receipt.attempts) == (Outcome.NOT_SENT, "message_withdrawn", 0)
-        assert b"\\u0633" not in ledger(shop).read_bytes()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert b"\\u0633" not in written(shop)
         again = enqueue(notifier, connection, key="k")
         connection.commit()
         assert again != message

@@ -34,7 +34,7 @@ import asyncio, os, resource, sys
 from pathlib import Path
 from metrix_channels.errors import LedgerError
 from metrix_channels.ledger.descriptors import none_is_left
-from metrix_channels.ledger.sqlite.connection import SqliteDatabase
+from metrix_channels.ledger.sqlite.database import SqliteDatabase
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
 async def write():

@@ -67,6 +67,7 @@ class LedgerTables:
         if application != APPLICATION_ID:
             raise foreign()
         require_version(self.file, version)
+        yield "PRAGMA wal_autocheckpoint = 0", ()  # see `..sqlite.write_ahead`
         [(salt,)] = yield "SELECT value FROM main.salt", ()
         return bytes(salt)
 

@@ -1,0 +1,291 @@
+"""One SQLite file, one thread that talks to it, and transactions that are on disk when they return."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from ...errors import LedgerError
+from ...files import NotRegular, remedy_for, require_regular
+from ...printable import quoted
+from ..database import Connection, Database, Question, Work, always
+from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
+from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
+from .connection import SqliteConnection, connect, in_transaction, truncate_log
+from .liveness import Owner, is_same_file
+from .write_ahead import COMMITS_BETWEEN_CHECKPOINTS, checkpoint, place_of, places_of_log
+
+T = TypeVar("T")
+
+_CODES = {
+    sqlite3.SQLITE_BUSY: "ledger_locked",
+    sqlite3.SQLITE_LOCKED: "ledger_locked",
+    sqlite3.SQLITE_CORRUPT: "ledger_corrupt",
+    sqlite3.SQLITE_NOTADB: "ledger_corrupt",
+}
+
+_TRANSACTION = threading.Lock()
+_DATABASES: WeakSet[SqliteDatabase] = WeakSet()
+
+
+def _disconnect_all() -> None:
+    """Close every connection before a fork; parent and child open their own when they need one.
+
+    A child would inherit what SQLite knows of its files, locks included, which are the parent's alone.
+    """
+    _TRANSACTION.acquire()
+    for database in list(_DATABASES):
+        database.disconnect()
+
+
+os.register_at_fork(before=_disconnect_all, after_in_parent=_TRANSACTION.release, after_in_child=_TRANSACTION.release)
+
+
+class SqliteDatabase(Database):
+    """The ledger's file.
+
+    Args:
+        path: the file; made with mode 0600 when it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path = Path(os.path.realpath(path))
+        self.file: Path | None = self.path
+        self._commits = GroupCommit(1, self._commit, self._copy_log_back)
+        self._connection: SqliteConnection | None = None
+        self._log = places_of_log(self.path)
+        self._owner: Owner | None = None
+        self._is_copy = False
+        self._changes = 0
+        self._commits_in_log = 0
+        _DATABASES.add(self)
+        self._deferred: deque[Work[object]] = deque()
+        self._spares = Spares()
+
+    @property
+    def label(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    @property
+    def owner(self) -> str:
+        """See `Database`: known by a lock on the file, which goes with the process.
+
+        Raises:
+            LedgerError: ledger_copied: nobody works on a copy, so that nothing is sent from it.
+        """
+        if self._is_copy:
+            raise LedgerError(
+                f"The ledger {quoted(str(self.path))} is a copy of another file. Both could send the same messages.",
+                code="ledger_copied",
+            )
+        return self._registered.name
+
+    def is_alive(self, connection: Connection, owner: str) -> bool:
+        """See `Database`."""
+        return self._registered.is_alive(owner)
+
+    async def exists(self) -> bool:
+        """See `Database`."""
+        return self.path.exists()
+
+    async def adopt(self) -> bool:
+        """See `Database`."""
+
+        def work(connection: Connection) -> bool:
+            connection.execute("UPDATE file SET identity = ?", (self._registered.file.identity,))
+            return self._is_copy
+
+        return await self.transact(work)
+
+    async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
+        """See `Database`."""
+        return await self._commits.run(work, together=together, is_wanted=is_wanted)
+
+    def defer(self, work: Work[object]) -> None:
+        """See `Database`."""
+        self._deferred.append(work)
+
+    async def truncate_journal(self) -> None:
+        """See `Database`: a write-ahead log holds old pages until it is written over; other journals are empty."""
+
+        def work() -> None:
+            with _TRANSACTION:
+                try:
+                    truncate_log(self._open())
+                except (sqlite3.Error, OSError) as error:
+                    raise self._explained(error) from error
+
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._commits.threads, work))
+
+    async def close(self) -> None:
+        """See `Database`."""
+        try:
+            if self._deferred:
+                await self.transact(lambda _: None)
+        finally:
+            self._deferred.clear()
+            await asyncio.get_running_loop().run_in_executor(self._commits.threads, self._close)
+            self._commits.threads.shutdown(wait=True)
+            self._commits = GroupCommit(1, self._commit, self._copy_log_back)
+
+    def disconnect(self) -> None:
+        """Close the connection between two transactions; the next one opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _commit(self, group: Sequence[Asked]) -> None:
+        """Make one transaction of some pieces of work, and give each of them its result or error."""
+        deferred = list(self._deferred)
+
+        def whole(connection: Connection) -> list[Any]:
+            self._look_at_content(connection)
+            for earlier in deferred:
+                earlier(connection)
+            return run_all(connection, group)
+
+        def is_wanted() -> bool:
+            return any(asked.is_wanted() for asked in group)
+
+        try:
+            with _TRANSACTION:
+                results = self._with_spares(whole, is_wanted)
+        except NotTogether:
+            for asked in group:
+                self._commit([asked])
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            for asked in group:
+                asked.error = self._explained(error)
+        else:
+            for _ in deferred:
+                self._deferred.popleft()
+            give(group, results)
+
+    def _with_spares(self, work: Work[T], is_wanted: Question) -> T:
+        """Make a transaction; where no descriptor is left for the journal, with one that was kept for it."""
+        try:
+            return self._transact(work, is_wanted)
+        except (sqlite3.Error, OSError) as error:
+            if not is_shortage(error) or not self._spares.release():
+                raise
+            return self._transact(work, is_wanted)
+        finally:
+            self._spares.take()
+
+    def _transact(self, work: Work[T], is_wanted: Question) -> T:
+        connection = self._open(is_wanted)
+        self._require_same_file()
+        result = in_transaction(connection, work, is_wanted)
+        self._require_same_file()  # before anything is sent on the strength of it
+        if places_of_log(self.path) != self._log:
+            raise self._replaced()
+        return result
+
+    def _copy_log_back(self) -> None:
+        """Now and then, between two transactions, when nobody waits for this thread."""
+        self._commits_in_log += 1
+        if self._log["-wal"] is None or self._commits_in_log < COMMITS_BETWEEN_CHECKPOINTS:
+            return
+        with _TRANSACTION:
+            if self._connection is not None and checkpoint(self._connection, self.path):
+                self._commits_in_log = 0
+
+    def _open(self, is_wanted: Question = always) -> SqliteConnection:
+        if self._connection is None:
+            is_first = self._owner is None
+            if is_first:
+                self._create_file()
+                self._owner = Owner.register(self.path)
+                self._changes = 0
+            else:
+                self._require_same_file()
+            try:
+                self._connection = connect(self.path, self._registered.file.identity, is_wanted)
+            except BaseException:
+                if is_first:
+                    self._leave()
+                raise
+            self._log, self._commits_in_log = places_of_log(self.path), 0
+        return self._connection
+
+    def _create_file(self) -> None:
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
+        except FileExistsError:
+            # SQLite itself would wait for ever for a named pipe in its journal's place. They are not opened here: to
+            # close any descriptor of a file ends SQLite's own locks on it.
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                _require_regular(self.path.with_name(self.path.name + suffix))
+
+    @property
+    def _registered(self) -> Owner:
+        if self._owner is None:
+            raise AssertionError("the ledger was not opened yet")
+        return self._owner
+
+    def _require_same_file(self) -> None:
+        """Refuse when the path no longer leads to the opened file: what is written to it would be lost."""
+        if place_of(self.path) != self._registered.file.place:
+            raise self._replaced()
+
+    def _look_at_content(self, connection: Connection) -> None:
+        """Detect that the file is a copy, or that an older backup was written over it.
+
+        Within the transaction: else another process may be just writing, or undoing what it wrote.
+        """
+        changes = self._registered.file.change_counter()
+        if changes < self._changes:
+            raise self._replaced()
+        self._changes = changes
+        [(recorded,)] = connection.execute("SELECT identity FROM file").fetchall()
+        self._is_copy = not is_same_file(recorded, self._registered.file.identity)
+
+    def _replaced(self) -> LedgerError:
+        return LedgerError(
+            f"The ledger {quoted(str(self.path))} was deleted or replaced while it was in use.",
+            code="ledger_unavailable",
+            remedy="Put the file back, then start the process again.",
+        )
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """Return the error of the ledger that stands for one of SQLite or of the system; others as they are."""
+        if not isinstance(error, (sqlite3.Error, OSError)):
+            return error
+        code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")
+        why, remedy = error.strerror if isinstance(error, OSError) else error, None
+        if is_shortage(error):
+            why, remedy = "this process has no file descriptor left", MORE_DESCRIPTORS
+        explained = LedgerError(f"The ledger {quoted(str(self.path))} cannot be used: {why}.", code=code, remedy=remedy)
+        explained.__cause__ = error
+        return explained
+
+    def _close(self) -> None:
+        with _TRANSACTION:
+            self.disconnect()
+            self._spares.release()
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._owner is not None:
+            self._owner.leave()
+            self._owner = None
+
+
+def _require_regular(path: Path) -> None:
+    try:
+        require_regular(path.stat())
+    except FileNotFoundError:
+        return
+    except NotRegular as error:
+        message = f"The ledger's file {quoted(str(path))} cannot be used: {error.strerror}."
+        raise LedgerError(message, code="ledger_unavailable", remedy=remedy_for(error)) from error
