@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -103,9 +104,11 @@ def test_the_sandbox_sends_what_the_outbox_holds(metrix_sandbox: Sandbox, metrix
         metrix_sandbox.drain()
     path = metrix_config()
     metrix_sandbox.drain()
-    with Notifier.from_config(path) as notifier, sqlite3.connect(path.parent / "metrix-channels.db") as connection:
+    ledger = sqlite3.connect(path.parent / "metrix-channels.db")
+    with Notifier.from_config(path) as notifier, closing(ledger) as connection:
         notifier.enqueue("sms", "u1", text="Paid", connection=connection)
         notifier.enqueue("sms", "u2", text="Soon", connection=connection, at=datetime.now(UTC) + timedelta(hours=1))
+        connection.commit()
     drained = metrix_sandbox.drain()
     assert [each.outcome for each in drained.receipts] == [Outcome.ACCEPTED]
     assert [each.recipients for each in drained.waiting] == [("u2",)]

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -132,8 +133,10 @@ def test_a_schedule_that_has_passed_is_refused(config, metrix_sandbox, tmp_path)
 def test_what_is_enqueued_for_later_becomes_due(config, metrix_sandbox, metrix_clock):
     """By the clock of the test, with a ledger in a file."""
     metrix_sandbox.drain()
-    with Notifier.from_config(config) as notifier, sqlite3.connect(config.parent / "metrix-channels.db") as connection:
+    ledger = sqlite3.connect(config.parent / "metrix-channels.db")
+    with Notifier.from_config(config) as notifier, closing(ledger) as connection:
         notifier.enqueue("sms", "u1", text="later", connection=connection, at=START + timedelta(hours=1))
+        connection.commit()
     assert len(metrix_sandbox.drain().waiting) == 1
     metrix_clock.advance(timedelta(hours=1))
     assert len(metrix_sandbox.drain().receipts) == 1

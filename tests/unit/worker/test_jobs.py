@@ -56,13 +56,14 @@ async def main():
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        queue = JobQueue(PostgresDatabase(f"postgresql://u@127.0.0.1:{port}/db"), 2, nothing, nothing)
-        fetching = asyncio.create_task(queue.run(["q"]))
-        await reached.wait()
-        fetching.cancel()
-        await asyncio.wait([fetching])
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    queue = JobQueue(PostgresDatabase(f"postgresql://u@127.0.0.1:{port}/db"), 2, nothing, nothing)
+    fetching = asyncio.create_task(queue.run(["q"]))
+    await reached.wait()
+    fetching.cancel()
+    await asyncio.wait([fetching])
+    server.close()  # it does not wait for its connections, as `async with` would
 
 asyncio.run(main())
 """
