@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ..errors import sentence
 from ..sms_text import sms_length
 from .words import LANGUAGES, Words
 
@@ -37,7 +38,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(as_json=_as_json, codes=_codes)
+        self._environment.filters.update(as_json=_as_json, codes=_codes, sentence=sentence)
         self._environment.globals.update(sms_length=sms_length, languages=LANGUAGES)
 
     def page(self, name: str, words: Words, /, **values: Any) -> str:
