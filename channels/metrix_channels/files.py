@@ -1,4 +1,4 @@
-"""Reads files that a user names. Only regular files, up to a size limit, so that reading cannot hang."""
+"""Reads files that a user names: only regular ones, up to a size limit, so that reading cannot hang."""
 
 from __future__ import annotations
 

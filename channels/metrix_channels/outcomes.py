@@ -86,8 +86,8 @@ class Receipt:
         possible_duplicate: Metrix may have accepted an earlier attempt too, so a recipient may get the message twice.
         at: when the outcome became known, in UTC.
         error: why the outcome is not `accepted`; None if it is.
-        repeated: this is the receipt of an earlier call with the same key; this call sent nothing to these recipients.
-            Receipts that differ only in this are equal.
+        repeated: whether an earlier call with the same key made this receipt, so that this call sent nothing to these
+            recipients. Receipts that differ only in this are equal.
     """
 
     id: str

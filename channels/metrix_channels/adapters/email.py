@@ -20,7 +20,7 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
     if size > CLIPPED_BYTES:
         cautions.append(Caution("email_clipped", f"The body is {size // 1024:,} KB; Gmail cuts it off at 102 KB."))
     if not str(fields.get("title", "")).strip():
-        cautions.append(Caution("email_without_subject", "The mail has no subject; many spam filters reject that."))
+        cautions.append(Caution("email_without_subject", "The mail has no subject; many filters treat this as spam."))
     return tuple(cautions)
 
 

@@ -28,7 +28,7 @@ class Field:
 
 
 def check_text(where: str, value: JsonValue) -> str:
-    """Return `value` if it is text without characters that carriers do not transport; otherwise raise."""
+    """Check that `value` is text without characters that carriers cannot transport, and return it."""
     if not isinstance(value, str):
         raise _invalid(where, f"must be text, not {_kind(value)}; put it in quotes")
     if found := _UNSENDABLE.search(value):
@@ -37,7 +37,7 @@ def check_text(where: str, value: JsonValue) -> str:
 
 
 def check_line(where: str, value: JsonValue) -> str:
-    """Return `value` if it is one line of text; otherwise raise."""
+    """Check that `value` is one line of text, and return it."""
     line = check_text(where, value)
     if _LINE_BREAK.search(line):
         raise _invalid(where, "must be one line, but contains a line break")

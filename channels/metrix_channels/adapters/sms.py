@@ -26,7 +26,7 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
         cautions.append(
             Caution(
                 "sms_ucs2",
-                f"These characters force the whole text into UCS-2, which fits less than half as much: {shown}.",
+                f"These characters force UCS-2, which holds less than half as many characters: {shown}.",
             )
         )
     if "title" in fields:

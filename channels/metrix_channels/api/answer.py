@@ -10,7 +10,7 @@ from ..redact import Redactor
 from .exchange import Reply
 
 READ_AT_MOST: Final = 64 * 1024
-"""The most bytes of an answer's body that are read, before and after decompression."""
+"""The maximum bytes of an answer's body that are read, before and after decompression."""
 
 _WBITS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 """zlib's parameters for each encoding. Some servers send `deflate` without the header of RFC 9110, section 8.4.1.2."""

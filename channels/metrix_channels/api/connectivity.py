@@ -105,7 +105,7 @@ async def reach(base_url: str, ca_file: Path | None, timeout: float) -> tuple[La
 
 async def _resolved(host: str, port: int, timeout: float) -> tuple[Layer, list[str]]:  # noqa: ASYNC109
     with suppress(ValueError):
-        return Layer("dns", f"{ipaddress.ip_address(host)} is an IP address; it needs no look-up."), [host]
+        return Layer("dns", f"{ipaddress.ip_address(host)} is an IP address; no DNS lookup is needed."), [host]
     began = time.monotonic()
     try:
         async with asyncio.timeout(timeout):
@@ -145,7 +145,7 @@ async def _connected(
             taken = (time.monotonic() - began) * 1_000
             local = str(connection.getsockname()[0])
             where = _endpoint(address, port)
-            return Layer("tcp", f"{where} accepts connections, in {taken:.0f} ms.", local_address=local), connection
+            return Layer("tcp", f"{where} accepted the connection in {taken:.0f} ms.", local_address=local), connection
         connection.close()
         told.append(f"{_endpoint(address, port)}: {why}")
     return Layer("tcp", f"No connection. {'; '.join(told)}.", fault), None

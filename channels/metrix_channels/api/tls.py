@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from ..files import read_regular, remedy_for
 
 _MOST: Final = 16_000_000
-"""The most bytes of certificates; all usual authorities together have 300,000."""
+"""The maximum bytes of certificates; all usual authorities together have 300,000."""
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

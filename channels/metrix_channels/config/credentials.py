@@ -16,7 +16,7 @@ from .environment import VariableMissing, substitute
 from .kinds import HEADER_TEXT
 
 SANDBOX_APP_ID: Final = "sandbox-app"
-"""The application of `metrix-channels sandbox`. Only with it is plain http to another machine allowed."""
+"""The application of `metrix-channels sandbox`, the only one that may use plain http to another machine."""
 _API_KEY: Final = "the API key"
 _LONGEST_KEY: Final = 8192  # bytes; servers accept no longer header
 

@@ -158,16 +158,16 @@ def _at(name: str, message: str, code: str = "config_value_invalid") -> ClassVal
 
 @frozen(kw_only=True)
 class KeepAttempts:
-    """How many details of attempts the ledger keeps.
+    """Limits of the attempts' details that the ledger keeps.
 
     Attributes:
         days: how many days to keep them.
-        size: the most bytes to keep.
+        size: the maximum number of bytes to keep.
     """
 
-    days: int = field(default=30, metadata=setting("How many days to keep them.", kinds.whole(1, 3660), 30))
+    days: int = field(default=30, metadata=setting("How many days to keep the details.", kinds.whole(1, 3660), 30))
     size: int = field(
-        default=200_000_000, metadata=setting("The most space that they may use, such as 200MB.", kinds.SIZE, "200MB")
+        default=200_000_000, metadata=setting("Maximum space for the details, such as 200MB.", kinds.SIZE, "200MB")
     )
 
 
@@ -181,10 +181,10 @@ class Metrix:
         api_key_file: a file that contains only the key.
         base_url: the address of Metrix, without a slash at its end.
         timeout: seconds for one whole attempt.
-        max_attempts: the most HTTP requests for one batch.
-        concurrency: the most requests at the same time.
+        max_attempts: the maximum number of HTTP requests for one batch.
+        concurrency: the maximum number of concurrent requests.
         rate_limit: requests per second of all processes that share the ledger; None means no limit.
-        batch_size: the most recipients per request.
+        batch_size: the maximum number of recipients per request.
         split_refused: find the recipients at fault by splitting a refused request in halves.
         deadline: seconds for one send with all its retries.
         proxy: the proxy's URL; None means no proxy, whatever the environment says.
@@ -222,22 +222,22 @@ class Metrix:
     )
     timeout: float = field(
         default=10.0,
-        metadata=setting("The time limit of one whole attempt.", kinds.duration("1h"), "10s"),
+        metadata=setting("Time limit of one whole attempt.", kinds.duration("1h"), "10s"),
     )
     max_attempts: int = field(
-        default=5, metadata=setting("The most HTTP requests for one batch.", kinds.whole(1, 100), 5)
+        default=5, metadata=setting("Maximum number of HTTP requests for one batch.", kinds.whole(1, 100), 5)
     )
     concurrency: int = field(
-        default=32, metadata=setting("The most requests at the same time.", kinds.whole(1, 1024), 32)
+        default=32, metadata=setting("Maximum number of concurrent requests.", kinds.whole(1, 1024), 32)
     )
     rate_limit: float | None = field(
         default=None,
         metadata=setting(
-            "The most requests by all processes that share the ledger, such as 50/s. Absent: no limit.", kinds.RATE
+            "Maximum request rate of all processes that share the ledger, such as 50/s. Absent: no limit.", kinds.RATE
         ),
     )
     batch_size: int = field(
-        default=500, metadata=setting("The most recipients per request.", kinds.whole(1, 100_000), 500)
+        default=500, metadata=setting("Maximum number of recipients per request.", kinds.whole(1, 100_000), 500)
     )
     split_refused: bool = field(
         default=True,
@@ -248,7 +248,7 @@ class Metrix:
         ),
     )
     deadline: float = field(
-        default=60.0, metadata=setting("The time limit of one send with all its retries.", kinds.duration("24h"), "60s")
+        default=60.0, metadata=setting("Time limit of one send with all its retries.", kinds.duration("24h"), "60s")
     )
     proxy: str | None = field(
         default=None,
@@ -318,9 +318,9 @@ class Config:
         templates: the folder of the templates.
         ledger: the ledger's URL.
         on_ambiguous: what to do when Metrix may have accepted a request.
-        suppress: files of recipients who are never sent to.
+        suppress: files with recipients who must not get any message.
         taxonomy: the event names known to Metrix; None means that names are not checked.
-        keep_attempts: how many details of attempts to keep for the support bundle.
+        keep_attempts: limits of the attempts' details that are kept for the support bundle.
         channels: the channels by name.
     """
 
@@ -351,14 +351,14 @@ class Config:
     )
     suppress: tuple[Path, ...] = field(
         default=(),
-        metadata=setting("Files of recipients who are never sent to.", kinds.list_of(kinds.PATH), []),
+        metadata=setting("Files with recipients who must not get any message.", kinds.list_of(kinds.PATH), []),
     )
     taxonomy: tuple[str, ...] | None = field(
         default=None,
         metadata=setting("Event names known to Metrix. Absent: not checked.", kinds.list_of(kinds.TEXT)),
     )
     keep_attempts: KeepAttempts = field(
-        factory=KeepAttempts, metadata=setting("How many details of attempts to keep for the support bundle.")
+        factory=KeepAttempts, metadata=setting("Limits of the attempts' details that are kept for the support bundle.")
     )
     channels: Mapping[str, Channel] = field(
         factory=dict, metadata=setting("The channels, by the name that you give them.")

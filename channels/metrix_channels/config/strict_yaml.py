@@ -147,7 +147,7 @@ def read_text(path: Path, source: str | None = None) -> str:
 
 
 def integer(text: str) -> int | None:
-    """Return the integer that `text` writes, or None: the only sign is `-`, no leading zero, at most 64 bits."""
+    """Return `text` as an integer, or None; it must have no `+`, no leading zero, and at most 64 bits."""
     if not _INTEGER.fullmatch(text) or len(text) > 20:
         return None
     return number if (number := int(text)) in _INT64 else None

@@ -57,11 +57,11 @@ class Attempt:
 
 
 class AttemptObserver(Protocol):
-    """Is told about attempts: all that were not accepted, and accepted ones if it wants them."""
+    """Receives attempts: all that were not accepted, and also accepted ones if `sees_accepted` is true."""
 
     @property
     def sees_accepted(self) -> bool:
-        """Whether to tell it about accepted attempts too."""
+        """Whether it receives accepted attempts too."""
 
     def observe(self, attempt: Attempt, redactor: Redactor) -> None:
         """Record an attempt that has ended; `redactor` removes secrets from the request."""
@@ -72,7 +72,7 @@ class Attempts:
 
     Args:
         client: sends the requests.
-        observer: is told about the attempts.
+        observer: receives the attempts.
     """
 
     def __init__(self, client: MetrixClient, observer: AttemptObserver) -> None:

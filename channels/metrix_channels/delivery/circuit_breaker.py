@@ -1,6 +1,6 @@
 """Decides when a whole run must halt, even if batches are left.
 
-An outage must cost few requests, and so must finding out that the message itself is at fault.
+Neither an outage nor a message that is at fault may cost many requests.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from .policy import MESSAGE_AT_FAULT_AFTER
 from .verdict import Disposition, Verdict
 
 MOST_FAILURES: Final = 20
-"""Failed attempts in a row, or refusals of single recipients in a row for any messages, after which a run halts."""
+"""A run halts after this number of failed attempts in a row, or of refused single recipients in a row."""
 MOST_UNREADABLE: Final = 3
-"""Answers in a row that report success but are not from Metrix, after which a run halts."""
+"""A run halts after this number of answers in a row that report success but cannot be trusted."""
 _BUDGET: Final = 20
 _SHARE: Final = 0.1
 
@@ -59,7 +59,7 @@ class CircuitBreaker:
         return problem("outage", f"{self._failures} attempts failed in a row; the last one: {verdict.explanation}")
 
     def answered(self, verdict: Verdict) -> Problem | None:
-        """Count an answer that ends the attempts for a batch, and a streak of failures; return why the run halts."""
+        """Count an answer after which a batch is not retried; return why the run halts, or None."""
         self._failures = 0
         if verdict.disposition is Disposition.ACCEPTED:
             self._unreadable = self._refusals = 0
@@ -67,7 +67,7 @@ class CircuitBreaker:
         elif verdict.disposition is Disposition.UNREADABLE:
             self._unreadable += 1
             if self._unreadable >= MOST_UNREADABLE:
-                why = f"{self._unreadable} answers in a row were not from Metrix: {verdict.explanation}"
+                why = f"{self._unreadable} answers in a row could not be trusted: {verdict.explanation}"
                 return problem("answers_unreadable", why)
         return None
 

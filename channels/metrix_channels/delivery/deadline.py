@@ -1,4 +1,4 @@
-"""Waits that end at a send's deadline, while work that must not be cancelled, such as the ledger's, continues."""
+"""Waits until a send's deadline. Work that must not be cancelled, such as the ledger's, continues after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 GRACE_SECONDS: Final = 0.5
-"""How long after the deadline to wait until an outcome is recorded, because it would often be lost otherwise."""
+"""Extra time after the deadline to record an outcome, which would often be lost otherwise."""
 
 _GOING_ON: Final[set[asyncio.Task[Any]]] = set()
 

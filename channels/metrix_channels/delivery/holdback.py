@@ -1,4 +1,4 @@
-"""Pauses a whole run in this process after a 429 or 503 with `Retry-After`; then one request probes alone.
+"""Pauses a whole run in this process after a 429 or 503 with `Retry-After`; then sends a single request as a probe.
 
 Without the header, only the batch itself waits for its backoff. `campaign.dispatch.settlement` starts the pause.
 """
@@ -27,7 +27,7 @@ class Holdback:
         self._probe: object | None = None
 
     def pause(self, seconds: float, began: float) -> bool:
-        """Hold back all requests because Metrix asked to wait; then one request probes whether that was long enough.
+        """Hold back all requests because Metrix asked to wait; then let one request probe whether that was enough.
 
         Args:
             seconds: how long to wait.

@@ -16,7 +16,7 @@ from ..outcomes import Outcome, Problem
 from .verdict import Disposition, Verdict
 
 MESSAGE_AT_FAULT_AFTER: Final = 8
-"""Refusals in a row of one message for single recipients, after which the message is at fault, not the recipients."""
+"""After this number of refused single recipients in a row, the message is at fault, not the recipients."""
 
 
 @frozen
@@ -24,7 +24,7 @@ class Policy:
     """The limits of a delivery.
 
     Attributes:
-        max_attempts: the most requests for a batch, or for a part of it after halving.
+        max_attempts: the maximum number of requests for a batch, or for a part of it after halving.
         timeout: seconds for one attempt.
         on_ambiguous: what to do when Metrix may have accepted an attempt.
         split_refused: when Metrix refuses a batch, find the recipients at fault by halving it.

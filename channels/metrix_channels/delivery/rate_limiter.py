@@ -14,7 +14,7 @@ from .deadline import GRACE_SECONDS, wait_at_most
 
 _LONGEST_STEP_SECONDS: Final = 0.5
 _LATE_SECONDS: Final = 0.03
-"""The least seconds for which a place can be used, even if the next one comes sooner."""
+"""The minimum time for which a place can be used, even if the next one comes sooner."""
 
 
 @frozen
@@ -35,7 +35,7 @@ class Bookings:
         Args:
             now: the time on the limit's clock.
             rate: requests per second.
-            patience: the most seconds to wait; later places are not booked.
+            patience: the maximum seconds to wait; later places are not booked.
 
         Returns:
             The place, or None if there is none in time; and the new bookings.
@@ -149,7 +149,7 @@ class RateLimiter:
         """Book a place and wait for it. The caller must check again afterwards whether the request may be sent.
 
         Args:
-            patience: the most seconds to wait; later places are not booked.
+            patience: the maximum seconds to wait; later places are not booked.
             may_go_on: called repeatedly during the wait.
             sleep: waits for a number of seconds, or less.
 

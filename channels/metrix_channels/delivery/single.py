@@ -132,7 +132,7 @@ class Delivery:
                 number = await self._declare(part, ends, place)
                 if isinstance(number, Problem):
                     return number
-                turn.reschedule(None)  # a request keeps its own time
+                turn.reschedule(None)  # the request has its own timeout
                 return await self._attempt(number, part, ends)
         except TimeoutError:
             if not turn.expired():
@@ -140,7 +140,7 @@ class Delivery:
             return problem("deadline_passed", _TOO_LATE)
 
     async def _declare(self, part: Part, ends: float, place: Place) -> int | Problem:
-        """Record the intent and return its number, or return why no request may be made before or after that."""
+        """Record the intent and return its number; if the request is forbidden before or after that, return why."""
         number, why = 0, self._forbidden(ends)
         try:
             if why is None:

@@ -20,7 +20,7 @@ class Disposition(StrEnum):
     AMBIGUOUS = "ambiguous"
     """Metrix may have accepted it; `on_ambiguous` decides about a retry."""
     UNREADABLE = "unreadable"
-    """A success that is not from Metrix. Metrix may have accepted the request, and a retry would not help."""
+    """A 2xx answer that cannot be trusted. Metrix may have accepted the request, and a retry would not help."""
     REFUSED = "refused"
     """The request is at fault: a recipient, the message, or its size."""
     HALT = "halt"

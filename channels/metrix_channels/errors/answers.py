@@ -125,7 +125,7 @@ ANSWERS: Final[dict[str, Situation]] = {
         source=_FORMAT,
         reasons=(
             "All is well.",
-            "A web page or a truncated answer is not from Metrix, even with status 200: the outcome is unknown.",
+            "If the answer is a web page or truncated, it may not be from Metrix, and the outcome is unknown.",
         ),
         leads_to=("outcome_unknown", "answers_unreadable"),
     ),

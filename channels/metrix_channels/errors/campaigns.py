@@ -77,7 +77,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         TROUBLESHOOTING + ", section 4",
     ),
     "answers_unreadable": Situation(
-        "The answers report success but are not from Metrix.",
+        "The answers report success, but are truncated or not from Metrix.",
         "Find out what answers instead of Metrix: a proxy, a captive portal, a wrong base_url. Then run the campaign"
         " again.",
         4,

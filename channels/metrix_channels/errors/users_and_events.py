@@ -27,7 +27,7 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         2,
         _FORMAT,
         (
-            "Neither of the two is given, or both are.",
+            "Neither name nor slug is given, or both are.",
             "The name is empty.",
             "A name was passed as the slug.",
         ),
@@ -66,7 +66,7 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         ),
     ),
     "event_times_used_up": Situation(
-        "The user has more events in a minute than a minute has milliseconds.",
+        "The user already has an event at every millisecond of a minute, so no unique time is left.",
         "Send the events of one user more slowly, or pass the time at which each happened.",
         4,
         _FORMAT,
@@ -79,7 +79,7 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         "The revenue is not a number (Double).", "Pass a number such as 12.5, not text.", 2, _FORMAT
     ),
     "birthday_invalid": Situation(
-        "The birthday is not a Long in the past.",
+        "The birthday is not a date in the past (for Metrix a Long, in Unix milliseconds).",
         "Pass a date, such as date(1990, 5, 1) or 1990-05-01, or Unix milliseconds.",
         2,
         _FORMAT,

@@ -39,7 +39,7 @@ def warn_of_no_sample(folder: Path, templates: Sequence[tuple[Template, ChannelT
     """
     names = sorted({name for template, _ in templates for name in template.variables})
     text = yaml.safe_dump(_example(names, templates), allow_unicode=True, width=10_000)
-    message = f"It was compiled but not rendered, because it has no {SAMPLE}. Its variables: {', '.join(names)}."
+    message = f"The template was compiled but not rendered: it has no {SAMPLE}. Its variables: {', '.join(names)}."
     remedy = f"Write {folder / SAMPLE} with realistic values, such as:\n{text}"
     return Check("template.sample", folder.name, CheckStatus.WARN, message, remedy.rstrip())
 

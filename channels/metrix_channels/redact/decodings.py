@@ -14,7 +14,7 @@ from .folding import HOLE
 _PASSES: Final = 6
 """How many times an escape may be escaped itself."""
 STRETCH: Final = 4
-"""The least printable characters in a row that are searched, if other decoded bytes around them are not printable."""
+"""The minimum length of a printable stretch that is searched, if other decoded bytes around it are not printable."""
 
 _BACKSLASH: Final = re.compile(
     r"\\(?:(?P<bytes>x[0-9a-f]{2}(?:\\x[0-9a-f]{2})*)|[uU]\{(?P<braced>[0-9a-f]{1,6})\}"
@@ -92,7 +92,7 @@ _SURE: Final = (_without_entities, _without_backslashes, _without_percents)
 """Decoders whose escapes hardly ever mean anything else."""
 _ALL: Final = (*_SURE, _without_quoted_printable, _without_tags)
 _CHAINS: Final[tuple[tuple[Callable[[str], str], ...], ...]] = (
-    # Also each decoder alone: an escape for one may be, for another, a plain character before a secret.
+    # Each decoder also runs alone, because one decoder's escape may be plain text for another, before a secret.
     *(chain for length in (1, 2, 3) for chain in combinations(_SURE, length)),
     (_without_quoted_printable,),
     (_without_rare_escapes,),
@@ -151,7 +151,7 @@ def decoded_bytes(text: str, least: int) -> Iterator[str]:
 
     Args:
         text: the text, with or without its white space; search both.
-        least: the least characters of a secret; shorter pieces are skipped, unless they are a whole run.
+        least: the minimum length of a secret; shorter pieces are skipped, unless they are a whole run.
     """
     yield from _from_base64(text, least)
     yield from _from_hexadecimal(text, least)

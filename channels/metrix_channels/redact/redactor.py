@@ -30,15 +30,15 @@ from .secret import MASK, Secret
 T = TypeVar("T")
 
 _LONG: Final = 4
-"""The least letters and digits of a long secret."""
+"""The minimum number of letters and digits in a long secret."""
 _TELLING: Final = 3
-"""The least characters of a secret that are hidden at the end of a truncated text."""
+"""The minimum number of a secret's characters that are hidden at the end of a truncated text."""
 _DEPTH: Final = 3
 """How many times base64 and similar encodings may be nested."""
 _MOST: Final = 4_000_000
-"""The most characters that are searched, over all readings of one text."""
+"""The maximum number of characters that are searched, over all readings of one text."""
 _SHORT_TEXT: Final = 1_000
-"""The most characters of a text whose readings are cached."""
+"""The maximum length of a text whose readings are cached."""
 _DIGITS: Final = {str(digit): f"[{digit}{chr(0x660 + digit)}{chr(0x6F0 + digit)}]" for digit in range(10)}
 """Patterns that match each digit in ASCII, Arabic and Persian."""
 
@@ -230,7 +230,7 @@ class Redactor:
             return False
 
     def _least(self, is_cut: bool) -> int:
-        """Return the least characters that are worth decoding."""
+        """Return the minimum number of characters that are worth decoding."""
         return _TELLING if is_cut else min((needle.least for needle in self._needles), default=1)
 
     def _without_beginning_at_end(self, text: str) -> str:
@@ -266,7 +266,7 @@ def _every_reading(text: str, least: int, is_cut: bool) -> Iterator[str]:
 
     Args:
         text: the original text.
-        least: the least characters that are worth decoding.
+        least: the minimum number of characters that are worth decoding.
         is_cut: the end of the text is missing.
 
     Raises:

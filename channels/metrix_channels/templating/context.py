@@ -1,6 +1,6 @@
 """Prepares the values for a template: plain data of exactly Python's built-in types.
 
-A template could call the methods of other objects, so that a subclass of `str`, for example, is converted to `str`.
+A template could call the methods of other objects. So a subclass of `str`, for example, is converted to `str`.
 The cost of a template grows with its values, so their size is measured and limited. Both run once per recipient, so the
 common case, a flat mapping of texts, has a fast path.
 """
@@ -16,12 +16,12 @@ from typing import Any, Final
 from ..errors import TemplateError
 
 MAX_SIZE: Final = 1_000_000
-"""The largest size of all values of one context: characters, digits of numbers, and `_ITEM` for each item."""
+"""The maximum size of all values of one context: characters, digits of numbers, and `_ITEM` for each item."""
 
 _ITEM: Final = 8
 _DEEPEST: Final = 32
 _LONGEST_NUMBER: Final = 1_300
-"""The most digits of a number without an exponent. Python refuses to write much larger numbers as text, and `int`
+"""The maximum number of digits, without an exponent. Python refuses to write much larger numbers as text, and `int`
 would expand exponents."""
 
 

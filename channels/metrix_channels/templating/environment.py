@@ -138,7 +138,7 @@ def run(template: Template, values: Mapping[str, Any], limit: int) -> str | None
     Args:
         template: a template that was compiled in a `Sandbox`.
         values: the context; it is neither copied nor changed.
-        limit: the most characters of the text.
+        limit: the maximum length of the text.
 
     Returns:
         The text, or None if it is longer than `limit`.

@@ -34,7 +34,7 @@ LAYOUTS: Final = "layouts"
 SAMPLE: Final = "sample.yaml"
 
 MAX_COMPILED: Final = 1_000
-"""The most compiled templates that are cached; each takes about 10 KB."""
+"""The maximum number of compiled templates that are cached; each takes about 10 KB."""
 _SETTLED_NS: Final = 10_000_000_000
 """If a folder's last change is older than this, its stamp shows every later change, even if clocks differ."""
 

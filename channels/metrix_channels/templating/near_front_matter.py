@@ -18,7 +18,7 @@ _FIELDS: Final = frozenset({"sensitive", "subject", "extra"}).union(
     field.name for each in ChannelType for field in adapter_for(each).fields
 )
 _ALIKE: Final = 0.8
-"""The least similarity, from 0 to 1, of a misspelled field and its name."""
+"""The minimum similarity, from 0 to 1, of a misspelled field and its name."""
 _MOST_LINES: Final = 200
 
 _DASHES: Final = "\u2212\u2500\u2501\u2796\u2043\u0640"

@@ -1,4 +1,4 @@
-"""Finds, in the syntax tree, the values that a template prints without a check whether they are empty.
+"""Finds the values that a template prints without checking whether they are empty, from its syntax tree.
 
 Values are followed through filters, assigned names, macros, includes and blocks. `{% if name %}…{% endif %}`,
 `name or "…"` and `default("…", true)` check whether a value is empty.
@@ -30,7 +30,7 @@ _OF_ITEMS: Final = frozenset(
 )
 _MOST_DEPTH: Final = 100
 _MOST_STEPS: Final = 20_000
-"""The most steps, because macros that call each other may never end. No real template needs as many."""
+"""The maximum number of steps, because macros that call each other may never end. No real template needs as many."""
 
 
 @frozen

@@ -20,9 +20,9 @@ from .folder import shown
 from .lines import Lines
 
 MAX_TOKENS: Final = 10_000
-"""The most tokens of a template, with all its files and the texts of its front matter."""
+"""The maximum number of tokens of a template, with all its files and the texts of its front matter."""
 MAX_DEPTH: Final = 60
-"""The deepest nesting. Python's recursion limits allow about twice as much."""
+"""The maximum depth of nesting. Python's recursion limits allow about twice as much."""
 
 _LARGEST_NUMBER: Final = 10**300
 """Python refuses to write much larger whole numbers, and has no much larger floats."""

@@ -16,9 +16,9 @@ import httptools
 from ..answer import READ_AT_MOST
 
 _LONGEST_PART: Final = 100 * 1024
-"""The most bytes of a head, of the line before a chunk, or of trailers; httpx has the same limit."""
+"""The maximum bytes of a head, of the line before a chunk, or of trailers; httpx has the same limit."""
 _STEP: Final = 64 * 1024
-"""The most bytes that are parsed before the limits are checked."""
+"""The maximum bytes that are parsed before the limits are checked."""
 _SWITCHED: Final = 101
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAMING: Final = (b"content-length", b"transfer-encoding")

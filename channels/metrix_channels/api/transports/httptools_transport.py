@@ -151,7 +151,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it is open, was used recently, and received nothing since, which would be read as the next answer."""
+        """Whether it is open, was used recently, and has no unread bytes, which would look like the next answer."""
         if (
             self._is_closed
             or self._transport is None

@@ -24,7 +24,7 @@ from .expression_cost import MAX_LENGTH, STEP, Expressions
 from .filter_cost import CALL, COPY, Operand, Unbounded
 
 MAX_WORK: Final = 500_000_000
-"""The most nanoseconds: a quarter of the two seconds that are promised, to allow for slower machines."""
+"""The maximum nanoseconds: a quarter of the two seconds that are promised, to allow for slower machines."""
 
 _MAX_PASSES: Final = 6
 _REASONS: Final[Mapping[type[nodes.Node], str]] = {

@@ -13,7 +13,7 @@ from jinja2 import nodes
 from .filter_cost import CALL, COPY, FLOAT_DIGITS, NUMBER, Filtering, Operand, Unbounded, filter_cost, search_cost
 
 MAX_LENGTH: Final = 8_000_000
-"""The most characters of one value, or of the whole text, in this process."""
+"""The maximum length of one value, or of the whole text, in this process."""
 
 _MAX_STEPS: Final = 50_000
 STEP: Final = 200

@@ -18,12 +18,12 @@ COPY: Final = 10
 CALL: Final = 1_000
 """Nanoseconds of a call, in addition to its own work."""
 FLOAT_DIGITS: Final = 330
-"""The most digits of a float that is written out."""
+"""The maximum number of digits of a float that is written out."""
 
 _LONGEST_LIST: Final = 400_000
-"""The most items of a list; a list of single characters takes about eighty bytes per item."""
+"""The maximum size of a list; a list of single characters takes about eighty bytes per item."""
 _LONGEST_NUMBER: Final = 100
-"""The most characters of a grouped number; the filters refuse larger ones."""
+"""The maximum length of a grouped number; the filters refuse larger ones."""
 _WRITTEN: Final = 10
 """The factor for text in a list that is written out: one character can become `\\U0010ffff`."""
 _ESCAPED: Final = 5

@@ -1,7 +1,7 @@
 """The allow-list of filters and tests for templates. Each of them checks the types of its values.
 
-Jinja's own filters turn None into "None" and a list into its Python form, which must never be in a message. Here, text
-is text or a number; every other type is an error.
+Jinja's own filters turn None into "None" and a list into its Python form, which must never be in a message. Here, a
+filter for text accepts only text and numbers; every other type is an error.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Final
 from .persian import fa_digits
 
 _LONGEST: Final = 40
-"""The most characters of a number in text."""
+"""The maximum length of a number in text."""
 _MOST_DIGITS: Final = 30
 _MOST_DECIMALS: Final = 10
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}([,٬][0-9]{3})+([.٫][0-9]+)?")

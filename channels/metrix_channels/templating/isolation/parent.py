@@ -31,7 +31,7 @@ without that limit; it is generous, so that no template is refused because the m
 _END_SECONDS: Final = 5.0
 """The time for a child to end after it has closed its output."""
 _MAX_PROGRAMS: Final = 64
-"""The most templates that one child compiles before a new child replaces it; edited templates would fill its memory."""
+"""The maximum number of templates per child. Then a new child replaces it, because edited templates fill its memory."""
 _MAX_ANSWER: Final = 16 * BODY_LIMIT
 _PASSED_ON: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONTZPATH")
 
@@ -113,7 +113,7 @@ def _start_child(program: Program) -> _Child:
             reasons.append(f"{interpreter!r} {reason}")
         else:
             return child
-    why = "; ".join(reasons) or f"this process has no Python interpreter, as sys.executable is {sys.executable!r}"
+    why = "; ".join(reasons) or f"this process has no Python interpreter: sys.executable is {sys.executable!r}"
     raise ConfigError(
         f"The template {program.main!r} renders in a child process, but none can be started: {why}.",
         code="renderer_unavailable",
