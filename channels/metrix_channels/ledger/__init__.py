@@ -1,4 +1,4 @@
-"""The books: every send, every attempt and every outcome, durable before anything depends on them."""
+"""The ledger: records every send, attempt and outcome on disk before anything depends on it."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        # On demand: one send needs a third of these modules.
+        # On demand: a single send needs only a third of these modules.
         if name not in _HOME_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)

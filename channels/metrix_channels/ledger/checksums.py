@@ -1,4 +1,4 @@
-"""What guards the rows of the ledger: a checksum of each that matters, and fingerprints that mean nothing elsewhere."""
+"""Checksums of the important rows of a ledger, and fingerprints that are meaningless outside it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .database import Connection
 
 
 def checksum(values: Iterable[object]) -> int:
-    """Return the checksum of a row: SQLite itself notices only some of the bits that a disk may change."""
+    """Return the checksum of a row. SQLite itself does not detect every changed bit."""
     return zlib.crc32(repr(tuple(values)).encode("utf-8", "backslashreplace"))
 
 
 def require_checksum(expected: int, values: Iterable[object], what: str) -> None:
-    """Refuse a row that is not as it was written.
+    """Refuse a row that has changed since it was written.
 
     Raises:
         LedgerError: ledger_corrupt.
@@ -26,10 +26,10 @@ def require_checksum(expected: int, values: Iterable[object], what: str) -> None
 
 
 def fingerprint(connection: Connection, content: bytes, size: int = 32) -> bytes:
-    """Return a digest that means nothing outside this ledger.
+    """Return a digest that is meaningless outside this ledger.
 
     Args:
-        connection: to the ledger, which holds the salt.
+        connection: to the ledger, which contains the salt.
         content: of any length.
         size: of the digest, in bytes.
     """
@@ -42,5 +42,5 @@ def salt_of(connection: Connection) -> bytes:
 
 
 def digest(salt: bytes, content: bytes, size: int = 32) -> bytes:
-    """Return the digest of a content in the ledger with that salt."""
+    """Return the digest of a content, with the salt of the ledger."""
     return hashlib.blake2b(content, key=salt, digest_size=size).digest()

@@ -1,4 +1,4 @@
-"""What the books need of a database: transactions that are durable when they return, and who of its users is alive."""
+"""The database interface of the ledger: durable transactions, and which processes are alive."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ T = TypeVar("T")
 
 
 PASSING: Final = frozenset({"ledger_unavailable", "ledger_locked", "ledger_connections", "ledger_read_only"})
-"""Codes of errors after which the same may succeed later: the database was there, and cannot be written for now."""
+"""Codes of temporary errors: the database was available before, and a retry may succeed later."""
 
 
 class Cursor(Protocol):
-    """The rows that a statement found."""
+    """The result of a statement."""
 
     @property
     def rowcount(self) -> int:
-        """Rows that the statement changed."""
+        """The number of rows that the statement changed."""
 
     def fetchone(self) -> Any:
-        """Return the next row; None when there is none."""
+        """Return the next row; None if there is none."""
 
     def fetchall(self) -> list[Any]:
-        """Return the other rows."""
+        """Return the remaining rows."""
 
     def __iter__(self) -> Iterator[Any]: ...
 
 
 class Connection(Protocol):
-    """A transaction under way. Statements are in the SQL that SQLite and PostgreSQL share, with `?` for values."""
+    """An open transaction. Statements use the SQL that SQLite and PostgreSQL share, with `?` for values."""
 
     @property
     def name(self) -> str:
-        """What tells this connection from others that write at the same time; empty where no others do."""
+        """Distinguishes this connection from others that write concurrently; empty if there are none."""
 
     def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
         """Run a statement."""
@@ -46,26 +46,26 @@ class Connection(Protocol):
         """Run a statement once for each row of values."""
 
     def lock(self, what: str, *, shared: bool = False) -> None:
-        """Keep other transactions that lock the same out until this one ends.
+        """Block other transactions that take the same lock until this one ends.
 
         Args:
-            what: a name.
-            shared: let those in that share it, too.
+            what: the name of the lock.
+            shared: allow other transactions with a shared lock.
         """
 
     def lock_row(self, table: str, row: str) -> bool:
-        """Keep other transactions from changing a row until this one ends.
+        """Block other transactions from changing a row until this one ends.
 
         Args:
             table: with a column `id`.
             row: its id.
 
         Returns:
-            False when another transaction is changing it now, or when there is no such row.
+            False if another transaction is changing the row, or if there is no such row.
         """
 
     def snapshot(self) -> None:
-        """Let all statements from here on see one moment; the first of a transaction calls it."""
+        """Make all further statements read one snapshot; call it first in a transaction."""
 
     def next_ids(self, table: str, count: int) -> list[int]:
         """Return ids for new rows, in ascending order."""
@@ -74,13 +74,13 @@ class Connection(Protocol):
         """Insert many rows."""
 
     def clock(self) -> float:
-        """Return seconds of a clock that goes forward and that all processes of the ledger share."""
+        """Return seconds of a monotonic clock that all processes of the ledger share."""
 
     def time(self) -> float:
-        """Return seconds since 1970, by a clock that all processes of the ledger share."""
+        """Return seconds since 1970 by a clock that all processes of the ledger share."""
 
     def need_not_last(self) -> None:
-        """Let this transaction be lost when the machine fails: for what is worth nothing then."""
+        """Do not wait for the disk: a crash of the machine may lose this transaction."""
 
 
 Work = Callable[[Connection], T]
@@ -88,20 +88,20 @@ Question = Callable[[], bool]
 
 
 def always() -> bool:
-    """Say yes."""
+    """Return True."""
     return True
 
 
 class Database(ABC):
-    """A ledger's database, as one process uses it.
+    """The database of a ledger, as one process uses it.
 
-    It opens at the first use, and waits for the disk, the network and other processes on threads of its own, so that
-    they never hold up the requests in flight.
+    It opens on first use. It waits for the disk, the network and other processes in its own threads, so that they
+    never delay requests in flight.
 
     Attributes:
-        is_distributed: workers on any machine send its runs and the messages of its outbox; else the process that
-            began a run sends it, and messages wait until a process calls `drain`.
-        file: the file that holds it; None where it is no file.
+        is_distributed: workers on any machine send runs and outbox messages; otherwise the process that started a
+            run sends it, and messages wait until a process calls `drain`.
+        file: of the ledger; None if it is not a file.
     """
 
     is_distributed: ClassVar[bool] = False
@@ -110,14 +110,14 @@ class Database(ABC):
     @property
     @abstractmethod
     def label(self) -> str:
-        """What messages call it; without any secret."""
+        """The name for messages; contains no secret."""
 
     @property
     @abstractmethod
     def owner(self) -> str:
-        """The name under which this process works here; for use within a transaction.
+        """The name of this process in the ledger; for use within a transaction.
 
-        Others find out by it whether this process is alive. It changes when they took it for dead.
+        Other processes use it to check whether this process is alive. It changes after they considered it dead.
 
         Raises:
             LedgerError: ledger_copied.
@@ -125,16 +125,16 @@ class Database(ABC):
 
     @abstractmethod
     def is_alive(self, connection: Connection, owner: str) -> bool:
-        """Tell whether the process of that name still works here."""
+        """Tell whether the process with that name is alive."""
 
     def for_worker(self, lease_seconds: float) -> WorkerDatabase:
-        """Return it as a worker uses it.
+        """Return the database for a worker.
 
         Args:
-            lease_seconds: how long after its last sign of life others leave alone what the worker has claimed.
+            lease_seconds: how long after its last sign of life the worker keeps its claims.
 
         Raises:
-            ConfigError: ledger_not_shared, where no worker can send.
+            ConfigError: ledger_not_shared, if workers cannot send from this ledger.
         """
         raise ConfigError(
             "Workers need a ledger in PostgreSQL, but this ledger is a file. `campaign run` sends without workers.",
@@ -143,23 +143,23 @@ class Database(ABC):
 
     @abstractmethod
     async def exists(self) -> bool:
-        """Tell whether there is a ledger: the first send, or another use, makes one. Nothing is made by the question.
+        """Tell whether there is a ledger, without creating one. Its first use creates it.
 
         Raises:
-            LedgerError: the database cannot be asked.
+            LedgerError: the database cannot be reached.
         """
 
     async def adopt(self) -> bool:
-        """Let processes work here from now on, although the ledger is a copy; False when it was none.
+        """Allow the use of a ledger that is a copy; return False if it is not a copy.
 
-        Where a database cannot tell whether it is a copy, it is none.
+        A database that cannot detect copies is not a copy.
         """
         return False
 
     def holds(self, owner: str) -> bool:
         """Tell whether the lease of this process under that name is certainly valid.
 
-        True where an owner needs no lease.
+        True if owners need no lease.
         """
         return True
 
@@ -167,14 +167,14 @@ class Database(ABC):
     async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
         """Run `work` as one durable transaction.
 
-        It may run more than once, when the connection was lost in between, and takes effect once: so it changes
-        nothing but the database.
+        It may run more than once if the connection is lost, but takes effect once. It must change nothing but the
+        database.
 
         Args:
-            work: returns what this returns.
-            together: it may share its transaction with others like it: it is short, and locks nothing that many need.
-                When one of them fails, the others take effect none the less.
-            is_wanted: asked while another process keeps the file to itself; once it says no, the wait ends.
+            work: its result is returned.
+            together: allow `work` to share its transaction with others, if it is short and holds no contended lock. If
+                one of them fails, the others still take effect.
+            is_wanted: checked while another process has the file locked; False ends the wait.
 
         Raises:
             LedgerError: ledger_corrupt, ledger_newer, or one of `PASSING`; in PostgreSQL also ledger_pooled,
@@ -183,26 +183,26 @@ class Database(ABC):
 
     @abstractmethod
     def defer(self, work: Work[object]) -> None:
-        """Let `work` be part of the next transaction: for what need not be, or cannot be, durable before that one."""
+        """Run `work` in the next transaction, if it need not or cannot be durable before."""
 
     @abstractmethod
     async def truncate_journal(self) -> None:
-        """Let the database's own journal keep no copy of what earlier transactions overwrote.
+        """Remove copies of overwritten data from the journal of the database.
 
-        Only a file has a journal that is this process's to truncate: PostgreSQL recycles its own in time.
+        Only a file has a journal that this process can truncate; PostgreSQL recycles its own journal in time.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """Write what was deferred and let go of it; it may be used again."""
+        """Write deferred work and close the database; it can be used again."""
 
 
 class WorkerDatabase(Database):
-    """A database as a worker uses it, which must say whether it still holds what it claimed.
+    """A database for a worker, which can tell whether the worker still has its claims.
 
     Attributes:
         url: with its password.
-        trouble: why the last transaction did not succeed yet; None while all is well.
+        trouble: why the last transaction has not succeeded yet; None if it has.
     """
 
     url: str
@@ -211,8 +211,8 @@ class WorkerDatabase(Database):
     @property
     @abstractmethod
     def lease_holds(self) -> bool:
-        """The lease has not expired: no other process may have taken this one for dead."""
+        """Whether the lease is still valid, so that no other process considers this one dead."""
 
     @abstractmethod
     def give_up_name(self) -> None:
-        """Let others take over what this process has under its name, once its lease has run out."""
+        """Let other processes take over the claims under this name after its lease expires."""

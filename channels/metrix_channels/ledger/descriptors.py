@@ -1,6 +1,6 @@
-"""File descriptors: how many connections fit into what is left of them, and some kept for the ledger's own writing.
+"""Limits connections to the available file descriptors, and reserves some for the ledger.
 
-A ledger that cannot open its journal for want of one could not write down what Metrix has just taken.
+Without a descriptor for its journal, the ledger could not record what Metrix has just accepted.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from ..logs import say
 from ..process.descriptors import SHORTAGES, connections_left, limit_of_descriptors
 
 MORE_DESCRIPTORS: Final = "Raise the limit of open files (`ulimit -n`), or close files that the process does not need."
-"""The remedy where none is left."""
+"""The remedy if no descriptor is left."""
 _SPARES: Final = 4
 
 
 def fitting_connections(wanted: int) -> int:
-    """Return how many connections may be open at one time, at least 1; a warning tells of fewer than wanted."""
+    """Return how many connections may be open at the same time, at least 1; warn if there are fewer than wanted."""
     limit = limit_of_descriptors()
     if limit is None:
         return wanted
@@ -35,7 +35,7 @@ def fitting_connections(wanted: int) -> int:
 
 
 def none_is_left() -> bool:
-    """Tell whether this process can open no further file."""
+    """Tell whether this process cannot open more files."""
     try:
         os.close(_opened())
     except OSError as error:
@@ -44,7 +44,7 @@ def none_is_left() -> bool:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Tell whether no descriptor was left; SQLite only says that it could not open a file."""
+    """Tell whether an error is due to missing descriptors; SQLite only reports that it cannot open a file."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None) or 0
         return code & 0xFF == sqlite3.SQLITE_CANTOPEN and none_is_left()
@@ -52,19 +52,19 @@ def is_shortage(error: BaseException) -> bool:
 
 
 class Spares:
-    """Descriptors that are held so that they can be let go of when one is needed. Not thread-safe."""
+    """Reserved descriptors that can be released when the ledger needs one. Not thread-safe."""
 
     def __init__(self) -> None:
         self._held: list[int] = []
 
     def take(self) -> None:
-        """Hold as many as are wanted, or fewer when there are no more."""
+        """Reserve the wanted number of descriptors, or as many as are available."""
         with suppress(OSError):
             while len(self._held) < _SPARES:
                 self._held.append(_opened())
 
     def release(self) -> bool:
-        """Let go of all; False when none was held."""
+        """Release all descriptors; return False if none was reserved."""
         held, self._held = self._held, []
         for descriptor in held:
             os.close(descriptor)

@@ -1,7 +1,7 @@
-"""Times of events: never equal for one user, over all threads and processes of the ledger.
+"""Keeps the times of a user's events unique, over all threads and processes of the ledger.
 
-Metrix drops an event behind a 200 when the user has one of the same time (API Troubleshooting, section 2). So a time
-belongs to one event from before its request leaves, and is free again only when Metrix certainly has not taken it.
+Metrix answers 200 but drops an event if the user has another one with the same time (API Troubleshooting, section 2).
+Therefore a time is reserved before the request leaves, and released only if Metrix certainly did not accept the event.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ EventTime = tuple[str, int]
 
 @frozen
 class Wanted:
-    """Times that some events of one user need.
+    """Times for the events of one user.
 
     Attributes:
-        user: whatever tells users apart, the application among it.
-        times: in Unix milliseconds, one an event; None for any that is free.
+        user: identifies the user, including the application.
+        times: in Unix milliseconds, one per event; None for any free time.
     """
 
     user: str
@@ -36,11 +36,11 @@ class Wanted:
 
 
 class EventTimes:
-    """The times that the users' events have.
+    """The times of all users' events.
 
     Args:
         database: the ledger's file.
-        ahead: milliseconds by which a free time may lie ahead of now.
+        ahead: how far in the future a free time may be, in milliseconds.
     """
 
     def __init__(self, database: Database, ahead: int) -> None:
@@ -48,11 +48,11 @@ class EventTimes:
         self._ahead = ahead
 
     async def take(self, wanted: Sequence[Wanted]) -> list[list[int | None]] | None:
-        """Take times, in one transaction.
+        """Reserve times in one transaction.
 
         Returns:
-            For each of `wanted` its times in their order, and None for one that the user has already. None in place
-            of it all: some user's free times are used up for now, and nothing was taken.
+            For each of `wanted`, its times in order, with None for a time that the user already has. Just None if a
+            user has no free times left for now; nothing was reserved then.
 
         Raises:
             LedgerError: the ledger cannot be used.
@@ -64,7 +64,7 @@ class EventTimes:
             found = []
             owner = self._database.owner
             users = [_digest(connection, each.user) for each in wanted]
-            for user in sorted(set(users)):  # in one order, so that no two wait for each other
+            for user in sorted(set(users)):  # in a fixed order, to avoid deadlocks
                 connection.lock(f"times of {user.hex()}")
             for user, each in zip(users, wanted, strict=True):
                 given = self._given(connection, user, each.times)
@@ -88,15 +88,15 @@ class EventTimes:
     async def settle(
         self, taken: Iterable[EventTime], doubtful: Iterable[EventTime], freed: Iterable[EventTime]
     ) -> None:
-        """Write down what became of events; where all were taken, with whatever is written next.
+        """Record the outcomes of events; if all were accepted, with the next transaction.
 
-        Until then they count as under way, or as doubtful, once the process is dead. A doubtful time is given to no
-        other event by itself; the same event may be sent again with it, and Metrix drops the second of the two.
+        Until then they count as in flight, or as doubtful if the process is dead. A doubtful time is not assigned to
+        another event. The same event may be sent again with it; Metrix then drops the duplicate.
 
         Args:
-            taken: of events that Metrix has.
-            doubtful: of events that it may have.
-            freed: of events that it certainly has not.
+            taken: of events that Metrix accepted.
+            doubtful: of events that it may have accepted.
+            freed: of events that it certainly did not accept.
 
         Raises:
             LedgerError: the ledger cannot be used.
@@ -115,7 +115,7 @@ class EventTimes:
             self._database.defer(work)
 
     def _given(self, connection: Connection, user: bytes, asked: Sequence[int | None]) -> list[int | None]:
-        """Return the explicit times, None in place of those that the user has, or that come twice."""
+        """Return the explicit times, with None for those that the user already has or that occur twice."""
         times: list[int | None] = []
         seen: set[int] = set()
         for moment in asked:
@@ -134,7 +134,7 @@ class EventTimes:
         return found[0] is None or self._database.is_alive(connection, found[0])
 
     def _free(self, connection: Connection, user: bytes, now: int, count: int, given: set[int]) -> list[int] | None:
-        """Return so many free times, in their order: from the later of now and the last one on."""
+        """Return `count` free times in order, starting at the later of now and the last used time."""
         limit = now + self._ahead
         last = connection.execute(
             'SELECT max(time) FROM event_times WHERE "user" = ? AND time <= ?', (user, limit)
@@ -143,7 +143,7 @@ class EventTimes:
         start = max(now, last + 1)
         if start + count - 1 <= limit:
             return list(range(start, start + count))
-        # Near the limit: after a burst, or since the clock went back. There may be room between those taken.
+        # The limit is near, after a burst or after the clock was set back. Look for gaps between the used times.
         taken = connection.execute(
             'SELECT time FROM event_times WHERE "user" = ? AND time BETWEEN ? AND ?', (user, now, limit)
         )

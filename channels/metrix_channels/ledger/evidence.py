@@ -1,4 +1,4 @@
-"""What Metrix's support asks for about an attempt that failed: kept whole, for a while, and within a size."""
+"""Stores failed attempts for Metrix's support, with limits on age and size."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _COLUMNS: Final = "id, began_at, seconds, reference, path, request, code, explan
 
 @frozen
 class Evidence:
-    """One attempt that was not simply accepted.
+    """One failed attempt.
 
     Attributes:
-        id: unique; log lines name it as `attempt`.
-        began_at: when its first byte was about to leave.
-        seconds: until its end was known.
-        reference: the send's id, the campaign's name, or the user whose events they were.
+        id: unique; `attempt` in log lines.
+        began_at: just before its first byte left.
+        seconds: its duration.
+        reference: the id of the send, the name of the campaign, or the user of the events.
         path: of the URL.
-        request: the body as it was sent, its sensitive values masked.
+        request: the body as sent, with sensitive values masked.
         code: of the error catalogue.
         explanation: what happened, in one sentence.
-        status: of the answer; None when none came.
-        answer: its body; None when none came.
-        lines: of the process's log, up to the attempt's end.
+        status: of the answer; None if there was none.
+        answer: its body; None if there was none.
+        lines: of the log of the process, up to the end of the attempt.
     """
 
     id: str
@@ -55,8 +55,8 @@ class EvidenceBook:
 
     Args:
         database: the ledger's file.
-        days: after which an attempt is forgotten.
-        size: bytes beyond which the oldest are forgotten.
+        days: attempts older than this are deleted.
+        size: maximum bytes; the oldest attempts are deleted first.
     """
 
     def __init__(self, database: Database, *, days: int, size: int) -> None:
@@ -66,14 +66,14 @@ class EvidenceBook:
         self._until_pruned = 0
 
     def keep(self, evidence: Evidence) -> None:
-        """Let the next transaction write an attempt down: what became of it is about to be written anyway."""
+        """Write an attempt with the next transaction, which is the one that records its outcome."""
         self._database.defer(lambda connection: self._keep(connection, evidence))
 
     async def find(self, name: str | None = None) -> Evidence:
         """Return an attempt.
 
         Args:
-            name: an attempt's id, or the reference of several, of which the last one counts; None for the last of all.
+            name: the id of an attempt, or a reference, for its last attempt; None for the last attempt of all.
 
         Raises:
             UsageError: attempt_missing.
@@ -93,7 +93,7 @@ class EvidenceBook:
         return _loaded(rows[0])
 
     async def recent(self) -> list[Evidence]:
-        """Return the last failed attempts, the newest first."""
+        """Return the latest failed attempts, the newest first."""
 
         def work(connection: Connection) -> list[tuple[Any, ...]]:
             return connection.execute(

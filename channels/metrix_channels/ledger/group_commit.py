@@ -1,4 +1,4 @@
-"""Group commit: what is asked of the ledger while it commits shares the next transaction, and one wait for the disk."""
+"""Group commit: work that arrives during a commit shares the next transaction and its wait for the disk."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .threads import Threads
 T = TypeVar("T")
 
 _MOST: Final = 256
-"""Pieces of work in one transaction."""
+"""Maximum pieces of work in one transaction."""
 
 
 @define(eq=False)
 class Asked:
-    """A piece of work that somebody waits for.
+    """A piece of work that a caller waits for.
 
     Attributes:
         work: runs within a transaction.
-        future: gets the result, in the event loop of whoever waits.
-        together: it may share its transaction with others.
-        is_wanted: somebody still waits for it.
+        future: gets the result, in the event loop of the caller.
+        together: whether it may share its transaction with others.
+        is_wanted: tells whether the caller still waits for it.
         result: what the work returned.
-        error: what it raised, or why its transaction failed.
+        error: the exception that it raised, or that its transaction failed with.
     """
 
     work: Work[Any]
@@ -42,17 +42,17 @@ class Asked:
 
 
 class GroupCommit:
-    """Gives pieces of work to threads, as many in one transaction as wait and may share it.
+    """Runs pieces of work in threads; all waiting work that may share a transaction runs in one.
 
-    It does not wait for others to come: a single piece of work is served at once.
+    It does not wait for more work to arrive: a single piece of work runs at once.
 
     Args:
-        most: transactions at one time.
-        commit: runs some pieces of work in one transaction, and gives each of them its result or error.
-        afterwards: runs when they have been told, before the next transaction of this thread.
+        most: maximum of concurrent transactions.
+        commit: runs pieces of work in one transaction, and sets the result or error of each.
+        afterwards: runs after the callers were answered, before the next transaction of the thread.
 
     Attributes:
-        threads: that talk to the ledger, as many as transactions.
+        threads: for the transactions.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class GroupCommit:
         self._running = 0
 
     async def run(self, work: Work[T], *, together: bool, is_wanted: Question) -> T:
-        """Run `work` and wait until it is committed; it goes on when the caller is cancelled meanwhile.
+        """Run `work` and wait until it is committed; it continues even if the caller is cancelled.
 
-        The arguments are those of `Database.transact`.
+        The arguments are as for `Database.transact`.
 
         Raises:
-            MetrixChannelsError: thread_refused; the work is not done.
+            MetrixChannelsError: thread_refused; the work was not run.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._lock:
@@ -86,14 +86,14 @@ class GroupCommit:
         while group := self._next_group():
             try:
                 self._commit(group)
-            except BaseException as error:  # noqa: BLE001 - a fault of ours: who waits must not wait for ever
+            except BaseException as error:  # noqa: BLE001 - a bug: the callers must not wait for ever
                 for asked in group:
                     asked.error = error
             _answer(group)
             self._afterwards()
 
     def _next_group(self) -> list[Asked]:
-        """Return what waits and may share a transaction; nothing when this thread is no longer needed."""
+        """Return waiting work that may share a transaction; nothing if this thread is no longer needed."""
         with self._lock:
             if not self._waiting:
                 self._running -= 1
@@ -105,19 +105,19 @@ class GroupCommit:
 
 
 def _answer(group: Sequence[Asked]) -> None:
-    """Tell whoever waits; each event loop is woken once."""
+    """Answer the callers; wake each event loop once."""
     waiting: dict[asyncio.AbstractEventLoop, list[Asked]] = {}
     for asked in group:
         waiting.setdefault(asked.future.get_loop(), []).append(asked)
     for loop, its in waiting.items():
-        with contextlib.suppress(RuntimeError):  # it was closed: nobody waits there any more
+        with contextlib.suppress(RuntimeError):  # the event loop was closed
             loop.call_soon_threadsafe(_settle, its)
 
 
 def _settle(group: Sequence[Asked]) -> None:
     for asked in group:
         if asked.future.done():
-            continue  # whoever waited was cancelled
+            continue  # the caller was cancelled
         if asked.error is not None:
             asked.future.set_exception(asked.error)
         else:
@@ -125,15 +125,15 @@ def _settle(group: Sequence[Asked]) -> None:
 
 
 class NotTogether(Exception):
-    """One of several pieces of work failed, and the transaction with it: each has to run in one of its own."""
+    """One of several pieces of work failed, so each must run in its own transaction."""
 
 
 def run_all(connection: Connection, group: Sequence[Asked]) -> list[Any]:
-    """Run the pieces of work of one transaction; return what each of them returned.
+    """Run the pieces of work of one transaction; return their results.
 
     Raises:
         NotTogether: one of several failed.
-        Exception: a single one failed, by this error.
+        Exception: the error of a single piece of work.
     """
     if len(group) == 1:
         return [group[0].work(connection)]
@@ -144,6 +144,6 @@ def run_all(connection: Connection, group: Sequence[Asked]) -> list[Any]:
 
 
 def give(group: Sequence[Asked], results: Sequence[Any]) -> None:
-    """Give each piece of work its result, once it is committed."""
+    """Set the result of each piece of work after the commit."""
     for asked, result in zip(group, results, strict=True):
         asked.result = result

@@ -1,4 +1,4 @@
-"""The observer of every attempt: it is logged, measured, and, when it failed, kept for Metrix's support."""
+"""Observes every attempt: logs it, counts it in metrics, and stores failed ones for Metrix's support."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .evidence import Evidence, EvidenceBook
 
 
 class Observer:
-    """Writes down what attempts came to.
+    """Logs, measures and stores attempts.
 
     Args:
-        book: keeps the failed ones.
+        book: stores the failed ones.
     """
 
     def __init__(self, book: EvidenceBook) -> None:
@@ -26,7 +26,7 @@ class Observer:
 
     @property
     def sees_accepted(self) -> bool:
-        """See `AttemptObserver`: only where somebody listens."""
+        """See `AttemptObserver`: only if logs or metrics need them."""
         return telemetry.is_active() or is_heard(logging.DEBUG)
 
     def observe(self, attempt: Attempt, redactor: Redactor) -> None:

@@ -1,4 +1,4 @@
-"""Forgetting: who was written to and what, of sends and campaigns that are long over. Counts and keys are kept."""
+"""Deletes recipients and contents of old sends and campaigns. Counts and keys are kept."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .sends.book import COLUMNS
 from .sends.records import FORGOTTEN_RECIPIENT
 
 _AT_ONCE: Final = 500
-"""Rows a transaction, so that no other process waits for long."""
+"""Rows per transaction, so that no other process waits for long."""
 
 
 @define
 class Purged:
-    """What was forgotten, and what could not be.
+    """The result of a purge.
 
     Attributes:
-        sends: single messages whose recipients and text are gone.
-        campaigns: whose recipients and values are gone.
-        attempts: failed ones that were kept for the support bundle.
-        event_times: of users' events; one that is sent again with its own time is no longer noticed.
-        unfinished: sends and campaigns as old, left alone, since they are not over.
+        sends: purged single messages, without recipients and text now.
+        campaigns: purged campaigns, without recipients and values now.
+        attempts: deleted failed attempts of the support bundle.
+        event_times: deleted times of events; a repeated event with such a time is no longer detected.
+        unfinished: old sends and campaigns that were kept because they are unfinished.
     """
 
     sends: int = 0
@@ -42,17 +42,17 @@ class Purged:
 
 
 async def purge(database: Database, before: datetime) -> Purged:
-    """Forget recipients and values of what was over before a moment.
+    """Delete the recipients and values of sends and campaigns that ended before a time.
 
-    SQLite overwrites in the file what is deleted; PostgreSQL's vacuum reuses its place. The sensitive values of
-    campaigns went when each was over (`runs/sensitive.py`); this is for all other values, and for the recipients.
+    SQLite overwrites deleted data in the file; in PostgreSQL, VACUUM reuses its space. Sensitive values of campaigns
+    were already deleted when the campaigns ended (`runs/sensitive.py`).
 
     Args:
         database: the ledger's file.
-        before: aware.
+        before: the time, aware.
 
     Raises:
-        LedgerError: the ledger cannot be used; what was forgotten so far stays so, and another call goes on.
+        LedgerError: the ledger cannot be used; data that was deleted so far stays deleted, and another call continues.
     """
     limit = iso_utc(before)
     purged = Purged()
@@ -99,7 +99,7 @@ def _forget_sends(connection: Connection, limit: str) -> int:
 
 
 def _said(receipt: dict[str, Any]) -> dict[str, Any]:
-    # What Metrix said may quote the recipient or the text.
+    # Metrix's answers may quote the recipient or the text.
     error = receipt["error"]
     return {"error": error and error | {"message": f"[{error['code']}] {FORGOTTEN_RECIPIENT}"}}
 
@@ -127,7 +127,7 @@ def _runs_over(connection: Connection, limit: str) -> list[int]:
 
 
 def _forget_run(connection: Connection, run: int) -> int | None:
-    """Write down that a run's recipients are forgotten: 1, or 0 when they were; None when it is not over any more."""
+    """Record that a run is purged: return 1, or 0 if it already was; None if the run is no longer over."""
     connection.lock(f"run {run}")
     row = sealed_run(connection, run)
     if row["state"] not in OVER:
@@ -135,7 +135,7 @@ def _forget_run(connection: Connection, run: int) -> int | None:
     found = json.loads(row["facts"])
     if FORGOTTEN in found:
         return 0
-    # First of all: whoever asks for the recipients from here on is told, should this process end in the middle.
+    # Record it first, so that a purge that is interrupted is still visible to later readers.
     found[FORGOTTEN] = iso_utc(wall_clock.now())
     seal_run(connection, run, pins=json.dumps(json.loads(row["pins"]) | {"context": {}}), facts=json.dumps(found))
     connection.execute("UPDATE failed_attempts SET explanation = '', answer = NULL WHERE run = ?", (run,))

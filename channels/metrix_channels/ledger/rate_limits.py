@@ -1,4 +1,4 @@
-"""Rate limits that all processes of a ledger share: each request books the next place."""
+"""Rate limits shared by all processes of a ledger: each request books the next place."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .database import Connection, Database
 
 
 class SharedLimit:
-    """One rate limit that all processes of a ledger share.
+    """A rate limit shared by all processes of a ledger.
 
     Args:
-        database: the ledger's.
-        rate: requests a second.
-        run: whose limit it is; 0 for that of the configuration.
+        database: of the ledger.
+        rate: requests per second.
+        run: id of the run; 0 for the limit of the configuration.
     """
 
     def __init__(self, database: Database, rate: float, run: int = 0) -> None:
@@ -28,10 +28,10 @@ class SharedLimit:
         """Book the next place.
 
         Args:
-            patience: seconds; a place later than that is not booked.
+            patience: the longest wait in seconds; a later place is not booked.
 
         Returns:
-            None when there is no place.
+            The booking; None if there is no place.
 
         Raises:
             LedgerError: the ledger cannot be used.
@@ -48,12 +48,12 @@ class SharedLimit:
         return await self._database.transact(work)
 
     async def give_back(self, booking: Booking) -> None:
-        """Let any process book the place; when the ledger cannot be used, the place is lost."""
+        """Release the place for any process; if the ledger cannot be used, the place is lost."""
 
         def work(connection: Connection) -> None:
             self._write(connection, self._read(connection).give_back(booking.place))
 
-        with suppress(LedgerError, TimeoutError):  # whoever gives it back may be at its deadline
+        with suppress(LedgerError, TimeoutError):  # the caller may be at its deadline
             await wait_at_most(GRACE_SECONDS, self._database.transact(work))
 
     def _read(self, connection: Connection) -> Bookings:
@@ -71,20 +71,20 @@ class SharedLimit:
 
 
 class RateLimits:
-    """The rate limits of one ledger: that of the configuration, and those of runs.
+    """The rate limits of one ledger: of the configuration, and of runs.
 
     Args:
-        database: the ledger's.
+        database: of the ledger.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def limit(self, rate: float, run: int = 0) -> SharedLimit:
-        """Return the limit of a run; that of the configuration without one.
+        """Return the limit of a run or of the configuration.
 
         Args:
-            rate: requests a second.
+            rate: requests per second.
             run: its id; 0 for the configuration.
         """
         return SharedLimit(self._database, rate, run)

@@ -1,7 +1,7 @@
-"""Threads for what waits on disks and networks; they take work until the process itself has ended.
+"""Threads for disk and network waits; they accept work until the process has ended.
 
-A `ThreadPoolExecutor` refuses work as soon as the main thread has ended. Other threads may be in the middle of a send
-then, and what Metrix took of them could not be written down.
+A `ThreadPoolExecutor` refuses work as soon as the main thread has ended. Other threads may still be sending then, and
+the outcomes of their requests could not be recorded.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def start_thread(thread: Thread) -> None:
     """Start a thread.
 
     Raises:
-        MetrixChannelsError: thread_refused: Python 3.12 and newer start none once the main thread has ended, and the
-            system may have a limit.
+        MetrixChannelsError: thread_refused; Python 3.12 and newer start no threads after the main thread has ended,
+            and the system may have a limit.
     """
     try:
         thread.start()
@@ -36,10 +36,10 @@ def start_thread(thread: Thread) -> None:
 
 
 class Threads(Executor):
-    """Daemon threads, started when they are needed, that do one piece of work after the other.
+    """Daemon threads, started on demand, that run one piece of work after the other.
 
     Args:
-        most: threads at one time.
+        most: maximum number of threads.
         name: of the threads.
     """
 
@@ -51,14 +51,14 @@ class Threads(Executor):
         self._queue: _Queue = SimpleQueue()
         self._threads: list[Thread] = []
         self._is_shut = False
-        # At exit there is nothing to do: daemon threads go with the process.
+        # Nothing to do at exit: daemon threads end with the process.
         weakref.finalize(self, _end, self._queue, self._threads).atexit = False
 
     def submit(self, work: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
-        """Let a thread do some work.
+        """Run work in a thread.
 
         Raises:
-            MetrixChannelsError: thread_refused; the work is not done.
+            MetrixChannelsError: thread_refused; the work was not run.
         """
         future: Future[T] = Future()
         with self._lock:
@@ -70,11 +70,11 @@ class Threads(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more work, and end the threads after what they were given.
+        """Accept no more work, and end the threads after their queued work.
 
         Args:
-            wait: until they have ended.
-            cancel_futures: not offered; whatever was given is done.
+            wait: wait until they have ended.
+            cancel_futures: not supported; queued work is always run.
         """
         with self._lock:
             if not self._is_shut:
@@ -102,12 +102,12 @@ def _do_work(queue: _Queue, idle: Semaphore) -> None:
         if future.set_running_or_notify_cancel():
             try:
                 result = work()
-            except BaseException as error:  # noqa: BLE001 - it is the caller's to handle
+            except BaseException as error:  # noqa: BLE001 - passed on to the caller
                 future.set_exception(error)
             else:
                 future.set_result(result)
                 del result
-        del given, future, work  # a thread that waits for work holds nothing of the last
+        del given, future, work  # a waiting thread must not keep references to its last work
         idle.release()
 
 

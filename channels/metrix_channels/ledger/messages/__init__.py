@@ -1,1 +1,1 @@
-"""What was sent to whom: one look over single sends, the outbox and campaigns."""
+"""Searches the messages of single sends, the outbox and campaigns."""

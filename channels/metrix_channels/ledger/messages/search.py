@@ -1,4 +1,4 @@
-"""Looks for messages over the whole ledger, newest first, in short transactions: whoever sends is not held up."""
+"""Searches messages over the whole ledger, newest first, in short transactions that do not delay sending."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .sends import SPANS, find_sends, read_sends
 from .wanted import Wanted
 
 WatchMessages = Callable[[int, int], None]
-"""Is told how many steps of a search are done, and of how many; it must return at once."""
+"""Called with the number of finished steps of a search and their total; must return at once."""
 
 _AT_ONCE: Final = 1000
-"""How much one transaction reads, so that no other process waits for long: sends, each of which counts for one."""
+"""The most sends that one transaction reads, so that no other process waits for long."""
 _SHARD: Final = 20
-"""For how many sends a shard counts."""
+"""A shard counts as this many sends."""
 
 _MOMENT_SECONDS: Final = 0.03
 
@@ -34,18 +34,18 @@ Place = tuple[datetime, RunRecord | None, str | int]
 async def search(
     database: Database, book: RunBook, wanted: Wanted, watch: WatchMessages | None = None
 ) -> AsyncIterator[list[SentMessage]]:
-    """Give messages, the newest first, some at a time.
+    """Yield messages in portions, the newest first.
 
-    What changes during the search may be found as it was before, or as it is then.
+    A message that changes during the search may be found in its old or new state.
 
     Args:
         database: the ledger.
         book: its campaigns.
         wanted: which messages.
-        watch: told how far the search has come.
+        watch: called with the progress of the search.
 
     Raises:
-        CampaignError: run_missing; run_purged, where the recipients of `wanted.campaign` were forgotten.
+        CampaignError: run_missing; run_purged, if the recipients of `wanted.campaign` were purged.
         LedgerError: the ledger cannot be used, or is damaged.
     """
     runs = await _runs(book, wanted)
@@ -81,7 +81,7 @@ def _time(message: SentMessage) -> datetime:
 
 
 async def _runs(book: RunBook, wanted: Wanted) -> list[RunRecord]:
-    """Return the runs in which wanted messages may be."""
+    """Return the runs that may contain wanted messages."""
     if wanted.key is not None:
         return []
     if wanted.campaign is not None:
@@ -95,7 +95,7 @@ async def _runs(book: RunBook, wanted: Wanted) -> list[RunRecord]:
 async def _places(
     database: Database, runs: list[RunRecord], wanted: Wanted, watch: WatchMessages | None
 ) -> list[Place]:
-    """Return where wanted messages may be, the newest first."""
+    """Return the sends and shards that may contain wanted messages, the newest first."""
     steps, places = len(runs), list[Place]()
     if wanted.campaign is None:
         steps += SPANS
@@ -112,7 +112,7 @@ async def _places(
 
 
 async def _spans(database: Database, wanted: Wanted) -> AsyncIterator[tuple[range, list[tuple[datetime, str]]]]:
-    """Give the sends of span after span, as many at a time as take a moment: a small ledger needs few transactions."""
+    """Yield the sends of consecutive spans; each transaction reads many spans if they are small."""
     start, width = 0, 1 if wanted.key is None else SPANS
     while start < SPANS:
         span, began = range(start, min(start + width, SPANS)), time.monotonic()

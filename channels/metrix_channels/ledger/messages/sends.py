@@ -1,7 +1,7 @@
 """The messages of single sends and of the outbox.
 
-No index serves a recipient: one would take some 60 bytes a send, and SQLite looks through a million sends in less than
-a second without it.
+There is no index on recipients: it would take about 60 bytes per send, and SQLite scans a million sends in less than a
+second without it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from ..sends.records import FORGOTTEN_RECIPIENT, load_receipts
 from .wanted import Wanted
 
 SPANS: Final = 256
-"""Ids are random and begin with two hexadecimal digits: there are about as many sends under each pair."""
+"""The first two hexadecimal digits of the random ids divide the sends into spans of about equal size."""
 
 _TIMES: Final = re.compile(r'"at": "([^"]+)"')
 
 
 def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tuple[datetime, str]]:
-    """Return sends that may have a wanted message, each with the time of its newest.
+    """Return sends that may contain a wanted message, each with the time of its newest message.
 
     Args:
         connection: a transaction.
-        wanted: what is looked for.
-        span: of `SPANS`.
+        wanted: the messages to search for.
+        span: a range of `SPANS`.
     """
     conditions, values = ["id IS NOT NULL"], list[object]()
-    if wanted.key is not None:  # the ids from the index of keys, and not every row from the table
+    if wanted.key is not None:  # use the index on keys instead of scanning the table
         conditions.append("id IN (SELECT id FROM sends WHERE key = ?)")
         values.append(wanted.key)
     if wanted.channel is not None:
@@ -63,7 +63,7 @@ def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tupl
 
 
 def read_sends(database: Database, connection: Connection, sends: Sequence[str]) -> Iterator[SentMessage]:
-    """Give the messages of some sends.
+    """Yield the messages of some sends.
 
     Raises:
         LedgerError: ledger_corrupt.
@@ -108,7 +108,7 @@ def _under_way(recipients: Sequence[str], past: Sequence[PastAttempt]) -> Iterat
 
 
 def _left_behind(recipients: Sequence[str], past: Sequence[PastAttempt]) -> Iterator[tuple[str, str, int]]:
-    """Say what became of recipients whose process died: what may have been taken is in doubt, the rest was not sent."""
+    """Return the outcomes of recipients whose process died: unknown if Metrix may have accepted them, else not sent."""
     resumption = resume_recipients(recipients, past, OnAmbiguous.HOLD)
     for result in resumption.settled:
         yield from ((each, result.outcome.value, result.attempts) for each in result.recipients)
@@ -124,7 +124,7 @@ def _is_under_way(database: Database, connection: Connection, row: Row) -> bool:
 def _newest(created: str, receipts: str | None) -> datetime:
     try:
         return datetime.fromisoformat(max([created, *_TIMES.findall(receipts or "")]))
-    except ValueError:  # damaged: whoever reads it first is told
+    except ValueError:  # damaged: reading the send reports it
         return datetime.max.replace(tzinfo=UTC)
 
 

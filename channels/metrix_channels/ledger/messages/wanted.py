@@ -1,4 +1,4 @@
-"""Which messages are looked for."""
+"""The criteria of a search for messages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ...outcomes import SentMessage
 
 @frozen
 class Wanted:
-    """Which messages are looked for: those that have all that is given.
+    """The criteria of a search; a message must meet all that are given.
 
     Attributes:
         recipient: a customUserId.
         key: of a send.
         channel: its name in the configuration.
         campaign: a campaign's name.
-        outcome: what is known of the message.
-        since: when that was known, or later.
+        outcome: of the message.
+        since: the earliest time of the outcome.
     """
 
     recipient: str | None = None
@@ -30,7 +30,7 @@ class Wanted:
     since: datetime | None = None
 
     def admits(self, message: SentMessage) -> bool:
-        """Tell whether a message is among them."""
+        """Tell whether a message meets the criteria."""
         pairs = (
             (self.recipient, message.recipient),
             (self.key, message.key),

@@ -1,7 +1,7 @@
-"""How a connection to PostgreSQL is opened, and what is on its other side: a server that can be written, and sessions.
+"""Opens connections to PostgreSQL, and checks that the server can be written and that sessions are kept.
 
-A pooler that gives each transaction another server connection (PgBouncer's modes `transaction` and `statement`, and
-others of the kind) is refused: settings, the lease and LISTEN belong to a session.
+A pooler that changes the server connection between transactions (such as PgBouncer's modes `transaction` and
+`statement`) is refused, because settings, the lease and LISTEN belong to a session.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .errors import NO_ANSWER, filled, pooled
 from .url import label_of
 
 SCHEMA: Final = "metrix_channels"
-"""Where the ledger's tables lie, beside whatever else is in the database."""
+"""The schema of the ledger's tables."""
 OLDEST: Final = 140_000
-"""The oldest PostgreSQL that will do, as it numbers itself."""
+"""The oldest supported version of PostgreSQL, as `server_version_num`."""
 SERVED_WITHIN_SECONDS: Final = 5.0
-"""Seconds in which a connection must be served: a pooler lets it wait in silence while its pool is in use."""
+"""Seconds to wait for a server connection: a pooler lets clients wait while its pool is in use."""
 KEEPALIVE: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -34,16 +34,16 @@ KEEPALIVE: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-"""A half-open connection is found out within seconds, instead of after the two hours of the kernel."""
+"""Detects a half-open connection within seconds, instead of two hours (kernel default)."""
 SETTINGS: Final = (
     f"SET search_path = {SCHEMA}; SET lock_timeout = '5s'; SET statement_timeout = '60s';"
-    # A process that was frozen within a transaction must not hold its locks for longer.
+    # A process that froze in a transaction must not hold its locks for longer.
     " SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning;"
-    # What the role's own settings say is meant for people.
+    # A timeout in the role's settings is meant for people.
     " SET idle_session_timeout = 0;"
     " SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) <> ''"
 )
-"""Of each session."""
+"""Settings of each session."""
 _MARK: Final = "metrix_channels.session"
 _READ: Final = f"SELECT current_setting('{_MARK}', true)"
 _ROUNDS: Final = 8
@@ -51,14 +51,14 @@ _ASKED_AFTER_SECONDS: Final = 1.0
 
 
 class NotServed(psycopg.OperationalError):
-    """The other side took the connection, and answered nothing."""
+    """The other side accepted the connection but did not answer."""
 
 
 def open_connection(url: str) -> psycopg.Connection[Any]:
-    """Open a connection, outside of any transaction.
+    """Open a connection, outside any transaction.
 
     Raises:
-        psycopg.Error: it cannot be reached.
+        psycopg.Error: the database cannot be reached.
     """
     return psycopg.connect(make_conninfo(url, **KEEPALIVE), autocommit=True)
 
@@ -69,15 +69,15 @@ def served_within(
     seconds: float = SERVED_WITHIN_SECONDS,
     late: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
-    """Let what the block does on a connection fail after so many seconds, whatever the other side does.
+    """Limit the time of a block that uses a connection, even if the other side does not answer.
 
     Args:
-        connection: it is of no use afterwards.
-        seconds: that it may take.
-        late: called when it takes longer; False leaves the block alone.
+        connection: is unusable after a timeout.
+        seconds: the time limit.
+        late: called at the time limit; if it returns False, the block continues.
 
     Raises:
-        NotServed: after that time.
+        NotServed: after the time limit.
     """
     expired = threading.Event()
     with socket.socket(fileno=os.dup(connection.fileno())) as handle:
@@ -102,14 +102,14 @@ def served_within(
 
 
 def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
-    """Look at the other side of a connection that was just opened.
+    """Check the other side of a new connection.
 
     Returns:
-        Whether it is a pooler, which keeps sessions.
+        Whether it is a pooler (one that keeps sessions).
 
     Raises:
         LedgerError: ledger_unsupported, ledger_read_only, ledger_pooled.
-        psycopg.Error: it cannot be used.
+        psycopg.Error: the connection cannot be used.
     """
     version = connection.info.server_version
     if version < OLDEST:
@@ -137,7 +137,7 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
                 "Run: ALTER ROLE {role} SET default_transaction_read_only = off; or choose another role.", url
             ),
         )
-    is_pooled = bool(server_process != connection.info.backend_pid)  # a pooler hands out numbers of its own
+    is_pooled = bool(server_process != connection.info.backend_pid)  # a pooler uses its own process numbers
     if is_pooled:
         with served_within(connection, 2 * SERVED_WITHIN_SECONDS):
             _require_sessions(connection, url)
@@ -145,12 +145,12 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
 
 
 def _require_sessions(connection: psycopg.Connection[Any], url: str) -> None:
-    """Refuse a pooler that gives each transaction another server connection.
+    """Refuse a pooler that changes the server connection between transactions.
 
-    Two connections set a mark each in their session, and take turns: what one has given back, the other would be given.
-    With sessions each finds its own mark always. Where no server connection is free for the second, it waits: if the
-    first is answered meanwhile, it has one of its own. What is not noticed: a pooler that passes on the server's own
-    process number, and one that never moves while this looks.
+    Two connections each set a mark in their session and take turns, so that one would get the server connection that
+    the other has released. With sessions, each always finds its own mark. If the second connection has to wait for a
+    server connection while the first is served, the first keeps its session. Not detected: a pooler that reports the
+    process number of the server, and one that does not change connections during this check.
     """
     is_served, keeps = threading.Event(), threading.Event()
     first = _Marked(connection)
@@ -191,7 +191,7 @@ class _Marked:
 
     @contextlib.contextmanager
     def holding(self) -> Iterator[None]:
-        """Keep a server connection for a transaction."""
+        """Hold a server connection for a transaction."""
         self._connection.execute("BEGIN")
         try:
             yield
@@ -201,7 +201,7 @@ class _Marked:
 
 
 def _take_turns(first: _Marked, second: _Marked) -> bool:
-    """Let each keep a server connection while the other is asked, and ask each twice; tell whether both are whole."""
+    """Check each twice while the other holds a server connection; tell whether both marks are still there."""
     for one, other in ((first, second), (second, first)):
         with one.holding():
             if not (one.is_whole() and other.is_whole()):

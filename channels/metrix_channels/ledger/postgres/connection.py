@@ -1,7 +1,7 @@
 """A ledger in PostgreSQL, for processes on any number of machines: each transaction takes effect once or not at all.
 
-A connection may be lost at any moment, also while the database commits. Each one therefore numbers its transactions in
-a table: who lost it looks there whether the last one was made, and otherwise runs it again.
+A connection may be lost at any moment, even during a commit. Each connection therefore numbers its transactions in a
+table. After a loss, the table shows whether the last transaction was committed; if not, it runs again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .url import label_of
 T = TypeVar("T")
 
 PATIENCE_SECONDS: Final = 20.0
-"""Seconds in which a lost connection is made again: a restart of the database takes less, a lease more."""
+"""Seconds to retry a lost connection: longer than a restart of the database, shorter than a lease."""
 _CONNECTIONS: Final = 4
 _POOLED: Final = 2
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
@@ -44,16 +44,16 @@ class PostgresDatabase(WorkerDatabase):
     """A ledger in PostgreSQL.
 
     Args:
-        url: of the database, as libpq understands it.
-        lease: seconds after its last sign of life in which this process counts as alive.
+        url: of the database, in the format of libpq.
+        lease: seconds without a sign of life after which this process counts as dead.
 
     Attributes:
         url: with its password.
         lease_seconds: for the next name that this process takes.
-        is_patient: wait for a database that cannot be reached yet, as for one that no longer can.
-        connections: transactions at one time, each on a connection of its own; fewer behind a pooler, whose pool many
-            processes share.
-        trouble: why the last transaction did not succeed yet; None while all is well.
+        is_patient: whether to wait for a database that was not reachable yet, as for a lost one.
+        connections: maximum of concurrent transactions, each on its own connection; fewer behind a pooler, whose pool
+            is shared by many processes.
+        trouble: why the last transaction has not succeeded yet; None if it has.
     """
 
     is_distributed: ClassVar[bool] = True
@@ -66,7 +66,7 @@ class PostgresDatabase(WorkerDatabase):
         self.trouble: LedgerError | None = None
         self._commits: GroupCommit | None = None
         self._lock = threading.RLock()
-        self._deferring = threading.Lock()  # apart: nobody holds it while waiting for the database
+        self._deferring = threading.Lock()  # a separate lock, which is never held while waiting for the database
         self._idle: list[Session] = []
         self._in_use = self._waiting = 0
         self._given_back = threading.Condition(self._lock)
@@ -81,23 +81,23 @@ class PostgresDatabase(WorkerDatabase):
         return label_of(self.url)
 
     def for_worker(self, lease_seconds: float) -> PostgresDatabase:
-        """See `Database`: it waits for a database that cannot be reached yet, and makes do with few connections."""
+        """See `Database`: waits for a database that is not reachable yet, and uses few connections."""
         self.lease_seconds = lease_seconds
         self.is_patient = True
         return self
 
     @property
     def owner(self) -> str:
-        """See `Database`: known by a lease, on the database's own clock."""
+        """See `Database`: proved by a lease on the clock of the database."""
         return self.lease.name
 
     @property
     def lease(self) -> Lease:
-        """The sign of life of this process; a new one after others took it for dead."""
+        """The lease of this process; a new one after other processes considered it dead."""
         with self._lock:
             if self._lease is None or self._lease.is_lost:
                 if getattr(self._within, "transaction", False):
-                    raise _Nameless  # others see the name only on a connection that is within no transaction
+                    raise _Nameless  # only a connection outside any transaction makes the name visible to others
                 self._lease = Lease(self.apart, self.lease_seconds)
             return self._lease
 
@@ -107,12 +107,12 @@ class PostgresDatabase(WorkerDatabase):
         return self._lease is not None and self._lease.holds
 
     def holds(self, owner: str) -> bool:
-        """See `Database`: by this machine's own clock, without a look into the database."""
+        """See `Database`: by the clock of this machine, without a query."""
         lease = self._lease
         return lease is not None and lease.name == owner and lease.holds
 
     def give_up_name(self) -> None:
-        """Let others take over what this process has under its name, once its lease has run out."""
+        """Let other processes take over the claims under this name after its lease expires."""
         with self._lock:
             if self._lease is not None:
                 self._lease.expire()
@@ -148,7 +148,7 @@ class PostgresDatabase(WorkerDatabase):
             self._deferred.append(work)
 
     async def truncate_journal(self) -> None:
-        """See `Database`: its journal is the server's own."""
+        """See `Database`: does nothing, because the server owns the journal."""
 
     async def close(self) -> None:
         """See `Database`."""
@@ -163,11 +163,11 @@ class PostgresDatabase(WorkerDatabase):
             closer.shutdown(wait=False)
 
     def connect(self) -> psycopg.Connection[Any]:
-        """Open a connection of its own, outside of any transaction.
+        """Open a separate connection, outside any transaction.
 
         Raises:
-            psycopg.Error: it cannot be reached.
-            LedgerError: ledger_pooled, ledger_read_only, ledger_newer, and whatever else makes it unfit.
+            psycopg.Error: the database cannot be reached.
+            LedgerError: the database is not usable, such as ledger_pooled, ledger_read_only or ledger_newer.
         """
         connection = open_connection(self.url)
         try:
@@ -184,10 +184,10 @@ class PostgresDatabase(WorkerDatabase):
         return connection
 
     def apart(self, sql: str, values: Sequence[object]) -> int:
-        """Run a statement outside of any transaction; return how many rows it changed.
+        """Run a statement outside any transaction; return how many rows it changed.
 
         Raises:
-            psycopg.Error, LedgerError: it was not run, or that is not known.
+            psycopg.Error, LedgerError: the statement was not run, or its result is not known.
         """
         session = self.session(self.lease_seconds * _LEASE_WAITS_SECONDS)
         try:
@@ -196,13 +196,13 @@ class PostgresDatabase(WorkerDatabase):
             self.give_back(session)
 
     def _commit(self, group: Sequence[Asked]) -> None:
-        """Make one transaction of some pieces of work, and give each of them its result or error."""
+        """Run pieces of work in one transaction, and set the result or error of each."""
         try:
             results = self._transact(lambda connection: run_all(connection, group))
         except NotTogether:
             for asked in group:
                 self._commit([asked])
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+        except BaseException as error:  # noqa: BLE001 - passed on to the callers
             for asked in group:
                 asked.error = error
         else:
@@ -255,7 +255,7 @@ class PostgresDatabase(WorkerDatabase):
             self._within.transaction = False
 
     def _troubled(self, error: psycopg.Error) -> LedgerError:
-        """Remember, and say once, that the database cannot be used."""
+        """Remember, and log once, that the database cannot be used."""
         why = explained(error, self.url)
         with self._lock:
             is_new, self.trouble = self.trouble is None, why
@@ -270,11 +270,11 @@ class PostgresDatabase(WorkerDatabase):
             say(logging.WARNING, f"The ledger {self.label} can be used again.")
 
     def session(self, patience: float = 0.0) -> Session:
-        """Return a connection that nobody uses: one that was given back, or a new one.
+        """Return an unused connection: a released one or a new one.
 
         Args:
-            patience: 0 to wait for as long as all are in use; seconds to go before all others who wait, and after
-                which to open one more.
+            patience: 0 to wait while all are in use; otherwise, go before all other waiters, and open one more
+                connection after this many seconds.
         """
         first = patience > 0
         with self._given_back:
@@ -286,7 +286,7 @@ class PostgresDatabase(WorkerDatabase):
             self._in_use += 1
         try:
             if session is not None and time.monotonic() - session.used_at > _IDLE_SECONDS:
-                session.close()  # others may have forgotten it
+                session.close()  # the connection may be stale
                 session = None
             return session or Session(self.connect())
         except BaseException:
@@ -296,7 +296,7 @@ class PostgresDatabase(WorkerDatabase):
             raise
 
     def give_back(self, session: Session) -> None:
-        """Let others use a connection, unless it is lost or one too many."""
+        """Release a connection for others, or close it if it is lost or surplus."""
         with self._given_back:
             self._in_use -= 1
             is_kept = self._has_room() and not session.is_broken
@@ -311,7 +311,7 @@ class PostgresDatabase(WorkerDatabase):
 
     def _close(self, commits: GroupCommit | None) -> None:
         if commits is not None:
-            commits.threads.shutdown(wait=True)  # what nobody waits for ends first, and gives its connection back
+            commits.threads.shutdown(wait=True)  # work that nobody waits for finishes first and releases its connection
         with self._lock:
             lease, self._lease = self._lease, None
         if lease is not None:
@@ -323,7 +323,7 @@ class PostgresDatabase(WorkerDatabase):
 
 
 class _Once(Generic[T]):
-    """One piece of work that takes effect once, however often the connection is lost on the way."""
+    """One piece of work that takes effect once, even if the connection is lost."""
 
     def __init__(self, database: PostgresDatabase, work: Work[T]) -> None:
         self._database = database
@@ -331,10 +331,10 @@ class _Once(Generic[T]):
         self._doubt: tuple[Session, T] | None = None
 
     def made(self) -> T:
-        """Do it, unless the last try turns out to have done it.
+        """Run the work, unless the last try was committed.
 
         Raises:
-            psycopg.Error, Again: it was not done, or that is not known yet; call again.
+            psycopg.Error, Again: the work was not committed, or that is not known yet; call again.
         """
         if self._doubt is not None:
             session, result = self._doubt
@@ -362,4 +362,4 @@ class _Once(Generic[T]):
 
 
 class _Nameless(Exception):
-    """A transaction asks for the name of this process, which has none yet."""
+    """A transaction needs the name of this process, which does not have one yet."""

@@ -1,6 +1,6 @@
-"""What PostgreSQL, and a pooler in front of it, say when they refuse, and what to do in each case.
+"""Maps errors of PostgreSQL and of poolers to error codes and remedies.
 
-An error of a statement has an SQLSTATE. A connection that fails has none, only the server's or libpq's own words.
+An error of a statement has an SQLSTATE. A failed connection has only a message of the server or of libpq.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...redact import Redactor
 from .url import is_ambiguous, label_of, secrets_of
 
 NO_ANSWER: Final = "no server connection became free"
-"""How the error begins that a connection gets which was accepted and is not served."""
+"""The start of the error for a connection that was accepted but not served."""
 _SESSION: Final = (
     "Set `pool_mode = session` for this database in the pooler (PgBouncer: a line of its own under [databases]), or"
     " point `ledger` to the server's own port. The connections that you pass to `enqueue` may use the pooler as it"
@@ -39,7 +39,7 @@ _LIBPQ: Final = re.compile(
     r"^host: .*?: (?=connection )|connection failed: |connection is bad: |consuming input failed: "
     r"|sending query failed: |connection to server (at|on socket) .*? failed: |\b(FATAL|ERROR): +"
 )
-"""What stands before the server's own words."""
+"""The prefixes before the server's message."""
 _CONNECTIONS: Final = (
     " A worker uses up to 6 connections (4 behind a pooler), any other process 1; each briefly uses one more."
 )
@@ -47,15 +47,15 @@ _CONNECTIONS: Final = (
 
 @frozen
 class Rule:
-    """One case.
+    """One kind of error.
 
     Attributes:
-        code: of the error that it becomes.
-        states: SQLSTATEs, or how they begin.
-        words: of the text, as a regular expression; empty when the SQLSTATE is enough.
-        remedy: with {role}, {database} and {host}; the first two quoted as SQL wants it.
-        says: instead of the server's own words, where those are not clear.
-        passes: it may be over in a moment, so that a process which has worked tries again.
+        code: of the resulting error.
+        states: SQLSTATEs or their prefixes.
+        words: a regular expression for the message; empty if the SQLSTATE is enough.
+        remedy: with {role}, {database} and {host}; the first two are quoted as SQL identifiers.
+        says: replaces an unclear message of the server.
+        passes: whether the error is temporary, so that a process that has worked before tries again.
     """
 
     code: str
@@ -81,7 +81,7 @@ _RULES: Final = (
         "unsupported startup parameter",
         "Remove `options` from the URL under `ledger`, or add `ignore_startup_parameters = options` to pgbouncer.ini.",
     ),
-    # -- the URL; its parts are not shown, since they may be those of a password
+    # -- the URL; its parts are not shown, because they may belong to a password
     Rule(
         "config_value_invalid",
         (),
@@ -244,7 +244,7 @@ _RULES: Final = (
 
 
 def rule_of(error: psycopg.Error) -> Rule | None:
-    """Return the case that an error is; None for one that has no remedy of its own."""
+    """Return the rule for an error; None if there is none."""
     state, text = error.sqlstate, str(error)
     for rule in _RULES:
         if state is not None and rule.states and state.startswith(rule.states):
@@ -255,15 +255,15 @@ def rule_of(error: psycopg.Error) -> Rule | None:
 
 
 def passes(error: psycopg.Error) -> bool:
-    """Tell whether the same may succeed in a moment: the connection is gone, or none is to be had for now."""
+    """Tell whether an error is temporary: the connection was lost, or none is available now."""
     rule = rule_of(error)
     if rule is not None:
-        return rule.passes or error.sqlstate == "25P03"  # the server ended a transaction of a process that was frozen
+        return rule.passes or error.sqlstate == "25P03"  # the server ended the transaction of a frozen process
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
 
 def explained(error: psycopg.Error, url: str) -> LedgerError:
-    """Return what an error means for the ledger at a URL; nothing of the URL's password is in it."""
+    """Return the ledger error for an error of PostgreSQL, without the password of the URL."""
     rule = rule_of(error)
     code, remedy = (rule.code, rule.remedy) if rule is not None else ("ledger_unavailable", _OTHERWISE)
     if is_ambiguous(url):
@@ -282,14 +282,14 @@ def pooled(url: str) -> LedgerError:
 
 
 def filled(remedy: str, url: str) -> str:
-    """Fill the names of the role and the database into a remedy."""
+    """Insert the names of the role and the database into a remedy."""
     known = _known(url)
     quoted = {name: '"' + known.get(name, "").replace('"', '""') + '"' for name in ("user", "dbname")}
     return remedy.format(role=quoted["user"], database=quoted["dbname"], host=known.get("host", ""))
 
 
 def _known(url: str) -> dict[str, str]:
-    """Return the parameters of a URL, with what libpq takes from the environment where it names none."""
+    """Return the parameters of a URL, with libpq's defaults from the environment."""
     defaults = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
     known = {name: value.decode() for name, value in defaults.items() if value is not None}
     try:
@@ -300,14 +300,14 @@ def _known(url: str) -> dict[str, str]:
 
 
 def _said(error: psycopg.Error) -> str:
-    *_, text = str(error).split("\n- ")  # of several addresses that were tried, the last
-    # The other lines are hints, the statement, or rows, whose values may be sensitive.
+    *_, text = str(error).split("\n- ")  # the last of several addresses that were tried
+    # The other lines are hints, the statement, or rows with values that may be sensitive.
     text, *_ = _LIBPQ.sub("", text).split("\n")
     return " ".join(text.split())
 
 
 def _say_only(error: BaseException, said: str) -> None:
-    """Let an error, and those behind it, say no more than that: a traceback shows them."""
+    """Replace the text of an error and its causes, because a traceback shows them."""
     behind: BaseException | None = error
     while behind is not None:
         behind.args = (said,)

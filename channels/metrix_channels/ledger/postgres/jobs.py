@@ -1,6 +1,6 @@
-"""The jobs that carry work to the workers: rows of Procrastinate's queue, in the same transactions as the books.
+"""Defers jobs for workers: rows of Procrastinate's queue, in the same transactions as the ledger.
 
-Only its functions of a fixed version are called here; what fetches the jobs and runs them is the package `worker`.
+This module calls only SQL functions of a fixed version of Procrastinate. The package `worker` runs the jobs.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from ...outcomes import iso_utc
 from ..database import Connection
 
 QUEUE: Final = "metrix_channels"
-"""The queue of the shards; that of a message is `queue_of` its application and channel."""
+"""The queue for shards; a message has the queue `queue_of` its application and channel."""
 SHARD_TASK: Final = "metrix_channels.shard"
 """The task that sends a shard of a run."""
 MESSAGE_TASK: Final = "metrix_channels.post"
-"""The task that sends a message that somebody put into the ledger."""
+"""The task that sends a message of the outbox."""
 JOBS_AT_ONCE: Final = 5_000
-"""Jobs a transaction: all other commits wait while the listening workers are told of them."""
+"""Maximum jobs per transaction, because other commits wait while listening workers are notified."""
 _STALLED: Final = "60 seconds"
 _LONGEST_WAIT: Final = "1 hour"
-"""No message waits for longer between two tries."""
+"""The longest wait between two tries of a message."""
 _KEPT: Final = "1 day"
 _AHEAD_SECONDS: Final = 60.0
-"""How long before its time a message gets its job; the function `post` gives none earlier."""
+"""How long before its due time a message gets its job; the SQL function `post` defers none earlier."""
 
 
 def defer_jobs(connection: Connection, run: int, count: int) -> None:
-    """Let workers look after a run so many times."""
+    """Defer `count` jobs for a run."""
     connection.execute(
         "SELECT count(procrastinate_defer_jobs_v1(ARRAY("
         " SELECT ROW(?, ?, 0, NULL, NULL, jsonb_build_object('run', ?::bigint), NULL)::procrastinate_job_to_defer_v1"
@@ -39,7 +39,7 @@ def defer_jobs(connection: Connection, run: int, count: int) -> None:
 
 
 def waiting_jobs(connection: Connection, run: int) -> int:
-    """Count the jobs of a run that nobody has begun."""
+    """Count the jobs of a run that no worker has started."""
     [(found,)] = connection.execute(
         "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND args->>'run' = ?", (str(run),)
     ).fetchall()
@@ -47,7 +47,7 @@ def waiting_jobs(connection: Connection, run: int) -> int:
 
 
 def has_jobs(connection: Connection, run: int) -> bool:
-    """Tell whether a run has a job that nobody has begun."""
+    """Tell whether a run has a job that no worker has started."""
     rows = connection.execute(
         "SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND args->>'run' = ? LIMIT 1", (str(run),)
     )
@@ -55,16 +55,16 @@ def has_jobs(connection: Connection, run: int) -> bool:
 
 
 def defer_post(connection: Connection, send: str, seconds: float, tries: int) -> None:
-    """Let a worker look after a message once more, after so many seconds; nothing, if a job for it waits already."""
+    """Defer a job for a message after the given seconds, unless one is already waiting."""
     connection.execute("SELECT post(?, ?, ?)", (send, seconds, tries))
 
 
 def defer_missing_posts(connection: Connection) -> None:
-    """Let workers look after the messages that are due, that no worker has claimed and that no job waits for.
+    """Defer jobs for due messages that have no claim and no waiting job.
 
-    One whose worker has fetched the job and not yet claimed the message gets a job too many, which finds nothing to do.
+    If a worker has fetched the job but not yet claimed the message, the extra job finds nothing to do.
     """
-    # The database's clock was set back: the job would wait for as long as it was ahead.
+    # If the database's clock was set back, the job would wait by that much longer.
     connection.execute(
         "UPDATE procrastinate_jobs SET scheduled_at = now()"
         " WHERE status = 'todo' AND task_name = ? AND scheduled_at > now() + ?::interval",
@@ -87,9 +87,9 @@ def queues_of(connection: Connection, app_id: str, channels: Iterable[str]) -> l
 
 
 def fail_stalled_jobs(connection: Connection) -> None:
-    """End the jobs of workers that are gone: the ledger's own sweep defers what is left of their work.
+    """Fail the jobs of dead workers; the sweep of the ledger defers the rest of their work.
 
-    Retried as they are, a worker that is slow and not dead would do the same once more.
+    Retrying them would duplicate the work of a worker that is slow but alive.
     """
     connection.execute(
         "SELECT procrastinate_finish_job_v1(job.id, 'failed', false) FROM procrastinate_jobs job"

@@ -1,4 +1,4 @@
-"""Which processes are alive, where they share no machine: each renews a lease on the database's clock."""
+"""Tracks live processes on several machines: each renews a lease on the clock of the database."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LEASES: WeakSet[Lease] = WeakSet()
 
 
 class Lease:
-    """This process, as others see it in the ledger.
+    """The lease of this process in the ledger.
 
     Args:
-        run: runs a statement outside of any transaction, and returns how many rows it changed.
-        seconds: after which, without a renewal, others take this process for dead.
+        run: runs a statement outside any transaction, and returns how many rows it changed.
+        seconds: without a renewal, after which others consider this process dead.
     """
 
     def __init__(self, run: Callable[[str, Sequence[object]], int], seconds: float) -> None:
@@ -51,16 +51,16 @@ class Lease:
 
     @property
     def is_lost(self) -> bool:
-        """Others took this process for dead, or may have."""
+        """Whether other processes consider this one dead, or may do so."""
         return self._gone or self._process != os.getpid()
 
     @property
     def holds(self) -> bool:
-        """The lease has not expired: no other process may have taken this one for dead."""
+        """Whether the lease is still valid, so that no other process considers this one dead."""
         return not self.is_lost and _clock() - self._renewed < self._seconds
 
     def leave(self) -> None:
-        """Give the name up."""
+        """Release the name."""
         if self._process != os.getpid() or self._left.is_set():
             return
         self._left.set()
@@ -69,7 +69,7 @@ class Lease:
             self._run("DELETE FROM owners WHERE name = %s", (self.name,))
 
     def expire(self) -> None:
-        """Renew no more: whatever is under this name is others' to settle, as if this process had died."""
+        """Stop renewing: other processes settle the work under this name, as if this process had died."""
         self._gone = True
         self._left.set()
 
@@ -81,7 +81,7 @@ class Lease:
                     "UPDATE owners SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE name = %s",
                     (self._seconds, self.name),
                 )
-            except Exception:  # noqa: BLE001, S112 - whatever keeps it from renewing, it tries again until others act
+            except Exception:  # noqa: BLE001, S112 - after any error, try again until the lease expires
                 continue
             if not renewed:
                 self._gone = True
@@ -90,7 +90,7 @@ class Lease:
 
 
 def _clock() -> float:
-    """Return seconds of a clock that goes on while the machine sleeps, where there is one: the lease runs out too."""
+    """Return seconds of a clock that, if possible, also runs while the machine sleeps, as the lease does."""
     return time.clock_gettime(_CLOCK)
 
 

@@ -1,4 +1,4 @@
-"""The tables of a ledger in PostgreSQL, and how a newer version changes them: once, whoever comes first."""
+"""Creates and migrates the tables of a ledger in PostgreSQL; the first process does it once."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .url import label_of
 
 VERSION: Final = 3
 _OLDEST: Final = 2
-"""Older schemas are of versions that were never released."""
+"""Older schemas belong to versions that were never released."""
 
 
 def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
-    """Make the tables, or bring them up to this version; processes that come together wait for one of them.
+    """Create the tables or migrate them to this version; concurrent processes wait for the first one.
 
     Args:
-        connection: with the settings of a session, outside of any transaction.
+        connection: with the session settings, outside any transaction.
         url: of the database, for messages.
 
     Raises:
-        LedgerError: ledger_newer, ledger_older, ledger_denied, ledger_schema_foreign; ledger_unavailable, when the
-            database does not hold UTF-8.
-        psycopg.Error: it may not be done, or the database cannot be used.
+        LedgerError: ledger_newer, ledger_older, ledger_denied, ledger_schema_foreign; ledger_unavailable, if the
+            database is not UTF-8.
+        psycopg.Error: the role lacks a right, or the database cannot be used.
     """
     if _found(connection, url) == (VERSION, _last_migration()):
         return
     with connection.transaction():
-        connection.execute("SET LOCAL lock_timeout = '60s'")  # whoever comes first makes all of it
+        connection.execute("SET LOCAL lock_timeout = '60s'")  # the first process does all of it
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{SCHEMA} schema",))
         version, procrastinate = _found(connection, url)
         if version > VERSION:
@@ -60,7 +60,7 @@ def prepare_schema(connection: psycopg.Connection[Any], url: str) -> None:
 
 
 def has_schema(connection: psycopg.Connection[Any], url: str) -> bool:
-    """Tell whether somebody has made the tables.
+    """Tell whether the tables exist.
 
     Raises:
         LedgerError: ledger_schema_foreign.
@@ -70,7 +70,7 @@ def has_schema(connection: psycopg.Connection[Any], url: str) -> bool:
 
 
 def _found(connection: psycopg.Connection[Any], url: str) -> tuple[int, str]:
-    # Not by to_regclass: it remembers that there was none, though another process has made one since.
+    # Not with to_regclass, which caches a missing table even after another process has created it.
     tables = connection.execute(
         "SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
         " WHERE nspname = %s AND relname = 'meta'",
@@ -103,7 +103,7 @@ def _require_utf8(connection: psycopg.Connection[Any], url: str) -> None:
 
 
 def _make_schema(connection: psycopg.Connection[Any], url: str) -> None:
-    """Make the schema, or take an empty one that an administrator made for this role."""
+    """Create the schema, or use an empty one that an administrator created for this role."""
     [(exists, may_create)] = connection.execute(
         "SELECT to_regnamespace(%s) IS NOT NULL, has_schema_privilege(to_regnamespace(%s)::oid, 'CREATE')",
         (SCHEMA, SCHEMA),
@@ -122,7 +122,7 @@ def _make_schema(connection: psycopg.Connection[Any], url: str) -> None:
 
 
 def _things(connection: psycopg.Connection[Any]) -> list[str]:
-    """Name what is in the schema."""
+    """Return the names of the objects in the schema."""
     rows = connection.execute(
         "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s)::oid UNION"
         " SELECT proname::text FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)::oid UNION"
@@ -148,10 +148,10 @@ def _foreign(connection: psycopg.Connection[Any], url: str) -> LedgerError:
 
 
 def _migrate_procrastinate(connection: psycopg.Connection[Any], last: str) -> None:
-    """Bring the tables of the job queue up to the installed version, which carries its own migrations."""
+    """Migrate the tables of the job queue with the migrations of the installed Procrastinate."""
     if not last:
         _run(connection, SchemaManager.get_schema())
-        # To tell whether a run has any job left, among those of all others.
+        # For finding the remaining jobs of a run among those of all runs.
         _run(connection, "CREATE INDEX jobs_by_run ON procrastinate_jobs ((args->>'run')) WHERE status = 'todo'")
         return
     for name in _migrations():

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL and the transactions on it, each with a number by which its commit can be looked up."""
+"""One connection to PostgreSQL and its transactions; each has a number to look up whether it was committed."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ T = TypeVar("T")
 _PASSING: Final = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
-    psycopg.errors.LockNotAvailable,  # somebody was frozen who held it; the database ends that soon
+    psycopg.errors.LockNotAvailable,  # held by a frozen process; the database ends its transaction soon
 )
 
 
 class Again(Exception):
-    """The database undid a transaction for the sake of another one."""
+    """The database rolled back a transaction because of a conflict with another one."""
 
 
 class PostgresConnection:
-    """A transaction under way, in the terms of `Connection`.
+    """An open transaction, with the interface of `Connection`.
 
     Args:
-        connection: it is made on.
-        name: of that connection, unlike that of any other.
+        connection: of the transaction.
+        name: the unique name of that connection.
     """
 
     def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
@@ -79,7 +79,7 @@ class PostgresConnection:
                 into.write_row(_plain(row))
 
     def clock(self) -> float:
-        """Return the database's clock: it is the same for all machines."""
+        """Return the clock of the database, which is the same for all machines."""
         [(seconds,)] = self.raw.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
         return float(seconds)
 
@@ -109,11 +109,11 @@ class Session:
 
     @property
     def is_broken(self) -> bool:
-        """The connection is lost or closed."""
+        """Whether the connection is lost or closed."""
         return self._connection.closed
 
     def run(self, work: Work[T]) -> T:
-        """Begin a transaction and do everything but commit it."""
+        """Run work in a new transaction without committing it."""
         try:
             self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             return work(PostgresConnection(self._connection, self._name))
@@ -121,29 +121,29 @@ class Session:
             raise Again from error
 
     def commit(self) -> None:
-        """Commit it: in one round trip with its number, which only a transaction that wrote something needs."""
+        """Commit, in one round trip with the number of the transaction, which only a transaction with writes needs."""
         self._serial += 1
         self._connection.execute(f"SELECT committed('{self._name}', {self._serial}); COMMIT")
         self.used_at = time.monotonic()
 
     def was_committed(self, connect: Any) -> bool:
-        """Find out whether the last transaction was made; if it was not, it never will be."""
+        """Find out whether the last transaction was committed; if not, it never will be."""
         with connect() as connection:
-            # Removed: should the lost connection's commit still be under way, it finds its row gone and fails.
+            # Delete the row: if the commit of the lost connection is still in progress, it does not find it and fails.
             found = connection.execute(
                 "DELETE FROM commits WHERE connection = %s RETURNING serial", (self._name,)
             ).fetchone()
         return found is not None and found[0] == self._serial
 
     def run_apart(self, sql: str, values: Sequence[object]) -> int:
-        """Run a statement that is a transaction by itself; return how many rows it changed.
+        """Run a statement as its own transaction; return how many rows it changed.
 
-        It does not count as a use: the number of the last transaction is not renewed.
+        It does not change the number of the last transaction.
         """
         return self._connection.execute(sql, values).rowcount
 
     def undo(self) -> None:
-        """Undo what is under way; when that fails, the connection is closed."""
+        """Roll back the transaction; close the connection if that fails."""
         if not self.is_broken:
             try:
                 self._connection.execute("ROLLBACK")
@@ -151,7 +151,7 @@ class Session:
                 self._connection.close()
 
     def close(self) -> None:
-        """Close the connection; that of a parent process is left alone."""
+        """Close the connection, unless it belongs to the parent process."""
         if self._process == os.getpid():
             with contextlib.suppress(psycopg.Error):
                 self._connection.execute("DELETE FROM commits WHERE connection = %s", (self._name,))
@@ -164,7 +164,7 @@ def _translated(sql: str) -> bytes:
 
 
 def _plain(values: Sequence[object]) -> list[object]:
-    """Return values as the tables hold them: numbers for truth, and no text that PostgreSQL refuses."""
+    """Convert values for the tables: booleans to numbers, and text without characters that PostgreSQL refuses."""
     return [
         int(value)
         if isinstance(value, bool)

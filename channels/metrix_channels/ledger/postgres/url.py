@@ -1,4 +1,4 @@
-"""What of a PostgreSQL URL may be shown, and what may not."""
+"""The public and the secret parts of a PostgreSQL URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...redact import Secret
 
 
 def label_of(url: str) -> str:
-    """Return what may be shown of a database's URL: host and name."""
+    """Return the public part of a database URL: host and name."""
     if is_ambiguous(url):
         return "postgresql"
     known = conninfo_to_dict(url)
@@ -18,7 +18,7 @@ def label_of(url: str) -> str:
 
 
 def secrets_of(url: str) -> list[Secret]:
-    """Return what of a database's URL may not be shown."""
+    """Return the secret parts of a database URL."""
     known = conninfo_to_dict(url)
     return [
         Secret(str(known[name]), "the database's password") for name in ("password", "sslpassword") if name in known
@@ -26,9 +26,9 @@ def secrets_of(url: str) -> list[Secret]:
 
 
 def is_ambiguous(url: str) -> bool:
-    """Tell whether libpq may take a piece of the password for a host or a name.
+    """Tell whether libpq may read a part of the password as a host or a name.
 
-    Then nothing that it says can be shown.
+    Messages of libpq cannot be shown then.
     """
     try:
         conninfo_to_dict(url)

@@ -1,4 +1,4 @@
-"""What must hold of a run's counts before they are written: looked at within the transaction that writes them."""
+"""Checks the counts of a run in the transaction that writes them."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _SETTLED = (BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN, BatchS
 
 
 def is_sound(counts: Counts) -> bool:
-    """Tell whether the counts add up to the rows, and none is negative."""
+    """Tell whether the counts add up to the rows and none is negative."""
     return not counts.balance and min(*(getattr(counts, name) for name in NUMBERS), *counts.skipped.values()) >= 0
 
 
 def require_sound(counts: Counts) -> None:
-    """Refuse counts that cannot be those of a run.
+    """Refuse counts that are not sound.
 
     Raises:
-        LedgerError: counts_wrong, when they do not add up to the rows, or one is negative.
+        LedgerError: counts_wrong, if they do not add up to the rows, or one is negative.
     """
     if not is_sound(counts):
         raise LedgerError(f"The counts of a campaign do not add up: {counts.dump()}.", code="counts_wrong")
 
 
 def require_over(counts: Counts, *, is_open: bool) -> None:
-    """Refuse to call a run finished that is not.
+    """Refuse to finish a run that is not over.
 
     Args:
-        counts: its counts.
-        is_open: some of its batches have no outcome.
+        counts: of the run.
+        is_open: whether some of its batches have no outcome.
 
     Raises:
         LedgerError: counts_wrong.
@@ -45,15 +45,15 @@ def require_over(counts: Counts, *, is_open: bool) -> None:
 def require_match(
     change: Counts, changed_statuses: Iterable[ShardStatus], drafts: Sequence[Draft] = (), skips: Sequence[Skip] = ()
 ) -> None:
-    """Refuse a change of counts that differs from the change of the batches written with it.
+    """Refuse a change of counts that does not match the batches written with it.
 
-    It costs nothing that grows with the run: how many recipients a batch has is not looked up again.
+    The cost does not grow with the run, because the recipients of the batches are not read again.
 
     Args:
-        change: what the counts after it differ by from those before it.
+        change: the difference of the counts.
         changed_statuses: the batches that changed.
         drafts: new batches.
-        skips: rows that are sent nothing after all.
+        skips: newly skipped rows.
 
     Raises:
         LedgerError: counts_wrong.
@@ -79,5 +79,5 @@ def require_match(
 
 
 def _is_that_of(recipients: int, batches: int) -> bool:
-    """Tell whether so many recipients can have come with so many batches, which hold one at the least."""
+    """Tell whether this many batches can contain this many recipients, at least one each."""
     return recipients * batches >= batches * batches if batches else recipients == 0

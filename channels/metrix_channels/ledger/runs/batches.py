@@ -1,4 +1,4 @@
-"""What is known of each batch of a campaign, in eight bytes: a million batches fit into eight megabytes."""
+"""The status of each batch of a campaign, in eight bytes: a million batches take eight megabytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SIZE: Final = _LAYOUT.size
 
 _STATE: Final = 0x0F
 DOUBT: Final = 0x10
-"""An attempt may have been taken."""
+"""Metrix may have accepted an attempt."""
 REPEATED: Final = 0x20
-"""It was attempted once more after such an attempt: its recipients may have it twice."""
+"""The batch was attempted again after such an attempt: its recipients may receive it twice."""
 APPROVED: Final = 0x40
-"""Somebody decided to send it again in spite of the doubt."""
+"""A person decided to send it again despite the doubt."""
 
 _MOST_ATTEMPTS: Final = 255
 _STATES: Final = bytes(first & _STATE for first in range(256))
@@ -29,17 +29,17 @@ StateCounts = tuple[int, ...]
 
 
 class BatchState(IntEnum):
-    """Where a batch stands."""
+    """The state of a batch."""
 
     PENDING = 0
     SENDING = 1
-    """Its intent is on disk, its outcome is not."""
+    """Its intent is on disk, but not its outcome."""
     ACCEPTED = 2
     REJECTED = 3
     UNKNOWN = 4
     CANCELLED = 5
     REPLACED = 6
-    """Its recipients are in other batches or were skipped after all."""
+    """Its recipients are now in other batches, or were skipped."""
 
 
 @define(eq=False)
@@ -47,16 +47,16 @@ class Batch:
     """One message to some recipients.
 
     Attributes:
-        shard: where it is kept.
-        slot: its place there.
-        values: what the template's variables stand for.
+        shard: that contains it.
+        slot: its position in the shard.
+        values: of the template's variables.
         recipients: customUserIds.
-        state: where it stands.
+        state: of the batch.
         flags: DOUBT, REPEATED, APPROVED.
-        attempts: requests that named its recipients.
-        status: of the last answer; 0 when there was none.
+        attempts: number of requests for its recipients.
+        status: of the last answer; 0 if there was none.
         at: of the last change, in seconds since 1970.
-        tries: requests of this process that named exactly these recipients.
+        tries: number of requests of this process for exactly these recipients.
     """
 
     shard: Shard = field(repr=False)
@@ -72,11 +72,11 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """What reports and log lines call it."""
+        """The name for reports and log lines."""
         return f"{self.shard.id}-{self.slot}"
 
     def save(self) -> None:
-        """Write the status into the shard; it is on disk with the shard's next commit."""
+        """Write the status into the shard; the next commit of the shard writes it to disk."""
         _LAYOUT.pack_into(
             self.shard.statuses,
             self.slot * SIZE,
@@ -89,14 +89,14 @@ class Batch:
 
 @define(eq=False)
 class Shard:
-    """Batches that are kept together: many of one recipient, or one of many.
+    """Batches that are stored together: many of one recipient, or one of many.
 
     Attributes:
         id: in the ledger.
-        canary: they go first, alone.
+        canary: whether they belong to the canary.
         batches: in their slots.
-        statuses: eight bytes a batch.
-        written: how its batches stand in the ledger, as long as nobody else changes them.
+        statuses: eight bytes per batch.
+        written: number of batches in each state in the ledger, as long as nobody else changes them.
     """
 
     id: int
@@ -113,7 +113,7 @@ class Shard:
         contents: list[tuple[dict[str, object], list[str]]],
         statuses: bytes,
     ) -> Shard:
-        """Put together what the ledger keeps apart."""
+        """Build a shard from its parts in the ledger."""
         shard = cls(number, canary, bytearray(statuses), count_states(statuses))
         for slot, (values, recipients) in enumerate(contents):
             first, attempts, status, at = _LAYOUT.unpack_from(statuses, slot * SIZE)
@@ -122,30 +122,30 @@ class Shard:
         return shard
 
     def taken(self) -> list[Batch]:
-        """Return the batches and let go of them.
+        """Return the batches and drop the references to them.
 
-        Each knows its shard: as long as it knows them too, only a garbage collection frees them, and those are rare
-        where most of the memory is text.
+        Each batch refers to its shard. If the shard refers to its batches too, only the garbage collector frees them,
+        and it runs rarely if most of the memory is text.
         """
         batches, self.batches = self.batches, []
         return batches
 
     @property
     def is_open(self) -> bool:
-        """Some batch has no outcome yet."""
+        """Whether a batch has no outcome yet."""
         return any(first & _STATE < BatchState.ACCEPTED for first in set(self.statuses[::SIZE]))
 
 
 @frozen
 class ShardStatus:
-    """The statuses of a shard at one moment, to be written down.
+    """A snapshot of the statuses of a shard, to be written to the ledger.
 
     Attributes:
         shard: its id.
-        is_open: some batch has no outcome yet.
-        statuses: eight bytes a batch.
-        before: how its batches stand in the ledger until then.
-        after: how they stand then.
+        is_open: whether a batch has no outcome yet.
+        statuses: eight bytes per batch.
+        before: number of batches in each state in the ledger before the write.
+        after: the same after the write.
     """
 
     shard: int
@@ -156,7 +156,7 @@ class ShardStatus:
 
     @classmethod
     def of(cls, shard: Shard) -> ShardStatus:
-        """Take the statuses as they are now: a dispatch goes on while the disk is waited for."""
+        """Copy the current statuses, because the dispatch continues during the commit."""
         return cls(shard.id, shard.is_open, bytes(shard.statuses), shard.written, count_states(shard.statuses))
 
 
@@ -167,7 +167,7 @@ def count_states(statuses: bytes | bytearray) -> StateCounts:
 
 
 def states_of(statuses: bytes | bytearray) -> bytes:
-    """Return the state of each batch, a byte each."""
+    """Return the state of each batch, one byte each."""
     return bytes(statuses[::SIZE].translate(_STATES))
 
 
@@ -177,17 +177,17 @@ def new_statuses(count: int, *, flags: int = 0, attempts: int = 0) -> bytes:
 
 
 def has_sending(statuses: bytes | bytearray) -> bool:
-    """Tell whether a batch has an intent and no outcome."""
+    """Tell whether a batch has an intent but no outcome."""
     return any(first & _STATE == BatchState.SENDING for first in set(statuses[::SIZE]))
 
 
 def last_change(statuses: bytes) -> int:
-    """Return when a batch changed last, in seconds since 1970; 0 when none did."""
+    """Return the time of the last change of a batch, in seconds since 1970; 0 if there was none."""
     return max((at for _, _, _, at in _LAYOUT.iter_unpack(statuses)), default=0)
 
 
 def settled_at(statuses: bytes) -> Iterator[tuple[BatchState, int]]:
-    """Give the state of each batch that has an outcome, and when it came, in seconds since 1970."""
+    """Yield the state and time (seconds since 1970) of each batch that has an outcome."""
     for first, _, _, at in _LAYOUT.iter_unpack(statuses):
         state = BatchState(first & _STATE)
         if BatchState.ACCEPTED <= state <= BatchState.UNKNOWN:
@@ -195,7 +195,7 @@ def settled_at(statuses: bytes) -> Iterator[tuple[BatchState, int]]:
 
 
 def settled(statuses: bytes) -> Counter[BatchState]:
-    """Count the batches that have an outcome; much faster than to look at each."""
+    """Count the batches that have an outcome; much faster than `settled_at`."""
     counts: Counter[BatchState] = Counter()
     for first, count in Counter(statuses[::SIZE]).items():
         state = BatchState(first & _STATE)

@@ -1,4 +1,4 @@
-"""The book of campaigns: which runs there are, who works on them, and every step that they take."""
+"""The book of campaigns: the runs, the processes that work on them, and all their steps."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)}, checksum FROM runs "  # noqa: S608 - constants
 _STATUSES_LOOKED_AT: Final = 400_000
-"""Bytes of statuses of which each is looked at."""
+"""Maximum bytes of statuses that are read one by one."""
 _TABLES: Final = ("run_counts", "shard_statuses", "shards", "skips", "failed_attempts", "run_journal")
 
 
 class RunBook(ABC):
-    """Campaigns' runs in one ledger: how they are planned, and what is known of them.
+    """The runs of campaigns in one ledger: plans them and returns their records.
 
     Args:
-        database: the ledger's.
+        database: of the ledger.
     """
 
     planned: ClassVar[RunState] = RunState.RUNNING
-    """The state of a run whose plan is whole."""
+    """The state of a run whose plan is complete."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    # -- looking
+    # -- reading
 
     async def find(self, name: str) -> RunRecord | None:
-        """Return the run of a campaign; None when there is none."""
+        """Return the run of a campaign; None if there is none."""
         return await self._database.transact(lambda connection: self._find(connection, name))
 
     async def get(self, name: str) -> RunRecord:
@@ -70,7 +70,7 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def now(self) -> float:
-        """Return seconds since 1970, by the clock that the changes of shards are marked with."""
+        """Return seconds since 1970, by the clock of the changes of shards."""
         return await self._database.transact(lambda connection: connection.time())
 
     async def shards(self, run: int, after: int = 0, *, limit: int = 20, since: int = 0) -> list[Shard]:
@@ -78,11 +78,11 @@ class RunBook(ABC):
         return await self._database.transact(lambda connection: read_all(connection, run, after, limit, since))
 
     async def skips(self, run: int, after: int = 0) -> list[tuple[int, Skip]]:
-        """Return the next rows that are sent nothing, with the place to go on from."""
+        """Return the next skipped rows, with the position to continue from."""
         return await self._database.transact(lambda connection: read_skips(connection, run, after, 20))
 
     async def failed_attempts(self, run: int) -> list[FailureCount]:
-        """Return what attempts came to that were not accepted, the most frequent first."""
+        """Return failed attempts by reason, the most frequent first."""
 
         def work(connection: Connection) -> list[FailureCount]:
             rows = connection.execute(
@@ -95,9 +95,9 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def settlements(self, run: int) -> Counter[tuple[BatchState, int]]:
-        """Count the batches that have an outcome, by what it is and by when it came, in seconds since 1970.
+        """Count the batches with an outcome, by outcome and time (seconds since 1970).
 
-        Where there are very many, the time is that of the last change of the shard that they are kept in.
+        If there are very many, the time is that of the last change of their shard.
         """
 
         def work(connection: Connection) -> Counter[tuple[BatchState, int]]:
@@ -117,7 +117,7 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def events(self, run: int) -> list[tuple[str, str, str]]:
-        """Return what was done with a run: time, what, and details."""
+        """Return the run journal: time, action and details."""
 
         def work(connection: Connection) -> list[tuple[str, str, str]]:
             return connection.execute(
@@ -129,10 +129,10 @@ class RunBook(ABC):
     # -- planning
 
     async def draft(self, name: str, file: str, pins: Mapping[str, Any]) -> RunRecord:
-        """Begin the plan of a new run; plans whose process died are removed.
+        """Start the plan of a new run; remove plans of dead processes.
 
         Raises:
-            CampaignError: run_busy, while another process plans or runs it; run_exists.
+            CampaignError: run_busy, if another process plans or runs it; run_exists.
         """
 
         def work(connection: Connection) -> RunRecord:
@@ -147,7 +147,7 @@ class RunBook(ABC):
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (name) DO NOTHING RETURNING id",
                 row,
             ).fetchall()
-            if not added:  # somebody was faster by less than a transaction
+            if not added:  # another process added it concurrently
                 raise CampaignError(f"Another process is planning the campaign {name!r}.", code="run_busy")
             [(run,)] = added
             seal_run(connection, run)
@@ -157,7 +157,7 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def add(self, run: int, drafts: Sequence[Draft], skips: Sequence[Skip], counts: Counts) -> None:
-        """Write down a part of the plan."""
+        """Write a part of the plan."""
 
         def work(connection: Connection) -> None:
             require_own(connection, self._database, run)
@@ -169,7 +169,7 @@ class RunBook(ABC):
         await self._database.transact(work)
 
     async def complete(self, run: int, pins: Mapping[str, Any], facts: Mapping[str, Any], counts: Counts) -> RunRecord:
-        """End the plan: from here on the run is there, whatever happens to this process."""
+        """Complete the plan: from now on the run exists, even if this process dies."""
 
         def work(connection: Connection) -> RunRecord:
             require_own(connection, self._database, run)
@@ -183,7 +183,7 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def discard(self, run: int) -> None:
-        """Remove a plan that is not to be, unless others took this process for dead, and did so."""
+        """Remove a failed plan, unless another process already has, because it considered this one dead."""
 
         def work(connection: Connection) -> None:
             if _owner_of(connection, run) == self._database.owner:
@@ -191,10 +191,10 @@ class RunBook(ABC):
 
         await self._database.transact(work)
 
-    # -- steering
+    # -- control
 
     async def request_control(self, name: str, control: ControlRequest) -> RunRecord:
-        """Ask those who work on a run for something; where nobody does, the caller does it itself."""
+        """Send a control request to the processes of a run; without any, the caller acts itself."""
 
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
@@ -206,15 +206,15 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def requested_control(self, run: int) -> ControlRequest | None:
-        """Return what another process asks of a run that this one works on.
+        """Return the control request for a run that this process works on.
 
         Raises:
-            LedgerError: run_lost, when others took this process for dead.
+            LedgerError: run_lost, if another process took over the run.
         """
         return await self._database.transact(lambda connection: require_own(connection, self._database, run))
 
     async def release(self, name: str) -> None:
-        """Let a run that pauses after its canary go on to the others; any other is left as it is."""
+        """Let a run that pauses after its canary continue; leave any other run as it is."""
 
         def work(connection: Connection) -> None:
             record = self._locked(connection, name)
@@ -225,21 +225,21 @@ class RunBook(ABC):
         await self._database.transact(work)
 
     async def first_recipients(self, run: int, count: int) -> list[str]:
-        """Return some of those who go first, in the order of the plan."""
+        """Return some of the first recipients, in the order of the plan."""
         return await self._database.transact(lambda connection: first_recipients(connection, run, count))
 
     # -- rows
 
     @abstractmethod
     def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
-        """Tell whether somebody works on a run, or is about to."""
+        """Tell whether a process works on a run, or is about to."""
 
     def _find(self, connection: Connection, name: str) -> RunRecord | None:
         row = connection.execute(_SELECT + "WHERE name = ?", (name,)).fetchone()
         return self._run(connection, row) if row else None
 
     def _locked(self, connection: Connection, name: str) -> RunRecord:
-        """Return a run that no other transaction changes until this one ends.
+        """Return a run, locked until the end of the transaction.
 
         Raises:
             CampaignError: run_missing.
@@ -255,7 +255,7 @@ class RunBook(ABC):
     def _run(self, connection: Connection, row: tuple[Any, ...]) -> RunRecord | None:
         record = self._record(connection, row)
         planned = record.live or row[_COLUMNS.index("state")] != RunState.PLANNING
-        return record if planned else None  # the plan of a process that died is no run
+        return record if planned else None  # the plan of a dead process is not a run
 
     def _require(self, connection: Connection, run: int) -> RunRecord:
         return self._record(connection, connection.execute(_SELECT + "WHERE id = ?", (run,)).fetchone())
@@ -289,7 +289,7 @@ class RunBook(ABC):
 
 
 def require_own(connection: Connection, database: Database, run: int) -> ControlRequest | None:
-    """Return what is asked of a run that this process works on.
+    """Return the control request for a run, and require that this process still works on it.
 
     Raises:
         LedgerError: run_lost.
@@ -309,7 +309,7 @@ def sealed_run(connection: Connection, run: int) -> dict[str, Any]:
     """Return the columns of a run.
 
     Raises:
-        LedgerError: ledger_corrupt, when they are not as they were written.
+        LedgerError: ledger_corrupt, if they do not match their checksum.
     """
     row = connection.execute(f"SELECT {', '.join(_COLUMNS)}, checksum FROM runs WHERE id = ?", (run,))  # noqa: S608
     *columns, expected = row.fetchone()
@@ -331,7 +331,7 @@ def seal_run(connection: Connection, run: int, **changes: str | None) -> None:
 
 
 def note(connection: Connection, run: int, what: str, detail: str) -> None:
-    """Write down what was done with a run."""
+    """Add an entry to the run journal."""
     connection.execute(
         "INSERT INTO run_journal (run, at, what, detail) VALUES (?, ?, ?, ?)",
         (run, iso_utc(wall_clock.now()), what, detail),
@@ -342,7 +342,7 @@ def counts_of(connection: Connection, run: int) -> Counts:
     """Return the counts of a run.
 
     Raises:
-        LedgerError: ledger_corrupt, when they are not as they were written.
+        LedgerError: ledger_corrupt, if they do not match their checksum.
     """
     rows = connection.execute("SELECT counts, checksum FROM run_counts WHERE run = ?", (run,)).fetchall()
     together = Counts()
@@ -358,7 +358,7 @@ def count(connection: Connection, run: int, counts: Counts) -> None:
     """Write the counts of a run that one process works on.
 
     Raises:
-        LedgerError: counts_wrong, when they do not add up.
+        LedgerError: counts_wrong, if they do not add up.
     """
     require_sound(counts)
     text = counts.dump()
@@ -376,7 +376,7 @@ def is_open(connection: Connection, run: int) -> bool:
 
 
 def _require_batches(connection: Connection, run: int, counts: Counts) -> None:
-    """Refuse a plan whose counts are not those of the batches that were written down."""
+    """Refuse a plan whose counts do not match the batches in the ledger."""
     [(size,)] = connection.execute(
         "SELECT coalesce(sum(length(statuses)), 0) FROM shard_statuses WHERE run = ?", (run,)
     ).fetchall()

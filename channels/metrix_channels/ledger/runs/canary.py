@@ -1,4 +1,4 @@
-"""A canary that waits for people: when those who go first have their outcomes, the run pauses until it is resumed."""
+"""A canary that waits for people: after the canary was sent, the run pauses until it is resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMED: Final = 5
 
 
 def is_to_wait(connection: Connection, run: int) -> bool:
-    """Tell whether a run must pause now: its canary is through, others are left, and nobody resumed it since."""
+    """Tell whether a run must pause now: its canary was sent, others are left, and it was not resumed since."""
     [(text,)] = connection.execute("SELECT facts FROM runs WHERE id = ?", (run,)).fetchall()
     if f'"{CANARY_WAITS}": true' not in text or CANARY_RELEASED in text:
         return False
@@ -34,10 +34,10 @@ def is_to_wait(connection: Connection, run: int) -> bool:
 
 
 def waiting(connection: Connection, run: int) -> Problem:
-    """Say why a run pauses, who was sent to, and how it goes on."""
+    """Return the problem that explains the pause: who was sent to, and how to continue."""
     [(name,)] = connection.execute("SELECT name FROM runs WHERE id = ?", (run,)).fetchall()
     recipients = [who for shard in read_canary(connection, run) for batch in shard.batches for who in batch.recipients]
-    # Batches that were divided are there twice, whole and in parts.
+    # A split batch appears twice: whole and in parts.
     names = list(dict.fromkeys(recipients))
     shown = ", ".join(islice(names, _NAMED)) + (", …" if len(names) > _NAMED else "")
     people = "1 recipient" if len(names) == 1 else f"{len(names):,} recipients"
@@ -51,11 +51,11 @@ def waiting(connection: Connection, run: int) -> Problem:
 
 
 def first_recipients(connection: Connection, run: int, count: int) -> list[str]:
-    """Return some of those who go first, in the order of the plan."""
+    """Return some of the first recipients, in the order of the plan."""
     shards = [*islice(read_canary(connection, run), 1)] or read_all(connection, run, 0, 1)
     return list(islice((who for shard in shards for batch in shard.batches for who in batch.recipients), count))
 
 
 def released(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a run that somebody resumed after its canary."""
+    """Return the facts of a run that was resumed after its canary."""
     return {**facts, CANARY_RELEASED: iso_utc(wall_clock.now())}

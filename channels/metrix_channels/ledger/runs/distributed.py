@@ -1,8 +1,8 @@
-"""Runs on PostgreSQL: any number of workers send each, a shard at a time; what a dead one had claimed is freed.
+"""Runs on PostgreSQL, sent by any number of workers, a shard at a time. Claims of dead workers are released.
 
-Jobs carry the work, and the ledger decides. A job says only that a run has something to send. Its worker claims a
-shard: that raises the shard's epoch, and what the worker writes counts only under this epoch. Whoever no longer
-renews its lease is taken for dead by the sweep, which makes ambiguous what was under way and frees the rest.
+Jobs only notify workers; the ledger decides who sends. A job says that a run has something to send. Its worker claims a
+shard, which raises the epoch of the shard; the worker's results count only under this epoch. If a worker no longer
+renews its lease, the sweep considers it dead, marks its requests in flight as ambiguous and releases the rest.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ class DistributedRunBook(RunBook):
     """Runs that any number of workers send."""
 
     planned = RunState.PLANNING
-    """Until it is launched, a plan goes with the process that made it."""
+    """Until it is launched, a plan is removed if its process dies."""
 
-    # -- steering, from anywhere
+    # -- control, from any process
 
     async def launch(self, run: int, options: str, begins: datetime | None) -> RunRecord:
-        """Give a planned run to the workers; from here on it is there, whatever happens to this process.
+        """Hand a planned run to the workers; from now on it exists, even if this process dies.
 
         Args:
             run: its id in the ledger.
-            options: how it is to be sent.
-            begins: when; None for now.
+            options: its send options.
+            begins: the start time; None for now.
 
         Raises:
-            LedgerError: run_lost, when others took this process for dead, and its plan for void.
+            LedgerError: run_lost, if another process considered this one dead and removed its plan.
         """
 
         def work(connection: Connection) -> RunRecord:
             require_own(connection, self._database, run)
-            # What the database believes of tables that have just grown: it would look for shards in all of them.
+            # Refresh the statistics of tables that have just grown, so that shards are found without full scans.
             connection.execute("ANALYZE shard_statuses")
             connection.execute("ANALYZE shards")
             self._open(connection, run, options, begins)
@@ -71,17 +71,17 @@ class DistributedRunBook(RunBook):
         excluded: FindExcluded | None = None,
         back: RetryRequest | None = None,
     ) -> RunRecord:
-        """Let workers go on with a run that rests.
+        """Let workers continue a stopped run.
 
         Args:
-            name: the campaign's.
-            options: how it is to be sent.
-            begins: when; None for now.
-            excluded: says who is sent nothing after all; None when nobody is.
-            back: batches that are pending again.
+            name: of the campaign.
+            options: its send options.
+            begins: the start time; None for now.
+            excluded: returns recipients to exclude; None if there are none.
+            back: batches to send again.
 
         Raises:
-            CampaignError: run_busy, while workers send it, or end the requests that they have under way; run_purged,
+            CampaignError: run_busy, if workers are sending it or have requests in flight; run_purged,
                 run_values_forgotten.
         """
 
@@ -105,7 +105,7 @@ class DistributedRunBook(RunBook):
         return record
 
     async def rest(self, name: str, control: ControlRequest) -> None:
-        """Let a run rest or end it, as soon as no worker has requests of it under way."""
+        """Pause or cancel a run as soon as no worker has requests of it in flight."""
 
         def work(connection: Connection) -> None:
             record = self._locked(connection, name)
@@ -117,7 +117,7 @@ class DistributedRunBook(RunBook):
         await self._database.transact(work)
 
     async def workers(self) -> int:
-        """Count the workers that are alive."""
+        """Return the number of live workers."""
 
         def work(connection: Connection) -> int:
             rows = connection.execute("SELECT count(*) FROM owners WHERE works AND lease_until > clock_timestamp()")
@@ -128,7 +128,7 @@ class DistributedRunBook(RunBook):
     # -- working
 
     async def work_here(self) -> None:
-        """Let others know that this process is a worker."""
+        """Register this process as a worker."""
         await self._database.transact(
             lambda connection: connection.execute(
                 "UPDATE owners SET works = true WHERE name = ?", (self._database.owner,)
@@ -136,9 +136,9 @@ class DistributedRunBook(RunBook):
         )
 
     async def claim(self, run: int) -> ShardClaim | None:
-        """Claim a shard of a run; None when none is to be had.
+        """Claim a shard of a run; None if none is available.
 
-        As long as some of those who go first have no outcome, only they are to be had.
+        Until all recipients of the canary have outcomes, only shards of the canary are available.
         """
 
         def work(connection: Connection) -> Claim | None:
@@ -151,7 +151,7 @@ class DistributedRunBook(RunBook):
                 return None
             owner = self._database.owner
             found = connection.execute(
-                # Materialized: as a part of the join it might be run for every row, and claim them all.
+                # Materialized: inside the join, it might run for every row and claim all shards.
                 "WITH next AS MATERIALIZED ("
                 " SELECT shard FROM shard_statuses WHERE run = ? AND open = 1 AND owner IS NULL AND canary = ?"
                 " ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED"
@@ -176,9 +176,9 @@ class DistributedRunBook(RunBook):
         """Release a shard, and update the state of its run if this was its last shard, or its last canary shard.
 
         Args:
-            claim: which this process no longer sends.
-            halted_by: what halts the run.
-            rest_until: when the run goes on, since it is quiet now.
+            claim: of the shard.
+            halted_by: the problem that halts the run.
+            rest_until: the end of the quiet hours, when the run continues.
         """
         run = claim.record.id
 
@@ -198,13 +198,13 @@ class DistributedRunBook(RunBook):
                 )
                 note(connection, run, "quiet", f"until {iso_utc(rest_until)}")
             self._advance(connection, run, len(left))
-            if claim.canary:  # the last of those who go first makes way for the others
+            if claim.canary:  # after the last canary shard, the others may start
                 self._defer_missing(connection, run)
 
         await self._database.transact(work)
 
     async def sweep(self) -> None:
-        """Look after what nobody else does: what the dead left, runs whose time has come, jobs that were lost."""
+        """Release the claims of dead processes, start runs that are due, and replace lost jobs."""
 
         def work(connection: Connection) -> list[int]:
             [(alone,)] = connection.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('sweep', 0))").fetchall()
@@ -227,7 +227,7 @@ class DistributedRunBook(RunBook):
     def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
         if state is RunState.PLANNING:
             return owner is not None and self._database.is_alive(connection, owner)
-        return state in LIVE  # it goes on as soon as there are workers
+        return state in LIVE  # it continues as soon as there are workers
 
     def _open(self, connection: Connection, run: int, options: str, begins: datetime | None) -> None:
         state = RunState.RUNNING if begins is None else RunState.WAITING
@@ -240,12 +240,12 @@ class DistributedRunBook(RunBook):
         self._defer_missing(connection, run)
 
     async def _fill(self, run: int) -> None:
-        """Defer the jobs that one transaction has no room for, and those that were lost."""
+        """Defer jobs that exceeded the limit of one transaction, and replace lost jobs."""
         while await self._database.transact(lambda connection: self._defer_missing(connection, run)):
             continue
 
     def _defer_missing(self, connection: Connection, run: int) -> bool:
-        """Defer a job for each shard that waits, as many at once as is good; True when there are more to defer."""
+        """Defer a job for each waiting shard, up to a limit; return True if there are more to defer."""
         connection.lock(f"run {run}")
         row = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None or row[0] != RunState.RUNNING or row[1] is not None or is_to_wait(connection, run):
@@ -274,8 +274,8 @@ class DistributedRunBook(RunBook):
         await self._database.transact(work)
 
     def _bury(self, connection: Connection) -> None:
-        """Take for dead whoever no longer renews its lease, or has left, and free what it had claimed."""
-        # The database's clock was set back: such a lease would last for as long as it was ahead.
+        """Release the claims of processes that have left or whose lease has expired."""
+        # If the database's clock was set back, such a lease would last by that much longer.
         connection.execute(
             "UPDATE owners SET lease_until = clock_timestamp() + lease"
             " WHERE lease_until > clock_timestamp() + 2 * lease"
@@ -308,7 +308,7 @@ class DistributedRunBook(RunBook):
             connection.execute("DELETE FROM owners WHERE name = ?", (owner,))
 
     def _doubt(self, connection: Connection, run: int, shards: Sequence[Shard]) -> None:
-        """Settle what a worker had under way and does not go on with: it may have been taken."""
+        """Settle the requests in flight of a worker that stopped: Metrix may have accepted them."""
         if shards:
             [(options,)] = connection.execute("SELECT send_options FROM runs WHERE id = ?", (run,)).fetchall()
             self._settle(connection, run, shards, interrupted(OnAmbiguous(json.loads(options)["on_ambiguous"])))
@@ -354,7 +354,7 @@ class DistributedRunBook(RunBook):
         try:
             require_over(counts, is_open=False)
             self._leave(connection, run, RunState.FINISHED_WITH_ERRORS if failed else RunState.FINISHED)
-        except LedgerError as error:  # each worker that came here would fail, and the next one too
+        except LedgerError as error:  # otherwise every worker would fail here
             self._leave(connection, run, RunState.HALTED, error.problem)
 
     def _leave(self, connection: Connection, run: int, state: RunState, halted_by: Problem | None = None) -> None:
@@ -373,7 +373,7 @@ def has_control_or_ended(connection: Connection, run: int) -> bool:
 
 
 def _phase(connection: Connection, run: int) -> int:
-    """Return which shards are to be sent now: 1 for those who go first, 0 for the others."""
+    """Return which shards are to be sent now: 1 for the canary, 0 for the others."""
     rows = connection.execute("SELECT 1 FROM shard_statuses WHERE run = ? AND open = 1 AND canary = 1 LIMIT 1", (run,))
     return len(rows.fetchall())
 

@@ -1,4 +1,4 @@
-"""Runs on SQLite: one process works on each, known to be alive by an OS lock."""
+"""Runs on SQLite: one process works on each run; an OS lock proves that it is alive."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .shards import add_drafts, add_failed_attempts, add_skips, opened, read_ope
 from .transitions import RetryRequest, Transition
 
 Which = Callable[[Connection, int], Iterator[Shard]]
-"""Gives shards of a run."""
+"""Yields shards of a run."""
 
 
 class LocalRunBook(RunBook):
-    """Runs that one process at a time works on."""
+    """Runs that are sent by one process at a time."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -43,10 +43,10 @@ class LocalRunBook(RunBook):
         self._working.discard(run)
 
     async def take(self, name: str) -> RunRecord:
-        """Become the one process that works on a run.
+        """Claim a run for this process.
 
         Raises:
-            CampaignError: run_missing; run_busy, beside a live process; run_purged, run_values_forgotten.
+            CampaignError: run_missing; run_busy, if another process is alive; run_purged, run_values_forgotten.
         """
 
         def work(connection: Connection) -> RunRecord:
@@ -64,7 +64,7 @@ class LocalRunBook(RunBook):
         return record
 
     async def become(self, run: int, state: RunState) -> None:
-        """Show a state in which a run that this process works on is: waiting or running."""
+        """Set the state of a run that this process works on to waiting or running."""
 
         def work(connection: Connection) -> None:
             require_own(connection, self._database, run)
@@ -73,12 +73,12 @@ class LocalRunBook(RunBook):
         await self._database.transact(work)
 
     async def leave(self, run: int, state: RunState, halted_by: Problem | None = None) -> None:
-        """Let go of a run, in the state in which it is left; its counts are those of its last commit.
+        """Release a run and set its final state; its counts are those of its last commit.
 
-        When it is over, its sensitive values are forgotten.
+        If it is over, its sensitive values are deleted.
 
         Raises:
-            LedgerError: run_lost; counts_wrong, when it is not over and would be called finished.
+            LedgerError: run_lost; counts_wrong, if it would be finished but is not over.
         """
 
         def work(connection: Connection) -> bool:
@@ -106,13 +106,13 @@ class LocalRunBook(RunBook):
         """Change the statuses of many shards in one transaction, such as those of a process that died.
 
         Args:
-            run: taken by this process.
+            run: claimed by this process.
             transition: changes the batches of one shard.
-            which: shards to look at.
-            back: what the journal says of it; None for nothing.
+            which: the shards to change.
+            back: for the journal; None for no entry.
 
         Returns:
-            The counts as they are afterwards.
+            The new counts.
         """
 
         def work(connection: Connection) -> Counts:
@@ -129,7 +129,7 @@ class LocalRunBook(RunBook):
         return await self._database.transact(work)
 
     def claim(self, run: int) -> LocalRunClaim:
-        """Return what a dispatch works with, of a run that this process took."""
+        """Return the claim of a run for a dispatch."""
         return LocalRunClaim(self, self._database, run)
 
     def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
@@ -137,7 +137,7 @@ class LocalRunBook(RunBook):
 
 
 class LocalRunClaim(RunClaim):
-    """A run that this process took."""
+    """A run that this process claimed."""
 
     def __init__(self, book: LocalRunBook, database: Database, run: int) -> None:
         self._book = book
@@ -146,7 +146,7 @@ class LocalRunClaim(RunClaim):
 
     @property
     def is_held(self) -> bool:
-        """See `RunClaim`: the lock goes with the process, and not before."""
+        """See `RunClaim`: always true, because the lock lasts as long as the process."""
         return True
 
     async def next_shards(self, after: int, *, canary: bool, limit: int) -> list[Shard]:

@@ -1,4 +1,4 @@
-"""A campaign's run as the ledger knows it: its state, its counts, and what is written down in one commit."""
+"""Records of a campaign's run: its state, its counts, and the changes of one commit."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ...outcomes import Problem
 from .batches import BatchState, Shard
 
 FORGOTTEN: Final = "forgotten_at"
-"""The fact of a run whose recipients and values were forgotten, and when."""
+"""The fact with the time when the recipients and values of a run were purged."""
 CANARY_WAITS: Final = "canary_waits"
-"""The fact of a run that pauses after its canary."""
+"""The fact that a run pauses after its canary."""
 CANARY_RELEASED: Final = "canary_released_at"
-"""The fact of a run that was resumed after that, and when."""
+"""The fact with the time when the run was resumed after its canary."""
 SENSITIVE: Final = "sensitive"
-"""The fact of a run that names the values that its template calls sensitive."""
+"""The fact with the names of the sensitive values of the template."""
 VALUES_FORGOTTEN: Final = "values_forgotten_at"
-"""The fact of a run that is over whose sensitive values were forgotten, and when."""
+"""The fact with the time when the sensitive values of a finished run were deleted."""
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     PLANNING = "planning"
     WAITING = "waiting"
-    """For its schedule, or for the end of the quiet hours."""
+    """Waits for its schedule or for the end of the quiet hours."""
     RUNNING = "running"
     PAUSED = "paused"
     HALTED = "halted"
@@ -42,9 +42,9 @@ class RunState(StrEnum):
 
 
 LIVE = (RunState.PLANNING, RunState.WAITING, RunState.RUNNING)
-"""Some process works on it."""
+"""A process works on the run."""
 OVER = (RunState.CANCELLED, RunState.FINISHED, RunState.FINISHED_WITH_ERRORS)
-"""It does not go on by itself."""
+"""The run does not continue automatically."""
 
 
 COUNTED: Final[dict[BatchState, str | None]] = {
@@ -56,11 +56,11 @@ COUNTED: Final[dict[BatchState, str | None]] = {
     BatchState.CANCELLED: "cancelled",
     BatchState.REPLACED: None,
 }
-"""By which count the recipients of a batch are counted."""
+"""The count that contains the recipients of a batch, by state."""
 
 
 class SkipReason(StrEnum):
-    """Why a row is sent nothing; the first that holds, in this order."""
+    """Why a row is skipped; the first reason that applies, in this order."""
 
     INVALID = "invalid"
     DUPLICATE = "duplicate"
@@ -70,7 +70,7 @@ class SkipReason(StrEnum):
 
 
 class ControlRequest(StrEnum):
-    """What another process asks of a run."""
+    """A control request of another process."""
 
     PAUSE = "pause"
     CANCEL = "cancel"
@@ -78,13 +78,13 @@ class ControlRequest(StrEnum):
 
 @define
 class Counts:
-    """The counts of a run, in recipients where nothing else is said.
+    """The counts of a run, in recipients unless stated otherwise.
 
     Attributes:
         rows: of the audience; the outcomes and skips always add up to it.
-        sending: batches whose intent is on disk and whose outcome is not; their recipients count as pending.
-        batches: as they stand, whatever was divided.
-        requests: that left, or may have left; it never goes back.
+        sending: number of batches with an intent but no outcome on disk; their recipients count as pending.
+        batches: number of current batches; a split batch counts as its parts.
+        requests: number of requests that left or may have left; it never decreases.
         possible_duplicates: recipients of batches that were attempted again after an ambiguous attempt.
     """
 
@@ -101,7 +101,7 @@ class Counts:
     possible_duplicates: int = 0
 
     def move(self, count: int, before: BatchState, after: BatchState) -> None:
-        """Count `count` recipients, a batch of which went from one state to another."""
+        """Move `count` recipients of a batch from one state to another."""
         for state, sign in ((before, -1), (after, 1)):
             if (name := COUNTED[state]) is not None:
                 setattr(self, name, getattr(self, name) + sign * count)
@@ -109,22 +109,22 @@ class Counts:
                 self.sending += sign
 
     def skip(self, count: int, reason: SkipReason) -> None:
-        """Count rows that are sent nothing."""
+        """Count skipped rows."""
         self.skipped[reason.value] = self.skipped.get(reason.value, 0) + count
 
     @property
     def has_begun(self) -> bool:
-        """A request has left, or may be leaving."""
+        """Whether a request has left or may be leaving."""
         return bool(self.requests or self.sending)
 
     @property
     def balance(self) -> int:
-        """What the outcomes are short of the rows: 0, or the books are wrong."""
+        """Rows minus outcomes and skips; 0 unless the ledger is wrong."""
         settled = self.accepted + self.rejected + self.unknown + self.pending + self.cancelled
         return self.rows - settled - sum(self.skipped.values())
 
     def plus(self, other: Counts, sign: int = 1) -> Counts:
-        """Return the counts of both together; with a sign of -1, what they differ by."""
+        """Return the sum of both counts, or their difference with a sign of -1."""
         reasons = dict.fromkeys([*self.skipped, *other.skipped])
         return Counts(
             **{name: getattr(self, name) + sign * getattr(other, name) for name in NUMBERS},
@@ -132,7 +132,7 @@ class Counts:
         )
 
     def copy(self) -> Counts:
-        """Return the counts as they are now."""
+        """Return a copy of the counts."""
         return self.plus(Counts())
 
     def dump(self) -> str:
@@ -155,17 +155,17 @@ class RunRecord:
 
     Attributes:
         id: in the ledger.
-        name: the campaign's.
-        run: unique among all ledgers.
-        state: where it stands; a run whose process died is `interrupted`.
-        live: a living process works on it.
-        file: the campaign file's path.
-        pins: what the run may not change.
-        facts: what the plan found.
-        counts: its counts.
-        started_at: when the plan began; the `now` of its templates.
-        finished_at: when it was over.
-        halted_by: what halted it.
+        name: of the campaign.
+        run: an id that is unique among all ledgers.
+        state: of the run; `interrupted` if its process died.
+        live: whether a live process works on it.
+        file: the path of the campaign file.
+        pins: what must not change.
+        facts: findings of the plan.
+        counts: of the run.
+        started_at: when the plan started; the `now` of its templates.
+        finished_at: when it ended.
+        halted_by: the problem that halted it.
     """
 
     id: int
@@ -174,7 +174,7 @@ class RunRecord:
     state: RunState
     live: bool
     file: str
-    pins: Mapping[str, Any] = field(repr=False)  # with the context, in which there may be sensitive values
+    pins: Mapping[str, Any] = field(repr=False)  # contains the context, which may have sensitive values
     facts: Mapping[str, Any]
     counts: Counts
     started_at: datetime
@@ -183,11 +183,11 @@ class RunRecord:
 
     @property
     def waits_after_canary(self) -> bool:
-        """It pauses when those who go first have their outcomes, and nobody resumed it after that yet."""
+        """Whether the run pauses after its canary and was not resumed after that yet."""
         return bool(self.facts.get(CANARY_WAITS)) and CANARY_RELEASED not in self.facts
 
     def require_recipients(self) -> None:
-        """Refuse what only the recipients can tell, when they were forgotten.
+        """Refuse an operation that needs the recipients if they were purged.
 
         Raises:
             CampaignError: run_purged.
@@ -199,7 +199,7 @@ class RunRecord:
             )
 
     def require_sendable(self) -> None:
-        """Refuse to send what the plan no longer holds: recipients, or the sensitive values of their messages.
+        """Refuse to send if recipients or sensitive values were deleted from the plan.
 
         Raises:
             CampaignError: run_purged, run_values_forgotten.
@@ -217,12 +217,12 @@ class RunRecord:
 
 @frozen
 class Draft:
-    """A shard as it is planned.
+    """A new shard.
 
     Attributes:
         batches: JSON, a list of [values, recipients].
-        count: of batches.
-        canary: it goes first, alone.
+        count: number of batches.
+        canary: whether it belongs to the canary.
         flags: of each of its batches.
         attempts: of each of its batches.
     """
@@ -236,11 +236,11 @@ class Draft:
 
 @frozen
 class Skip:
-    """Rows of the audience that are sent nothing.
+    """Skipped rows of the audience.
 
     Attributes:
-        reason: why.
-        rows: row numbers, from 1, and recipients as far as they could be read.
+        reason: why they are skipped.
+        rows: row numbers, from 1, with the readable part of the recipients.
     """
 
     reason: SkipReason
@@ -249,7 +249,7 @@ class Skip:
 
 @frozen
 class FailedAttempt:
-    """An attempt that was not simply accepted."""
+    """An attempt that was not accepted."""
 
     shard: int
     slot: int
@@ -265,10 +265,10 @@ class FailureCount:
     """Attempts of a run that were not accepted, for one reason.
 
     Attributes:
-        disposition: what they came to.
-        status_code: of the answer; None when there was none.
-        example: what one of them came to, in words.
-        attempts: how many.
+        disposition: of the attempts.
+        status_code: of the answer; None if there was none.
+        example: the explanation of one of them.
+        attempts: the number of attempts.
     """
 
     disposition: str
@@ -279,13 +279,13 @@ class FailureCount:
 
 @define
 class Changes:
-    """What one commit of a dispatch writes down.
+    """The changes of one commit of a dispatch.
 
     Attributes:
-        shards: whose statuses changed.
-        drafts: new shards, made of batches that were divided.
-        skips: recipients who are sent nothing after all.
-        failed_attempts: attempts that were not simply accepted.
+        shards: with changed statuses.
+        drafts: new shards with the parts of split batches.
+        skips: newly skipped recipients.
+        failed_attempts: see `FailedAttempt`.
     """
 
     shards: list[Shard] = field(factory=list)
@@ -296,11 +296,11 @@ class Changes:
 
 @frozen
 class Committed:
-    """What a commit gives back.
+    """The result of a commit.
 
     Attributes:
         drafted: the new shards, in the order of their drafts.
-        control: what another process asks for.
+        control: the control request of another process.
     """
 
     drafted: list[Shard]

@@ -1,7 +1,7 @@
-"""The ledger checked against itself: every checksum, and the counts of every run, counted anew from its batches.
+"""Checks a ledger: verifies every checksum, and recounts every run from its batches.
 
-A live run goes on meanwhile. What never changes is read first, a page at a time: how many recipients each batch has.
-Then one short transaction reads how the batches stand, together with the counts.
+Live runs continue meanwhile. The recipients of each batch, which never change, are read first, a page at a time. Then
+one short transaction reads the statuses of the batches together with the counts.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _SENDS: Final = 2_000
 
 @define
 class RunCheck:
-    """What was found of one run.
+    """The result for one run.
 
     Attributes:
         campaign: its name.
         run: its id, unique among all ledgers.
-        counts: as they are written down; None when they are damaged.
-        recounted: from batches and skipped rows; None when those were forgotten, or some are damaged.
-        damaged: records that are not as they were written, in words.
+        counts: as stored; None if they are damaged.
+        recounted: from batches and skipped rows; None if they were purged or some are damaged.
+        damaged: descriptions of damaged records.
     """
 
     campaign: str
@@ -49,7 +49,7 @@ class RunCheck:
 
     @property
     def differs(self) -> list[str]:
-        """The names of the counts that are not as they are recounted."""
+        """The names of the counts that differ from the recount."""
         if self.counts is None or self.recounted is None:
             return []
         difference = self.counts.plus(self.recounted, -1)
@@ -58,26 +58,26 @@ class RunCheck:
 
     @property
     def adds_up(self) -> bool:
-        """The counts add up to the rows, and none is negative."""
+        """Whether the counts add up to the rows and none is negative."""
         return self.counts is not None and is_sound(self.counts)
 
     @property
     def is_ok(self) -> bool:
-        """Nothing is damaged, and the counts are right."""
+        """Whether nothing is damaged and the counts are correct."""
         return self.adds_up and not self.differs and not self.damaged
 
 
 COUNTS: Final = ("rows", "accepted", "rejected", "unknown", "pending", "cancelled", "sending", "batches")
-"""The counts that can be counted anew, beside those of the skipped rows."""
+"""The counts that can be recounted, besides those of skipped rows."""
 
 
 @frozen
 class LedgerCheck:
-    """What was found in a ledger.
+    """The result for a ledger.
 
     Attributes:
-        runs: each of its runs, the oldest first.
-        damaged: records of single messages that are not as they were written, in words.
+        runs: of the ledger, the oldest first.
+        damaged: descriptions of damaged records of single messages.
     """
 
     runs: list[RunCheck]
@@ -85,12 +85,12 @@ class LedgerCheck:
 
     @property
     def is_ok(self) -> bool:
-        """All is as it should be."""
+        """Whether all checks passed."""
         return not self.damaged and all(each.is_ok for each in self.runs)
 
 
 async def check_ledger(database: Database) -> LedgerCheck:
-    """Verify all checksums, and count every run anew; nothing is changed.
+    """Verify all checksums and recount every run; change nothing.
 
     Raises:
         LedgerError: the ledger cannot be read at all.
@@ -110,12 +110,12 @@ def _all_runs(connection: Connection) -> list[tuple[int, str, str]]:
 
 
 class _Recount:
-    """Counts one run anew.
+    """Recounts one run.
 
     Args:
-        database: the ledger's.
+        database: of the ledger.
         run: its id in the ledger.
-        found: what is found is written there.
+        found: receives the result.
     """
 
     def __init__(self, database: Database, run: int, found: RunCheck) -> None:
@@ -128,7 +128,7 @@ class _Recount:
         self._last_skip = 0
 
     async def made(self) -> None:
-        """Read what does not change, and then what does."""
+        """Read the data that does not change, then the data that does."""
         while rows := await self._database.transact(self._shards):
             self._measure(rows)
         try:
@@ -163,7 +163,7 @@ class _Recount:
         return bool(page)
 
     def _standing(self, connection: Connection) -> tuple[bool, list[tuple[int, int, bytes, int]]]:
-        """Read the counts and how the batches stand at one moment; and what was added in the meantime."""
+        """Read a snapshot of the counts and statuses, and shards that were added meanwhile."""
         connection.snapshot()
         record = sealed_run(connection, self._run)
         self._found.counts = counts_of(connection, self._run)
@@ -205,7 +205,7 @@ def _add(counts: Counts, states: bytes, sizes: Sequence[int]) -> None:
 
 
 _Read = Callable[..., list[tuple[Any, bool, str]]]
-"""Gives the records after one: the key of each, whether it is as it was written, and how it is called."""
+"""Returns the records after a key: the key of each, whether it is intact, and its name."""
 
 
 async def _damaged(database: Database, read: _Read, after: Any) -> list[str]:

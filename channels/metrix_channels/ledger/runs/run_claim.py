@@ -1,4 +1,4 @@
-"""What a process holds of a run while it dispatches: all of it, or a share beside other processes."""
+"""The part of a run that a process dispatches: the whole run, or a shard."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from .records import Changes, Committed, ControlRequest, Counts, RunState
 
 
 class RunClaim(ABC):
-    """The part of a run that nobody else sends now."""
+    """The part of a run that only this process may send now."""
 
     @property
     @abstractmethod
     def is_held(self) -> bool:
-        """Nobody may have taken this process for dead yet, as far as that can be told without asking."""
+        """Whether this process certainly still has the claim, without a query."""
 
     @abstractmethod
     async def next_shards(self, after: int, *, canary: bool, limit: int) -> list[Shard]:
         """Return the next shards that have a batch without an outcome.
 
         Args:
-            after: the id of the last one that was returned; 0 to begin.
-            canary: those who go first, or the others.
-            limit: so many at the most; fewer mean that there are no more.
+            after: the id of the last returned shard; 0 for the first call.
+            canary: whether to return shards of the canary or the others.
+            limit: the maximum; fewer shards mean that there are no more.
         """
 
     @abstractmethod
     async def commit(self, changes: Changes, counts: Counts) -> Committed:
-        """Write down steps of the dispatch, all or none of them; they are on disk when this returns.
+        """Write changes of the dispatch in one transaction; they are on disk when this returns.
 
         Raises:
-            LedgerError: it cannot be written; run_lost, when others took this process for dead.
+            LedgerError: the ledger cannot be written; run_lost, if another process took over the claim.
         """
 
     @abstractmethod
     async def become(self, state: RunState) -> None:
-        """Show a state in which the run is: waiting or running."""
+        """Set the state of the run to waiting or running."""
 
     @abstractmethod
     async def requested_control(self) -> ControlRequest | None:
-        """Return what another process asks for.
+        """Return the control request of another process.
 
         Raises:
             LedgerError: as `commit`.

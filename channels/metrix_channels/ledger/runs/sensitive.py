@@ -1,7 +1,7 @@
-"""The sensitive values of a run: its plan holds them as long as the run may still send, and not a moment longer.
+"""Deletes the sensitive values of a run in the transaction that ends it.
 
-A plan keeps the values from which each message is rendered, so that a run can be resumed, and workers can send it. When
-the run is over, the transaction that ends it also replaces the values that the template calls sensitive by null.
+A plan stores the values of each message, so that a run can be resumed and workers can send it. When the run ends, the
+values that the template declares sensitive are replaced with null.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _AT_ONCE: Final = 50
 
 
 def forget_sensitive_values(connection: Connection, run: int) -> bool:
-    """Replace the sensitive values of a run that is over by null, in its shards and in its pinned context.
+    """Replace the sensitive values of a run with null, in its shards and in its pinned context.
 
     Args:
         connection: the transaction that ends the run.
         run: its id.
 
     Returns:
-        Whether there was anything to forget: a run without sensitive names is left as it is.
+        Whether the run has sensitive values; a run without them is not changed.
 
     Raises:
         LedgerError: ledger_corrupt; nothing was changed.

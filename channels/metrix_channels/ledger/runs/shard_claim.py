@@ -1,4 +1,4 @@
-"""What one worker holds of a run: a shard at a time, and the parts that it divides it into."""
+"""The claim of a worker on one shard of a run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Claim:
     Attributes:
         record: the run, with its counts at that moment.
         owner: the worker.
-        shard: what it claimed.
-        epoch: how often the shard has been claimed by now.
-        options: how the run is to be sent.
+        shard: the claimed shard.
+        epoch: how often the shard has been claimed so far.
+        options: send options of the run.
     """
 
     record: RunRecord
@@ -39,10 +39,10 @@ class Claim:
 
 
 class ShardClaim(RunClaim):
-    """A claim and what becomes of it. What it writes counts only while nobody else has claimed the shard.
+    """A claimed shard. Writes count only while no other worker has claimed it.
 
     Args:
-        database: the ledger's.
+        database: of the ledger.
         claim: the shard.
     """
 
@@ -60,7 +60,7 @@ class ShardClaim(RunClaim):
 
     @property
     def is_held(self) -> bool:
-        """See `RunClaim`: as long as the lease that the shard was claimed under."""
+        """See `RunClaim`: as long as the lease of the claim is valid."""
         return self._database.holds(self.owner)
 
     async def next_shards(self, after: int, *, canary: bool, limit: int) -> list[Shard]:
@@ -99,7 +99,7 @@ class ShardClaim(RunClaim):
         return Committed([opened(*each) for each in added], control)
 
     async def become(self, state: RunState) -> None:
-        """Remember that it is quiet now: a worker does not wait for hours, it hands back."""
+        """Remember quiet hours: a worker does not wait for their end, but hands the shard back."""
         self.is_quiet = state is RunState.WAITING
 
     async def requested_control(self) -> ControlRequest | None:
@@ -135,7 +135,7 @@ def control_of(connection: Connection, run: int) -> ControlRequest | None:
 
 
 def free(connection: Connection, claim: ShardClaim) -> list[Shard]:
-    """Let others claim what is left of a share; return it, as it was left."""
+    """Release the rest of a claimed shard for other workers, and return it."""
     left = []
     for shard, epoch in sorted(claim.epochs.items()):
         found = connection.execute(
@@ -157,18 +157,18 @@ def add_to_counts(
     drafts: Sequence[Draft] = (),
     skips: Sequence[Skip] = (),
 ) -> None:
-    """Add to the counts of a run. Each connection has a row of its own, so that writers do not block each other.
+    """Add to the counts of a run. Each connection has its own row, so that writers do not block each other.
 
     Args:
-        connection: a transaction, in which the batches are written too.
-        run: whose counts.
-        change: what is added.
+        connection: the transaction that also writes the batches.
+        run: id of the run.
+        change: the difference of the counts.
         changed_statuses: the batches that changed.
         drafts: new batches.
-        skips: rows that are sent nothing after all.
+        skips: newly skipped rows.
 
     Raises:
-        LedgerError: counts_wrong, when the counts would change otherwise than the batches.
+        LedgerError: counts_wrong, if the change does not match the batches.
     """
     require_match(change, changed_statuses, drafts, skips)
     if change == Counts():

@@ -1,4 +1,4 @@
-"""Shards and their statuses in SQL: written by the plan, read and marked by the dispatch, read again by the report."""
+"""Shards and their statuses in SQL: the plan writes them, the dispatch updates them, the report reads them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def add_drafts(connection: Connection, run: int, drafts: Sequence[Draft]) -> lis
 
 
 def read_canary(connection: Connection, run: int) -> Iterator[Shard]:
-    """Give the shards of a run that go first, those that were divided among them.
+    """Yield the canary shards of a run, including those with split batches.
 
     Raises:
         LedgerError: ledger_corrupt.
@@ -51,13 +51,13 @@ def read_canary(connection: Connection, run: int) -> Iterator[Shard]:
 
 
 def opened(shard: int, draft: Draft) -> Shard:
-    """Return a shard that was just added."""
+    """Return the shard of a new draft."""
     statuses = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
     return Shard.opened(shard, draft.canary, json.loads(draft.batches), statuses)
 
 
 def write_statuses(connection: Connection, changed_statuses: Sequence[ShardStatus]) -> None:
-    """Write what became of the batches of some shards."""
+    """Write the statuses of some shards."""
     now = int(connection.time())
     connection.executemany(
         "UPDATE shard_statuses SET open = ?, changed = ?, statuses = ?, checksum = ? WHERE shard = ?",
@@ -71,13 +71,13 @@ def write_statuses(connection: Connection, changed_statuses: Sequence[ShardStatu
 def settle(
     connection: Connection, shards: Iterable[Shard], transition: Transition, counts: Counts
 ) -> list[ShardStatus]:
-    """Bring batches that nobody sends into another state; return those shards of which any changed.
+    """Change the state of batches that no process sends; return the changed shards.
 
     Args:
         connection: a transaction.
-        shards: to look at.
+        shards: the shards to change.
         transition: changes the batches of one shard.
-        counts: counts, which change with them.
+        counts: updated with the batches.
     """
     changed = []
     for shard in shards:
@@ -90,7 +90,7 @@ def settle(
 
 
 def add_skips(connection: Connection, run: int, skips: Sequence[Skip]) -> None:
-    """Add rows that are sent nothing."""
+    """Add skipped rows."""
     if not skips:
         return
     texts = [(skip.reason.value, _ENCODE(skip.rows)) for skip in skips]
@@ -99,7 +99,7 @@ def add_skips(connection: Connection, run: int, skips: Sequence[Skip]) -> None:
 
 
 def add_failed_attempts(connection: Connection, run: int, failed_attempts: Sequence[FailedAttempt]) -> None:
-    """Add attempts that were not simply accepted."""
+    """Add failed attempts."""
     connection.executemany(
         "INSERT INTO failed_attempts (run, shard, slot, at, disposition, status, explanation, answer)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -120,7 +120,7 @@ def read_open(connection: Connection, run: int, after: int, limit: int, *, canar
 
 
 def read_all(connection: Connection, run: int, after: int, limit: int, since: int = 0) -> list[Shard]:
-    """Return the next shards of a run, whatever their state, that changed at `since` or later."""
+    """Return the next shards of a run in any state that changed at `since` or later."""
     rows = connection.execute(
         _SHARDS + "WHERE m.run = ? AND m.shard > ? AND m.changed >= ? ORDER BY m.shard LIMIT ?",
         (run, after, since, limit),
@@ -129,9 +129,9 @@ def read_all(connection: Connection, run: int, after: int, limit: int, since: in
 
 
 def read_shards(connection: Connection, run: int, numbers: Sequence[int], recipient: str | None) -> list[Shard]:
-    """Return some shards of a run; with a recipient, those alone that may name it.
+    """Return some shards of a run; with a recipient, only shards that may contain it.
 
-    A recipient is searched in the stored text: to decode a million of them takes twenty times as long.
+    The recipient is searched in the stored text, because decoding a million recipients takes twenty times as long.
 
     Raises:
         LedgerError: ledger_corrupt.
@@ -143,29 +143,29 @@ def read_shards(connection: Connection, run: int, numbers: Sequence[int], recipi
         return [shard_of(row, run) for row in rows]
     name, found = _ENCODE(recipient).encode(), []
     for row in rows:
-        require_intact(row[3] == sum_of(run, row[2]), f"shard {row[0]}")  # a damaged one would hide the recipient
+        require_intact(row[3] == sum_of(run, row[2]), f"shard {row[0]}")  # a damaged shard could hide the recipient
         if name in zlib.decompress(row[2]):
             found.append(shard_of(row, run))
     return found
 
 
 def interrupted_shards(connection: Connection, run: int) -> Iterator[Shard]:
-    """Give the shards with a batch whose intent is written down and whose outcome is not."""
+    """Yield the shards with a batch that has an intent but no outcome."""
     return (shard for shard in open_shards(connection, run) if has_sending(shard.statuses))
 
 
 def open_shards(connection: Connection, run: int) -> Iterator[Shard]:
-    """Give the shards with a batch that has no outcome yet."""
+    """Yield the shards with a batch that has no outcome yet."""
     return in_turn(connection, run, "AND m.open = 1")
 
 
 def every_shard(connection: Connection, run: int) -> Iterator[Shard]:
-    """Give all shards of a run."""
+    """Yield all shards of a run."""
     return in_turn(connection, run, "")
 
 
 def in_turn(connection: Connection, run: int, condition: str) -> Iterator[Shard]:
-    """Give the shards of a run that meet a condition in SQL, one at a time."""
+    """Yield the shards of a run that meet an SQL condition, one at a time."""
     after = 0
     while row := connection.execute(
         _SHARDS + f"WHERE m.run = ? {condition} AND m.shard > ? ORDER BY m.shard LIMIT 1", (run, after)
@@ -175,7 +175,7 @@ def in_turn(connection: Connection, run: int, condition: str) -> Iterator[Shard]
 
 
 def read_skips(connection: Connection, run: int, after: int, limit: int) -> list[tuple[int, Skip]]:
-    """Return the next rows that are sent nothing, with the place to go on from."""
+    """Return the next skipped rows, with the position to continue from."""
     rows = connection.execute(
         "SELECT id, reason, rows, checksum FROM skips WHERE run = ? AND id > ? ORDER BY id LIMIT ?", (run, after, limit)
     ).fetchall()
@@ -187,7 +187,7 @@ def read_skips(connection: Connection, run: int, after: int, limit: int) -> list
 
 
 def shard_of(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Shard:
-    """Return a shard of its row.
+    """Return the shard of a database row.
 
     Raises:
         LedgerError: ledger_corrupt.
@@ -200,17 +200,17 @@ def shard_of(row: tuple[int, int, bytes, int, bytes, int], run: int) -> Shard:
 
 
 def sum_of(owner: int, content: bytes) -> int:
-    """Return the checksum of what belongs to a row."""
+    """Return the checksum of a content that belongs to a row."""
     return zlib.crc32(content, owner & 0xFFFFFFFF)
 
 
 def pack(contents: list[list[object]]) -> bytes:
-    """Return the batches of a shard as they are stored: a list of [values, recipients]."""
+    """Compress the batches of a shard, a list of [values, recipients], for storage."""
     return _compress(_ENCODE(contents))
 
 
 def require_intact(intact: bool, what: str) -> None:
-    """Refuse a row that is not as it was written.
+    """Refuse a row that has changed since it was written.
 
     Raises:
         LedgerError: ledger_corrupt.

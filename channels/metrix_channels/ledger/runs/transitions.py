@@ -1,4 +1,4 @@
-"""The batch as a state machine: every step that a batch can take, and what it does to the counts of its run.
+"""The batch as a state machine: all transitions of a batch, and how they change the counts of its run.
 
 ```
 PENDING --begin--> SENDING --settle--> ACCEPTED | REJECTED | UNKNOWN
@@ -9,9 +9,9 @@ PENDING --begin--> SENDING --settle--> ACCEPTED | REJECTED | UNKNOWN
    `--approve-- REJECTED | UNKNOWN
 ```
 
-Each step is a pure function of a batch and the counts. No other code writes a batch's state, so that the counts add up
-after any sequence of steps. Doubt is sticky: once an attempt may have been taken, DOUBT stays with the batch and with
-the parts that it is split into.
+Each transition is a pure function of a batch and the counts. No other code writes a batch's state, so the counts add up
+after any sequence of transitions. Doubt is sticky: once Metrix may have accepted an attempt, DOUBT stays with the batch
+and with its parts after a split.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from .batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
 from .records import Counts, Draft, Skip, SkipReason
 
 Transition = Callable[[Shard, Counts], None]
-"""Takes the same step with each batch of a shard that can take it."""
+"""Applies a transition to all batches of a shard that it is valid for."""
 FindExcluded = Callable[[Sequence[str]], dict[str, SkipReason]]
-"""Says which of some recipients are to be sent nothing, and why."""
+"""Returns which recipients are excluded, and why."""
 
 _SETTLED: Final = (BatchState.PENDING, BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN)
 
 
 @frozen
 class RetryRequest:
-    """Batches that somebody decided to send again.
+    """A decision to send batches again.
 
     Attributes:
-        what: how the journal calls it.
-        detail: what it adds.
-        transition: makes them pending.
+        what: the action for the journal.
+        detail: the details for the journal.
+        transition: makes the batches pending.
     """
 
     what: str
@@ -50,7 +50,7 @@ class RetryRequest:
 
 
 def begin(batch: Batch, counts: Counts, at: int) -> None:
-    """Declare that a request is about to leave.
+    """Record the intent of a request.
 
     Args:
         batch: PENDING.
@@ -66,12 +66,12 @@ def begin(batch: Batch, counts: Counts, at: int) -> None:
 
 
 def withdraw(batch: Batch, counts: Counts, flags: int, at: int) -> None:
-    """Take back the declaration of a request of which nothing left; see `begin`.
+    """Withdraw the intent of a request that was not sent; see `begin`.
 
     Args:
         batch: SENDING.
         counts: the counts of its run.
-        flags: of the batch before the declaration.
+        flags: of the batch before the intent.
         at: seconds since 1970.
     """
     _require(batch, BatchState.SENDING)
@@ -83,23 +83,23 @@ def withdraw(batch: Batch, counts: Counts, flags: int, at: int) -> None:
 
 
 def count_request(batch: Batch, counts: Counts) -> None:
-    """Count a request that has left, or may have left: never before, so that the count never goes back."""
+    """Count a request that has left or may have left, but never before, so that the count never decreases."""
     _require(batch, BatchState.SENDING)
     counts.requests += 1
 
 
 def doubt(batch: Batch) -> None:
-    """Remember for good that an attempt may have been taken; the next step writes it down."""
+    """Record permanently that Metrix may have accepted an attempt; the next transition writes it."""
     batch.flags |= DOUBT
 
 
 def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
-    """Write down what an attempt came to.
+    """Set the state of a batch after an attempt.
 
     Args:
-        batch: SENDING; or PENDING and in doubt, when `on_ambiguous: hold` makes it UNKNOWN without another attempt.
+        batch: SENDING; or PENDING and in doubt, if `on_ambiguous: hold` makes it UNKNOWN without another attempt.
         counts: the counts of its run.
-        state: ACCEPTED, REJECTED or UNKNOWN; PENDING when it is to be attempted again.
+        state: ACCEPTED, REJECTED or UNKNOWN; PENDING for another attempt.
         at: seconds since 1970.
     """
     held = batch.state is BatchState.PENDING and state is BatchState.UNKNOWN and batch.flags & DOUBT
@@ -111,16 +111,16 @@ def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
 
 
 def split(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
-    """Replace a batch by smaller ones.
+    """Replace a batch with smaller ones.
 
     Args:
         batch: PENDING or SENDING.
         counts: the counts of its run.
-        parts: the recipients of each new batch; together those of the batch.
+        parts: the recipients of each new batch; together, the recipients of the batch.
         at: seconds since 1970.
 
     Returns:
-        The shard of the new batches, which inherit attempts and doubt; None without any part.
+        The shard of the new batches, which inherit attempts and doubt; None without parts.
     """
     _require(batch, BatchState.PENDING, BatchState.SENDING)
     if not all(parts) or sum(len(part) for part in parts) != len(batch.recipients):
@@ -131,16 +131,16 @@ def split(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int)
 def exclude(
     batch: Batch, counts: Counts, excluded: Mapping[str, SkipReason], at: int
 ) -> tuple[Draft | None, list[Skip]]:
-    """Skip recipients of a batch that may no longer be sent to.
+    """Skip excluded recipients of a batch.
 
     Args:
         batch: PENDING.
         counts: the counts of its run.
-        excluded: recipients and why they are skipped; those of other batches too.
+        excluded: recipients and the reasons; may include recipients of other batches.
         at: seconds since 1970.
 
     Returns:
-        The shard of a batch of the others, None when nobody is left; and who was skipped.
+        The shard with the remaining recipients, or None if there are none; and the skipped recipients.
     """
     _require(batch, BatchState.PENDING)
     found = {recipient: excluded[recipient] for recipient in batch.recipients if recipient in excluded}
@@ -157,24 +157,24 @@ def exclude(
 
 
 def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int | None = None) -> None:
-    """Settle a batch whose process ended while its request was under way: it may have been taken.
+    """Settle a batch whose process ended while its request was in flight; Metrix may have accepted it.
 
     Args:
         batch: in any state; only a SENDING one changes.
         counts: the counts of its run.
         on_ambiguous: RETRY makes it PENDING, HOLD makes it UNKNOWN.
-        at: seconds since 1970; None leaves the time of its last change.
+        at: seconds since 1970; None keeps the time of the last change.
     """
     if batch.state is BatchState.SENDING:
         count_request(batch, counts)
         doubt(batch)
-        batch.flags &= ~APPROVED  # what was approved of is this very request
+        batch.flags &= ~APPROVED  # the approval was for this request only
         after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else BatchState.PENDING
         _move(batch, after, counts, at)
 
 
 def cancel(batch: Batch, counts: Counts, at: int | None = None) -> None:
-    """End a batch for good: PENDING becomes CANCELLED; SENDING may have been taken, and becomes UNKNOWN."""
+    """Cancel a batch: PENDING becomes CANCELLED; SENDING becomes UNKNOWN, because Metrix may have accepted it."""
     if batch.state is BatchState.SENDING:
         count_request(batch, counts)
         doubt(batch)
@@ -184,7 +184,7 @@ def cancel(batch: Batch, counts: Counts, at: int | None = None) -> None:
 
 
 def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
-    """Make a batch PENDING again, in spite of its doubt, since somebody decided so.
+    """Make a batch PENDING again despite its doubt, because a person decided so.
 
     Args:
         batch: in any state; only one in `which` changes.
@@ -198,17 +198,17 @@ def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
         _move(batch, BatchState.PENDING, counts, None)
 
 
-# -- the same step with every batch of a shard
+# -- the same transition for every batch of a shard
 
 
 def cancelled(shard: Shard, counts: Counts) -> None:
-    """Cancel what is left of a shard."""
+    """Cancel the unfinished batches of a shard."""
     for batch in shard.taken():
         cancel(batch, counts)
 
 
 def interrupted(on_ambiguous: OnAmbiguous) -> Transition:
-    """Return what interrupts the batches of a shard that were under way."""
+    """Return the transition that interrupts the batches in flight of a shard."""
 
     def transition(shard: Shard, counts: Counts) -> None:
         for batch in shard.taken():
@@ -218,7 +218,7 @@ def interrupted(on_ambiguous: OnAmbiguous) -> Transition:
 
 
 def approved(which: BatchState) -> Transition:
-    """Return what approves the batches of a shard that are in a state."""
+    """Return the transition that approves the batches of a shard in the given state."""
 
     def transition(shard: Shard, counts: Counts) -> None:
         for batch in shard.taken():
@@ -228,7 +228,7 @@ def approved(which: BatchState) -> Transition:
 
 
 def without(shard: Shard, counts: Counts, excluded: FindExcluded, at: int) -> tuple[list[Draft], list[Skip]]:
-    """Exclude recipients from what is pending of a shard; return the batches of the others, and who was skipped."""
+    """Exclude recipients from the pending batches of a shard; return the new batches and the skipped recipients."""
     drafts: list[Draft] = []
     skips: list[Skip] = []
     for batch in shard.taken():
@@ -240,7 +240,7 @@ def without(shard: Shard, counts: Counts, excluded: FindExcluded, at: int) -> tu
 
 
 def draft_of(batch: Batch, parts: Sequence[Sequence[str]]) -> Draft:
-    """Return the shard of the batches that a batch is replaced by, which inherit its attempts and its doubt."""
+    """Return the shard that replaces a batch; its batches inherit attempts and doubt."""
     text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
     return Draft(text, len(parts), batch.shard.canary, batch.flags, batch.attempts)
 

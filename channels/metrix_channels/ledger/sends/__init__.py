@@ -1,1 +1,1 @@
-"""Single sends: who may send under a key, what became of it, and messages that wait for a worker."""
+"""Single sends: claims and outcomes by key, and outbox messages."""

@@ -1,4 +1,4 @@
-"""The book of single sends: who may send under a key, and what became of it."""
+"""The book of single sends: claims and outcomes by key."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class SendBook:
         self._unwritten: dict[str, Entry] = {}
 
     def open(self, entry: Entry) -> Claimed:
-        """Begin to send what has no key: nobody else can ask for it, so that its row may come with the first intent."""
+        """Start a send without a key. No other call can claim it, so its row is written with the first intent."""
         self._unwritten[entry.id] = entry
         return Claimed(entry.id)
 
     async def claim(self, entry: Entry) -> Claim:
-        """Ask to send; of all calls with one key, at most one may at any time.
+        """Claim a send; of all calls with one key, at most one has the claim at any time.
 
         Returns:
-            Claimed: send, taking up what earlier calls left. Finished: it has been sent. Busy: ask again.
+            Claimed: send it, continuing earlier calls. Finished: it has been sent. Busy: call again.
 
         Raises:
-            LedgerError: key_reused, when the key stands for another content; or the ledger cannot be used.
+            LedgerError: key_reused, if the key was used for different content; or the ledger cannot be used.
         """
         if entry.key is None:
             return self.open(entry)
@@ -58,7 +58,7 @@ class SendBook:
             return await asyncio.shield(asked)
         except asyncio.CancelledError:
             is_wanted = False
-            # A transaction that has begun goes on, and nobody would ever give up what it claims.
+            # A started transaction continues, and nobody would release its claim.
             with suppress(TimeoutError, LedgerError):
                 await wait_at_most(GRACE_SECONDS, self._give_back(asked))
             raise
@@ -69,16 +69,16 @@ class SendBook:
             await self.abandon(claim.id)
 
     async def intend(self, send: str, recipients: Sequence[str]) -> int:
-        """Write down that a request is about to leave; return the attempt's number once that is on disk.
+        """Write the intent of a request to disk and return the number of the attempt.
 
         Raises:
-            LedgerError: key_busy, when another process took this one for dead, or may have, so that the request must
-                not leave; or the ledger cannot be used.
+            LedgerError: key_busy, if another process took over the send, or may have, so that the request must not
+                leave; or the ledger cannot be used.
         """
         is_wanted = True
 
         def work(connection: Connection) -> tuple[int, str]:
-            if not is_wanted:  # it waited for the ledger for longer than its caller did
+            if not is_wanted:  # the caller stopped waiting before the ledger was available
                 raise LedgerError(
                     "The deadline passed before the ledger could record the request.", code="deadline_passed"
                 )
@@ -98,25 +98,25 @@ class SendBook:
             asked.add_done_callback(self._withdraw_late)
             raise
         self._unwritten.pop(send, None)
-        if not self._database.holds(owner):  # frozen since: another process may send by now
+        if not self._database.holds(owner):  # this process may have been frozen, and another one may be sending now
             raise _taken_up()
         return number
 
     def withdraw(self, attempt: int) -> None:
-        """Take back an attempt of which nothing has left; what is written down next does it."""
+        """Withdraw an attempt that was not sent, with the next transaction."""
         self._database.defer(lambda connection: connection.execute("DELETE FROM attempts WHERE id = ?", (attempt,)))
 
     def _withdraw_late(self, asked: asyncio.Future[tuple[int, str]]) -> None:
-        """Take back an intent that was just being committed when its caller went away."""
+        """Withdraw an intent whose caller was cancelled during the commit."""
         if not asked.cancelled() and asked.exception() is None:
             self.withdraw(asked.result()[0])
 
     async def settle(
         self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
     ) -> None:
-        """Write down what an attempt came to.
+        """Record the result of an attempt.
 
-        An acceptance may come with what follows it at once: the next intent or the receipt.
+        An acceptance may be written together with what follows: the next intent or the receipt.
         """
 
         def work(connection: Connection) -> None:
@@ -141,9 +141,9 @@ class SendBook:
             await self._database.transact(work, together=True)
 
     async def finish(self, send: str, receipts: Sequence[Receipt], is_wanted: Question = always) -> None:
-        """Write down the outcome, and free what was not sent: all of it, or those recipients under the same key.
+        """Record the outcome, and release the recipients that were not sent to, for the next call with the key.
 
-        A message that waits for a worker besides goes on waiting for what was not sent.
+        An outbox message keeps waiting for the recipients that were not sent to.
 
         Args:
             send: its id.
@@ -151,7 +151,7 @@ class SendBook:
             is_wanted: as for `Database.transact`.
 
         Raises:
-            LedgerError: it could not be written down; as long as this process lives, it still will be.
+            LedgerError: it could not be written; this process keeps trying to write it.
         """
 
         def work(connection: Connection) -> None:
@@ -165,7 +165,7 @@ class SendBook:
         await self._last(send, work, is_wanted)
 
     async def abandon(self, send: str) -> None:
-        """Give the send up in the middle: whoever calls next with its key takes up what is left.
+        """Release an unfinished send; the next call with its key continues it.
 
         Raises:
             LedgerError: as `finish`.
@@ -174,15 +174,15 @@ class SendBook:
             await self._last(send, lambda connection: store(connection, self._own(connection, send) | {"owner": None}))
 
     async def check_writable(self) -> None:
-        """Open the ledger and write to it, as whoever sends does.
+        """Open the ledger and write to it, as a send does.
 
         Raises:
-            LedgerError: it cannot be used, and why.
+            LedgerError: the ledger cannot be used.
         """
 
         def work(connection: Connection) -> None:
             connection.execute("UPDATE rate_limits SET next = next")
-            _ = self._database.owner  # nobody has a name in a copy
+            _ = self._database.owner  # raises ledger_copied for a copy
 
         await self._database.transact(work)
 
@@ -200,11 +200,11 @@ class SendBook:
     def _own(self, connection: Connection, send: str) -> Row:
         """Return the row of a send that this process works on.
 
-        A process whose lock is gone, such as one that is just ending, is taken for dead, and another takes its sends
-        up: then it must not go on.
+        If the process has lost its lock, for example while it exits, others consider it dead and take over its sends.
+        It must not continue then.
         """
         if entry := self._unwritten.get(send):
-            return self._insert(connection, entry)  # of which no other process knows yet
+            return self._insert(connection, entry)  # no other process knows it yet
         connection.lock(f"send {send}")
         row = _row(connection, "id = ?", (send,))
         if row["owner"] != self._database.owner:
@@ -217,7 +217,7 @@ class SendBook:
         found = row_or_none(connection, where, values)
         if found is not None:
             connection.lock(f"send {found['id']!s}")
-            found = row_or_none(connection, where, values)  # as its owner left it, who may have just written
+            found = row_or_none(connection, where, values)  # read again: its owner may have just written
         if found is None:
             self._insert(connection, entry)
             return Claimed(entry.id)
@@ -227,7 +227,7 @@ class SendBook:
         if found["state"] == "settled":
             return Finished(_with_recipients(load_receipts(str(found["receipts"])), entry))
         if is_outgoing(connection, str(found["id"])):
-            return Busy()  # it is the outbox's to send
+            return Busy()  # the outbox sends it
         return claim_row(self._database, connection, found)
 
     def _insert(self, connection: Connection, entry: Entry) -> Row:
@@ -252,14 +252,14 @@ _REPLACE = (
 
 
 def reused(entry: Entry, created_at: str) -> LedgerError:
-    """Return the error for a key that stands for another content since that time."""
+    """Return the error for a key that was used for different content at the given time."""
     return LedgerError(f"The key {entry.key!r} was used on {created_at} for different content.", code="key_reused")
 
 
 def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
-    """Return the row of a send that has just been asked for, in the ledger with that salt.
+    """Return the row of a new send, for the ledger with the given salt.
 
-    Only a key stands for a content: without one there is no fingerprint.
+    Only a send with a key has a fingerprint of its content.
     """
     return {
         "id": entry.id,
@@ -278,7 +278,7 @@ def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
 
 
 def concluded(row: Row, receipts: Sequence[Receipt]) -> Row:
-    """Return the row of a send with its outcome: what was not sent is free for the next call with its key."""
+    """Return the row of a send with its outcome; recipients not sent to are released for the next call with the key."""
     outcomes = {receipt.outcome for receipt in receipts}
     key = None if outcomes == {Outcome.NOT_SENT} else row["key"]
     state = "open" if Outcome.NOT_SENT in outcomes and key is not None else "settled"
@@ -286,7 +286,7 @@ def concluded(row: Row, receipts: Sequence[Receipt]) -> Row:
 
 
 def claim_row(database: Database, connection: Connection, row: Row) -> Claimed | Busy:
-    """Claim a send that has no outcome yet, unless somebody alive works on it; its lock is held."""
+    """Claim a send without an outcome, unless a live process works on it; the caller holds its lock."""
     if row["owner"] is not None and database.is_alive(connection, str(row["owner"])):
         return Busy()
     store(connection, row | {"owner": database.owner})
@@ -297,14 +297,14 @@ def claim_row(database: Database, connection: Connection, row: Row) -> Claimed |
 
 
 def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Receipt, ...]:
-    """Name the recipients again where a purge forgot them: the caller has just given them."""
+    """Restore purged recipients from the entry that the caller has just passed."""
     if len(receipts) == 1 and set(receipts[0].recipients) != set(entry.recipients):
         return (evolve(receipts[0], recipients=entry.recipients),)
     return receipts
 
 
 def row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> Row | None:
-    """Return the row of a send; None when there is none.
+    """Return the row of a send; None if there is none.
 
     Raises:
         LedgerError: ledger_corrupt.
@@ -331,13 +331,13 @@ def store(connection: Connection, row: Row) -> None:
 
 
 def is_outgoing(connection: Connection, send: str) -> bool:
-    """Tell whether it is a message of the outbox that has no outcome yet, which `send` leaves alone."""
+    """Tell whether a send is an outbox message without an outcome, which `send` does not touch."""
     rows = connection.execute("SELECT 1 FROM sends WHERE id = ? AND outgoing IS NOT NULL", (send,))
     return bool(rows.fetchall())
 
 
 def past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
-    """Return the attempts of a send, in their order.
+    """Return the attempts of a send in order.
 
     Raises:
         LedgerError: ledger_corrupt.
@@ -369,7 +369,7 @@ def _taken_up() -> LedgerError:
 
 
 def _unless_taken_up(work: Callable[[Connection], None], connection: Connection) -> None:
-    """Make a late last entry; whoever took the send up in the meantime makes its own."""
+    """Write a late outcome, unless another process has taken over the send."""
     try:
         work(connection)
     except LedgerError as error:

@@ -1,4 +1,4 @@
-"""The journal of one send, as the delivery writes it."""
+"""The journal of one send, for the delivery."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SendJournal:
 
     Args:
         book: the ledger's book of sends.
-        send: the id of the send, claimed before.
+        send: the id of a claimed send.
     """
 
     def __init__(self, book: SendBook, send: str) -> None:
@@ -21,18 +21,18 @@ class SendJournal:
         self._send = send
 
     async def intend(self, recipients: tuple[str, ...]) -> int:
-        """Make the intent durable and return its number."""
+        """Write the intent to disk and return its number."""
         return await self._book.intend(self._send, recipients)
 
     def withdraw(self, attempt: int) -> None:
-        """Take an intent back of which nothing has left."""
+        """Withdraw an intent whose request was not sent."""
         self._book.withdraw(attempt)
 
     async def settle(self, attempt: int, exchange: Exchange, verdict: Verdict) -> None:
-        """Write down what the attempt came to.
+        """Record the result of the attempt.
 
         Raises:
-            LedgerError: outcome_unrecorded; for the ledger, the attempt stays without an end.
+            LedgerError: outcome_unrecorded; in the ledger, the attempt remains unfinished.
         """
         try:
             await self._book.settle(

@@ -1,6 +1,6 @@
-"""Messages that wait in the ledger: put there within a transaction of the caller's own, sent afterwards.
+"""The outbox: messages that a caller enqueues in its own transaction and that are sent afterwards.
 
-On PostgreSQL workers send them. In a ledger that is a file they wait until a process calls `drain`.
+On PostgreSQL, workers send them. In a file ledger, they wait until a process calls `drain`.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from .records import Claimed, dump_receipts, load_receipts
 from .statements import IN_A_FILE, ON_POSTGRES, LedgerTables
 
 _SOON_SECONDS: Final = 1.0
-"""Seconds until a worker looks again at a message that a transaction under way is about to withdraw."""
+"""Seconds until a worker retries a message that an open transaction may withdraw."""
 
 
 @frozen
 class OutboxMessage:
-    """A message whose turn it is.
+    """A due message.
 
     Attributes:
-        claim: what this process is to send, and what earlier tries came to.
-        app_id: the application that it is sent for.
+        claim: of this process, with the results of earlier tries.
+        app_id: of the application that sends it.
         channel: its name in the configuration.
         recipients: customUserIds.
-        outgoing: the message itself, as it was given to `enqueue_steps`.
-        since: when it was put into the ledger, or when it was due, if that was later.
+        outgoing: the message, as passed to `enqueue_steps`.
+        since: when it was enqueued, or when it was due, if that was later.
     """
 
     claim: Claimed
@@ -49,12 +49,12 @@ class OutboxMessage:
 
 @frozen
 class Waiting:
-    """Messages of one application and channel that are due and that no worker has claimed.
+    """Due messages of one application and channel that no worker has claimed.
 
     Attributes:
-        app_id: the application that they are sent for.
+        app_id: of the application.
         channel: its name in the configuration.
-        seconds: since the oldest of them was put into the ledger, or was due.
+        seconds: since the oldest of them was enqueued or due.
     """
 
     app_id: str
@@ -64,11 +64,11 @@ class Waiting:
 
 @frozen
 class WaitingMessage:
-    """A message that has no outcome yet.
+    """A message without an outcome.
 
     Attributes:
-        message: its id, as `enqueue` returned it.
-        key: its key; None when it has none.
+        message: its id, from `enqueue`.
+        key: its key; None if it has none.
         channel: its name in the configuration.
         recipients: customUserIds.
         at: when it is due; None for at once.
@@ -82,14 +82,14 @@ class WaitingMessage:
 
 
 class OutboxBook(SendBook):
-    """The messages of one ledger that wait for a worker, or for `drain`.
+    """The outbox of one ledger: messages that wait for a worker or for `drain`.
 
     Args:
-        database: the ledger's.
+        database: of the ledger.
     """
 
     async def tables(self) -> LedgerTables:
-        """Return where statements of the caller's own transaction find the ledger's tables, which are there afterwards.
+        """Create the ledger's tables if necessary, and return where the caller's statements find them.
 
         Raises:
             LedgerError: the ledger cannot be used.
@@ -97,17 +97,17 @@ class OutboxBook(SendBook):
         file = self._database.file
         if file is None:
             return LedgerTables(ON_POSTGRES, await self._database.transact(salt_of), None)
-        # Only a new file is opened here: the caller's transaction may hold its lock already.
+        # Open only a new file, because the caller's transaction may already hold the lock of an existing one.
         if not file.exists() or file.stat().st_size == 0:
             await self._database.transact(salt_of)
         return LedgerTables(IN_A_FILE, None, file)
 
     async def take(self, send: str) -> OutboxMessage | None:
-        """Claim a message that is due; None when it is not, when it has its outcome, or when somebody sends it."""
+        """Claim a message; None if it is not due, has an outcome, or another process sends it."""
 
         def work(connection: Connection) -> OutboxMessage | None:
             connection.lock(f"send {send}")
-            if not connection.lock_row("sends", send):  # a transaction of the application's own may withdraw it
+            if not connection.lock_row("sends", send):  # a transaction of the application may be withdrawing it
                 self._defer(connection, send, _SOON_SECONDS, 0)
                 return None
             row = row_or_none(connection, "id = ?", (send,))
@@ -133,7 +133,7 @@ class OutboxBook(SendBook):
         return await self._database.transact(work)
 
     async def due(self, app_id: str) -> list[str]:
-        """Return the messages of an application that are due and have no outcome, the oldest first."""
+        """Return the due messages of an application without an outcome, the oldest first."""
 
         def work(connection: Connection) -> list[str]:
             rows = connection.execute(
@@ -146,7 +146,7 @@ class OutboxBook(SendBook):
         return await self._database.transact(work)
 
     async def pending(self, app_id: str) -> list[WaitingMessage]:
-        """Return the messages of an application that have no outcome yet, those that are due first before others."""
+        """Return the messages of an application without an outcome, by due time."""
 
         def work(connection: Connection) -> list[WaitingMessage]:
             rows = connection.execute(
@@ -164,13 +164,13 @@ class OutboxBook(SendBook):
         return await self._database.transact(work)
 
     async def put_back(self, send: str, seconds: float, tries: int, settled: Sequence[Receipt] = ()) -> None:
-        """Give a message back, if this process has it, and let a worker try it once more.
+        """Release a message, if this process has the claim, for another try by a worker.
 
         Args:
             send: its id.
             seconds: until the next try.
-            tries: made so far.
-            settled: receipts of the recipients that need no further try.
+            tries: the number of tries so far.
+            settled: receipts of recipients that need no more tries.
         """
 
         def work(connection: Connection) -> None:
@@ -184,18 +184,18 @@ class OutboxBook(SendBook):
         await self._database.transact(work)
 
     async def defer(self, send: str, seconds: float, tries: int) -> None:
-        """Let a worker try a message that this process has not claimed, after so many seconds."""
+        """Let a worker try a message, which this process has not claimed, after the given seconds."""
         await self._database.transact(lambda connection: self._defer(connection, send, seconds, tries))
 
     def _defer(self, connection: Connection, send: str, seconds: float, tries: int) -> None:
-        if self._database.is_distributed:  # else the next call of `drain` finds it
+        if self._database.is_distributed:  # otherwise the next call of `drain` finds it
             defer_post(connection, send, seconds, tries)
 
     async def give_up(self, send: str, receipts: Sequence[Receipt]) -> None:
-        """Write down the outcome of a message that is not tried any more.
+        """Record the outcome of a message that is not tried again.
 
         Raises:
-            LedgerError: key_busy, when another process took it up; or the ledger cannot be used.
+            LedgerError: key_busy, if another process took it over; or the ledger cannot be used.
         """
 
         def work(connection: Connection) -> None:
@@ -206,9 +206,9 @@ class OutboxBook(SendBook):
         await self._database.transact(work)
 
     async def sweep(self) -> None:
-        """Free what was claimed by processes that are gone, and let workers look after it.
+        """Release messages claimed by dead processes, for other workers.
 
-        It follows the sweep of the runs, which finds out who is gone.
+        Call it after the sweep of runs, which finds the dead processes.
         """
         for send, owner in await self._database.transact(_left_behind):
             await self._database.transact(partial(_free, send=send, owner=owner))
@@ -218,7 +218,7 @@ class OutboxBook(SendBook):
         await self._database.transact(defer_missing_posts)
 
     async def waiting(self) -> list[Waiting]:
-        """Return whose messages wait for a worker."""
+        """Return the applications and channels with messages that wait for a worker."""
 
         def work(connection: Connection) -> list[Waiting]:
             now = datetime.fromtimestamp(connection.time(), UTC)
@@ -228,11 +228,11 @@ class OutboxBook(SendBook):
         return await self._database.transact(work)
 
     async def queues(self, app_id: str, channels: Sequence[str]) -> list[str]:
-        """Return the queues with the jobs for the messages of an application's channels."""
+        """Return the job queues of the channels of an application."""
         return await self._database.transact(lambda connection: queues_of(connection, app_id, channels))
 
     async def receipts(self, send: str) -> tuple[Receipt, ...] | None:
-        """Return what became of a message; None as long as that is not known.
+        """Return the receipts of a message; None until it has an outcome.
 
         Raises:
             LedgerError: send_missing.
@@ -260,11 +260,11 @@ _WAITING: Final = """
                 AND (app_id, channel) > (oldest.app_id, oldest.channel)
             ORDER BY app_id, channel, greatest(due_at, created_at) LIMIT 1) next
     ) SELECT app_id, channel, since FROM oldest WHERE due_at IS NULL OR due_at <= ?"""
-"""A look into the index for each application and channel, however many messages wait."""
+"""One index lookup for each application and channel, however many messages wait."""
 
 
 def _left_behind(connection: Connection) -> list[tuple[str, str]]:
-    """Find the claims of processes that the sweep of the runs took for dead, or that have left."""
+    """Find the claims of processes that have left or that the sweep of runs considers dead."""
     return connection.execute(
         "SELECT id, owner FROM sends WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM owners WHERE name = owner) LIMIT ?",
@@ -277,7 +277,7 @@ def _free(connection: Connection, send: str, owner: str) -> None:
     try:
         row = row_or_none(connection, "id = ?", (send,))
     except LedgerError:
-        return  # damaged: whoever asks for its receipts is told, and the others are not held up
+        return  # damaged: reading its receipts reports it; the other messages are not delayed
     if row is not None and row["owner"] == owner:
         store(connection, row | {"owner": None})
         defer_post(connection, send, 0, 0)

@@ -1,4 +1,4 @@
-"""What the ledger takes and gives: plain records, and the checksums that guard them."""
+"""Records of single sends, with their checksums."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ if TYPE_CHECKING:
 
 
 FORGOTTEN_RECIPIENT: Final = "(forgotten)"
-"""Stands in place of each recipient of a send that a purge forgot."""
+"""Replaces each recipient of a purged send."""
 
 
 @frozen
 class Entry:
-    """A send, as it is first written down.
+    """A new send.
 
     Attributes:
         id: unique.
-        app_id: the application that it is sent for.
-        key: the caller's own; None when there is none.
-        content: what the key stands for: what would be sent, and to whom, in a form that equal contents share; empty
-            without a key.
+        app_id: of the application that sends it.
+        key: of the caller; None if there is none.
+        content: canonical form of message and recipients, which the key identifies; empty without a key.
         channel: the channel's name.
-        template: the template's name; None for a text without one.
+        template: the template's name; None for a plain text.
         recipients: customUserIds.
         message: the request's message as JSON, with sensitive values masked.
-        at: when it was asked for, to the millisecond.
-        contents_at: returns other forms of the same content: as a call at that time would have written it down, when
-            its template shows the time; and as earlier versions did.
+        at: the time of the call, in milliseconds precision.
+        contents_at: returns other forms of the same content: as rendered at a given time, if the template shows the
+            time, and as written by earlier versions.
     """
 
     id: str
@@ -53,12 +52,12 @@ class Entry:
     contents_at: Callable[[datetime], Iterable[bytes]] = lambda at: ()
 
     def has_fingerprint(self, expected: bytes, created_at: str, salt: bytes) -> bool:
-        """Tell whether a send of the ledger, which was asked for at some time, has the same content.
+        """Tell whether a stored send has the same content.
 
         Args:
-            expected: the fingerprint of that send.
-            created_at: when it was asked for, as the ledger keeps it.
-            salt: the ledger's.
+            expected: the fingerprint of the stored send.
+            created_at: its time, as stored.
+            salt: of the ledger.
         """
         contents = chain([self.content], self.contents_at(datetime.fromisoformat(created_at)))
         return any(digest(salt, content) == expected for content in contents)
@@ -66,12 +65,12 @@ class Entry:
 
 @frozen
 class Claimed:
-    """The caller is to send.
+    """The caller must send.
 
     Attributes:
-        id: of the send: a new one, or that of the earlier call which is taken up.
-        past: attempts that an earlier call made.
-        settled: receipts of an earlier call that stand, whatever becomes of the other recipients.
+        id: of the send: a new one, or that of the earlier call to continue.
+        past: attempts of an earlier call.
+        settled: final receipts of an earlier call.
     """
 
     id: str
@@ -79,21 +78,21 @@ class Claimed:
     settled: tuple[Receipt, ...] = ()
 
     def still_open(self, recipients: Iterable[str]) -> tuple[str, ...]:
-        """Return those of `recipients` that no earlier call settled."""
+        """Return the recipients that no earlier call settled."""
         settled = {recipient for receipt in self.settled for recipient in receipt.recipients}
         return tuple(recipient for recipient in recipients if recipient not in settled)
 
 
 @frozen
 class Finished:
-    """An earlier call has the outcome."""
+    """An earlier call already has the outcome."""
 
     receipts: tuple[Receipt, ...]
 
 
 @frozen
 class Busy:
-    """Another call is sending right now."""
+    """Another call is sending now."""
 
 
 Claim = Claimed | Finished | Busy

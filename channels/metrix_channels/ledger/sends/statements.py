@@ -1,4 +1,4 @@
-"""Statements for a connection of the caller's own: they put messages into the outbox, and withdraw them."""
+"""SQL statements that enqueue and withdraw outbox messages on the caller's connection."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ON_POSTGRES: Final = "postgresql"
 IN_A_FILE: Final = "sqlite"
 _SCHEMAS: Final = {ON_POSTGRES: "metrix_channels", IN_A_FILE: "main"}
 _NOT_TAKEN: Final = ", ".join(f"'{each}'" for each in (Disposition.NOT_TAKEN, Disposition.REFUSED, Disposition.HALT))
-"""What attempts come to of which certainly nothing was taken."""
+"""Dispositions of attempts that Metrix certainly did not accept."""
 
 Steps = Generator[tuple[str, tuple[object, ...]], list[Any], T]
-"""Gives statements with `%s` for values, is sent the rows that each finds as tuples, and returns its result."""
+"""Yields statements with `%s` for values, receives the rows of each as tuples, and returns a result."""
 
 
 @frozen
@@ -37,7 +37,7 @@ class LedgerTables:
 
     Attributes:
         dialect: of SQL: `ON_POSTGRES` or `IN_A_FILE`.
-        known_salt: the ledger's, which tells it from others; None where it is read with the connection.
+        known_salt: identifies the ledger; None to read it with the connection.
         file: of the ledger; None on PostgreSQL.
     """
 
@@ -46,14 +46,14 @@ class LedgerTables:
     file: Path | None
 
     def name(self, table: str) -> str:
-        """Return a table's name with its schema: the caller's connection may find another table by the name alone."""
+        """Return a table's name with its schema, because the caller's connection may have another search path."""
         return f"{_SCHEMAS[self.dialect]}.{table}"
 
     def salt(self) -> Steps[bytes]:
         """Return the ledger's salt.
 
         Raises:
-            LedgerError: ledger_foreign, when the connection leads to another file; ledger_newer, ledger_older.
+            LedgerError: ledger_foreign, if the connection is to another file; ledger_newer, ledger_older.
         """
         if self.known_salt is not None or self.file is None:
             return self.known_salt or b""
@@ -75,23 +75,23 @@ class LedgerTables:
 def enqueue_steps(
     entry: Entry, outgoing: dict[str, Any], tables: LedgerTables, at: datetime | None = None
 ) -> Steps[str]:
-    """Put a message into the outbox, and return its id.
+    """Enqueue a message and return its id.
 
     Args:
         entry: the message.
-        outgoing: all that is needed to send it.
+        outgoing: everything needed to send it.
         tables: of the ledger.
         at: when it is due, aware; None for at once.
 
     Raises:
-        LedgerError: key_reused; ledger_foreign, when the connection leads to another database.
+        LedgerError: key_reused; ledger_foreign, if the connection is to another database.
     """
     salt = yield from tables.salt()
     said, due = json.dumps(outgoing), iso_utc(at) if at else None
     row = row_of(entry, salt, None)
     columns = [row[name] for name in COLUMNS]
     insert, find, resume = _enqueue_sql(tables)
-    for _ in range(2):  # a key that is used and freed in between is there for neither statement
+    for _ in range(2):  # a key that is used and released in between is visible to neither statement
         if (yield insert, (*columns, checksum(columns), said, due, salt)):
             yield from _post(entry.id, tables)
             return entry.id
@@ -104,7 +104,7 @@ def enqueue_steps(
                 if earlier_due != due:
                     raise _reused_for_another_time(entry, created_at, earlier_due)
                 return str(earlier)
-            # What a `send` left open is the outbox's from now on: nobody else might ever ask for it again.
+            # The outbox takes over an unfinished `send`, because nobody else may ever continue it.
             if (yield resume, (said, due, earlier)):
                 yield from _post(earlier, tables)
                 return str(earlier)
@@ -117,7 +117,7 @@ def _post(send: str, tables: LedgerTables) -> Steps[None]:
 
 
 def _enqueue_sql(tables: LedgerTables) -> tuple[str, str, str]:
-    """Return what inserts a message, what finds that of a key, and what lets the outbox resume a `send`."""
+    """Return the SQL that inserts a message, finds the message of a key, and lets the outbox resume a `send`."""
     sends, salts = tables.name("sends"), tables.name("salt")
     names, values = ", ".join([*COLUMNS, "checksum", "outgoing", "due_at"]), ", ".join(["%s"] * (len(COLUMNS) + 3))
     insert = (
@@ -137,15 +137,15 @@ def _enqueue_sql(tables: LedgerTables) -> tuple[str, str, str]:
 
 
 def withdraw_steps(app_id: str, key: str, tables: LedgerTables) -> Steps[bool]:
-    """Withdraw the message of a key, unless some of it was sent or is being sent; return whether it was withdrawn.
+    """Withdraw the message of a key, unless it was sent or is being sent, even partly; return whether it was withdrawn.
 
     Args:
-        app_id: the application that it would be sent for.
-        key: its key, which is free afterwards.
+        app_id: of the application that would send it.
+        key: its key, which is released.
         tables: of the ledger.
 
     Raises:
-        LedgerError: ledger_corrupt; ledger_foreign, when the connection leads to another database.
+        LedgerError: ledger_corrupt; ledger_foreign, if the connection is to another database.
     """
     sends = tables.name("sends")
     salt = yield from tables.salt()
@@ -153,7 +153,7 @@ def withdraw_steps(app_id: str, key: str, tables: LedgerTables) -> Steps[bool]:
         yield "PRAGMA main.secure_delete = ON", ()  # the text must not stay in the file
     elif not (yield f"SELECT 1 FROM {tables.name('salt')} WHERE value = %s", (salt,)):  # noqa: S608 - a constant
         raise foreign()
-    # A row that a worker is just claiming is passed over: the worker has it.
+    # A row that a worker is claiming now is skipped: the worker has it.
     lock = " FOR NO KEY UPDATE SKIP LOCKED" if tables.dialect == ON_POSTGRES else ""
     select = (
         f"SELECT {', '.join(COLUMNS)}, checksum FROM {sends} WHERE app_id = %s AND key = %s AND state = 'open'"  # noqa: S608
@@ -169,7 +169,7 @@ def withdraw_steps(app_id: str, key: str, tables: LedgerTables) -> Steps[bool]:
     attempts = tables.name("attempts")
     [(count,)] = yield f"SELECT count(*) FROM {attempts} WHERE send = %s", (row["id"],)  # noqa: S608
     row |= {"key": None, "state": "settled", "receipts": dump_receipts(_withdrawn(row, count))}
-    # One statement looks and writes: a connection to a file may commit after each statement.
+    # Check and write in one statement, because a connection to a file may commit after each statement.
     update = (
         f"UPDATE {sends} SET key = NULL, state = 'settled', receipts = %s, due_at = NULL, checksum = %s"  # noqa: S608
         f" WHERE id = %s AND checksum = %s AND NOT EXISTS (SELECT 1 FROM {attempts} WHERE send = %s"
@@ -180,7 +180,7 @@ def withdraw_steps(app_id: str, key: str, tables: LedgerTables) -> Steps[bool]:
 
 
 def _withdrawn(row: dict[str, Any], attempts: int) -> tuple[Receipt, ...]:
-    """Return the receipts of a withdrawn message; those whom Metrix refused stay refused."""
+    """Return the receipts of a withdrawn message; rejected recipients stay rejected."""
     earlier = load_receipts(row["receipts"]) if row["receipts"] else ()
     settled = tuple(receipt for receipt in earlier if receipt.outcome is not Outcome.NOT_SENT)
     named = {recipient for receipt in settled for recipient in receipt.recipients}
@@ -191,7 +191,7 @@ def _withdrawn(row: dict[str, Any], attempts: int) -> tuple[Receipt, ...]:
 
 
 def foreign() -> LedgerError:
-    """Return the error of a connection that leads to another database than the ledger's."""
+    """Return the error for a connection to another database than the ledger's."""
     return LedgerError("The connection does not belong to the database of the ledger.", code="ledger_foreign")
 
 

@@ -1,4 +1,4 @@
-"""A connection to a ledger's file: its settings, and transactions that are on disk when they return."""
+"""Connections to the file of a ledger, with settings that make transactions durable."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from .write_ahead import LOG_BYTES, durable_settings
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
-"""How long to wait for another process that writes."""
+"""Seconds to wait for another process that writes."""
 
 _LOOK_AGAIN_SECONDS = 0.000_5, 0.004
-"""How long to sleep while another process writes: so little, and a random time, that each of them gets its turn."""
+"""Seconds to sleep while another process writes: short and random, so that every process gets its turn."""
 
 
 class SqliteConnection(sqlite3.Connection):
-    """A connection; SQLite lets only one process at a time write, so that its transactions need no further locks."""
+    """A connection. SQLite allows only one writer at a time, so its transactions need no more locks."""
 
     name = ""
 
     def lock(self, what: str, *, shared: bool = False) -> None:
-        """Do nothing: the transaction has everything to itself."""
+        """Do nothing: the transaction is exclusive."""
 
     def lock_row(self, table: str, row: str) -> bool:
-        """See `Connection`: the transaction has everything to itself."""
+        """See `Connection`: the transaction is exclusive."""
         return bool(self.execute(f"SELECT id FROM {table} WHERE id = ?", (row,)).fetchall())  # noqa: S608 - a name
 
     def snapshot(self) -> None:
-        """Do nothing: the transaction has everything to itself."""
+        """Do nothing: the transaction is exclusive."""
 
     def next_ids(self, table: str, count: int) -> list[int]:
         """See `Connection`."""
@@ -50,7 +50,7 @@ class SqliteConnection(sqlite3.Connection):
         self.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({statuses})", rows)  # noqa: S608 - names
 
     def clock(self) -> float:
-        """Return the machine's monotonic clock: it is the same for all its processes."""
+        """Return the monotonic clock of the machine, which is the same for all its processes."""
         return time.monotonic()
 
     def time(self) -> float:
@@ -58,23 +58,23 @@ class SqliteConnection(sqlite3.Connection):
         return wall_clock.seconds()
 
     def need_not_last(self) -> None:
-        """Do nothing: a transaction costs the same."""
+        """Do nothing: it would not be faster."""
 
 
 def connect(path: Path, identity: str, is_wanted: Question) -> SqliteConnection:
-    """Open a ledger's file; make the tables of a new one.
+    """Open the file of a ledger; create the tables of a new one.
 
     Args:
-        path: of the file, which is there.
-        identity: of the file, which a copy does not have.
-        is_wanted: asked while another process keeps the file to itself; once it says no, the wait ends.
+        path: of an existing file.
+        identity: of the file; a copy has a different one.
+        is_wanted: checked while another process has the file locked; False ends the wait.
 
     Raises:
         sqlite3.Error: the file cannot be opened or read.
         LedgerError: ledger_corrupt, ledger_newer, ledger_older.
     """
     connection = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw",  # SQLite itself would make a file that others may read
+        f"{path.as_uri()}?mode=rw",  # SQLite itself would create a file that others can read
         uri=True,
         isolation_level=None,
         timeout=0,  # `_when_free` waits,
@@ -90,12 +90,12 @@ def connect(path: Path, identity: str, is_wanted: Question) -> SqliteConnection:
 
 
 def in_transaction(connection: SqliteConnection, work: Work[T], is_wanted: Question) -> T:
-    """Run `work` as one transaction; the arguments are those of `Database.transact`."""
-    # A read that turns into a write fails at once when another process wrote meanwhile: begin as a writer.
+    """Run `work` as one transaction; the arguments are as for `Database.transact`."""
+    # Begin as a writer: a read that becomes a write fails at once if another process wrote meanwhile.
     _when_free(connection, "BEGIN IMMEDIATE", is_wanted)
     try:
         result = work(connection)
-        _when_free(connection, "COMMIT", always)  # with a rollback journal it waits until nobody reads
+        _when_free(connection, "COMMIT", always)  # with a rollback journal, it waits for readers
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -104,7 +104,7 @@ def in_transaction(connection: SqliteConnection, work: Work[T], is_wanted: Quest
 
 
 def truncate_log(connection: SqliteConnection) -> None:
-    """Copy a write-ahead log back, and cut it off; nobody can commit meanwhile."""
+    """Copy the write-ahead log back into the file and truncate it; no process can commit meanwhile."""
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -115,22 +115,21 @@ def truncate_log(connection: SqliteConnection) -> None:
 def _set_up(connection: SqliteConnection, path: Path, identity: str, is_wanted: Question) -> None:
     journal, synchronous = durable_settings(path)
     connection.execute("PRAGMA trusted_schema = OFF")
-    # From the first write on: a row that a purge forgets was moved about by updates before, and left copies of itself.
+    # From the first write on, because updates move a row and leave copies that a purge would not overwrite.
     _when_free(connection, "PRAGMA secure_delete = ON", is_wanted)
     _when_free(connection, f"PRAGMA journal_mode = {journal}", is_wanted)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # see `write_ahead`
     connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
-    connection.execute("PRAGMA fullfsync = ON")  # macOS: what `fsync` says there is no promise
+    connection.execute("PRAGMA fullfsync = ON")  # on macOS, `fsync` alone does not guarantee durability
     connection.execute("PRAGMA foreign_keys = ON")
     in_transaction(connection, lambda _: prepare_schema(connection, path, identity), is_wanted)
 
 
 def _when_free(connection: SqliteConnection, statement: str, is_wanted: Question) -> None:
-    """Run a statement as soon as no other process has the file to itself, for `BUSY_SECONDS` or while it is wanted.
+    """Run a statement as soon as no other process locks the file; wait up to `BUSY_SECONDS`, or while it is wanted.
 
-    SQLite itself looks ten times a second. A process that has something to write all the time would leave the others no
-    moment to begin in.
+    SQLite itself checks only ten times per second. A process that writes all the time would leave the others no chance.
     """
     ends = 0.0
     while True:

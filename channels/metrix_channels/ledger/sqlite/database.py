@@ -1,4 +1,4 @@
-"""One SQLite file, one thread that talks to it, and transactions that are on disk when they return."""
+"""A ledger in a SQLite file: one thread accesses it, and transactions are on disk when they return."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _DATABASES: WeakSet[SqliteDatabase] = WeakSet()
 
 
 def _disconnect_all() -> None:
-    """Close every connection before a fork; parent and child open their own when they need one.
+    """Close every connection before a fork; parent and child open their own on demand.
 
-    A child would inherit what SQLite knows of its files, locks included, which are the parent's alone.
+    Otherwise the child would inherit SQLite's state, including locks that belong only to the parent.
     """
     _TRANSACTION.acquire()
     for database in list(_DATABASES):
@@ -53,7 +53,7 @@ class SqliteDatabase(Database):
     """The ledger's file.
 
     Args:
-        path: the file; made with mode 0600 when it is not there.
+        path: the file; created with mode 0600 if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,10 +77,10 @@ class SqliteDatabase(Database):
 
     @property
     def owner(self) -> str:
-        """See `Database`: known by a lock on the file, which goes with the process.
+        """See `Database`: proved by a lock on the file, which ends with the process.
 
         Raises:
-            LedgerError: ledger_copied: nobody works on a copy, so that nothing is sent from it.
+            LedgerError: ledger_copied; nothing is sent from a copy.
         """
         if self._is_copy:
             raise LedgerError(
@@ -115,7 +115,7 @@ class SqliteDatabase(Database):
         self._deferred.append(work)
 
     async def truncate_journal(self) -> None:
-        """See `Database`: a write-ahead log holds old pages until it is written over; other journals are empty."""
+        """See `Database`: a write-ahead log keeps old pages until it is overwritten; other journals are empty."""
 
         def work() -> None:
             with _TRANSACTION:
@@ -145,7 +145,7 @@ class SqliteDatabase(Database):
                 connection.close()
 
     def _commit(self, group: Sequence[Asked]) -> None:
-        """Make one transaction of some pieces of work, and give each of them its result or error."""
+        """Run pieces of work in one transaction, and set the result or error of each."""
         deferred = list(self._deferred)
 
         def whole(connection: Connection) -> list[Any]:
@@ -163,7 +163,7 @@ class SqliteDatabase(Database):
         except NotTogether:
             for asked in group:
                 self._commit([asked])
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+        except BaseException as error:  # noqa: BLE001 - passed on to the callers
             for asked in group:
                 asked.error = self._explained(error)
         else:
@@ -172,7 +172,7 @@ class SqliteDatabase(Database):
             give(group, results)
 
     def _with_spares(self, work: Work[T], is_wanted: Question) -> T:
-        """Make a transaction; where no descriptor is left for the journal, with one that was kept for it."""
+        """Run a transaction; if no descriptor is left for the journal, use a reserved one."""
         try:
             return self._transact(work, is_wanted)
         except (sqlite3.Error, OSError) as error:
@@ -186,13 +186,13 @@ class SqliteDatabase(Database):
         connection = self._open(is_wanted)
         self._require_same_file()
         result = in_transaction(connection, work, is_wanted)
-        self._require_same_file()  # before anything is sent on the strength of it
+        self._require_same_file()  # before anything is sent that depends on it
         if places_of_log(self.path) != self._log:
             raise self._replaced()
         return result
 
     def _copy_log_back(self) -> None:
-        """Now and then, between two transactions, when nobody waits for this thread."""
+        """Copy the log back regularly, between two transactions, when no caller waits for this thread."""
         self._commits_in_log += 1
         if self._log["-wal"] is None or self._commits_in_log < COMMITS_BETWEEN_CHECKPOINTS:
             return
@@ -222,8 +222,8 @@ class SqliteDatabase(Database):
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
         except FileExistsError:
-            # SQLite itself would wait for ever for a named pipe in its journal's place. They are not opened here: to
-            # close any descriptor of a file ends SQLite's own locks on it.
+            # SQLite itself would wait for ever for a named pipe in place of its journal. Do not open the files here:
+            # closing any descriptor of a file releases SQLite's own locks on it.
             for suffix in ("", "-journal", "-wal", "-shm"):
                 _require_regular(self.path.with_name(self.path.name + suffix))
 
@@ -234,14 +234,14 @@ class SqliteDatabase(Database):
         return self._owner
 
     def _require_same_file(self) -> None:
-        """Refuse when the path no longer leads to the opened file: what is written to it would be lost."""
+        """Refuse if the path no longer leads to the open file, because writes to it would be lost."""
         if place_of(self.path) != self._registered.file.place:
             raise self._replaced()
 
     def _look_at_content(self, connection: Connection) -> None:
         """Detect that the file is a copy, or that an older backup was written over it.
 
-        Within the transaction: else another process may be just writing, or undoing what it wrote.
+        Call it within the transaction; otherwise another process may be writing or rolling back.
         """
         changes = self._registered.file.change_counter()
         if changes < self._changes:
@@ -258,7 +258,7 @@ class SqliteDatabase(Database):
         )
 
     def _explained(self, error: BaseException) -> BaseException:
-        """Return the error of the ledger that stands for one of SQLite or of the system; others as they are."""
+        """Convert an error of SQLite or of the system to a ledger error; return others unchanged."""
         if not isinstance(error, (sqlite3.Error, OSError)):
             return error
         code = _CODES.get((getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF, "ledger_unavailable")

@@ -1,11 +1,11 @@
-"""Which processes are alive: each owner holds an OS lock on the ledger's file itself, and a dead one holds none.
+"""Tracks live processes: each owner holds an OS lock on the file of the ledger.
 
-The lock goes with the process, however it ends, so nothing has to be timed or renewed, and no file can be deleted that
-it depends on. Each owner locks one byte far behind the end of the file, at a place that follows from its name. The
-lock belongs to the open file description (`F_OFD_SETLK`), so that it does not mix with the locks of SQLite.
+The lock ends with the process, however it ends. It needs no timeout, no renewal and no lock file that could be deleted.
+Each owner locks one byte far beyond the end of the file, at an offset derived from its name. The lock belongs to the
+open file description (`F_OFD_SETLK`), so it does not interfere with SQLite's locks.
 
-Closing any descriptor of a file gives up all locks that SQLite holds on it in this process. So all owners of a file
-share one descriptor, which is closed only while nobody holds a lock of SQLite's.
+Closing any descriptor of a file releases all locks that SQLite holds on it in this process. Therefore all owners of a
+file share one descriptor, which is closed only while SQLite holds no lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from attrs import define, field
 from ...errors import LedgerError
 from ...printable import quoted
 
-if sys.platform == "darwin":  # Python does not name these there
+if sys.platform == "darwin":  # Python does not define these on macOS
     _SETLK, _GETLK = 90, 92
     _FLOCK: Final = Struct("qqihh")  # start, length, process, type, whence
 else:
@@ -32,7 +32,7 @@ else:
     _FLOCK = Struct("hhqqi0q")  # type, whence, start, length, process
 
 _FIRST_BYTE: Final = 1 << 61
-"""Where the owners' bytes begin: SQLite's own locks, and what a ledger may ever hold, lie far below."""
+"""The offset of the first owner byte, far beyond SQLite's own locks and any ledger's size."""
 _SQLITE_BYTES: Final = (0x40000000, 512)
 _GENERATION: Final = 0x80087601
 """FS_IOC_GETVERSION of Linux."""
@@ -40,13 +40,13 @@ _GENERATION: Final = 0x80087601
 
 @define
 class LedgerFile:
-    """A ledger's file in this process, whatever its name is by now.
+    """A ledger's file in this process, even if it was renamed.
 
     Attributes:
-        descriptor: the one by which names are locked; -1 in a forked child.
+        descriptor: for locking names; -1 in a forked child.
         place: device and inode.
-        identity: tells it from every other file of its file system; it outlives moves and restarts of the machine.
-        names: of the owners of this process: the system does not show them their own locks.
+        identity: unique in its file system; it survives renames and restarts of the machine.
+        names: of the owners in this process, because the system does not report own locks.
     """
 
     descriptor: int
@@ -55,20 +55,20 @@ class LedgerFile:
     names: set[str] = field(factory=set)
 
     def change_counter(self) -> int:
-        """Return SQLite's count of the changes of the file, which an older state of it has not reached."""
+        """Return SQLite's change counter, which is lower in an older state of the file."""
         return int.from_bytes(os.pread(self.descriptor, 4, 24), "big")
 
 
 _FILES: dict[tuple[int, int], LedgerFile] = {}
-"""By their places."""
+"""Open files by place."""
 
 
 class Owner:
-    """This process, as others see it in the ledger. Not thread-safe: one thread at a time may use any owner.
+    """The name and lock of this process in the ledger. Not thread-safe, not even for different owners.
 
     Attributes:
-        name: unlike that of any other.
-        file: the ledger's.
+        name: unique.
+        file: of the ledger.
     """
 
     def __init__(self, file: LedgerFile, name: str) -> None:
@@ -80,10 +80,10 @@ class Owner:
         """Take a new name and lock it.
 
         Args:
-            ledger: the file, which is there.
+            ledger: an existing file.
 
         Raises:
-            LedgerError: ledger_unavailable, when the file cannot be opened, or its file system knows no such locks.
+            LedgerError: ledger_unavailable, if the file cannot be opened or its file system has no such locks.
         """
         name = uuid.uuid4().hex
         try:
@@ -98,13 +98,13 @@ class Owner:
         return cls(file, name)
 
     def is_alive(self, name: str) -> bool:
-        """Tell whether the owner of that name still runs."""
+        """Tell whether the owner with that name is alive."""
         if name in self.file.names:
             return True
         return _locked_by_others(self.file.descriptor, _byte_of(name), 1)
 
     def leave(self) -> None:
-        """Give the name up."""
+        """Release the name."""
         if self.name in self.file.names:
             _lock(self.file.descriptor, fcntl.F_UNLCK, self.name)
             self.file.names.remove(self.name)
@@ -112,7 +112,7 @@ class Owner:
 
 
 def is_same_file(recorded: str, found: str) -> bool:
-    """Compare two identities; where the file system does not tell generations, only the inodes."""
+    """Compare two identities; without generations in the file system, compare only the inodes."""
     inode, _, generation = recorded.partition(".")
     other_inode, _, other_generation = found.partition(".")
     return inode == other_inode and (generation == other_generation or "0" in (generation, other_generation))
@@ -130,7 +130,7 @@ def _opened(ledger: Path) -> LedgerFile:
 
 
 def _generation(descriptor: int) -> int:
-    """Tell a file from an earlier one, by now deleted, whose inode it was given; 0 where that is not known."""
+    """Return the generation, which distinguishes a file from a deleted one with the same inode; 0 if not known."""
     if sys.platform != "linux":
         return 0
     try:
@@ -140,7 +140,7 @@ def _generation(descriptor: int) -> int:
 
 
 def _close_unused() -> None:
-    """Close the descriptors that no owner needs any more, unless somebody holds a lock of SQLite's on their file."""
+    """Close descriptors that no owner needs, unless SQLite holds a lock on their file."""
     for place, file in list(_FILES.items()):
         if not file.names and not _locked_by_others(file.descriptor, *_SQLITE_BYTES):
             del _FILES[place]
@@ -148,7 +148,7 @@ def _close_unused() -> None:
 
 
 def _forget_all() -> None:
-    """In a forked child, let go of its parent's locks: a child that kept them would keep its dead parent alive."""
+    """In a forked child, release the parent's locks; otherwise a dead parent would appear alive."""
     for file in _FILES.values():
         os.close(file.descriptor)
         file.descriptor = -1
@@ -168,7 +168,7 @@ def _lock(descriptor: int, kind: int, name: str) -> None:
 
 
 def _locked_by_others(descriptor: int, start: int, length: int) -> bool:
-    """Tell whether anything but `descriptor` itself has a lock on these bytes: also SQLite, in this process too."""
+    """Tell whether anything except `descriptor` locks these bytes, including SQLite in this process."""
     answer = fcntl.fcntl(descriptor, _GETLK, _request(fcntl.F_WRLCK, start, length))
     return _kind_of(answer) != fcntl.F_UNLCK
 

@@ -1,4 +1,4 @@
-"""The tables of a ledger in SQLite: made when the file is new, else of the version that this release knows."""
+"""Creates the tables of a new ledger in SQLite, and checks the version of an existing one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ APPLICATION_ID = 0x4D545258  # "MTRX"
 
 
 def prepare_schema(connection: sqlite3.Connection, path: Path, identity: str) -> None:
-    """Make the tables of a new ledger.
+    """Create the tables of a new ledger, or check an existing one.
 
     Args:
         connection: within a transaction.
         path: of the ledger, for messages.
-        identity: of the file, which a copy does not have.
+        identity: of the file; a copy has a different one.
 
     Raises:
         LedgerError: ledger_corrupt, ledger_newer, ledger_older.
@@ -41,7 +41,7 @@ def prepare_schema(connection: sqlite3.Connection, path: Path, identity: str) ->
 
 
 def require_version(path: Path, version: int) -> None:
-    """Refuse a ledger of another schema.
+    """Refuse a ledger with another schema version.
 
     Raises:
         LedgerError: ledger_newer, ledger_older.
@@ -54,6 +54,6 @@ def require_version(path: Path, version: int) -> None:
 
 
 def _statements(script: str) -> list[str]:
-    """Divide a script: `executescript` would commit the transaction around it."""
+    """Split a script into statements, because `executescript` would commit the surrounding transaction."""
     lines = [line for line in script.splitlines() if not line.startswith("--")]
     return [statement for statement in "\n".join(lines).split(";\n") if statement.strip()]

@@ -1,13 +1,13 @@
-"""The write-ahead log, and when it is copied back into the ledger's file.
+"""Decides whether to use a write-ahead log, and copies it back into the file of the ledger.
 
 A commit to a log waits for the disk once; a commit with a rollback journal waits four times.
 
-SQLite before 3.51.3 may lose commits when one connection copies the log back while another one commits and thereby
-resets the log (https://www.sqlite.org/wal.html, "The WAL-Reset Bug"). So no connection of ours copies the log back
-after a commit, as SQLite would by default. `checkpoint` does it, while it holds the lock that every commit needs.
+SQLite before 3.51.3 may lose commits if one connection copies the log back while another commits and thereby resets the
+log (https://www.sqlite.org/wal.html, "The WAL-Reset Bug"). Therefore our connections do not copy the log back after a
+commit, as SQLite does by default. Only `checkpoint` does, while it holds the lock that every commit needs.
 
-Processes share a log through memory, so they have to run on one machine. On a file system that machines may share,
-and on one that is not known here, the ledger keeps a rollback journal.
+Processes share a log through memory, so they must run on one machine. On network and unknown file systems, the ledger
+uses a rollback journal.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from typing import Final
 COMMITS_BETWEEN_CHECKPOINTS: Final = 200
 """A commit of a send takes up to five pages of 4 KiB: the log stays below 4 MiB."""
 LOG_BYTES: Final = 4 * 1024 * 1024
-"""To which the log is cut when it is reset: a campaign's plan may have made it larger."""
+"""The log is truncated to this size when it is reset, because the plan of a campaign may have made it larger."""
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _ESCAPED: Final = re.compile(rb"\\([0-7]{3})")
 _LOCAL: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "overlay", "tmpfs"})
-"""Types of file systems that one machine alone has mounted."""
+"""Types of file systems that only one machine can mount."""
 
 
 def durable_settings(ledger: Path) -> tuple[str, str]:
-    """Return journal_mode and synchronous, with which a commit is on disk when it returns.
+    """Return the journal_mode and synchronous that make commits durable.
 
     Args:
-        ledger: the file, absolute and without links.
+        ledger: the path of the file, absolute and without links.
     """
     return ("WAL", "FULL") if _is_local(ledger) else ("TRUNCATE", "EXTRA")
 
 
 def checkpoint(connection: sqlite3.Connection, ledger: Path) -> bool:
-    """Copy the log back into the file, unless another connection is writing now.
+    """Copy the log back into the file, unless another connection is writing.
 
     Args:
         connection: between two transactions.
         ledger: its file.
 
     Returns:
-        False when the lock could not be had: the log stays as it is.
+        False if the lock was not available; the log is unchanged.
     """
     uri = f"{ledger.as_uri()}?mode=rw"
     try:
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0)) as guard:
             guard.execute("PRAGMA wal_autocheckpoint = 0")
             guard.execute("BEGIN IMMEDIATE")
-            # With page 1 SQLite writes its count of changes, by which an older state of the file is noticed.
+            # With page 1, SQLite writes its change counter, which reveals an older state of the file.
             [(version,)] = guard.execute("PRAGMA user_version").fetchall()
             guard.execute(f"PRAGMA user_version = {version}")
             guard.execute("COMMIT")
@@ -66,14 +66,14 @@ def checkpoint(connection: sqlite3.Connection, ledger: Path) -> bool:
 
 
 def places_of_log(ledger: Path) -> dict[str, tuple[int, int] | None]:
-    """Return device and inode of the log's two files, by the ends of their names; None for one that is not there."""
+    """Return device and inode of the two files of the log, by suffix; None for a missing file."""
     return {end: place_of(f"{ledger}{end}") for end in ("-wal", "-shm")}
 
 
 def place_of(path: Path | str) -> tuple[int, int] | None:
-    """Return device and inode of a file; None when it is not there."""
+    """Return device and inode of a file; None if it does not exist."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - three at each commit, and a Path costs more
+        found = os.stat(path)  # noqa: PTH116 - called three times per commit, and a Path is slower
     except OSError:
         return None
     return found.st_dev, found.st_ino
