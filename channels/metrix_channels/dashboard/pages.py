@@ -64,7 +64,7 @@ class Pages:
             [
                 Route("/", self._shown(self._campaigns)),
                 Route("/campaigns/{name}", self._shown(self._campaign)),
-                Route("/orders", self._order, methods=["POST"]),
+                Route("/actions", self._act, methods=["POST"]),
                 Route("/channels", self._shown(self._channels)),
                 Route("/templates", self._shown(self._template_names)),
                 Route("/templates/{name}", self._shown(self._template)),
@@ -123,7 +123,7 @@ class Pages:
 
     # -- actions
 
-    async def _order(self, request: Request) -> Response:
+    async def _act(self, request: Request) -> Response:
         body = b""
         async for chunk in request.stream():
             body += chunk
@@ -133,7 +133,7 @@ class Pages:
         if not self._token.allows_form(form.get("key", ""), request.headers.get("origin")):
             return PlainTextResponse("This form was not sent by a page of the dashboard.", 403, GUARDS)
         name = form.get("name", "")
-        await self.steering.order(name, form.get("what", ""))
+        await self.steering.act(name, form.get("what", ""))
         return RedirectResponse(f"/campaigns/{quote(name, safe='')}", 303, GUARDS)
 
     # -- steps

@@ -27,23 +27,23 @@ class Steering:
         self._tasks: set[asyncio.Task[CampaignStatus]] = set()
         self.problems: dict[str, Problem] = {}
 
-    async def order(self, name: str, what: str) -> None:
+    async def act(self, name: str, what: str) -> None:
         """Pause, resume or cancel a campaign; the result shows in the campaign's state."""
         self.problems.pop(name, None)
         campaigns = self._notifier.campaigns
-        orders: dict[str, Coroutine[Any, Any, CampaignStatus]] = {}
+        actions: dict[str, Coroutine[Any, Any, CampaignStatus]] = {}
         match what:
             case "pause":
-                orders[what] = campaigns.pause(name)
+                actions[what] = campaigns.pause(name)
             case "resume":
-                orders[what] = campaigns.resume(name)
+                actions[what] = campaigns.resume(name)
             case "cancel":
-                orders[what] = campaigns.cancel(name)
-        if what not in orders:
+                actions[what] = campaigns.cancel(name)
+        if what not in actions:
             return
-        task = asyncio.ensure_future(orders[what])
+        task = asyncio.ensure_future(actions[what])
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(name, done))
+        task.add_done_callback(lambda done: self._finish(name, done))
         await asyncio.wait([task], timeout=_PATIENCE_SECONDS)
 
     async def stop(self) -> None:
@@ -51,7 +51,7 @@ class Steering:
         self._notifier.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _ended(self, name: str, task: asyncio.Task[CampaignStatus]) -> None:
+    def _finish(self, name: str, task: asyncio.Task[CampaignStatus]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, MetrixChannelsError):

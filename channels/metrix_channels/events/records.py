@@ -22,7 +22,7 @@ def profile_of(record: Mapping[str, Any], now_ms: int) -> Event:
     Raises:
         EventInvalid: the errors of `profile`; record_invalid for unknown keys.
     """
-    user, fields = _divided(record, ProfileFields)
+    user, fields = _separate_user(record, ProfileFields)
     return profile(user, ProfileFields(**_with_dates(fields)), now_ms)  # type: ignore[typeddict-item]  # checked there
 
 
@@ -33,7 +33,7 @@ def occurrence_reader(taxonomy: tuple[str, ...] | None) -> Reader:
     """
 
     def read(record: Mapping[str, Any], now_ms: int) -> Event:
-        user, fields = _divided(record, EventFields)
+        user, fields = _separate_user(record, EventFields)
         return occurrence(user, EventFields(**_with_dates(fields)), now_ms, taxonomy)  # type: ignore[typeddict-item]
 
     return read
@@ -57,7 +57,7 @@ def parsed_birthday(text: str) -> date | datetime | int | str:
         return parsed_time(text)
 
 
-def _divided(record: Mapping[str, Any], known: type) -> tuple[str | MetrixUser, dict[str, Any]]:
+def _separate_user(record: Mapping[str, Any], known: type) -> tuple[str | MetrixUser, dict[str, Any]]:
     if not isinstance(record, Mapping):
         raise EventInvalid(f"the record is {kind_of(record)}, not an object", code="record_invalid")
     keys = (*_USERS, *known.__annotations__)

@@ -184,7 +184,7 @@ class AsyncNotifier(AsyncOutbox):
         """Search the messages of sends, the outbox and campaigns, and yield them, newest first.
 
         Args:
-            watch: called with the progress of the search; a ledger of a million recipients takes about a second.
+            watch: called with the progress. A search in a ledger of a million recipients takes about a second.
             **wanted: the conditions; see `MessageQuery`.
 
         Raises:
@@ -265,12 +265,12 @@ class AsyncNotifier(AsyncOutbox):
         from ..checks import CheckStatus
         from ..preflight import Preflight, run_preflight  # on demand, because a send does not need it
 
-        channels, paths = _divided(names)
+        channels, paths = _separate(names)
         if not paths:
             return await run_preflight(self._services.file, channels, offline=offline, watch=watch)
-        from .campaigns.checks import check_plans, loaded
+        from .campaigns.checks import check_plans, load_file
 
-        files = [loaded(path) for path in paths]
+        files = [load_file(path) for path in paths]
         of_campaigns = [file.channel for file in files if file.channel]
         found = await run_preflight(
             self._services.file, channels, offline=offline, watch=watch, of_campaigns=of_campaigns
@@ -311,7 +311,7 @@ class AsyncNotifier(AsyncOutbox):
         await self.close()
 
 
-def _divided(names: Iterable[str]) -> tuple[list[str], list[Path]]:
+def _separate(names: Iterable[str]) -> tuple[list[str], list[Path]]:
     """Separate channel names from campaign files, which end in .yaml or .yml."""
     files = {name: name.endswith((".yaml", ".yml")) for name in names}
     return [name for name in files if not files[name]], [Path(name) for name in files if files[name]]

@@ -48,7 +48,7 @@ class PlainText:
     title: str | None = None
 
 
-def _fixed(to: str | Recipients) -> str | tuple[str, ...]:
+def _freeze(to: str | Recipients) -> str | tuple[str, ...]:
     return to if isinstance(to, str) else tuple(to)
 
 
@@ -65,7 +65,7 @@ class Call:
     """
 
     channel: str
-    to: str | tuple[str, ...] = field(converter=_fixed)
+    to: str | tuple[str, ...] = field(converter=_freeze)
     content: FromTemplate | PlainText = field(repr=False)  # it may contain sensitive values
     key: str | None = None
     deadline: float | None = None
@@ -80,16 +80,16 @@ def content_of(
         UsageError: both a template and a text were given, or neither, or arguments that do not belong together.
     """
     if template is not None and text is not None:
-        raise _mixed("The message has both a template and a text.")
+        raise _mixed_error("The message has both a template and a text.")
     if template is not None:
         if title is not None:
-            raise _mixed("The message has a template and a title. A template has its title in its front matter.")
+            raise _mixed_error("The message has a template and a title. A template has its title in its front matter.")
         return FromTemplate(template, context or {}, locale)
     if text is None:
-        raise _mixed("The message has neither a template nor a text.")
+        raise _mixed_error("The message has neither a template nor a text.")
     if context or locale is not None:
         what = "values" if context else "a locale"
-        raise _mixed(f"The message has a text and {what}. A text is sent as it is; only a template takes {what}.")
+        raise _mixed_error(f"The message has a text and {what}. A text is sent as it is; only a template takes {what}.")
     return PlainText(text, title)
 
 
@@ -118,7 +118,7 @@ def checked_deadline(seconds: float | None) -> float | None:
     return float(seconds)
 
 
-def _mixed(what: str) -> UsageError:
+def _mixed_error(what: str) -> UsageError:
     remedy = (
         "Give template=… with context and locale, or text=… with title; on the command line --template NAME with --set,"
         " --context and --locale, or --text TEXT with --title."

@@ -156,8 +156,8 @@ class Engine:
         client, app_id = self.clients.kept(), self.app_id
         claim = await self._claim(call, prepared, app_id, ends)
         if isinstance(claim, Finished):
-            return _repeated(claim.receipts)
-        results = await self._delivered(call.channel, prepared, claim, client, ends)
+            return _mark_repeated(claim.receipts)
+        results = await self._deliver_claimed(call.channel, prepared, claim, client, ends)
         receipts = receipts_of(results, claim.id, call.channel, wall_clock.now())
         is_wanted = True
         finishing = self.finish(claim.id, (*claim.settled, *receipts), lambda: is_wanted)
@@ -167,8 +167,8 @@ class Engine:
             # If a request left, its outcome is recorded as soon as the ledger works; the process waits for that.
             is_wanted = any(receipt.outcome is not Outcome.NOT_SENT for receipt in receipts)
             if is_wanted:
-                raise _unrecorded("The ledger did not answer within the deadline.", receipts) from None
-        return (*_repeated(claim.settled), *receipts)
+                raise _unrecorded_error("The ledger did not answer within the deadline.", receipts) from None
+        return (*_mark_repeated(claim.settled), *receipts)
 
     async def send_or_raise(self, call: Call) -> Receipt | tuple[Receipt, ...]:
         """Send, and return the receipt, or all receipts for several recipients; see `AsyncNotifier.send`."""
@@ -187,9 +187,11 @@ class Engine:
             ConfigError: this process cannot send; nothing was sent.
             LedgerError: the ledger cannot be written.
         """
-        return await self._delivered(queued.channel, prepared, queued.claim, self.clients.kept(), self._ends(None))
+        return await self._deliver_claimed(
+            queued.channel, prepared, queued.claim, self.clients.kept(), self._ends(None)
+        )
 
-    async def _delivered(
+    async def _deliver_claimed(
         self, channel: str, prepared: Prepared, claim: Claimed, client: MetrixClient, ends: float
     ) -> list[Result]:
         try:
@@ -250,7 +252,7 @@ class Engine:
 
         resumption = resume_recipients(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
         delivery = self.delivery(post, SendJournal(self.book, claim.id), channel)
-        parts = [small for part in resumption.parts for small in _divided(part, self._config.metrix.batch_size)]
+        parts = [small for part in resumption.parts for small in _split(part, self._config.metrix.batch_size)]
         return [*resumption.settled, *await delivery.run(parts, ends)]
 
     def delivery(self, post: Post, journal: Journal, channel: str | None) -> Delivery:
@@ -282,7 +284,7 @@ class Engine:
         try:
             await self.book.finish(send, receipts, is_wanted)
         except LedgerError as error:
-            raise _unrecorded(error.message, receipts) from error
+            raise _unrecorded_error(error.message, receipts) from error
 
     def refusal(self, channel: str) -> Problem | None:
         """Return why this process may not send through a channel now; None if it may."""
@@ -293,16 +295,16 @@ class Engine:
         return None
 
 
-def _repeated(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
+def _mark_repeated(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
     return tuple(evolve(receipt, repeated=True) for receipt in receipts)
 
 
-def _unrecorded(why: str, receipts: tuple[Receipt, ...]) -> LedgerError:
+def _unrecorded_error(why: str, receipts: tuple[Receipt, ...]) -> LedgerError:
     message = f"The send ended, but its outcome could not be recorded: {why}"
     return LedgerError(message, code="outcome_unrecorded", receipts=receipts)
 
 
-def _divided(part: Part, batch_size: int) -> list[Part]:
+def _split(part: Part, batch_size: int) -> list[Part]:
     return [
         evolve(part, recipients=part.recipients[start : start + batch_size])
         for start in range(0, len(part.recipients), batch_size)

@@ -75,7 +75,7 @@ def _prepare_template(
     sensitive = {name: context[name] for name in template.sensitive if name in context}
     hidden = tuple(sensitive_values(sensitive.values()))
     message = Redactor(*hidden).guard(lambda: _compose(template, channel, context, now))
-    shown = _shown(template, channel, context, now, message, sensitive)
+    shown = _dump_masked(template, channel, context, now, message, sensitive)
 
     def message_at(at: datetime) -> Message | None:
         try:
@@ -132,7 +132,7 @@ def _compose(template: Template, channel: Channel, context: Context, now: dateti
         raise
 
 
-def _shown(
+def _dump_masked(
     template: Template, channel: Channel, context: Context, now: datetime, message: Message, sensitive: Context
 ) -> str | None:
     if sensitive:

@@ -125,7 +125,7 @@ def transport_of(connection: Any) -> asyncio.Transport:
 
 
 async def _accepted(listener: socket.socket) -> socket.socket:
-    """Wait for a connection. `loop.sock_accept` fails in Python 3.11 when a client comes just as it is cancelled."""
+    """Wait for a connection. In Python 3.11, `loop.sock_accept` fails if it is cancelled while a client connects."""
     loop, is_readable = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(listener, is_readable.set)
     try:

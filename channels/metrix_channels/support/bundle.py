@@ -109,10 +109,10 @@ def write_bundle(path: Path, evidence: Evidence, application: Application) -> No
 def contents(evidence: Evidence, application: Application) -> dict[str, str]:
     """Return the files of a bundle by their names."""
     evidence = evolve(
-        _cleaned(evidence, application.redactor), request=application.redactor.clean_json(evidence.request, "request")
+        _clean(evidence, application.redactor), request=application.redactor.clean_json(evidence.request, "request")
     )
     return {
-        "README.txt": _mail(evidence, application),
+        "README.txt": _letter(evidence, application),
         "request.sh": curl(evidence, application) + "\n",
         "request.json": evidence.request,
         "answer.txt": _answer(evidence),
@@ -142,13 +142,13 @@ def discreet(evidence: Evidence) -> Evidence:
     masked = _masked(body, hidden)
     words = {word for text in hidden for word in (text, *re.findall(r"\w+", text)) if len(word) >= _SHORTEST}
     return evolve(
-        _cleaned(evidence, Redactor(*(Secret(word, "a word of the request") for word in words))),
+        _clean(evidence, Redactor(*(Secret(word, "a word of the request") for word in words))),
         request=json.dumps(masked, ensure_ascii=False, separators=(",", ":")),
         reference="(left out)" if evidence.reference in hidden else evidence.reference,
     )
 
 
-def _cleaned(evidence: Evidence, redactor: Redactor) -> Evidence:
+def _clean(evidence: Evidence, redactor: Redactor) -> Evidence:
     """Return an attempt whose explanation, answer and log lines are masked by a redactor."""
     return evolve(
         evidence,
@@ -175,7 +175,7 @@ def _masked(value: Any, hidden: dict[str, str], key: str = "") -> Any:
     return value if value is None or isinstance(value, bool) else 0
 
 
-def _mail(evidence: Evidence, application: Application) -> str:
+def _letter(evidence: Evidence, application: Application) -> str:
     situation = CATALOGUE[evidence.code]
     answered = "We got no answer." if evidence.status is None else f"The status was {evidence.status}; see answer.txt."
     return f"""Hello,

@@ -44,7 +44,7 @@ _CLOCK_WARNS: Final = timedelta(seconds=30)
 _CLOCK_FAILS: Final = timedelta(minutes=5)
 _CREDENTIALS: Final = ("X-Application-Id", "X-API-Key")
 
-_WAY: Final = {
+_REMEDIES: Final = {
     ReachFault.NO_ADDRESS: (
         "Run `dig {host}` or `nslookup {host}`. If they fail too, the name is misspelt or this machine's DNS resolver"
         " fails. If `dig {host} @1.1.1.1` works, it is the resolver."
@@ -79,7 +79,7 @@ _WAY: Final = {
     ),
     ReachFault.CA_FILE: "Correct metrix.ca_file, or remove it to trust the common certificate authorities.",
 }
-_STRANGER: Final = (
+_NOT_METRIX: Final = (
     "The answer does not come from Metrix, but from a proxy, a captive portal or a wrong base_url. Run"
     " `curl -v {url}/` to see it."
 )
@@ -95,9 +95,9 @@ async def diagnose(config: Config) -> Findings:
         One check for each of `LAYERS`, in that order. After a failed check, the layers that depend on it are skipped.
         Then a warning for each channel whose verification has expired or expires soon.
     """
-    checks = [*await _way(config)]
+    checks = [*await _check_connection(config)]
     if all(check.status is not CheckStatus.FAIL for check in checks):
-        checks += await _answers(config)
+        checks += await _check_answers(config)
     done = {check.id for check in checks}
     failed = next((check.id for check in checks if check.status is CheckStatus.FAIL), "")
     url = config.metrix.base_url
@@ -109,10 +109,10 @@ async def diagnose(config: Config) -> Findings:
     redactor = _redactor(config)
     shown = [evolve(check, message=redactor.clean(check.message, "finding")) for check in checks]
     shown.sort(key=lambda check: LAYERS.index(check.id))
-    return Findings((*shown, *_endings(config)))
+    return Findings((*shown, *_check_verifications(config)))
 
 
-def _endings(config: Config) -> Iterator[Check]:
+def _check_verifications(config: Config) -> Iterator[Check]:
     """Warn about verifications that have expired or expire soon: Metrix answers, but nothing is sent."""
     try:
         app_id = config.metrix.resolve_app_id()
@@ -140,25 +140,28 @@ def _redactor(config: Config) -> Redactor:
 # -- the connection
 
 
-async def _way(config: Config) -> list[Check]:
+async def _check_connection(config: Config) -> list[Check]:
     settings = config.metrix
     url = settings.proxy or settings.base_url
     layers = await reach(url, settings.ca_file, settings.timeout)
-    checks = [_way_check(layer, url, "metrix.proxy" if settings.proxy else "metrix.base_url") for layer in layers]
+    checks = [_judge_layer(layer, url, "metrix.proxy" if settings.proxy else "metrix.base_url") for layer in layers]
     if len(layers) == 2 and layers[-1].fault is None:
         why = "The proxy makes the secure connection." if settings.proxy else "Plain HTTP, for this machine only."
         checks.append(Check("tls", settings.base_url, CheckStatus.SKIP, why))
     return checks
 
 
-def _way_check(layer: Layer, url: str, setting: str) -> Check:
+def _judge_layer(layer: Layer, url: str, setting: str) -> Check:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if layer.fault is None:
         return Check(
-            layer.id, f"{parts.hostname}:{port}", CheckStatus.PASS, layer.message + _seen_as(layer.local_address)
+            layer.id,
+            f"{parts.hostname}:{port}",
+            CheckStatus.PASS,
+            layer.message + _show_address(layer.local_address),
         )
-    remedy = _WAY[layer.fault].format(
+    remedy = _REMEDIES[layer.fault].format(
         host=parts.hostname, port=port, url=f"{parts.scheme}://{parts.hostname}:{port}", setting=setting
     )
     if layer.id == "tcp" and (name := _unused_proxy()):
@@ -166,7 +169,7 @@ def _way_check(layer: Layer, url: str, setting: str) -> Check:
     return Check(layer.id, f"{parts.hostname}:{port}", CheckStatus.FAIL, layer.message, remedy)
 
 
-def _seen_as(address: str | None) -> str:
+def _show_address(address: str | None) -> str:
     """Say which address Metrix sees, if this machine can know it."""
     if address is None:
         return ""
@@ -189,7 +192,7 @@ def _unused_proxy() -> str | None:
 # -- the answers
 
 
-async def _answers(config: Config) -> list[Check]:
+async def _check_answers(config: Config) -> list[Check]:
     settings = config.metrix
     endpoint = Endpoint(settings.base_url, settings.proxy, settings.ca_file)
     try:
@@ -238,14 +241,14 @@ def judge_http(answer: Exchange, url: str) -> Check:
         remedy = "Put the proxy's user and password into metrix.proxy: http://USER:PASSWORD@HOST:PORT."
         return Check("http", url, CheckStatus.FAIL, "407: the proxy requires credentials.", remedy)
     if 300 <= status < 400:
-        return Check("http", url, CheckStatus.FAIL, f"{status}: a redirect.", _STRANGER.format(url=url))
+        return Check("http", url, CheckStatus.FAIL, f"{status}: a redirect.", _NOT_METRIX.format(url=url))
     if status >= 500:
         return Check("http", url, CheckStatus.FAIL, f"{status}: Metrix or a gateway failed.", SITUATIONS["5xx"].remedy)
     if answer.is_page:
         what = f"{status} with a web page instead of an API answer."
         if status < 300:
-            return Check("http", url, CheckStatus.FAIL, what, _STRANGER.format(url=url))
-        return Check("http", url, CheckStatus.WARN, what, _STRANGER.format(url=url))
+            return Check("http", url, CheckStatus.FAIL, what, _NOT_METRIX.format(url=url))
+        return Check("http", url, CheckStatus.WARN, what, _NOT_METRIX.format(url=url))
     if status in (404, 405):
         return Check("http", url, CheckStatus.FAIL, f"{status}: this is not Metrix's API.", SITUATIONS["404"].remedy)
     return Check("http", url, CheckStatus.PASS, f"{status} to a request without credentials.")
@@ -268,7 +271,7 @@ def judge_clock(date: str | None, sent_at: datetime, answered_at: datetime) -> C
         here, there = iso_utc(answered_at), iso_utc(theirs)
         return Check("clock", "Date", CheckStatus.PASS, f"{here} on this machine, {there} on the server.")
     status = CheckStatus.FAIL if off >= _CLOCK_FAILS else CheckStatus.WARN
-    message = f"This machine's clock ({iso_utc(answered_at)}) is {_told(off)} {ahead} the server's."
+    message = f"This machine's clock ({iso_utc(answered_at)}) is {_format_duration(off)} {ahead} the server's."
     return Check("clock", "Date", status, message, SITUATIONS["clock_wrong"].remedy)
 
 
@@ -312,7 +315,7 @@ def _moment(date: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _told(off: timedelta) -> str:
+def _format_duration(off: timedelta) -> str:
     parts = list(_parts(int(off.total_seconds())))
     return " ".join(parts[:2])
 

@@ -62,7 +62,7 @@ def test_without_the_token_nothing_is_shown(client):
         answer = stranger.get(path)
         assert answer.status_code == 401
         assert "offer" not in answer.text
-    assert stranger.post("/orders", data={"what": "cancel", "name": "offer"}).status_code == 401
+    assert stranger.post("/actions", data={"what": "cancel", "name": "offer"}).status_code == 401
     stranger.close()
 
 
@@ -97,11 +97,11 @@ def test_a_form_from_elsewhere_is_refused(client):
     assert "form" not in page or "key" in page
     base = base_of(client.link)
     form = {"what": "cancel", "name": "offer"}
-    assert client.post("/orders", data=form, headers={"Origin": base}).status_code == 403
-    assert client.post("/orders", data=form | {"key": "0" * 32}, headers={"Origin": base}).status_code == 403
-    assert client.post("/orders", data=form | {"key": "é"}, headers={"Origin": base}).status_code == 403
-    assert client.post("/orders", content=b"x" * 5000, headers={"Origin": base}).status_code == 413
-    assert client.get("/orders").status_code == 405
+    assert client.post("/actions", data=form, headers={"Origin": base}).status_code == 403
+    assert client.post("/actions", data=form | {"key": "0" * 32}, headers={"Origin": base}).status_code == 403
+    assert client.post("/actions", data=form | {"key": "é"}, headers={"Origin": base}).status_code == 403
+    assert client.post("/actions", content=b"x" * 5000, headers={"Origin": base}).status_code == 413
+    assert client.get("/actions").status_code == 405
 
 
 def test_headers_allow_nothing_from_elsewhere(client):
@@ -229,12 +229,12 @@ def test_an_order_that_cannot_be_carried_out_says_why(project):
         with dashboard_of(project) as client:
             origin = {"Origin": base_of(client.link)}
             form = {"key": key_of(client.get("/campaigns/halts").text), "what": "resume", "name": "halts"}
-            assert client.post("/orders", data=form).status_code == 403  # no browser leaves the origin out
-            answer = client.post("/orders", data=form, headers=origin)
+            assert client.post("/actions", data=form).status_code == 403  # no browser leaves the origin out
+            answer = client.post("/actions", data=form, headers=origin)
             assert answer.url.path == "/campaigns/halts"
             assert "run_pinned" in answer.text
             form["what"] = "dance"
-            assert "run_pinned" not in client.post("/orders", data=form, headers=origin).text
+            assert "run_pinned" not in client.post("/actions", data=form, headers=origin).text
 
 
 def test_a_campaign_that_was_resumed_here_is_left_resumable(project):
@@ -250,7 +250,7 @@ def test_a_campaign_that_was_resumed_here_is_left_resumable(project):
         with dashboard_of(project) as client:
             sent = len(server.requests)
             form = {"key": key_of(client.get("/campaigns/long").text), "what": "resume", "name": "long"}
-            client.post("/orders", data=form, headers={"Origin": base_of(client.link)})
+            client.post("/actions", data=form, headers={"Origin": base_of(client.link)})
             under_way(server, sent + 8)
         left = json.loads(project.run("status", "long").out)
         assert left["state"] == "interrupted"

@@ -63,7 +63,7 @@ class AsyncCampaigns:
         Args:
             path: path of the campaign file.
             name: name of the run, instead of the file's.
-            canary: number of recipients who are sent to first, alone, instead of the file's.
+            canary: how many recipients get the message first, alone, instead of the file's number.
             watch: called about ten times a second with the progress.
             confirm: called with a new plan, or with the rest of a run. If it returns False, nothing is sent, the new
                 plan is deleted, and a run stays unchanged.
@@ -82,7 +82,7 @@ class AsyncCampaigns:
                 run_paused, run_pinned, run_finished, run_cancelled: the run is unchanged.
             LedgerError: the ledger cannot be used.
         """
-        async with _taken(audience) as given:
+        async with _take_rows(audience) as given:
             record = await self._campaigns().run(
                 Path(path), name=name, canary=canary, watch=watch, confirm=confirm, detach=detach, given=given
             )
@@ -117,7 +117,7 @@ class AsyncCampaigns:
         Raises:
             MetrixChannelsError: the errors that `run` raises before its first request.
         """
-        async with _taken(audience) as given:
+        async with _take_rows(audience) as given:
             return await self._campaigns().preview(Path(path), name=name, canary=canary, watch=watch, given=given)
 
     async def test(
@@ -128,7 +128,7 @@ class AsyncCampaigns:
         Args:
             path: path of the campaign file.
             to: the colleagues' customUserIds.
-            row: number of the row in the audience, from 1; None for the first row that would be sent to.
+            row: number of the row in the audience, from 1; None for the first row that would get a message.
             audience: rows in place of the file's audience, as for `run`.
 
         Returns:
@@ -138,7 +138,7 @@ class AsyncCampaigns:
             The errors that `send` raises before its first request; CampaignError: row_missing, also for a row that
                 `on_empty: skip` leaves out; audience_invalid.
         """
-        async with _taken(audience) as given:
+        async with _take_rows(audience) as given:
             campaign, locale, context = await self._campaigns().example(Path(path), row, given)
         content = FromTemplate(campaign.template, context, locale)
         return await self._services().engine.send(Call(campaign.channel, tuple(to), content))
@@ -222,7 +222,7 @@ class AsyncCampaigns:
 
 
 @asynccontextmanager
-async def _taken(rows: AudienceRows | None) -> AsyncIterator[TakenRows | None]:
+async def _take_rows(rows: AudienceRows | None) -> AsyncIterator[TakenRows | None]:
     if rows is None or isinstance(rows, TakenRows):
         yield rows
         return

@@ -27,7 +27,7 @@ class Loaded:
     channel: str | None
 
 
-def loaded(path: Path) -> Loaded:
+def load_file(path: Path) -> Loaded:
     """Read a campaign file."""
     try:
         campaign = load_campaign(path)

@@ -49,7 +49,7 @@ class Campaigns:
 
         `watch` is called in another thread. Mappings in `audience` are read in this thread, before anything else.
         """
-        with _taken(audience) as given:
+        with _take_rows(audience) as given:
             return self._portal.call(
                 self._campaigns.run(
                     path,
@@ -86,7 +86,7 @@ class Campaigns:
         audience: AudienceRows | None = None,
     ) -> CampaignPreview:
         """Plan a campaign and return its first requests. Nothing is sent or recorded."""
-        with _taken(audience) as given:
+        with _take_rows(audience) as given:
             return self._portal.call(
                 self._campaigns.preview(path, name=name, canary=canary, watch=watch, audience=given)
             )
@@ -95,7 +95,7 @@ class Campaigns:
         self, path: StrPath, to: Recipients, *, row: int | None = None, audience: AudienceRows | None = None
     ) -> tuple[Receipt, ...]:
         """Send the message of one row to colleagues, outside the run."""
-        with _taken(audience) as given:
+        with _take_rows(audience) as given:
             return self._portal.call(self._campaigns.test(path, to, row=row, audience=given))
 
     def all(self) -> list[CampaignStatus]:
@@ -153,7 +153,7 @@ class Campaigns:
 
 
 @contextmanager
-def _taken(rows: AudienceRows | None) -> Iterator[TakenRows | None]:
+def _take_rows(rows: AudienceRows | None) -> Iterator[TakenRows | None]:
     if rows is None:
         yield None
     else:

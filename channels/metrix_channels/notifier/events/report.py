@@ -132,7 +132,7 @@ class Counts:
                 self.halted_by = result.problem
 
     def repeat(self, number: int, event: Event) -> None:
-        """Count an event of a time at which the user already has an event."""
+        """Count an event that was not sent because the user already has one at the same time."""
         self._repeated += 1
         why = problem("event_time_repeated", f"The user already has an event of the time {event.time}.")
         self._list(FailedEvent(number, event.user[1], why, None))

@@ -121,7 +121,7 @@ class Tracker:
             LedgerError: the ledger cannot be used; nothing was sent.
         """
         client = self._engine.clients.kept()
-        grouped = await self._grouped([(1, event)], self._engine.config.metrix.deadline)
+        grouped = await self._group([(1, event)], self._engine.config.metrix.deadline)
         if grouped is None:
             why = "the user already has an event at every millisecond of the next minute"
             raise EventInvalid(why, code="event_times_used_up")
@@ -163,7 +163,7 @@ class Tracker:
         counts: Counts,
         watch: WatchEvents | None,
     ) -> None:
-        grouped = await self._grouped(chunk)
+        grouped = await self._group(chunk)
         if grouped is None:
             counts.halted_by = problem("interrupted", "Sending was interrupted while it waited for free event times.")
             counts.leave_out(len(chunk))
@@ -192,7 +192,7 @@ class Tracker:
         counts.leave_out(sum(len(batch.events) for batch in left))
         await self._times.settle([], [], [each for batch in left for each in self._times_of(batch, batch.events)])
 
-    async def _grouped(
+    async def _group(
         self, chunk: Sequence[Numbered], patience: float = math.inf
     ) -> tuple[list[_Batch], list[Numbered]] | None:
         """Group events by user, reserve their times, and give them ids.

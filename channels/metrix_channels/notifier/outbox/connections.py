@@ -43,7 +43,7 @@ def carry_out(statements: Statements[T], connection: Any) -> T:
         UsageError: connection_unknown.
         LedgerError: key_reused, ledger_foreign.
     """
-    dialect, run = _opened(connection)
+    dialect, run = _open(connection)
     if dialect != statements.dialect:
         raise foreign()
     found: list[Any] | None = None
@@ -76,33 +76,33 @@ async def _run_awaited(connection: Any, sql: str, values: tuple[object, ...]) ->
     cursor = connection.cursor(**_rows_as_tuples(connection))
     executed = cursor.execute(sql, values, **_unprepared(connection))
     if not isawaitable(executed):
-        raise _unknown(connection)
+        raise _unknown_error(connection)
     await executed
     rows = await cursor.fetchall() if cursor.description else []
     await cursor.close()
     return list(rows)
 
 
-def _opened(connection: Any) -> tuple[str, Run]:
+def _open(connection: Any) -> tuple[str, Run]:
     """Return the dialect of a connection, and a function that runs a statement on it."""
     if isinstance(connection, sqlite3.Connection):
         return IN_A_FILE, lambda sql, values: _run_in_a_file(connection, sql, values)
     if isinstance(vendor := getattr(connection, "vendor", None), str):  # Django's
         return vendor, lambda sql, values: _run_with(connection.cursor(), sql, values)
     if hasattr(connection, "exec_driver_sql"):
-        return _opened_by_sqlalchemy(connection)
+        return _open_sqlalchemy(connection)
     if callable(getattr(connection, "connection", None)):  # a session of SQLAlchemy
-        return _opened_by_sqlalchemy(connection.connection())
+        return _open_sqlalchemy(connection.connection())
     if not hasattr(connection, "cursor"):
-        raise _unknown(connection)
+        raise _unknown_error(connection)
     rows, options = _rows_as_tuples(connection), _unprepared(connection)
     return ON_POSTGRES, lambda sql, values: _run_with(connection.cursor(**rows), sql, values, **options)
 
 
-def _opened_by_sqlalchemy(connection: Any) -> tuple[str, Run]:
+def _open_sqlalchemy(connection: Any) -> tuple[str, Run]:
     style = connection.dialect.paramstyle
     if style not in ("qmark", "format", "pyformat"):
-        raise _unknown(connection)
+        raise _unknown_error(connection)
 
     def run(sql: str, values: tuple[object, ...]) -> list[Any]:
         result = connection.exec_driver_sql(sql.replace("%s", "?") if style == "qmark" else sql, values)
@@ -140,7 +140,7 @@ def _is_psycopg(connection: Any) -> bool:
     return type(connection).__module__.partition(".")[0] == "psycopg"
 
 
-def _unknown(connection: Any) -> UsageError:
+def _unknown_error(connection: Any) -> UsageError:
     return UsageError(
         f"The connection is a {type(connection).__module__}.{type(connection).__qualname__}, which is not supported.",
         code="connection_unknown",

@@ -174,7 +174,7 @@ class Outbox:
             self._engine.look_again()
             why = self._refusal(queued)
             if why is None:
-                results = await self._engine.deliver_from_outbox(queued, _prepared(queued))
+                results = await self._engine.deliver_from_outbox(queued, _restore(queued))
                 return await self._conclude(queued, results, tries)
         except ConfigError as error:
             say(logging.WARNING, error.message, code=error.code)
@@ -207,7 +207,7 @@ class Outbox:
             self.refusal = None
             return None
         self.refusal = why if why.code in REFUSALS else self.refusal
-        following = after(why.code, now - queued.since, tries)
+        following = decide_retry(why.code, now - queued.since, tries)
         if following is None:
             self._count(left)
             await self.sends.give_up(send, receipts(results))
@@ -258,7 +258,7 @@ def checked_time(at: datetime | None) -> datetime | None:
     return due
 
 
-def after(code: str, age: timedelta, tries: int) -> tuple[float, int] | None:
+def decide_retry(code: str, age: timedelta, tries: int) -> tuple[float, int] | None:
     """Decide when to retry a message that was not sent. This is a pure function.
 
     Args:
@@ -283,7 +283,7 @@ def _pause(tries: int) -> float:
     return min(_FIRST_AGAIN_SECONDS * 2.0 ** min(tries, 10), _LONGEST_AGAIN_SECONDS)
 
 
-def _prepared(queued: OutboxMessage) -> Prepared:
+def _restore(queued: OutboxMessage) -> Prepared:
     said = queued.outgoing
     hidden = tuple(sensitive_values(said["hidden"]))
     return Prepared(queued.recipients, Message(said["channel"], said["message"]), None, hidden)
