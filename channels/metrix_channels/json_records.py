@@ -41,7 +41,7 @@ def read_record(line: str) -> Record:
         raise ValueError(f"is {kind_of(record)}, not an object")  # noqa: TRY004 - the line's fault
     if line.count("[") + line.count("{") > _MOST_NESTED and _depth(record) > _MOST_NESTED:
         raise ValueError(_TOO_NESTED)
-    if _SURROGATE.search(line) and not _encodable(record):
+    if _SURROGATE.search(line) and not _is_encodable(record):
         raise ValueError("contains half a character (a lone surrogate)")
     return record
 
@@ -51,7 +51,7 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> Record:
     if len(record) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for at, key in enumerate(keys) if key in keys[:at])
-        raise ValueError(f"has the key {_shown(twice)!r} twice")
+        raise ValueError(f"has the key {_shorten(twice)!r} twice")
     return record
 
 
@@ -87,7 +87,7 @@ def _depth(value: JsonValue) -> int:
     return depth - 1
 
 
-def _encodable(record: Record) -> bool:
+def _is_encodable(record: Record) -> bool:
     try:
         json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -95,6 +95,6 @@ def _encodable(record: Record) -> bool:
     return True
 
 
-def _shown(key: str) -> str:
+def _shorten(key: str) -> str:
     shown = printable(key[:_MOST_SHOWN])
     return shown if len(key) <= _MOST_SHOWN else f"{shown}…"

@@ -38,7 +38,7 @@ def say(level: int, message: str, **fields: Field) -> None:
         fields: the fields; those that are None are left out.
     """
     known = {name: value for name, value in fields.items() if value is not None}
-    line = " ".join([printable(message), *(f"{name}={_shown(value)}" for name, value in known.items())])
+    line = " ".join([printable(message), *(f"{name}={_write_value(value)}" for name, value in known.items())])
     _recent.append(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z {logging.getLevelName(level)} {line}")
     if _logger.isEnabledFor(level):
         _logger.log(level, "%s", line, extra=known, stacklevel=_STACK)
@@ -49,7 +49,7 @@ def recent_lines() -> list[str]:
     return list(_recent)
 
 
-def _shown(value: str | float) -> str:
+def _write_value(value: str | float) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = printable(str(value))

@@ -41,7 +41,9 @@ def recipient_fault(recipient: object) -> str | None:
     if fault := _fault(recipient, _FORBIDDEN):
         return fault
     joiner = _lone_joiner(str(recipient))
-    return None if joiner is None else f"{_named(str(recipient), joiner)}, which is not between two letters"
+    return (
+        None if joiner is None else f"{_describe_character(str(recipient), joiner)}, which is not between two letters"
+    )
 
 
 def all_valid(recipients: Sequence[str], joined: str) -> bool:
@@ -87,7 +89,7 @@ def _fault(text: object, forbidden: re.Pattern[str]) -> str | None:
     if not text.strip():
         return "is empty"
     if found := forbidden.search(text.strip()):
-        return _named(text, text.index(found[0]))
+        return _describe_character(text, text.index(found[0]))
     if text != text.strip():
         return "begins or ends with white space"
     return None
@@ -121,6 +123,6 @@ def _is_letter(char: str, categories: str) -> bool:
     return unicodedata.category(char)[0] in categories
 
 
-def _named(text: str, at: int) -> str:
+def _describe_character(text: str, at: int) -> str:
     name = unicodedata.name(text[at], _NO_NAME)
     return f"contains the invisible character U+{ord(text[at]):04X} {name} at position {at + 1}"

@@ -33,7 +33,7 @@ def reply_of(
         if (values := read.get(name.lower())) is not None:
             values.append(value.decode("latin-1").strip(" \t"))
     encodings, types, waits, dates = read.values()
-    body = _decoded(body, ",".join(encodings))
+    body = _decompress(body, ",".join(encodings))
     return Reply(
         status=status,
         body=body.decode("utf-8", "replace"),
@@ -47,7 +47,7 @@ def reply_of(
     )
 
 
-def _decoded(body: bytes, encoding: str) -> bytes:
+def _decompress(body: bytes, encoding: str) -> bytes:
     """Decompress a body, although no compression was requested; the limit stops decompression bombs."""
     choices = _WBITS.get(encoding.strip().lower())
     if choices is None:

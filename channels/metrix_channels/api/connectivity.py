@@ -91,19 +91,19 @@ async def reach(base_url: str, ca_file: Path | None, timeout: float) -> tuple[La
         context = tls_context(ca_file) if secure else None
     except ConfigError as error:
         return (Layer("tls", error.message, ReachFault.CA_FILE),)
-    dns, addresses = await _resolved(host, port, timeout)
+    dns, addresses = await _resolve(host, port, timeout)
     if dns.fault is not None:
         return (dns,)
-    tcp, connection = await _connected(addresses, port, timeout)
+    tcp, connection = await _connect(addresses, port, timeout)
     if connection is None:
         return dns, tcp
     try:
-        return (dns, tcp, await _secured(connection, host, context, timeout)) if context else (dns, tcp)
+        return (dns, tcp, await _secure(connection, host, context, timeout)) if context else (dns, tcp)
     finally:
         connection.close()
 
 
-async def _resolved(host: str, port: int, timeout: float) -> tuple[Layer, list[str]]:  # noqa: ASYNC109
+async def _resolve(host: str, port: int, timeout: float) -> tuple[Layer, list[str]]:  # noqa: ASYNC109
     with suppress(ValueError):
         return Layer("dns", f"{ipaddress.ip_address(host)} is an IP address; no DNS lookup is needed."), [host]
     began = time.monotonic()
@@ -121,7 +121,7 @@ async def _resolved(host: str, port: int, timeout: float) -> tuple[Layer, list[s
     return Layer("dns", f"{host} resolves to {', '.join(addresses)} in {taken:.0f} ms{_resolvers()}."), addresses
 
 
-async def _connected(
+async def _connect(
     addresses: list[str],
     port: int,
     timeout: float,  # noqa: ASYNC109
@@ -151,7 +151,7 @@ async def _connected(
     return Layer("tcp", f"No connection. {'; '.join(told)}.", fault), None
 
 
-async def _secured(
+async def _secure(
     connection: socket.socket,
     host: str,
     context: ssl.SSLContext,
@@ -170,7 +170,7 @@ async def _secured(
         return Layer("tls", f"The TLS handshake with {host} failed: {reason}.", ReachFault.NO_TLS)
     secure = writer.get_extra_info("ssl_object")
     writer.transport.abort()
-    return Layer("tls", f"{secure.version()}; the certificate {_shown(secure.getpeercert())}.")
+    return Layer("tls", f"{secure.version()}; the certificate {_describe(secure.getpeercert())}.")
 
 
 def _certificate_fault(verify_code: int) -> ReachFault:
@@ -179,7 +179,7 @@ def _certificate_fault(verify_code: int) -> ReachFault:
     return ReachFault.WRONG_HOST if verify_code in _WRONG_HOSTS else ReachFault.UNTRUSTED
 
 
-def _shown(certificate: dict[str, Any]) -> str:
+def _describe(certificate: dict[str, Any]) -> str:
     issuer = {key: value for part in certificate.get("issuer", ()) for key, value in part}
     names = ", ".join(value for _, value in certificate.get("subjectAltName", ())[:3])
     by = issuer.get("organizationName") or issuer.get("commonName") or "an unnamed authority"

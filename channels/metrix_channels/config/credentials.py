@@ -40,7 +40,7 @@ def resolve_app_id(raw: str, environ: Mapping[str, str], location: str | None) -
     Raises:
         ConfigError: `secret_missing`, `secret_invalid`.
     """
-    return _checked(_substituted(raw, environ, location), f"app_id ({raw})", location)
+    return _check(_substitute_variables(raw, environ, location), f"app_id ({raw})", location)
 
 
 def resolve_api_key(raw: str, environ: Mapping[str, str], location: str | None) -> Secret:
@@ -49,7 +49,7 @@ def resolve_api_key(raw: str, environ: Mapping[str, str], location: str | None) 
     Raises:
         ConfigError: `secret_missing`, `secret_invalid`.
     """
-    return Secret(_checked(_substituted(raw, environ, location), f"api_key ({raw})", location), _API_KEY)
+    return Secret(_check(_substitute_variables(raw, environ, location), f"api_key ({raw})", location), _API_KEY)
 
 
 def read_api_key(path: Path, location: str | None) -> Secret:
@@ -72,10 +72,10 @@ def read_api_key(path: Path, location: str | None) -> Secret:
         raise ConfigError(message, code="file_unreadable", remedy=remedy_for(error), location=location) from None
     text = raw.decode("utf-8", errors="replace")
     text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
-    return Secret(_checked(text, "the key in api_key_file", location), _API_KEY)
+    return Secret(_check(text, "the key in api_key_file", location), _API_KEY)
 
 
-def _substituted(raw: str, environ: Mapping[str, str], location: str | None) -> str:
+def _substitute_variables(raw: str, environ: Mapping[str, str], location: str | None) -> str:
     try:
         return substitute(raw, environ)
     except VariableMissing as missing:
@@ -83,7 +83,7 @@ def _substituted(raw: str, environ: Mapping[str, str], location: str | None) -> 
         raise ConfigError(message, code="secret_missing", location=location) from None
 
 
-def _checked(value: str, described: str, location: str | None) -> str:
+def _check(value: str, described: str, location: str | None) -> str:
     if not value.strip():
         raise ConfigError(f"{printable(described)} is blank", code="secret_missing", location=location)
     if not HEADER_TEXT.fullmatch(value) or len(value) > _LONGEST_KEY:

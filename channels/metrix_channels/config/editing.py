@@ -43,7 +43,7 @@ def record_verification(
     text = read_text(path)
     before = _load(text, path, environ)
     before.channel(channel)
-    edited = _edited(text, channel, verification)
+    edited = _edit_text(text, channel, verification)
     _check(before, _load(edited, path, environ), channel, verification)
     _replace(path.resolve(), edited.encode())
 
@@ -60,7 +60,7 @@ def _check(before: Config, after: Config, channel: str, verification: Verificati
         raise ConfigError(message, code="config_value_invalid")
 
 
-def _edited(text: str, channel: str, verification: Verification) -> str:
+def _edit_text(text: str, channel: str, verification: Verification) -> str:
     """Return the file's text with the verification in it."""
     mark = _BOM if text.startswith(_BOM) else ""
     text = text.removeprefix(_BOM)

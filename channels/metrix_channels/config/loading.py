@@ -63,7 +63,7 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def make_config(document: Document, path: Path, environ: Mapping[str, str]) -> Config:
     """Make a `Config` from a document that was read from the file at `path`, or will be written to it."""
-    return _settled(make_model(document, Config, environ), document, path, environ)
+    return _complete(make_model(document, Config, environ), document, path, environ)
 
 
 def make_model(document: Document, model: type[T], environ: Mapping[str, str] | None) -> T:
@@ -87,7 +87,7 @@ def make_model(document: Document, model: type[T], environ: Mapping[str, str] | 
     return made
 
 
-def _settled(config: Config, document: Document, path: Path, environ: Mapping[str, str]) -> Config:
+def _complete(config: Config, document: Document, path: Path, environ: Mapping[str, str]) -> Config:
     """Complete the models with the file's own data: names, locations, the environment and absolute paths."""
     path = path.absolute()
     folder = path.parent
@@ -97,8 +97,8 @@ def _settled(config: Config, document: Document, path: Path, environ: Mapping[st
         locations={
             name: document.location(("metrix", name)) for name in ("app_id", "api_key", "api_key_file", "base_url")
         },
-        api_key_file=_below(folder, config.metrix.api_key_file),
-        ca_file=_below(folder, config.metrix.ca_file),
+        api_key_file=_resolve_path(folder, config.metrix.api_key_file),
+        ca_file=_resolve_path(folder, config.metrix.ca_file),
     )
     if not REFERENCE.search(metrix.app_id):
         metrix.resolve_app_id()  # an app_id with variables is checked when it is needed
@@ -116,7 +116,7 @@ def _settled(config: Config, document: Document, path: Path, environ: Mapping[st
     )
 
 
-def _below(folder: Path, path: Path | None) -> Path | None:
+def _resolve_path(folder: Path, path: Path | None) -> Path | None:
     return None if path is None else stored_path(folder, str(path))
 
 
@@ -124,9 +124,9 @@ def _below(folder: Path, path: Path | None) -> Path | None:
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
     converter.register_structure_hook_factory(attrs.has, _class_hook)
-    converter.register_structure_hook_func(lambda cls: optional_model(cls) is not None, _optional_model)
-    converter.register_structure_hook_func(lambda cls: cls == Mapping[str, Channel], _channels)
-    converter.register_structure_hook(bool | Verification, _verified)
+    converter.register_structure_hook_func(lambda cls: optional_model(cls) is not None, _make_optional_model)
+    converter.register_structure_hook_func(lambda cls: cls == Mapping[str, Channel], _make_channels)
+    converter.register_structure_hook(bool | Verification, _make_verified)
     return converter
 
 
@@ -163,12 +163,12 @@ def _override(name: str, setting: Setting | None) -> Any:
     return override(rename=key, struct_hook=hook)
 
 
-def _optional_model(value: JsonValue, cls: Any) -> Any:
+def _make_optional_model(value: JsonValue, cls: Any) -> Any:
     """Make a model that may be absent; a key without a value is an error, not the same as no key."""
     return _converter().structure(value, cast(type[Any], optional_model(cls)))
 
 
-def _verified(value: JsonValue, _: Any) -> bool | Verification:
+def _make_verified(value: JsonValue, _: Any) -> bool | Verification:
     if isinstance(value, bool):
         return value
     if isinstance(value, dict):
@@ -176,7 +176,7 @@ def _verified(value: JsonValue, _: Any) -> bool | Verification:
     raise Refusal("expected true, false, or the record of a test such as {at: 2026-11-20, by: sara}")
 
 
-def _channels(value: JsonValue, _: Any) -> Mapping[str, Channel]:
+def _make_channels(value: JsonValue, _: Any) -> Mapping[str, Channel]:
     if not isinstance(value, dict):
         raise Refusal("expected channels by name, such as `sms: {type: sms, verified: false}`")
     channels: dict[str, Channel] = {}

@@ -143,13 +143,13 @@ class Channel:
     def __attrs_post_init__(self) -> None:
         if self.price_per_part is not None and not adapter_for(self.type).bills_by_parts:
             by_parts = " and ".join(_BILLED_BY_PARTS)
-            raise _at("price_per_part", f"only {by_parts} is billed per part; {self.type} is not")
+            raise _refuse_key("price_per_part", f"only {by_parts} is billed per part; {self.type} is not")
         if (self.price_per_part is None) is not (self.currency is None):
             there, missing = ("currency", "price_per_part") if self.currency else ("price_per_part", "currency")
-            raise _at(there, f"{missing} is missing beside {there}", code="config_key_missing")
+            raise _refuse_key(there, f"{missing} is missing beside {there}", code="config_key_missing")
 
 
-def _at(name: str, message: str, code: str = "config_value_invalid") -> ClassValidationError:
+def _refuse_key(name: str, message: str, code: str = "config_value_invalid") -> ClassValidationError:
     """Make the error for one key of a channel."""
     refusal = Refusal(message, code=code, confidential=True, at_key=True)
     refusal.add_note(AttributeValidationNote("in the channel", name, object))

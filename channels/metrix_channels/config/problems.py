@@ -41,7 +41,7 @@ def raise_problems(document: Document, filling: Mapping[KeyPath, Refusal], error
         filling: problems with environment variables, by path.
         error: what cattrs raised.
     """
-    problems = [_refused(document, path, refusal) for path, refusal in filling.items()]
+    problems = [_refused_value(document, path, refusal) for path, refusal in filling.items()]
     if error is not None:
         problems += [problem for problem in _walk(document, error, ()) if problem.path not in filling]
     problems.sort(key=lambda problem: problem.position)
@@ -69,7 +69,7 @@ def _walk(document: Document, error: Exception, path: KeyPath) -> Iterator[_Prob
     elif isinstance(error, KeyError):
         yield _missing_key(document, path)
     elif isinstance(error, Refusal):
-        yield _refused(document, path, error)
+        yield _refused_value(document, path, error)
     else:
         raise error
 
@@ -87,33 +87,33 @@ def _step(error: Exception) -> KeyPath:
 def _unknown_key(document: Document, path: KeyPath, cls: type) -> _Problem:
     known = [key_of(field.name) for field in attrs.fields(cls) if SETTING in field.metadata]
     key = str(path[-1])
-    meant = _meant(key, known) or "; known keys: " + ", ".join(known)
-    place = f" under {_dotted(path[:-1])}" if path[1:] else ""
+    meant = _suggest(key, known) or "; known keys: " + ", ".join(known)
+    place = f" under {_write_path(path[:-1])}" if path[1:] else ""
     message = f"unknown key {quoted(key, _LONGEST_SHOWN)}{place}{meant}"
     return _Problem(document.position(path, key=True), path, "config_key_unknown", message)
 
 
 def _missing_key(document: Document, path: KeyPath) -> _Problem:
-    place = f"under {_dotted(path[:-1])}" if path[1:] else "at the top level"
+    place = f"under {_write_path(path[:-1])}" if path[1:] else "at the top level"
     message = f"the key {path[-1]} is missing {place}"
     return _Problem(document.position(path[:-1], key=True), path, "config_key_missing", message)
 
 
-def _refused(document: Document, path: KeyPath, refusal: Refusal) -> _Problem:
-    value = _at(document.data, path)
-    meant = _meant(value, refusal.choices) if isinstance(value, str) else ""
-    shown = "" if refusal.confidential else f", not {_shown(value, path)}"
-    message = f"{_dotted(path)}: {refusal.message}{shown}{meant}"
+def _refused_value(document: Document, path: KeyPath, refusal: Refusal) -> _Problem:
+    value = _value_at(document.data, path)
+    meant = _suggest(value, refusal.choices) if isinstance(value, str) else ""
+    shown = "" if refusal.confidential else f", not {_describe(value, path)}"
+    message = f"{_write_path(path)}: {refusal.message}{shown}{meant}"
     return _Problem(document.position(path, key=refusal.at_key), path, refusal.code, message)
 
 
-def _at(data: JsonValue, path: KeyPath) -> JsonValue:
+def _value_at(data: JsonValue, path: KeyPath) -> JsonValue:
     for step in path:
         data = data[step]  # type: ignore[index]
     return data
 
 
-def _shown(value: JsonValue, path: KeyPath) -> str:
+def _describe(value: JsonValue, path: KeyPath) -> str:
     """Describe a value as the file has it; values from the environment are never shown."""
     if isinstance(value, dict):
         return "a mapping"
@@ -130,12 +130,12 @@ def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
 
 
-def _meant(word: str, choices: tuple[str, ...] | list[str]) -> str:
+def _suggest(word: str, choices: tuple[str, ...] | list[str]) -> str:
     close = difflib.get_close_matches(word.lower(), choices, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _dotted(path: KeyPath) -> str:
+def _write_path(path: KeyPath) -> str:
     """Write a path such as `channels.sms.type` or `suppress[0]`."""
     text = ""
     for step in path:

@@ -31,12 +31,12 @@ def write_schema(model: type[Any], title: str, filled: frozenset[str] = frozense
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
-        **_of_class(model, filled=filled),
+        **_describe_class(model, filled=filled),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _of_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
+def _describe_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
     """Return the schema of a model; values of the keys in `filled` may contain `${NAME}`."""
     hints = get_type_hints(cls)
     settings = {
@@ -49,17 +49,17 @@ def _of_class(cls: type[Any], filled: frozenset[str]) -> dict[str, Any]:
         "additionalProperties": False,
         "required": [name for name, (field, _, _) in settings.items() if field.default is attrs.NOTHING],
         "properties": {
-            name: _of_setting(setting, hint, name in filled) for name, (_, setting, hint) in settings.items()
+            name: _describe_setting(setting, hint, name in filled) for name, (_, setting, hint) in settings.items()
         },
         **getattr(cls, "SCHEMA", {}),
     }
 
 
-def _of_setting(setting: Setting, annotation: Any, filled: bool) -> dict[str, Any]:
+def _describe_setting(setting: Setting, annotation: Any, filled: bool) -> dict[str, Any]:
     if setting.kind is None:
-        schema = _of_type(annotation, filled)
+        schema = _describe_type(annotation, filled)
     elif setting.model is not None:
-        schema = {"anyOf": [dict(setting.kind.schema), _of_class(setting.model, filled=frozenset())]}
+        schema = {"anyOf": [dict(setting.kind.schema), _describe_class(setting.model, filled=frozenset())]}
     elif not filled or setting.kind.holds_references:
         schema = dict(setting.kind.schema)
     else:
@@ -68,20 +68,20 @@ def _of_setting(setting: Setting, annotation: Any, filled: bool) -> dict[str, An
     return {"description": setting.doc, **schema, **default}
 
 
-def _of_type(annotation: Any, filled: bool) -> dict[str, Any]:
+def _describe_type(annotation: Any, filled: bool) -> dict[str, Any]:
     annotation = optional_model(annotation) or annotation
     if attrs.has(annotation):
         fields = frozenset(field.name for field in attrs.fields(annotation))
-        return _of_class(annotation, filled=fields if filled else frozenset())
+        return _describe_class(annotation, filled=fields if filled else frozenset())
     if get_origin(annotation) is types.UnionType:
-        return {"anyOf": [_of_type(option, filled) for option in get_args(annotation)]}
+        return {"anyOf": [_describe_type(option, filled) for option in get_args(annotation)]}
     if annotation is bool:
         return {"type": "boolean"}
     _, value = get_args(annotation)  # a mapping of names to models
     return {
         "type": "object",
         "additionalProperties": False,
-        "patternProperties": {f"^{CHANNEL_NAME.pattern}$": _of_type(value, filled)},
+        "patternProperties": {f"^{CHANNEL_NAME.pattern}$": _describe_type(value, filled)},
     }
 
 

@@ -26,12 +26,12 @@ def encode_for_place(value: str, before: str, after: str) -> str:
         rest = scheme
     if "?" in rest:
         is_value = "=" in re.split(r"[?&]", rest)[-1]
-        return _quoted(value) if is_value else value  # `?${OPTIONS}` contains names and values
+        return _quote(value) if is_value else value  # `?${OPTIONS}` contains names and values
     if "/" in rest:
-        return _quoted(value, "/")
+        return _quote(value, "/")
     if "@" in re.split(r"[/?#]", after)[0]:
-        return _quoted(value)
-    return _host(value, is_bracketed=rest.endswith("["))
+        return _quote(value)
+    return _encode_host(value, is_bracketed=rest.endswith("["))
 
 
 def is_readable(url: str) -> bool:
@@ -52,13 +52,13 @@ def is_readable(url: str) -> bool:
         return False
 
 
-def _host(value: str, *, is_bracketed: bool) -> str:
+def _encode_host(value: str, *, is_bracketed: bool) -> str:
     try:
         ipaddress.IPv6Address(value)
     except ValueError:
-        return _quoted(value, ":,[]")  # a host with a port, or several hosts
+        return _quote(value, ":,[]")  # a host with a port, or several hosts
     return value if is_bracketed else f"[{value}]"
 
 
-def _quoted(value: str, safe: str = "") -> str:
+def _quote(value: str, safe: str = "") -> str:
     return quote(value, safe, errors="surrogateescape")

@@ -64,23 +64,25 @@ def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
     """
     verified = channel.verified
     if isinstance(verified, Verification):
-        return _of_record(channel.name, verified, app_id, now)
+        return _check_record(channel.name, verified, app_id, now)
     if verified:
         caution = (
             f"`verified: true` of channel {channel.name!r} cannot detect a change of the application; record the test"
             " with its app_id"
         )
         message = f"channel {channel.name!r} is declared verified"
-        return Standing(None, message, _remedy("verification_expired", channel.name), cautions=(caution,))
+        return Standing(None, message, _write_remedy("verification_expired", channel.name), cautions=(caution,))
     message = f"channel {channel.name!r} has no recorded dashboard test"
-    return _failed("channel_unverified", message, channel.name)
+    return _make_failure("channel_unverified", message, channel.name)
 
 
-def _failed(code: str, message: str, name: str, age: timedelta | None = None, ends: datetime | None = None) -> Standing:
-    return Standing(code, message, _remedy(code, name), age, ends=ends)
+def _make_failure(
+    code: str, message: str, name: str, age: timedelta | None = None, ends: datetime | None = None
+) -> Standing:
+    return Standing(code, message, _write_remedy(code, name), age, ends=ends)
 
 
-def _remedy(code: str, name: str) -> str:
+def _write_remedy(code: str, name: str) -> str:
     return CATALOGUE[code].remedy.replace("verify NAME", f"verify {quote(name)}")
 
 
@@ -123,19 +125,19 @@ def require_verified_at(channel: Channel, app_id: str, begins: datetime) -> None
         raise ChannelUnverified(message, code=judged.code, remedy=judged.remedy, location=channel.location or None)
 
 
-def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> Standing:
+def _check_record(name: str, record: Verification, app_id: str, now: datetime) -> Standing:
     now = now.astimezone(UTC)
     age = now - datetime.combine(record.at, time(), UTC)
     if age < timedelta(0):
         message = f"the test of channel {name!r} is dated {record.at}, but today is {now.date()} in UTC"
-        return _failed("verification_in_future", message, name, age)
+        return _make_failure("verification_in_future", message, name, age)
     ends = None if record.expires is None else now - age + record.expires
     if ends is not None and now >= ends:
         message = f"the verification of channel {name!r}, tested on {record.at}, expired at {_moment(ends)}"
-        return _failed("verification_expired", message, name, age, ends)
+        return _make_failure("verification_expired", message, name, age, ends)
     if record.app_id is not None and record.app_id != app_id:
         message = f"channel {name!r} was tested in application {record.app_id!r}; the configured one is {app_id!r}"
-        return _failed("verification_foreign", message, name, age, ends)
+        return _make_failure("verification_foreign", message, name, age, ends)
     by = f" by {record.by!r}" if record.by else ""
     cautions = (
         ()
@@ -144,10 +146,10 @@ def _of_record(name: str, record: Verification, app_id: str, now: datetime) -> S
     )
     message = f"channel {name!r} was tested on {record.at}{by}"
     if ends is None or record.expires is None or ends - now > ANNOUNCED:
-        return Standing(None, message, _remedy("verification_expired", name), age, cautions, ends)
+        return Standing(None, message, _write_remedy("verification_expired", name), age, cautions, ends)
     announcement = (
-        f"the verification of channel {name!r} ends at {_moment(ends)}, {_in(ends - now)}; after that, nothing is sent"
-        " through it"
+        f"the verification of channel {name!r} ends at {_moment(ends)}, {_remaining(ends - now)}; after that, nothing is"
+        " sent through it"
     )
     remedy = (
         f"Send a test message through channel {name!r} from Metrix's dashboard. When it has arrived, run"
@@ -160,7 +162,7 @@ def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _in(left: timedelta) -> str:
+def _remaining(left: timedelta) -> str:
     number, unit = (left.days, "day") if left >= _DAY else (left // timedelta(hours=1), "hour")
     if not number:
         return "in less than an hour"

@@ -11,7 +11,7 @@ T = TypeVar("T")
 GRACE_SECONDS: Final = 0.5
 """Extra time after the deadline to record an outcome, which would often be lost otherwise."""
 
-_GOING_ON: Final[set[asyncio.Task[Any]]] = set()
+_RUNNING: Final[set[asyncio.Task[Any]]] = set()
 
 
 def seconds_until(ends: float) -> float:
@@ -30,15 +30,15 @@ async def wait_at_most(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         TimeoutError: the work takes longer.
     """
     task = asyncio.create_task(work)
-    _GOING_ON.add(task)
-    task.add_done_callback(_let_go)
+    _RUNNING.add(task)
+    task.add_done_callback(_forget)
     done, _ = await asyncio.wait({task}, timeout=seconds)
     if not done:
         raise TimeoutError
     return task.result()
 
 
-def _let_go(task: asyncio.Task[Any]) -> None:
-    _GOING_ON.discard(task)
+def _forget(task: asyncio.Task[Any]) -> None:
+    _RUNNING.discard(task)
     if not task.cancelled():
         task.exception()  # marks it as seen: the caller got it, or no longer waits

@@ -65,7 +65,7 @@ def resume_recipients(recipients: Sequence[str], past: Sequence[PastAttempt], on
         else:
             parts.setdefault(state, []).append(recipient)
     return Resumption(
-        tuple(_named(state, named) for state, named in settled.items()),
+        tuple(_with_recipients(state, named) for state, named in settled.items()),
         tuple(evolve(state, recipients=tuple(named)) for state, named in parts.items()),
     )
 
@@ -96,5 +96,5 @@ def _first(found: Iterable[T]) -> T | None:
     return next(iter(found), None)
 
 
-def _named(result: Result, recipients: list[str]) -> Result:
+def _with_recipients(result: Result, recipients: list[str]) -> Result:
     return evolve(result, recipients=tuple(recipients))

@@ -82,7 +82,7 @@ def _judge_reply(reply: Reply, now: datetime) -> Verdict:
         return _judge_success(reply)
     if 300 <= status < 400:
         return Verdict(Disposition.HALT, "redirected", f"The answer was a redirect ({status}).", status)
-    answered = f"Metrix answered {status}{_quoted(reply.body)}."
+    answered = f"Metrix answered {status}{_quote_body(reply.body)}."
     if status in _HALTING:
         return Verdict(Disposition.HALT, _HALTING[status], answered, status)
     if status in (429, 503):
@@ -104,6 +104,6 @@ def _judge_success(reply: Reply) -> Verdict:
     return Verdict(Disposition.ACCEPTED, "accepted", f"Metrix answered {status}.", status)
 
 
-def _quoted(body: str, limit: int = 200) -> str:
+def _quote_body(body: str, limit: int = 200) -> str:
     text = " ".join(body.split())
     return f": {text[:limit]!r}{'…' if len(text) > limit else ''}" if text else ""

@@ -49,12 +49,12 @@ def _without_entities(text: str) -> str:
 
 
 def _without_backslashes(text: str) -> str:
-    return _BACKSLASH.sub(_meant, text) if "\\" in text else text
+    return _BACKSLASH.sub(_decode_backslash, text) if "\\" in text else text
 
 
-def _meant(match: re.Match[str]) -> str:
+def _decode_backslash(match: re.Match[str]) -> str:
     if match["bytes"]:
-        return _text(bytes.fromhex(match["bytes"].replace("\\", "").replace("x", "").replace("X", "")))
+        return _decode_bytes(bytes.fromhex(match["bytes"].replace("\\", "").replace("x", "").replace("X", "")))
     if match["octal"]:
         return chr(int(match["octal"], 8))
     if number := match["braced"] or match["short"] or (match["long"] or "")[1:]:
@@ -64,19 +64,21 @@ def _meant(match: re.Match[str]) -> str:
 
 
 def _without_percents(text: str) -> str:
-    return _PERCENT.sub(_of_percents, text) if "%" in text else text
+    return _PERCENT.sub(_decode_percents, text) if "%" in text else text
 
 
-def _of_percents(match: re.Match[str]) -> str:
-    return chr(int(match["unit"], 16)) if match["unit"] else _text(bytes.fromhex(match["bytes"].replace("%", "")))
+def _decode_percents(match: re.Match[str]) -> str:
+    return (
+        chr(int(match["unit"], 16)) if match["unit"] else _decode_bytes(bytes.fromhex(match["bytes"].replace("%", "")))
+    )
 
 
 def _without_quoted_printable(text: str) -> str:
-    return _QUOTED_PRINTABLE.sub(_of_equals_signs, text) if "=" in text else text
+    return _QUOTED_PRINTABLE.sub(_decode_equals_signs, text) if "=" in text else text
 
 
-def _of_equals_signs(match: re.Match[str]) -> str:
-    return _text(bytes.fromhex(match["bytes"].replace("=", ""))) if match["bytes"] else ""
+def _decode_equals_signs(match: re.Match[str]) -> str:
+    return _decode_bytes(bytes.fromhex(match["bytes"].replace("=", ""))) if match["bytes"] else ""
 
 
 def _without_rare_escapes(text: str) -> str:
@@ -125,10 +127,10 @@ def readings(text: str) -> Iterator[str]:
 
 def fully_decoded(text: str) -> set[str]:
     """Return the text with every escape decoded: once by the decoders that are hardly ever wrong, and once by all."""
-    return {_at_last(text, _SURE), _at_last(text, _ALL)}
+    return {_decode_fully(text, _SURE), _decode_fully(text, _ALL)}
 
 
-def _at_last(text: str, chain: tuple[Callable[[str], str], ...]) -> str:
+def _decode_fully(text: str, chain: tuple[Callable[[str], str], ...]) -> str:
     for _ in range(_PASSES):
         before = text
         for decode in chain:
@@ -161,7 +163,7 @@ def decoded_bytes(text: str, least: int) -> Iterator[str]:
 def _from_base64(text: str, least: int) -> Iterator[str]:
     runs = [run.translate(_BASE64) for run in re.findall(rf"[A-Za-z0-9+/_-]{{{_base64_length(least)},}}", text)]
     for offset in range(4):
-        yield _joined((_base64_bytes(run[offset:]) for run in runs), least)
+        yield _join((_base64_bytes(run[offset:]) for run in runs), least)
 
 
 def _base64_length(least: int) -> int:
@@ -180,27 +182,29 @@ def _from_hexadecimal(text: str, least: int) -> Iterator[str]:
         runs = pattern.findall(plain)
         for offset in range(2):
             pieces = (run[offset : len(run) - (len(run) - offset) % 2] for run in runs)
-            yield _joined(map(bytes.fromhex, pieces), least)
+            yield _join(map(bytes.fromhex, pieces), least)
 
 
 def _from_numbers(text: str, least: int) -> Iterator[str]:
     several = rf"-?\d{{1,6}}(?:[^\w{HOLE}]{{1,4}}\d{{1,6}}){{{max(least, STRETCH) - 1},}}"
     lists = [[int(number) for number in _NUMBER.findall(run)] for run in re.findall(several, text)]
-    yield _joined((bytes(number % 256 for number in numbers) for numbers in lists), least)
+    yield _join((bytes(number % 256 for number in numbers) for numbers in lists), least)
     yield HOLE.join("".join(map(_char, numbers)) for numbers in lists)
 
 
-def _joined(pieces: Iterator[bytes], least: int) -> str:
-    return HOLE.join(stretch for piece in pieces for stretch in _stretches(piece.decode("utf-8", "replace"), least))
+def _join(pieces: Iterator[bytes], least: int) -> str:
+    return HOLE.join(
+        stretch for piece in pieces for stretch in _find_stretches(piece.decode("utf-8", "replace"), least)
+    )
 
 
-def _stretches(text: str, least: int) -> list[str]:
+def _find_stretches(text: str, least: int) -> list[str]:
     """Return the parts of decoded bytes that may be text: all of it, or the longer stretches that are printable."""
     stretches = _UNPRINTABLE.split(text)
     return stretches if len(stretches) == 1 else [each for each in stretches if len(each) >= max(least, STRETCH)]
 
 
-def _text(raw: bytes) -> str:
+def _decode_bytes(raw: bytes) -> str:
     """Return the text of escaped bytes; bytes that are not UTF-8 are probably Latin-1."""
     try:
         return raw.decode()

@@ -56,10 +56,10 @@ def sensitive_values(values: Iterable[object]) -> Iterator[Secret]:
         elif isinstance(value, (list, tuple)):
             yield from sensitive_values(value)
         elif value is not None and not isinstance(value, bool):
-            yield from (Secret(form, "a sensitive value") for form in _written(value))
+            yield from (Secret(form, "a sensitive value") for form in _spell(value))
 
 
-def _written(value: object) -> list[str]:
+def _spell(value: object) -> list[str]:
     """Return the ways in which a template may write a value; a fraction also without exponent, or as a whole number."""
     forms = [str(value)]
     if isinstance(value, (float, Decimal)) and math.isfinite(value):
@@ -89,10 +89,10 @@ class _Needle:
         # The secret itself may contain what looks like an escape, which is decoded together with the text.
         forms = {plain, *map(compact, fully_decoded(secret.reveal()))}
         if len(skeleton(plain)) >= _LONG:
-            return cls(secret.name, skeletons=_long(map(skeleton, forms)))
+            return cls(secret.name, skeletons=_select_long(map(skeleton, forms)))
         if len(plain) >= _LONG:
-            return cls(secret.name, compacts=_long(forms))
-        return cls(secret.name, alone=re.compile(_alone(plain)))
+            return cls(secret.name, compacts=_select_long(forms))
+        return cls(secret.name, alone=re.compile(_match_alone(plain)))
 
     @property
     def least(self) -> int:
@@ -156,7 +156,7 @@ class Redactor:
             return text
         masked = self._plain.sub(HOLE, text.replace(HOLE, "\ufffd"))
         if is_cut:
-            masked = self._without_beginning_at_end(masked)
+            masked = self._mask_beginning_at_end(masked)
         try:
             found = _find(self._needles, map(_Folded, _every_reading(masked, self._least(is_cut), is_cut)), is_cut)
         except TooDeepError:
@@ -189,13 +189,13 @@ class Redactor:
             document = json.loads(text)
         except ValueError:
             return self.clean(text, what)
-        return json.dumps(self._cleaned(document), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(self._clean_value(document), ensure_ascii=False, separators=(",", ":"))
 
-    def _cleaned(self, value: Any) -> Any:
+    def _clean_value(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {self.clean(name): self._cleaned(inner) for name, inner in value.items()}
+            return {self.clean(name): self._clean_value(inner) for name, inner in value.items()}
         if isinstance(value, list):
-            return [self._cleaned(inner) for inner in value]
+            return [self._clean_value(inner) for inner in value]
         if value is None or isinstance(value, bool):
             return value
         text = str(value)
@@ -206,7 +206,7 @@ class Redactor:
     def _plain(self) -> re.Pattern[str]:
         """Matches every secret in plain form, with digits of any script."""
         longest_first = sorted((secret.reveal() for secret in self.secrets), key=len, reverse=True)
-        return re.compile("|".join(map(_as_it_is, longest_first)), re.IGNORECASE)
+        return re.compile("|".join(map(_match_plain, longest_first)), re.IGNORECASE)
 
     @cached_property
     def _needles(self) -> tuple[_Needle, ...]:
@@ -233,7 +233,7 @@ class Redactor:
         """Return the minimum number of characters that are worth decoding."""
         return _TELLING if is_cut else min((needle.least for needle in self._needles), default=1)
 
-    def _without_beginning_at_end(self, text: str) -> str:
+    def _mask_beginning_at_end(self, text: str) -> str:
         tail = with_ascii_digits(text).lower()
         for secret in self.secrets:
             if length := _overlap(tail, with_ascii_digits(secret.reveal()).lower()):
@@ -296,7 +296,7 @@ def _encoded_in(text: str, least: int) -> Iterator[str]:
             yield from decoded_bytes(plain, least)
 
 
-def _long(forms: Iterable[str]) -> frozenset[str]:
+def _select_long(forms: Iterable[str]) -> frozenset[str]:
     return frozenset(form for form in forms if len(form) >= _LONG)
 
 
@@ -308,17 +308,17 @@ def _overlap(text: str, secret: str) -> int:
     return 0
 
 
-def _as_it_is(secret: str) -> str:
-    return _literal(secret) if len(compact(secret)) >= _LONG else _alone(secret)
+def _match_plain(secret: str) -> str:
+    return _match_literal(secret) if len(compact(secret)) >= _LONG else _match_alone(secret)
 
 
-def _literal(text: str) -> str:
+def _match_literal(text: str) -> str:
     return "".join(_DIGITS.get(char) or re.escape(char) for char in with_ascii_digits(text))
 
 
-def _alone(text: str) -> str:
+def _match_alone(text: str) -> str:
     """Return a pattern for a short secret that is not part of a longer number, word or run of symbols."""
-    return f"(?<!{_kind(text[0])}){_literal(text)}(?!{_kind(text[-1])})"
+    return f"(?<!{_kind(text[0])}){_match_literal(text)}(?!{_kind(text[-1])})"
 
 
 def _kind(char: str) -> str:

@@ -153,7 +153,7 @@ def _digits(value: float | Decimal) -> int | None:
 def _too_large(name: object) -> TemplateError:
     return TemplateError(
         f"the values for one message have more than {MAX_SIZE:,} characters and items; the largest value is at "
-        + _written((str(name)[:80],)),
+        + _write_path((str(name)[:80],)),
         code="context_too_large",
     )
 
@@ -168,10 +168,10 @@ def _date(value: date) -> date:
 
 
 def _refused(path: _Path, what: str) -> TemplateError:
-    return TemplateError(f"the value at {_written(path)} {what}", code="context_invalid")
+    return TemplateError(f"the value at {_write_path(path)} {what}", code="context_invalid")
 
 
-def _written(path: _Path) -> str:
+def _write_path(path: _Path) -> str:
     """Write a path as `$.a[0].b`, with keys that are not identifiers as `$["a b"]`."""
     parts = ["$"]
     for part in path:

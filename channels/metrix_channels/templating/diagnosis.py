@@ -48,11 +48,11 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
     if isinstance(error, FilterArgumentError) and isinstance(error.__cause__, TypeError):
         error = error.__cause__  # the filter is used correctly, but does not accept the value
     if isinstance(error, NameMissing):
-        return _undefined(error, place, values)
+        return _explain_undefined(error, place, values)
     if isinstance(error, UndefinedError):
         return TemplateError(str(error), code="template_undefined", location=place.at())
     if isinstance(error, ValueRefused | DateRefused | NumberRefused):
-        return _refused(str(error), place, values)
+        return _explain_refused(str(error), place, values)
     if isinstance(error, MemoryError | RecursionError | OverflowError):
         return TemplateError("rendering needs too much memory", code="template_too_costly", location=place.at())
     if isinstance(error, SecurityError):
@@ -63,7 +63,7 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
         return TemplateError("a tag or filter is used incorrectly", code="template_syntax", location=place.at())
     # Only the message of a TypeError is known to contain types and never values.
     detail = f": {error}" if isinstance(error, TypeError) else ""
-    return _refused(f"an operation does not accept its values ({type(error).__name__}{detail})", place, values)
+    return _explain_refused(f"an operation does not accept its values ({type(error).__name__}{detail})", place, values)
 
 
 def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
@@ -77,7 +77,7 @@ def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
     return found
 
 
-def _undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> TemplateError:
+def _explain_undefined(error: NameMissing, place: Place, values: Mapping[str, Any]) -> TemplateError:
     name = str(error.name)
     if error.owner is missing:
         # The hint is Jinja's message for errors other than a name that is missing in the context.
@@ -103,8 +103,8 @@ def _near(name: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, islice(known, _MOST_NAMES), 1)), None)
 
 
-def _refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateError:
-    name = _culprit(code_of(place.lines.text, place.line), values)
+def _explain_refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateError:
+    name = _find_culprit(code_of(place.lines.text, place.line), values)
     about = f" (see {shown(name)})" if name else ""
     return TemplateError(
         message + about,
@@ -113,7 +113,7 @@ def _refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateE
     )
 
 
-def _culprit(code: str, values: Mapping[str, Any]) -> str | None:
+def _find_culprit(code: str, values: Mapping[str, Any]) -> str | None:
     """Return the name in a line of code whose value is neither text nor a number, or the only known name."""
     names: list[str] = _NAME.findall(code)
     found = {name: value for name in names if (value := _resolve(name, values)) is not _NOT_THERE}

@@ -107,9 +107,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 return obj[argument]
             except (LookupError, TypeError):
                 return self.undefined(obj=obj, name=argument)
-        return self._of_jinja(obj, kind, argument)
+        return self._get_jinja_item(obj, kind, argument)
 
-    def _of_jinja(self, obj: Any, kind: type, argument: Any) -> Any:
+    def _get_jinja_item(self, obj: Any, kind: type, argument: Any) -> Any:
         if isinstance(obj, Undefined):
             str(obj)  # raises, because the class is strict
         if kind is LoopContext and argument in _OF_LOOP:

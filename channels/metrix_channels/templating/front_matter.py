@@ -11,7 +11,7 @@ from attrs import frozen
 from ..config import parse_yaml
 from ..errors import ConfigError, MetrixChannelsError, TemplateError
 from ..models import JsonValue
-from .near_front_matter import escaped, is_fence
+from .near_front_matter import escape_line, is_fence
 
 _FENCE: Final = re.compile(r"---[ \t]*")
 _BARE_EXPRESSION: Final = re.compile(r"(?:^|[:\-\[,])[ \t]*\{[{%]")
@@ -68,7 +68,7 @@ def _refuse_near_end(lines: list[str], source: str) -> None:
     """Refuse the first line that was probably meant to close the front matter."""
     near = next((number for number, line in enumerate(lines, 2) if is_fence(line)), None)
     if near is not None:
-        raise _wrong(f"front matter ends with a line `---`, not {escaped(lines[near - 2])}", f"{source}:{near}:1")
+        raise _wrong(f"front matter ends with a line `---`, not {escape_line(lines[near - 2])}", f"{source}:{near}:1")
 
 
 def _read(lines: list[str], source: str) -> FrontMatter:

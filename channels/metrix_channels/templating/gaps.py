@@ -21,19 +21,19 @@ def mark_places(trees: Iterable[nodes.Template]) -> None:
     """Mark the places in trees where other values decide whether a value is printed."""
     numbers = count()
 
-    def marked(node: nodes.Expr) -> nodes.Expr:
+    def mark(node: nodes.Expr) -> nodes.Expr:
         number = nodes.Const(next(numbers), lineno=node.lineno, environment=node.environment)
         return nodes.Filter(node, MARK, [number], [], None, None, lineno=node.lineno, environment=node.environment)
 
     for tree in trees:
         for output in list(tree.find_all(nodes.Output)):
-            output.nodes = [each if isinstance(each, nodes.TemplateData) else marked(each) for each in output.nodes]
+            output.nodes = [each if isinstance(each, nodes.TemplateData) else mark(each) for each in output.nodes]
         for node in list(tree.find_all((nodes.CondExpr, nodes.Or, nodes.And))):
             if isinstance(node, nodes.CondExpr):
-                node.expr1 = marked(node.expr1)
-                node.expr2 = node.expr2 and marked(node.expr2)
+                node.expr1 = mark(node.expr1)
+                node.expr2 = node.expr2 and mark(node.expr2)
             elif isinstance(node, nodes.Or | nodes.And):
-                node.right = marked(node.right)
+                node.right = mark(node.right)
 
 
 class Gaps:

@@ -188,7 +188,7 @@ class Templates:
         check_word("template", name)
         check_word("channel", channel)
         tag = None if locale is None else self._standard(name, str(locale))
-        stored = self._stored(name)
+        stored = self._list_files(name)
         wanted = list(_candidates(channel, type, tag))
         for candidate in wanted:
             served = [each for each in stored.get(candidate, ()) if self._folder.has(f"{name}/{each}")]
@@ -198,7 +198,7 @@ class Templates:
                 return self._current(f"{name}/{served[0]}", email=adapter_for(type).subject_is_title)
         raise self._missing(name, [f"{name}/{candidate}" for candidate in wanted])
 
-    def _stored(self, name: str) -> dict[str, list[str]]:
+    def _list_files(self, name: str) -> dict[str, list[str]]:
         """Return the files in a template's folder by standard names; the folder is listed again after a change."""
         stamp = self._folder.stamp(name)
         listed = self._listed.get(name)

@@ -60,7 +60,7 @@ def refuse_near_front_matter(text: str, lines: Lines, *, own: bool) -> None:
     """
     start = _start(text)
     found = [(start, _explain(text, start, lines, own=own))] if _looks_like_fields(text[start:]) else []
-    if not found and (sensitive := _SENSITIVE.search(_COMMENT.sub(_blanked, text))):
+    if not found and (sensitive := _SENSITIVE.search(_COMMENT.sub(_blank, text))):
         where = sensitive.start() + len(sensitive[0]) - len(sensitive[0].lstrip())
         found = [(where, "`sensitive` is in the text of the message, where it hides nothing and would be sent")]
     for place, why in found:
@@ -142,7 +142,7 @@ def _start_of_line(line: str) -> int:
     )
 
 
-def _blanked(found: re.Match[str]) -> str:
+def _blank(found: re.Match[str]) -> str:
     return _NOT_NEWLINE.sub(" ", found[0])
 
 
@@ -157,11 +157,11 @@ def _explain(text: str, start: int, lines: Lines, *, own: bool) -> str:
     if not is_fence(line):
         return "these lines look like front matter, but there is no line `---` above them"
     if line.rstrip(" \t") != "---":
-        return f"front matter starts with a line `---`, not {escaped(line)}"
+        return f"front matter starts with a line `---`, not {escape_line(line)}"
     return "front matter must start in the first line of the file"
 
 
-def escaped(line: str) -> str:
+def escape_line(line: str) -> str:
     """Return a line with its invisible characters as escapes."""
     shown = printable(line if len(line) <= 40 else line[:39] + "…")
     return "`" + "".join(ascii(char)[1:-1] if char in JOINERS else char for char in shown) + "`"

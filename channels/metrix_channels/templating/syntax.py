@@ -141,7 +141,7 @@ def variables(tree: nodes.Template, parents: frozenset[str] = frozenset()) -> fr
         tree: the tree of the template.
         parents: the names that the files it refers to use.
     """
-    used = _undeclared(tree)
+    used = _find_undeclared(tree)
     if not any(isinstance(node, nodes.Extends) for node in tree.body):
         return used | parents
     # In a template that extends a layout, top-level assignments run before all blocks and the layout.
@@ -155,7 +155,7 @@ def variables(tree: nodes.Template, parents: frozenset[str] = frozenset()) -> fr
     }
     head = nodes.Template(top, lineno=1)
     head.set_environment(tree.environment)  # type: ignore[arg-type]
-    return _undeclared(head) | ((used | parents) - assigned)
+    return _find_undeclared(head) | ((used | parents) - assigned)
 
 
 class _Tracker(TrackingCodeGenerator):
@@ -165,7 +165,7 @@ class _Tracker(TrackingCodeGenerator):
         self.optimizer = None
 
 
-def _undeclared(tree: nodes.Template) -> frozenset[str]:
+def _find_undeclared(tree: nodes.Template) -> frozenset[str]:
     tracker = _Tracker(tree)
     tracker.visit(tree)
     return frozenset(tracker.undeclared_identifiers)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrix_channels.config import Verification, editing, load_config
-from metrix_channels.config.editing import _edited, record_verification
+from metrix_channels.config.editing import _edit_text, record_verification
 from metrix_channels.config.loading import make_config
 from metrix_channels.config.strict_yaml import parse_yaml
 from metrix_channels.errors import ConfigError
@@ -101,7 +101,7 @@ def test_any_text_reads_back(by: str, note: str, days: int, block: bool) -> None
     """Quotes, control characters, numbers, truths and Persian survive being written."""
     record = Verification(at=date(2026, 1, 2), by=by, note=note, expires=timedelta(days=days))
     old = "\n      at: 2026-01-01\n" if block else " false\n"
-    text = _edited(HEAD + f"  a:\n    type: sms\n    verified:{old}", "a", record)
+    text = _edit_text(HEAD + f"  a:\n    type: sms\n    verified:{old}", "a", record)
     config = make_config(parse_yaml(text, "f"), Path("/f"), {})
     assert config.channel("a").verified == record
     assert all(map(is_text, text.split("\n")))

@@ -69,7 +69,7 @@ def name_of(value: object) -> str:
     return _NAMES.get(type(value)) or f"a value of type {type(value).__name__}"
 
 
-def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
+def _require_text(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def strict(value: Any, *args: Any, **kwargs: Any) -> Any:
         return function(as_text(value), *args, **kwargs)
@@ -77,7 +77,7 @@ def _of_text(function: Callable[..., Any]) -> Callable[..., Any]:
     return strict
 
 
-def _in_context(function: Callable[..., Any]) -> Callable[..., Any]:
+def _require_text_in_context(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a strict version of a Jinja filter that takes its evaluation context or environment first."""
 
     @wraps(function)
@@ -94,7 +94,7 @@ def _join(context: EvalContext, values: Iterable[Any], separator: str = "", attr
     return jinja_filters.sync_do_join(context, [as_text(value) for value in values], as_text(separator))
 
 
-def _number(value: Any) -> Any:
+def _check_number(value: Any) -> Any:
     if type(value) not in (int, float, Decimal):
         as_text(value)
         raise ValueRefused("a number is needed here, not text; convert it with `int` or `float`")
@@ -105,7 +105,7 @@ def _round(value: Any, precision: int = 0) -> Any:
     # A huge precision would compute a power of ten with as many digits.
     if type(precision) is not int or not 0 <= precision <= 20:
         raise ValueRefused("`round` takes a precision from 0 to 20")
-    return round(_number(value), precision)
+    return round(_check_number(value), precision)
 
 
 def _int(value: Any) -> int:
@@ -134,12 +134,12 @@ _JINJA_TESTS: Mapping[str, Any] = jinja_tests.TESTS
 _MAX_DIGITS: Final = 4_300
 
 
-def _of_number(test: Callable[..., bool]) -> Callable[..., bool]:
+def _require_numbers(test: Callable[..., bool]) -> Callable[..., bool]:
     """Make a strict version of a test that divides; with text, `%` would format it."""
 
     @wraps(test)
     def strict(value: Any, *args: Any) -> bool:
-        return test(_number(value), *map(_number, args))
+        return test(_check_number(value), *map(_check_number, args))
 
     return strict
 
@@ -147,21 +147,21 @@ def _of_number(test: Callable[..., bool]) -> Callable[..., bool]:
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         # text
-        **{name: _of_text(_JINJA[name]) for name in ("upper", "lower", "capitalize", "title", "trim")},
-        **{name: _of_text(_JINJA[name]) for name in ("escape", "e", "striptags", "urlencode")},
-        **{name: _of_text(_JINJA[name]) for name in ("center", "format")},
-        **{name: _in_context(_JINJA[name]) for name in ("truncate", "wordwrap", "replace")},
-        "indent": _of_text(_JINJA["indent"]),
-        "string": _of_text(soft_str),
-        "fa_digits": _of_text(fa_digits),
+        **{name: _require_text(_JINJA[name]) for name in ("upper", "lower", "capitalize", "title", "trim")},
+        **{name: _require_text(_JINJA[name]) for name in ("escape", "e", "striptags", "urlencode")},
+        **{name: _require_text(_JINJA[name]) for name in ("center", "format")},
+        **{name: _require_text_in_context(_JINJA[name]) for name in ("truncate", "wordwrap", "replace")},
+        "indent": _require_text(_JINJA["indent"]),
+        "string": _require_text(soft_str),
+        "fa_digits": _require_text(fa_digits),
         "jalali": jalali,
         # numbers
-        "fa_number": _of_text(fa_number),
-        "money": _of_text(money),
+        "fa_number": _require_text(fa_number),
+        "money": _require_text(money),
         "int": _int,
         "float": _float,
         "round": _round,
-        "abs": lambda value: abs(_number(value)),
+        "abs": lambda value: abs(_check_number(value)),
         # lists and mappings
         "join": _join,
         **{name: _JINJA[name] for name in ("length", "count", "first", "last", "sort", "reverse", "unique")},
@@ -183,10 +183,10 @@ TESTS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
                 *("<=", "le"),
             )
         },
-        "even": _of_number(jinja_tests.test_even),
-        "odd": _of_number(jinja_tests.test_odd),
-        "divisibleby": _of_number(jinja_tests.test_divisibleby),
-        "lower": _of_text(jinja_tests.test_lower),
-        "upper": _of_text(jinja_tests.test_upper),
+        "even": _require_numbers(jinja_tests.test_even),
+        "odd": _require_numbers(jinja_tests.test_odd),
+        "divisibleby": _require_numbers(jinja_tests.test_divisibleby),
+        "lower": _require_text(jinja_tests.test_lower),
+        "upper": _require_text(jinja_tests.test_upper),
     }
 )

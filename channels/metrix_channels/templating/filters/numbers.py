@@ -31,7 +31,7 @@ def fa_number(value: object, decimals: int | None = None) -> str:
     Raises:
         NumberRefused: `value` is not a number, or has more than 30 digits.
     """
-    return fa_digits(_grouped(value, decimals).translate(_PERSIAN))
+    return fa_digits(_group(value, decimals).translate(_PERSIAN))
 
 
 def money(value: object, currency: str, decimals: int | None = None) -> str:
@@ -45,12 +45,12 @@ def money(value: object, currency: str, decimals: int | None = None) -> str:
     Raises:
         NumberRefused: as for `fa_number`.
     """
-    write = fa_number if _IN_ARABIC_SCRIPT.search(str(currency)) else _grouped
+    write = fa_number if _IN_ARABIC_SCRIPT.search(str(currency)) else _group
     return f"{write(value, decimals)} {currency}"
 
 
-def _grouped(value: object, decimals: int | None) -> str:
-    number = _number(value)
+def _group(value: object, decimals: int | None) -> str:
+    number = _read_number(value)
     if decimals is not None:
         if type(decimals) is not int or not 0 <= decimals <= _MOST_DECIMALS:
             raise NumberRefused(f"`decimals` must be from 0 to {_MOST_DECIMALS}")
@@ -58,7 +58,7 @@ def _grouped(value: object, decimals: int | None) -> str:
     return f"{number:,f}"
 
 
-def _number(value: object) -> Decimal:
+def _read_number(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise NumberRefused("a number is needed here, not true, false, a date or a list")
     text = str(value).strip()
