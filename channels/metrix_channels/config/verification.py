@@ -148,8 +148,8 @@ def _check_record(name: str, record: Verification, app_id: str, now: datetime) -
     if ends is None or record.expires is None or ends - now > ANNOUNCED:
         return Standing(None, message, _write_remedy("verification_expired", name), age, cautions, ends)
     announcement = (
-        f"the verification of channel {name!r} ends at {_moment(ends)}, {_remaining(ends - now)}; after that, nothing is"
-        " sent through it"
+        f"the verification of channel {name!r} ends at {_moment(ends)}, {_remaining(ends - now)}; after that, nothing"
+        " is sent through it"
     )
     remedy = (
         f"Send a test message through channel {name!r} from Metrix's dashboard. When it has arrived, run"
