@@ -101,10 +101,12 @@ class Database(ABC):
     Attributes:
         is_distributed: workers on any machine send runs and outbox messages; otherwise the process that started a
             run sends it, and messages wait until a process calls `drain`.
+        reads_block_writes: nobody can write during a long read, so that reads must be short.
         file: of the ledger; None if it is not a file.
     """
 
     is_distributed: ClassVar[bool] = False
+    reads_block_writes: ClassVar[bool] = True
     file: Path | None = None
 
     @property

@@ -14,7 +14,7 @@ from ..database import Connection, Database
 from ..runs.book import RunBook
 from ..runs.records import FORGOTTEN, RunRecord
 from .batches import find_shards, read_messages
-from .sends import SPANS, find_sends, read_sends
+from .sends import SPANS, find_sends, is_selective, read_sends
 from .wanted import Wanted
 
 WatchMessages = Callable[[int, int], None]
@@ -113,11 +113,15 @@ async def _places(
 
 async def _spans(database: Database, wanted: Wanted) -> AsyncIterator[tuple[range, list[tuple[datetime, str]]]]:
     """Yield the sends of consecutive spans; each transaction reads many spans if they are small."""
-    start, width = 0, 1 if wanted.key is None else SPANS
+    start, width = 0, SPANS if wanted.key is not None else 1
+    if not database.reads_block_writes:  # each span is a look through the whole table, whose rows are in no order
+        width = SPANS if is_selective(wanted) else SPANS // 4
     while start < SPANS:
         span, began = range(start, min(start + width, SPANS)), time.monotonic()
         yield span, await database.transact(partial(find_sends, wanted=wanted, span=span))
-        start, width = span.stop, width * 2 if time.monotonic() - began < _MOMENT_SECONDS else max(width // 2, 1)
+        start = span.stop
+        if database.reads_block_writes:
+            width = width * 2 if time.monotonic() - began < _MOMENT_SECONDS else max(width // 2, 1)
 
 
 def _read(connection: Connection, database: Database, page: list[Place], wanted: Wanted) -> list[SentMessage]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ...delivery import PastAttempt, resume_recipients
 from ...models import OnAmbiguous
-from ...outcomes import Outcome, SentMessage
+from ...outcomes import Outcome, SentMessage, iso_utc
+from ...process import wall_clock
 from ..checksums import require_checksum
 from ..database import Connection, Database
 from ..sends.book import COLUMNS, Row, is_outgoing, past_attempts
@@ -24,6 +25,8 @@ from .wanted import Wanted
 SPANS: Final = 256
 """The first two hexadecimal digits of the random ids divide the sends into spans of about equal size."""
 
+_MOST_DAYS: Final = 3
+"""Each day is looked for in the receipts of every older send."""
 _TIMES: Final = re.compile(r'"at": "([^"]+)"')
 
 
@@ -48,6 +51,9 @@ def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tupl
     if wanted.recipient is not None:
         conditions.append("recipients LIKE ? ESCAPE '!' AND recipients NOT LIKE ?")
         values += [f"%{_escaped(json.dumps(wanted.recipient))}%", f'["{FORGOTTEN_RECIPIENT}"%']
+    if days := _days_since(wanted):
+        conditions.append(f"(created_at >= ? OR state = 'open' OR {' OR '.join(['receipts LIKE ?'] * len(days))})")
+        values += [iso_utc(wanted.since or wall_clock.now()), *(f'%"at": "{day}%' for day in days)]
     if span.start > 0:
         conditions.append("id >= ?")
         values.append(f"{span.start:02x}")
@@ -60,6 +66,20 @@ def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tupl
     )
     found = ((_newest(created, receipts), send) for send, created, receipts in rows)
     return [(at, send) for at, send in found if wanted.since is None or at >= wanted.since]
+
+
+def is_selective(wanted: Wanted) -> bool:
+    """Tell whether the database itself finds few sends among many."""
+    return wanted.key is not None or wanted.recipient is not None or bool(_days_since(wanted))
+
+
+def _days_since(wanted: Wanted) -> list[str]:
+    """Return the days, in UTC, on which wanted messages got their outcomes; nothing if they are many or unknown."""
+    if wanted.since is None:
+        return []
+    first, last = wanted.since.astimezone(UTC).date(), max(wanted.since, wall_clock.now()).astimezone(UTC).date()
+    days = [str(first + timedelta(days=day)) for day in range((last - first).days + 1)]
+    return days if len(days) <= _MOST_DAYS else []
 
 
 def read_sends(database: Database, connection: Connection, sends: Sequence[str]) -> Iterator[SentMessage]:

@@ -57,6 +57,7 @@ class PostgresDatabase(WorkerDatabase):
     """
 
     is_distributed: ClassVar[bool] = True
+    reads_block_writes: ClassVar[bool] = False
 
     def __init__(self, url: str, *, lease: float = LEASE_SECONDS) -> None:
         self.url = url

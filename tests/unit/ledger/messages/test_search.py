@@ -33,10 +33,10 @@ class Ledger:
         self.database, self.book = process.database, process.book
         self.sends = SendBook(self.database)
 
-    async def sent(self, send, *receipts, key=None, template="otp"):
-        """Put a send with its receipts into it: of each the recipients, the outcome, and how many minutes ago."""
+    async def sent(self, send, *receipts, key=None, template="otp", asked=0):
+        """Put a send of some minutes ago with its receipts into it: of each the recipients, the outcome, and when."""
         recipients = tuple(each for people, *_ in receipts for each in people)
-        entry = Entry(send, "a", key, b"x", "push", template, recipients, None)
+        entry = Entry(send, "a", key, b"x", "push", template, recipients, None, at=ago(asked))
         await self.sends.claim(entry)
         await self.sends.intend(send, recipients)
         made = [
@@ -115,6 +115,23 @@ def test_sends_and_campaigns_are_one_list_newest_first(ledger):
             )
             [row] = await mine.messages(recipient="u4")
             assert (row.at, row.channel, row.template, row.campaign, row.key) == (ago(40), "sms", "offer", "eid", None)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 3, 40])
+def test_an_outcome_counts_however_long_ago_the_send_was_asked_for(days, ledger):
+    """A reminder that was written down a month before its time; of several receipts, the later ones."""
+    minutes = days * 24 * 60 + 2
+
+    async def run():
+        async with opened(ledger) as mine:
+            await mine.sent("s1", (["u1"], Outcome.ACCEPTED, minutes + 1), asked=90_000)
+            await mine.sent("s2", (["u2"], Outcome.ACCEPTED, minutes - 1), asked=90_000)
+            await mine.sent("s3", (["u3"], Outcome.ACCEPTED, 0), (["u4"], Outcome.REJECTED, minutes + 1), asked=90_000)
+            assert await mine.found(since=ago(minutes)) == [("u3", "accepted"), ("u2", "accepted")]
+            assert await mine.found(since=ago(minutes), recipient="u2") == [("u2", "accepted")]
+            assert await mine.found(since=ago(minutes), outcome="rejected") == []
 
     asyncio.run(run())
 
