@@ -1,22 +1,22 @@
-# Every target makes the environment that it needs, with uv where it is installed, else with venv and pip.
+# Every target creates the environment that it needs, with uv if it is installed, otherwise with venv and pip.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Most tests wait for processes and databases: twice as many as there are cores keep the cores busy.
+# Most tests wait for processes and databases, so run twice as many as there are cores.
 TESTS := $(BIN)/pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 
 .PHONY: help demo test long unit examples wheel bench bench-smoke docs site pictures format clean
 
 help:
-	@echo "make demo    show what metrix-channels does, against a Metrix of its own"
+	@echo "make demo    show what metrix-channels does, against a local stand-in for Metrix"
 	@echo "make test    lint, types, architecture, tests"
 	@echo "make long    the same, with the random tests repeated many times"
-	@echo "make examples run the tests of each example, with the built wheel in an environment of its own"
-	@echo "make bench   measure how fast it is, beside other ways to do the same; about half an hour"
-	@echo "make docs    write the pages that are drawn from the code"
+	@echo "make examples run the tests of each example, with the built wheel in its own environment"
+	@echo "make bench   measure the speed, and compare it with other ways; about half an hour"
+	@echo "make docs    write the pages that are generated from the code"
 	@echo "make site    build the documentation site, in English and Persian, into dist/site"
 	@echo "make pictures take pictures of all pages, into dist/pictures"
-	@echo "make format  lay out the code"
+	@echo "make format  format the code"
 
 demo: $(VENV)/.demo
 	@$(BIN)/metrix-channels demo
@@ -32,11 +32,11 @@ test: $(VENV)/.dev
 long: test
 	METRIX_CHANNELS_TEST_SEED=$$(od -An -N3 -tu4 /dev/urandom | tr -d " ") $(TESTS) -m long
 
-# For another Python than the usual one: make unit VENV=.venv/newest PYTHON=python3.13
+# With another Python: make unit VENV=.venv/newest PYTHON=python3.13
 unit: $(VENV)/.dev
 	$(TESTS) -m "not long" tests/unit
 
-# What a user gets: a copy of an example's folder, the wheel, and what its requirements name. `make example-cron` runs one.
+# Tests an example as a user gets it: a copy of its folder, the wheel, and its requirements. `make example-cron` runs one.
 EXAMPLES := $(patsubst examples/%/requirements.txt,example-%,$(wildcard examples/*/requirements.txt))
 
 examples: $(EXAMPLES)
@@ -69,7 +69,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/responses.py --check
 	$(BIN)/python benchmarks/startup.py --check
 
-# Each benchmark once in each of its ways, on so few rows that nothing but its working is seen.
+# Runs each benchmark once in each mode, on a few rows, to see that it works.
 bench-smoke: $(VENV)/.bench
 	$(BIN)/python benchmarks/campaign.py --rows 300 --rounds 1 --verify
 	$(BIN)/python benchmarks/campaign.py --rows 300 --rounds 1 --tls --job shared --only batching --only fast
