@@ -153,7 +153,7 @@ def test_a_ledger_that_is_right_is_called_so(metrix, old):
     assert run["counts"] == run["recounted"]
     assert (run["counts"]["audience"], run["counts"]["accepted"]) == (4, 2)
     assert run["counts"]["skipped"] == {"invalid": 1, "duplicate": 1}
-    assert "1 of 1 campaigns are correct" in metrix("ledger", "check").out
+    assert "Correct campaigns: 1 of 1" in metrix("ledger", "check").out
     time.sleep(1.1)
     metrix("ledger", "purge", "--older-than", "1s")
     result = metrix("ledger", "check", "--json")
@@ -175,7 +175,7 @@ def test_what_differs_is_told_with_both_numbers(metrix, old):
     result = metrix("ledger", "check")
     assert result.status == 1
     assert "eid: accepted is 22 in the counts, but 2 after recounting." in result.out
-    assert "0 of 1 campaigns are correct" in result.out
+    assert "Correct campaigns: 0 of 1" in result.out
 
 
 def test_what_is_damaged_is_told(metrix, old):

@@ -126,7 +126,7 @@ class AudienceSource:
     delimiter: str | None = field(
         default=None,
         metadata=setting(
-            'The separator of a CSV or TSV file, such as ";". Default: the separator of the header.', DELIMITER
+            'The separator of a CSV or TSV file, such as ";". Default: detected in the header.', DELIMITER
         ),
     )
     encoding: str | None = field(

@@ -17,11 +17,11 @@ def quiet_until(now: datetime, quiet: QuietHours) -> datetime | None:
 
 
 def next_quiet_hours(now: datetime, quiet: QuietHours) -> tuple[datetime, datetime]:
-    """Return the begin and end of the current or next quiet hours.
+    """Return the start and end of the current or next quiet hours.
 
     Args:
         now: aware.
-        quiet: a window of local time, which may span midnight. If a clock change makes its begin or end ambiguous or
+        quiet: a window of local time, which may span midnight. If a clock change makes its start or end ambiguous or
             nonexistent, the longer window applies.
 
     Returns:

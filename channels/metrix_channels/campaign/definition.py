@@ -164,7 +164,7 @@ class Canary:
         then: continue unless too many of them failed; or pause, so that people can check what arrived.
     """
 
-    first: int = field(metadata=setting("How many recipients are sent to first.", _MANY))
+    first: int = field(metadata=setting("How many recipients to send to first.", _MANY))
     then: AfterCanary = field(
         default=AfterCanary.GO,
         metadata=setting(
@@ -196,7 +196,7 @@ class QuietHours:
     """Hours in which no request starts, regardless of the schedule.
 
     Attributes:
-        from_: the begin.
+        from_: the start.
         to: the end; if it is before `from_`, the end is on the next day.
         timezone: of both times.
     """
@@ -216,7 +216,7 @@ class Limits:
 
     Attributes:
         rate: requests per second; the rate of the configuration applies too.
-        per_recipient: maximum of messages of all campaigns to one recipient.
+        per_recipient: maximum messages to one recipient, over all campaigns.
         max_failures: the run halts if more recipients are rejected or unknown.
         max_cost: a plan that costs more is refused; in the currency of the channel.
     """
@@ -226,7 +226,7 @@ class Limits:
     )
     per_recipient: Cap | None = field(
         default=None,
-        metadata=setting("The maximum of messages to one recipient, over all campaigns, such as 2/24h.", CAP),
+        metadata=setting("The maximum number of messages to one recipient, over all campaigns, such as 2/24h.", CAP),
     )
     max_failures: int | None = field(
         default=None,
@@ -307,7 +307,7 @@ class Campaign:
     canary: Canary | None = field(
         default=None,
         metadata=setting(
-            "How many recipients are sent to first; then the campaign continues, or pauses.", ONE_CANARY, model=Canary
+            "How many recipients to send to first; then the campaign continues, or pauses.", ONE_CANARY, model=Canary
         ),
     )
 

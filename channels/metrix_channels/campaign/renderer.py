@@ -101,7 +101,7 @@ class MessageRenderer:
         """Return the sensitive values of a message."""
         if not self._template_of(values).sensitive:
             return ()
-        template, known = self._filled(values)
+        template, known = self._fill(values)
         return tuple(sensitive_values(known[name] for name in template.sensitive if name in known))
 
     def _guarded(self, make: Callable[[Mapping[str, JsonValue]], T], values: Mapping[str, JsonValue]) -> T:
@@ -109,7 +109,7 @@ class MessageRenderer:
         return Redactor(*secrets).guard(lambda: make(values)) if secrets else make(values)
 
     def _render_checked(self, values: Mapping[str, JsonValue]) -> RenderedMessage:
-        template, known = self._filled(values)
+        template, known = self._fill(values)
         empty = template.empty_values(known, self._now)
         if empty and self._on_empty is not OnEmpty.WARN:
             raise RowEmpty if self._on_empty is OnEmpty.SKIP else _refusal(empty, template)
@@ -128,13 +128,13 @@ class MessageRenderer:
         return self._rest(self._adapter.assemble(self._render_fields(values)))
 
     def _render_fields(self, values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-        template, known = self._filled(values)
+        template, known = self._fill(values)
         return template.render(known, self._now).fields
 
     def _template_of(self, values: Mapping[str, JsonValue]) -> Template:
         return self._templates[str(values.get(LOCALE, NO_LOCALE))]
 
-    def _filled(self, values: Mapping[str, JsonValue]) -> tuple[Template, dict[str, JsonValue]]:
+    def _fill(self, values: Mapping[str, JsonValue]) -> tuple[Template, dict[str, JsonValue]]:
         """Return the template of a message and its full context."""
         if LOCALE not in values:
             return self._templates[NO_LOCALE], {**self._context[NO_LOCALE], **values}

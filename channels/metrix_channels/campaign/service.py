@@ -58,7 +58,7 @@ class Campaigns:
     """The campaigns of one configuration.
 
     Args:
-        resources: what this process sends with.
+        resources: for sending.
         execution: sends planned runs.
     """
 
@@ -144,7 +144,7 @@ class Campaigns:
         found.require_sendable()
         count = found.counts.rejected if which is BatchState.REJECTED else found.counts.unknown
 
-        back = RetryRequest(f"retry {which.name.lower()}", f"{count} recipients", approved(which))
+        back = RetryRequest(f"retry {which.name.lower()}", f"recipients: {count}", approved(which))
         return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, back)
 
     async def pause(self, name: str) -> RunRecord:
@@ -209,14 +209,14 @@ class Campaigns:
 
         Raises:
             CampaignError: audience_invalid; row_missing.
-            TemplateError, MessageInvalid: the row cannot be sent, and why.
+            TemplateError, MessageInvalid: the row cannot be sent.
         """
         ready = self._ready(load_campaign(path), given)
         try:
             found = await asyncio.to_thread(row_values, ready, row, self._resources.stop.is_set)
         except RowEmpty:
-            message = f"A run leaves out row {row}: a value that its text shows is empty (`on_empty: skip`)."
-            raise CampaignError(message, code="row_missing", remedy="Name another row.") from None
+            message = f"Row {row} is skipped: a value in its text is empty (`on_empty: skip`)."
+            raise CampaignError(message, code="row_missing", remedy="Choose another row.") from None
         if found is None:
             which = "no row that can be sent to" if row is None else f"no row {row} that can be sent to"
             raise CampaignError(f"The audience has {which}.", code="row_missing")

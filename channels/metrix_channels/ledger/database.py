@@ -154,7 +154,7 @@ class Database(ABC):
     async def adopt(self) -> bool:
         """Allow the use of a ledger that is a copy; return False if it is not a copy.
 
-        A database that cannot detect copies is not a copy.
+        A database that cannot detect copies returns False.
         """
         return False
 
@@ -185,7 +185,7 @@ class Database(ABC):
 
     @abstractmethod
     def defer(self, work: Work[object]) -> None:
-        """Run `work` in the next transaction, if it need not or cannot be durable before."""
+        """Run `work` with the next transaction, for work that need not or cannot be durable earlier."""
 
     @abstractmethod
     async def truncate_journal(self) -> None:

@@ -67,9 +67,9 @@ class EventTimes:
             for user in sorted(set(users)):  # in a fixed order, to avoid deadlocks
                 connection.lock(f"times of {user.hex()}")
             for user, each in zip(users, wanted, strict=True):
-                given = self._given(connection, user, each.times)
+                given = self._check_explicit(connection, user, each.times)
                 count = sum(1 for asked in each.times if asked is None)
-                free = self._free(connection, user, now, count, {moment for moment in given if moment is not None})
+                free = self._find_free(connection, user, now, count, {moment for moment in given if moment is not None})
                 if free is None:
                     return None
                 waiting, explicit = iter(free), iter(given)
@@ -114,7 +114,7 @@ class EventTimes:
         else:
             self._database.defer(work)
 
-    def _given(self, connection: Connection, user: bytes, asked: Sequence[int | None]) -> list[int | None]:
+    def _check_explicit(self, connection: Connection, user: bytes, asked: Sequence[int | None]) -> list[int | None]:
         """Return the explicit times, with None for those that the user already has or that occur twice."""
         times: list[int | None] = []
         seen: set[int] = set()
@@ -133,7 +133,9 @@ class EventTimes:
             return False
         return found[0] is None or self._database.is_alive(connection, found[0])
 
-    def _free(self, connection: Connection, user: bytes, now: int, count: int, given: set[int]) -> list[int] | None:
+    def _find_free(
+        self, connection: Connection, user: bytes, now: int, count: int, given: set[int]
+    ) -> list[int] | None:
         """Return `count` free times in order, starting at the later of now and the last used time."""
         limit = now + self._ahead
         last = connection.execute(

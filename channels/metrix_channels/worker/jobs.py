@@ -68,11 +68,11 @@ class JobQueue:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             with contextlib.suppress(ProcrastinateException, psycopg.Error, PoolTimeout, OSError):
-                await self._work(queues)  # it does not say why it ended, so `_ask_why` finds out
-            _require_wanted()
+                await self._work(queues)  # it does not say why it ended, so `_find_trouble` finds out
+            _raise_if_cancelled()
             pause = _FIRST_PAUSE_SECONDS if self.trouble is None else min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            await self._ask_why()
-            _require_wanted()
+            await self._find_trouble()
+            _raise_if_cancelled()
             await asyncio.sleep(pause)
 
     async def _work(self, queues: Collection[str]) -> None:
@@ -91,7 +91,7 @@ class JobQueue:
         finally:
             await app.close_async()
 
-    async def _ask_why(self) -> None:
+    async def _find_trouble(self) -> None:
         """Find out why jobs cannot be fetched, and log it once."""
         url = self._database.url
         try:
@@ -136,7 +136,7 @@ class JobQueue:
         return app
 
 
-def _require_wanted() -> None:
+def _raise_if_cancelled() -> None:
     """End a cancelled task if a library replaced its CancelledError with another error.
 
     Raises:

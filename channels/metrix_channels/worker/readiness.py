@@ -53,13 +53,13 @@ class Readiness:
             config = self._engine.look_again()
             app_id = self._engine.app_id
         except MetrixChannelsError as error:
-            self._tell([error.problem])
+            self._report([error.problem])
             return frozenset()
         able = [name for name in config.channels if self._engine.refusal(name) is None]
         queues = await self._outbox.sends.queues(app_id, able)
         refusal = self._outbox.refusal
         refused = [refusal] if refusal else []
-        self._tell([*refused, *self._unable(app_id, await self._outbox.sends.waiting())])
+        self._report([*refused, *self._find_problems(app_id, await self._outbox.sends.waiting())])
         return frozenset() if self._is_paused(refusal) else frozenset([QUEUE, *queues])
 
     def _is_paused(self, refusal: Problem | None) -> bool:
@@ -74,7 +74,7 @@ class Readiness:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
         return now < self._paused_until
 
-    def _unable(self, app_id: str, waiting: list[Waiting]) -> list[Problem]:
+    def _find_problems(self, app_id: str, waiting: list[Waiting]) -> list[Problem]:
         found = []
         for each in waiting:
             if each.seconds < _GRACE_SECONDS:
@@ -90,7 +90,7 @@ class Readiness:
                 found.append(why)
         return found
 
-    def _tell(self, problems: list[Problem]) -> None:
+    def _report(self, problems: list[Problem]) -> None:
         known = {each.code for each in self.problems}
         self.problems = tuple(problems)
         for each in problems:

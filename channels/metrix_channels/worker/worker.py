@@ -96,7 +96,7 @@ class _Worker:
 
             await self._book.work_here()
             on_ready(self._database.owner)
-            queue = JobQueue(self._database, self._concurrency, self._guarded(runner.work_on), self._guarded(post))
+            queue = JobQueue(self._database, self._concurrency, self._guard(runner.work_on), self._guard(post))
             tasks = [
                 asyncio.create_task(self._take_work(queue, readiness, look_at_once)),
                 asyncio.create_task(self._look_after(outbox.sends)),
@@ -160,23 +160,23 @@ class _Worker:
                 raise error
         return not late
 
-    def _guarded(self, job: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
+    def _guard(self, job: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
         """Wrap a job so that its errors are logged and do not reach the queue; the sweep recovers its work."""
 
         async def guarded(*arguments: P.args, **named: P.kwargs) -> None:
             try:
                 await job(*arguments, **named)
             except MetrixChannelsError as error:
-                self._start_anew()
+                self._change_name()
                 if error.code not in PASSING - {"ledger_locked"}:  # the loss of the database is logged elsewhere
                     say(logging.ERROR, error.message, code=error.code)
             except Exception as error:  # noqa: BLE001 - a bug must not get lost in the log of the queue
-                self._start_anew()
-                _say_fault("A job", error)
+                self._change_name()
+                _log_fault("A job", error)
 
         return guarded
 
-    def _start_anew(self) -> None:
+    def _change_name(self) -> None:
         """Give up the claims of this process, whose state is uncertain, and continue under a new name.
 
         The sweep settles the work under the old name.
@@ -204,12 +204,12 @@ def _say_untold(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     if isinstance(error, ProcrastinateException | psycopg.Error):
         return  # the job queue lost the database, which is logged elsewhere
     if isinstance(error, Exception):
-        _say_fault("A task", error)
+        _log_fault("A task", error)
     else:
         say(logging.ERROR, str(context.get("message")), code="internal")
 
 
-def _say_fault(what: str, error: Exception) -> None:
+def _log_fault(what: str, error: Exception) -> None:
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" at {Path(place[0].filename).name}:{place[0].lineno}" if place else ""
     say(logging.ERROR, f"{what} failed with {type(error).__name__}{where}.", code="internal")

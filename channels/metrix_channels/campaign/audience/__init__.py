@@ -1,1 +1,1 @@
-"""Where the rows of a campaign come from: files and standard input, read as a stream."""
+"""Reads the rows of a campaign as a stream: from files, standard input, databases and Python programs."""

@@ -18,7 +18,7 @@ except ImportError as _missing:
     raise missing_extra("Parquet and DataFrames need pyarrow, which is not installed.", "parquet") from _missing
 
 _NO_PARQUET: Final = "it is not a valid Parquet file: {}"
-_ONE_TYPE: Final = "Give each column a name of its own and one type, such as text: `frame.astype({'COLUMN': str})`."
+_ONE_TYPE: Final = "Give each column its own name and a single type, such as text: `frame.astype({'COLUMN': str})`."
 
 
 class ArrowRows:
@@ -109,12 +109,12 @@ def open_stream(source: RowsSource, table: object, id_names: Sequence[str]) -> A
             for batch in stream:
                 yield batch.select(names)
         except (pa.ArrowException, OSError) as error:
-            raise source.refusal(f"they cannot be read: {_first_line(error)}") from error
+            raise source.refusal(f"the rows cannot be read: {_first_line(error)}") from error
 
     try:
         stream = pa.RecordBatchReader.from_stream(table)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:  # of whatever library made the table
-        message = f"they cannot be read as columns: {_first_line(error)}"
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:  # from the library of the table
+        message = f"the rows cannot be read as columns: {_first_line(error)}"
         raise source.refusal(message, remedy=_ONE_TYPE) from error
     return ArrowRows(source, stream.schema, batches, id_names)
 

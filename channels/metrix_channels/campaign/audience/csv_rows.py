@@ -62,7 +62,7 @@ class CsvRows:
         self._delimiters = delimiters
         self._delimiter = delimiters[0]  # until there is a header
         self._is_found = len(delimiters) == 1
-        parsed = self._parsed()
+        parsed = self._parse_blocks()
         blank = 0
         rows, size = next(parsed, ([], 0))
         while rows and not any(rows):
@@ -89,7 +89,7 @@ class CsvRows:
             CampaignError: audience_invalid, file_unreadable.
         """
         values_of = _extractor([self.columns.index(name) for name in wanted])
-        for lines, rows in self._gathered():
+        for lines, rows in self._gather():
             yield self._chunk(lines, rows, values_of)
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class CsvRows:
     def _id_of(self, row: Row) -> str:
         return unguarded(row[self._id]) if self._id < len(row) else ""
 
-    def _gathered(self) -> Iterator[tuple[list[int], list[Row]]]:
+    def _gather(self) -> Iterator[tuple[list[int], list[Row]]]:
         """Yield rows and lines as a spreadsheet counts them: a blank line and a multi-line field are one row each."""
         lines: list[int] = []
         gathered: list[Row] = []
@@ -145,7 +145,7 @@ class CsvRows:
 
     # -- the text
 
-    def _parsed(self) -> Iterator[tuple[list[Row], int]]:
+    def _parse_blocks(self) -> Iterator[tuple[list[Row], int]]:
         """Yield rows and their length in characters; a blank line is an empty row."""
         rest, begun = "", 1
         trouble: csv.Error | None = None
@@ -169,7 +169,7 @@ class CsvRows:
             raise self._refusal(trouble, begun)
 
     def _after_line_for_excel(self, text: str) -> str:
-        """Take the delimiter from a first line such as `sep=;`, and return the text with a blank line in its place."""
+        """Read the delimiter from a first line such as `sep=;`, and replace that line with a blank one."""
         found = _FOR_EXCEL.match(text)
         if found is None:
             return text

@@ -38,7 +38,7 @@ _MOST_SHOWN: Final = 500
 _CONNECT: Final[dict[str, Any]] = {"connect_timeout": 10}
 _KNOW_CONNECT_TIMEOUT: Final = ("psycopg", "psycopg2", "pymysql", "mysqldb")
 _PACKAGES: Final = {"MySQLdb": "mysqlclient"}
-"""Those of drivers whose modules have another name."""
+"""The packages of drivers whose modules have another name."""
 _READ_ONLY: Final = {
     "sqlite": ("PRAGMA query_only = ON",),
     "postgresql": (
@@ -66,7 +66,7 @@ class Database:
 
     def __init__(self, url: str, places: Sequence[str | None], stopped: Stopped, limit_seconds: float) -> None:
         self._at_sql, self._at_url = places
-        self._url = self._parsed(url)
+        self._url = self._parse(url)
         self._stopped = stopped
         self._left = limit_seconds
         self._limit = limit_seconds
@@ -149,7 +149,7 @@ class Database:
                 raise self._failed(f"the database took longer than {self._limit:g} seconds", None)
         self._left -= time.monotonic() - begun
         if errors:
-            with self._explained():
+            with self._converting_errors():
                 raise errors[0]
         return results[0]
 
@@ -165,7 +165,7 @@ class Database:
 
     # -- what is wrong
 
-    def _parsed(self, url: str) -> URL:
+    def _parse(self, url: str) -> URL:
         try:
             found = make_url(url)
         except (ArgumentError, ValueError):
@@ -181,7 +181,7 @@ class Database:
         return found
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _converting_errors(self) -> Iterator[None]:
         """Convert errors of SQLAlchemy and drivers to ours, without the password."""
         try:
             yield

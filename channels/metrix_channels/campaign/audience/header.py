@@ -12,13 +12,13 @@ from .source import Source
 
 _NAME_IT: Final = "Name the column of the customUserId in the campaign file: write `id: COLUMN` under `audience`."
 _RENAME: Final = "Give the column that holds the ids one of these names."
-_OWN_NAMES: Final = "Give each column a name of its own."
+_OWN_NAMES: Final = "Give each column its own name."
 _SEPARATE: Final = "Save the list as “CSV UTF-8”."
 _SEPARATORS: Final = ";\t|,:^~"
 
 
 def named(header: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of a header, without empty ones at its end, which spreadsheets export with a sheet."""
+    """Return the columns of a header without the empty ones that spreadsheets export at its end."""
     width = max((at for at, name in enumerate(header, start=1) if name.strip()), default=len(header))
     return tuple(header[:width])
 
@@ -52,7 +52,7 @@ def id_column(source: Source, columns: Sequence[str], id_names: Sequence[str], l
 
 
 def _separator(columns: Sequence[str], id_names: Sequence[str]) -> str | None:
-    """Return what separates the fields of a header that was read as one column."""
+    """Return the separator of a header that was read as one column."""
     if len(columns) != 1:
         return None
     fields = {each: columns[0].split(each) for each in _SEPARATORS}

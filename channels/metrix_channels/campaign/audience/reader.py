@@ -101,7 +101,7 @@ class Audience:
             rows += chunk.rows
             yield chunk
         if not (rows or may_be_empty):
-            raise self._rows.source.refusal("it holds no recipients", 1, remedy=self._rows.source.when_empty)
+            raise self._rows.source.refusal("it contains no recipients", 1, remedy=self._rows.source.when_empty)
 
     def values(self, names: Collection[str]) -> Iterator[tuple[int, str, dict[str, JsonValue]]]:
         """Read the valid rows, one by one.

@@ -26,7 +26,7 @@ _MOST_SHOWN: Final = 80
 _ERRORS: Final = frozenset(
     ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA")
 )
-"""What a spreadsheet shows in place of a value."""
+"""Errors that a spreadsheet shows instead of a value."""
 
 
 class _Absent:
@@ -45,7 +45,7 @@ class Invalid:
     Attributes:
         line: of the file, as a spreadsheet numbers it: the header is line 1.
         recipient: the readable part of its customUserId, escaped, at most 80 characters.
-        why: the reason in a few words, to follow "the row"; contains no value of the row.
+        why: completes the sentence "The row …"; contains no value of the row.
         id: the text in the id column of the file; None if it is not clear.
     """
 
@@ -161,11 +161,11 @@ def checked(raw: RawRows, id_name: str) -> Chunk:
 
 
 def _without_errors(values: list[tuple[JsonValue, ...]]) -> list[tuple[JsonValue, ...]]:
-    """Return rows in which a spreadsheet's errors are empty values."""
+    """Replace errors of a spreadsheet with empty values."""
     try:
         if _ERRORS.isdisjoint(chain.from_iterable(values)):
             return values
-    except TypeError:  # lists or mappings, as no spreadsheet has them
+    except TypeError:  # lists or mappings, which do not come from a spreadsheet
         return values
     return [tuple(["" if each in _ERRORS else each for each in row]) for row in values]
 

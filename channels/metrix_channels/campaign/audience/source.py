@@ -37,7 +37,7 @@ class Source(Protocol):
 
     Attributes:
         name: for messages and locations.
-        when_empty: what to do when there are no rows.
+        when_empty: the remedy if there are no rows.
     """
 
     name: str

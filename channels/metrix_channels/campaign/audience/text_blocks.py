@@ -19,11 +19,11 @@ _TO_UTF_8: Final = (
     " or convert it: `iconv -f {0} -t UTF-8 OLD > NEW`."
 )
 _OTHER_FORMATS: Final = {
-    b"PK\x03\x04": ("an Excel workbook", "Give the file the ending .xlsx."),
-    b"PAR1": ("a Parquet file", "Give the file the ending .parquet."),
+    b"PK\x03\x04": ("an Excel workbook", "Rename the file so that its name ends in .xlsx."),
+    b"PAR1": ("a Parquet file", "Rename the file so that its name ends in .parquet."),
     b"\xd0\xcf\x11\xe0": ("a workbook in Excel's older format", "In Excel, save it as “Excel Workbook (.xlsx)”."),
 }
-"""What files are that begin with these bytes, and what to do."""
+"""Other file formats by their first bytes, each with a remedy."""
 
 
 def text_blocks(
@@ -54,34 +54,34 @@ def text_blocks(
             rest += data
             continue
         block = rest + data[: last + 1]
-        yield line, _decoded(byte_source, line, block)
+        yield line, _decode(byte_source, line, block)
         line += block.count(end)
         rest = data[last + 1 :]
     if rest:
-        yield line, _decoded(byte_source, line, rest)
+        yield line, _decode(byte_source, line, rest)
 
 
-def _decoded(byte_source: ByteSource, line: int, block: bytes) -> str:
+def _decode(byte_source: ByteSource, line: int, block: bytes) -> str:
     if line == 1:
         block = block.removeprefix(codecs.BOM_UTF8)
     if b"\0" in block:
-        raise _holds_nul(byte_source, line, block)
+        raise _nul_error(byte_source, line, block)
     try:
         return block.decode()
     except UnicodeDecodeError as error:
-        raise _no_utf_8(byte_source, line, block, error.start) from error
+        raise _encoding_error(byte_source, line, block, error.start) from error
 
 
-def _holds_nul(byte_source: ByteSource, line: int, block: bytes) -> CampaignError:
+def _nul_error(byte_source: ByteSource, line: int, block: bytes) -> CampaignError:
     if line == 1 and b"\0" in block[:4]:
-        return _no_utf_8(byte_source, line, block, 0)
+        return _encoding_error(byte_source, line, block, 0)
     if line == 1 and (other := _OTHER_FORMATS.get(block[:4])):
-        return byte_source.refusal(f"it is no text but {other[0]}", remedy=other[1])
+        return byte_source.refusal(f"it is not text but {other[0]}", remedy=other[1])
     at = block.index(b"\0")
     return byte_source.refusal("the text contains a NUL byte", *_place(line, block, at))
 
 
-def _no_utf_8(byte_source: ByteSource, line: int, block: bytes, at: int) -> CampaignError:
+def _encoding_error(byte_source: ByteSource, line: int, block: bytes, at: int) -> CampaignError:
     message = f"the text is not UTF-8: the byte 0x{block[at]:02X} is not valid here"
     probable = probable_encoding(block)
     if probable is None:

@@ -1,7 +1,7 @@
 """Rows with typed values from databases and Python: converted to JSON values, with a digest that ignores their order.
 
 An id is text, a whole number or a UUID. A float keeps its `.0` as text and is then refused as a damaged id. In other
-columns whole floats lose their `.0`, as in a workbook: whole numbers become floats where a value is missing.
+columns, whole floats lose their `.0`, as in a workbook, because a missing value turns whole numbers into floats.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PLAIN: Final = {str, int, bool}
 _MISSING: Final = ("NAType", "NaTType")
 """Types of missing values in pandas."""
 _WHOLE: Final = 1e15
-"""Below it, a float can hold every whole number."""
+"""Below this limit, a float can represent every whole number."""
 _MODULUS: Final = 1 << 64
 
 
@@ -39,7 +39,7 @@ class RowsSource:
         location: of the query in the campaign file; None if there is none.
     """
 
-    when_empty = "Check the query, or the program that gives the rows: there are none."
+    when_empty = "Check the query, or the program that passes the rows. It returned none."
 
     def __init__(self, name: str, location: str | None = None) -> None:
         self.name: str = name

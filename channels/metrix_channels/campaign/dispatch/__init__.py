@@ -1,1 +1,1 @@
-"""From the shards of a run to outcomes."""
+"""Sends the shards of a run."""

@@ -84,7 +84,7 @@ class Gate:
 
 
 class _QuietWatch:
-    """Caches the begin and end of the next quiet hours, so that a check compares two times.
+    """Caches the start and end of the next quiet hours, so that a check compares two times.
 
     Args:
         quiet: the hours.

@@ -36,7 +36,7 @@ class Intent:
 
 
 class Intents:
-    """Declares requests, for all lanes of a dispatch.
+    """Records intents, for all lanes of a dispatch.
 
     Args:
         counts: the counts of the run.

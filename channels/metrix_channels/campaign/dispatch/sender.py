@@ -44,7 +44,7 @@ _TELL_SECONDS: Final = 0.1
 
 @frozen
 class SendingResources:
-    """What a process sends with.
+    """The resources of a process for sending.
 
     Attributes:
         file: the configuration.
@@ -69,7 +69,7 @@ class Sender:
     """Sends a run, or several parts of it concurrently.
 
     Args:
-        resources: what this process sends with.
+        resources: for sending.
         record: the run.
         options: send options.
         exclusions: recipients to exclude after the plan.

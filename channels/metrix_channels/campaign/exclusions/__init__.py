@@ -1,1 +1,1 @@
-"""Who is sent nothing: suppressed and capped recipients."""
+"""Excludes suppressed and capped recipients."""

@@ -45,7 +45,7 @@ class DistributedExecution(Execution):
         options = self._options(campaign)
         record = await self.book.launch(record.id, options.dump(), _begins(options))
         say(logging.INFO, "campaign launched", campaign=record.name, recipients=record.counts.pending)
-        return record if detach else await self._followed(record.name, watch)
+        return record if detach else await self._follow(record.name, watch)
 
     async def go_on(
         self,
@@ -60,7 +60,7 @@ class DistributedExecution(Execution):
         """See `Execution`. If workers are already sending the run, only watch it."""
         if not found.live or back is not None:
             await self._reopened(found, campaign, lists, back)
-        return await self.book.get(found.name) if detach else await self._followed(found.name, watch)
+        return await self.book.get(found.name) if detach else await self._follow(found.name, watch)
 
     async def pause(self, found: RunRecord) -> None:
         """See `Execution`."""
@@ -89,7 +89,7 @@ class DistributedExecution(Execution):
         finally:
             exclusions.close()
 
-    async def _followed(self, name: str, watch: Watcher | None) -> RunRecord:
+    async def _follow(self, name: str, watch: Watcher | None) -> RunRecord:
         """Watch a run until it ends or this process is stopped; workers continue without it."""
         clock = asyncio.get_running_loop().time
         looked, workers = -_LOOK_SECONDS, 0

@@ -40,7 +40,7 @@ class LocalExecution(Execution):
     """Sends runs in this process; only one process sends a run.
 
     Args:
-        resources: what this process sends with.
+        resources: for sending.
         book: the ledger's book of runs.
     """
 
@@ -65,7 +65,7 @@ class LocalExecution(Execution):
         detach: bool = False,
     ) -> RunRecord:
         """See `Execution`."""
-        record = await self._taken(found, self._options(campaign).on_ambiguous)
+        record = await self._claim(found, self._options(campaign).on_ambiguous)
         if back is not None:
             record = evolve(record, counts=await self.book.settle_all(record.id, back.transition, every_shard, back))
         return await self._dispatch(record, campaign, lists, watch)
@@ -84,7 +84,7 @@ class LocalExecution(Execution):
     def _options(self, campaign: Campaign) -> SendOptions:
         return SendOptions.of(campaign, self._resources.file.current())
 
-    async def _taken(self, found: RunRecord, on_ambiguous: OnAmbiguous) -> RunRecord:
+    async def _claim(self, found: RunRecord, on_ambiguous: OnAmbiguous) -> RunRecord:
         """Claim a run for this process; requests that another process left in flight are ambiguous."""
         record = await self.book.take(found.name)
         if not record.counts.sending:

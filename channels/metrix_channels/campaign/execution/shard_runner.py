@@ -43,7 +43,7 @@ class ShardRunner:
     """Sends several shards concurrently.
 
     Args:
-        resources: what this process sends with.
+        resources: for sending.
         book: the ledger's book of runs.
 
     Attributes:
@@ -90,13 +90,13 @@ class ShardRunner:
         until = options.quiet_until()
         if until is None:
             ending = await self._dispatched(claim, options)
-            halted_by = await self._halting(claim, ending.problem)
+            halted_by = await self._find_halt(claim, ending.problem)
             until = options.quiet_until() if claim.is_quiet else None
         await self._book.hand_back(claim, halted_by, until)
         if halted_by is not None:
             say(logging.WARNING, "campaign halted", campaign=claim.record.name, code=halted_by.code)
 
-    async def _halting(self, claim: ShardClaim, why: Problem | None) -> Problem | None:
+    async def _find_halt(self, claim: ShardClaim, why: Problem | None) -> Problem | None:
         """Return the problem that halts the run; no problem if another worker started the run in time."""
         if why is not None and why.code == "schedule_missed":
             record = await self._book.get(claim.record.name)

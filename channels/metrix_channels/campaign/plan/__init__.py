@@ -1,1 +1,1 @@
-"""From the rows of an audience to the shards of a run."""
+"""Plans a run: turns the rows of an audience into shards."""

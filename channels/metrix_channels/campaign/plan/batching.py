@@ -39,7 +39,7 @@ class Group:
         digest: of the message.
         values: JSON of the values of the message.
         kind: its locale, and the encoding of an SMS.
-        sms_parts: what an SMS of it costs one recipient.
+        sms_parts: SMS parts per recipient.
         codes: of its cautions.
         empty: names of empty values that the text shows.
         recipients: that are not in a batch yet.

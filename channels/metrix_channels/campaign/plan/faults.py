@@ -79,7 +79,7 @@ class Faults:
             return
         faults = sorted(self._faults.values(), key=lambda fault: -fault.count)
         total = sum(fault.count for fault in faults)
-        lines = [_told(fault) for fault in faults[:_MOST_KINDS]]
+        lines = [_describe(fault) for fault in faults[:_MOST_KINDS]]
         if len(faults) > _MOST_KINDS:
             lines.append(f"Further reasons: {len(faults) - _MOST_KINDS}.")
         raise CampaignError(
@@ -98,7 +98,7 @@ class Faults:
         return f"{shown} Rename a column, or correct the name in the template. {error.remedy}"
 
 
-def _told(fault: Fault) -> str:
+def _describe(fault: Fault) -> str:
     lines = ", ".join(f"{line:,}" for line in fault.lines) + (", …" if fault.count > len(fault.lines) else "")
     rows, where = ("row", "line") if fault.count == 1 else ("rows", "lines")
     return f"{fault.count:,} {rows} ({where} {lines}): {fault.error.message} [{fault.error.code}]"

@@ -26,7 +26,7 @@ class InvalidRows(TypedDict):
     """Rows that are invalid for one reason.
 
     Attributes:
-        reason: to follow "the row".
+        reason: completes the sentence "The row …".
         count: the number of rows.
         lines: the first of them, as a spreadsheet numbers them.
     """
@@ -110,9 +110,9 @@ def described(facts: Mapping[str, Any]) -> list[str]:
     Args:
         facts: of a plan; facts of older plans may lack these findings.
     """
-    lines = [_described(each) for each in facts.get("invalid", [])]
+    lines = [_describe_invalid(each) for each in facts.get("invalid", [])]
     if hidden := facts.get("cautions", {}).get(HIDDEN_ROWS):
-        lines.append(_hidden(hidden))
+        lines.append(_describe_hidden(hidden))
     if alike := facts.get("cautions", {}).get(ALIKE):
         pairs = ", ".join(f"{one} and {other}" for one, other in facts["alike"])
         more = ", …" if alike > len(facts["alike"]) else ""
@@ -124,7 +124,7 @@ def described(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _hidden(count: int) -> str:
+def _describe_hidden(count: int) -> str:
     rows = (
         "1 row of the sheet is hidden but belongs"
         if count == 1
@@ -133,7 +133,7 @@ def _hidden(count: int) -> str:
     return f"Caution, {HIDDEN_ROWS}: {rows} to the audience. To leave rows out, delete them from the sheet."
 
 
-def _described(rows: InvalidRows) -> str:
+def _describe_invalid(rows: InvalidRows) -> str:
     count, lines = rows["count"], rows["lines"]
     more = ", …" if count > len(lines) else ""
     where = f"{'line' if count == 1 else 'lines'} {', '.join(f'{line:,}' for line in lines)}{more}"

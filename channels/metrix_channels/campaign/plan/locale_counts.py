@@ -114,13 +114,13 @@ def describe_fallbacks(facts: Mapping[str, Any]) -> list[str]:
         facts: of a plan.
     """
     fallbacks = facts.get("locale_fallbacks", [])
-    lines = [_described(each) for each in fallbacks[:_MOST_DESCRIBED]]
+    lines = [_describe(each) for each in fallbacks[:_MOST_DESCRIBED]]
     if more := len(fallbacks) - len(lines):
         lines.append(f"Further values in the locale column: {more}.")
     return lines
 
 
-def _described(fallback: Mapping[str, Any]) -> str:
+def _describe(fallback: Mapping[str, Any]) -> str:
     value, locale, count = fallback["value"], fallback["locale"], fallback["recipients"]
     people = "1 recipient" if count == 1 else f"{count:,} recipients"
     match fallback["reason"]:

@@ -80,7 +80,7 @@ def require_unchanged(record: RunRecord, now: Mapping[str, Any]) -> None:
     Raises:
         CampaignError: run_pinned, with every change.
     """
-    changed = list(_changed(record.pins, now))
+    changed = list(_changes(record.pins, now))
     if changed:
         raise CampaignError(
             f"The campaign {record.name!r} has changed since it was planned: {', '.join(changed)}.",
@@ -88,13 +88,13 @@ def require_unchanged(record: RunRecord, now: Mapping[str, Any]) -> None:
         )
 
 
-def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in ("app_id", "base_url"):
         if then[name] != now[name]:
             yield f"metrix.{name} (it was {then[name]})"
     if then["channel"] != now["channel"]:
         yield f"the channel (it was {then['channel']['name']}, {then['channel']['type']})"
-    yield from _changed_template(then["template"], now["template"])
+    yield from _template_changes(then["template"], now["template"])
     for name in sorted({*then["context"], *now["context"]}):
         if then["context"].get(name, ...) != now["context"].get(name, ...):
             yield f"context.{name}"
@@ -105,10 +105,10 @@ def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
         yield f"the rows of audience.{'sql' if 'sql' in now['audience'] else 'file'}"
 
 
-def _changed_template(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _template_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in ("name", "locale"):
         if then[name] != now[name]:
-            yield f"{'template' if name == 'name' else name} (it was {_said(then[name])})"
+            yield f"{'template' if name == 'name' else name} (it was {_describe(then[name])})"
     before, after = _texts_of(then), _texts_of(now)
     for file in sorted({*before, *after}):
         if before.get(file, ...) != after.get(file, ...):
@@ -120,7 +120,7 @@ def _texts_of(pinned: Mapping[str, Any]) -> dict[str, str | None]:
     return {file: text for each in _by_locale(pinned).values() for file, text in each["texts"].items()}
 
 
-def _said(pinned: Any) -> str:
+def _describe(pinned: Any) -> str:
     if isinstance(pinned, Mapping):
         return f"the column {pinned['column']}, default {pinned['default'] or 'none'}"
     return str(pinned)

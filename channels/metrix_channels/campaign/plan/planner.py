@@ -114,7 +114,7 @@ class Planner:
                 yield
         self._count()
         if not self.counts.pending:
-            raise self._nobody()
+            raise self._nobody_left()
 
     def taken(self) -> tuple[list[Draft], list[Skip]]:
         """Return and remove what is ready to be written to the ledger."""
@@ -179,7 +179,7 @@ class Planner:
         skipped = self.counts.skipped.get(SkipReason.EMPTY, 0)
         self._locales.add(self._row_values.locales(values))
         if not self._row_values.columns:
-            together = lists.get(()) or self._opened((), (), lines, recipients)
+            together = lists.get(()) or self._open((), (), lines, recipients)
             if together is not None:
                 together += recipients
         else:
@@ -188,14 +188,14 @@ class Planner:
                 try:
                     lists[key].append(recipient)
                 except KeyError:
-                    together = self._opened(key, values[at], lines[at : at + 1], [recipient])
+                    together = self._open(key, values[at], lines[at : at + 1], [recipient])
                     if together is not None:
                         together.append(recipient)
         placed = len(recipients) - (self.counts.skipped.get(SkipReason.EMPTY, 0) - skipped)
         self._grouping.added(placed)
         return placed
 
-    def _opened(self, key: Key, row: Row, lines: Sequence[int], recipients: Sequence[str]) -> list[str] | None:
+    def _open(self, key: Key, row: Row, lines: Sequence[int], recipients: Sequence[str]) -> list[str] | None:
         """Start the group of rows with equal values; None if they are skipped or their message cannot be rendered."""
         fault = self._faults.known(key)
         if fault is None and key not in self._empty:
@@ -235,7 +235,7 @@ class Planner:
         self.counts.pending = self.counts.rows - sum(self.counts.skipped.values())
         self.counts.batches = sum(grouping.batches for grouping in dict.fromkeys((self._canary, self._grouping)))
 
-    def _nobody(self) -> CampaignError:
+    def _nobody_left(self) -> CampaignError:
         skipped = ", ".join(f"{reason} {count:,}" for reason, count in self.counts.skipped.items())
         rows = "1 row" if self.counts.rows == 1 else f"{self.counts.rows:,} rows"
         message = f"No recipient is left to send to. {rows} skipped: {skipped}."

@@ -264,8 +264,8 @@ def row_values(ready: Ready, row: int | None, stopped: Stopped) -> tuple[str | N
         None if there is no such row; the locale is None for the template without a locale.
 
     Raises:
-        TemplateError, MessageInvalid: the row cannot be sent, and why.
-        RowEmpty: `on_empty` leaves this row out.
+        TemplateError, MessageInvalid: the row cannot be sent.
+        RowEmpty: `on_empty` skips this row.
     """
     campaign, templates = ready.campaign, ready.templates
     renderer = MessageRenderer(
@@ -287,7 +287,7 @@ def row_values(ready: Ready, row: int | None, stopped: Stopped) -> tuple[str | N
 
 
 def _values_of_locale(ready: Ready, values: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """Return the locale of a row, and those of its values that the template of the locale uses."""
+    """Return the locale of a row, and the values that the template of the locale uses."""
     templates = ready.templates
     if templates.column is None:
         rule = ready.campaign.locale

@@ -39,7 +39,7 @@ class RowValues:
         """Return a key for each row; keys are equal only for equal values."""
         if self._plain or not self.columns:
             return rows  # type: ignore[return-value]
-        return list(zip(*map(_told_apart, zip(*rows, strict=True)), strict=True))
+        return list(zip(*map(_distinguish, zip(*rows, strict=True)), strict=True))
 
     def of_message(self, row: Row) -> Values:
         """Return the values that determine the message of a row.
@@ -75,7 +75,7 @@ class RowValues:
         return {name: value for name, value in zip(self.columns, row, strict=True) if value is not ABSENT}
 
 
-def _told_apart(column: Sequence[JsonValue]) -> Sequence[Hashable]:
+def _distinguish(column: Sequence[JsonValue]) -> Sequence[Hashable]:
     """Return keys that are equal only for equal values, unlike 1, 1.0 and True in Python."""
     if set(map(type, column)) == {str}:
         return column

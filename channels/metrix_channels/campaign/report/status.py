@@ -99,8 +99,8 @@ class CampaignStatus:
 
     @property
     def notes(self) -> list[str]:
-        """Notes about rows; see `_notes`."""
-        return _notes(self.facts)
+        """Notes about rows; see `_describe_facts`."""
+        return _describe_facts(self.facts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -206,8 +206,8 @@ class CampaignPreview:
 
     @property
     def notes(self) -> list[str]:
-        """Notes about rows; see `_notes`."""
-        return _notes(self.facts)
+        """Notes about rows; see `_describe_facts`."""
+        return _describe_facts(self.facts)
 
 
 @frozen
@@ -278,6 +278,6 @@ def _reason(batch: Batch, *, live: bool) -> str:
     return "possible duplicate" if batch.flags & REPEATED else ""
 
 
-def _notes(facts: Mapping[str, Any]) -> list[str]:
+def _describe_facts(facts: Mapping[str, Any]) -> list[str]:
     """Describe invalid rows, ids that look alike, and recipients who do not get the locale that their row names."""
     return [*described(facts), *describe_fallbacks(facts)]

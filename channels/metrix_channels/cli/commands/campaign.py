@@ -22,6 +22,7 @@ from ..new_files import new_file
 from ..signals import stopped_by_signals
 from ..ui.campaign_progress import Live, live
 from ..ui.campaigns import show_halt, show_list, show_preview, show_status
+from ..ui.output import counted
 from ..ui.report_csv import write_csv
 from .send import show_receipts
 
@@ -36,16 +37,16 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A campaign file.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return at once; workers send it. Needs a PostgreSQL ledger.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A campaign's name.")]
 _EXITS = {"finished": 0, "finished_with_errors": 1, "cancelled": 1}
-_GOING_ON = ("waiting", "running")
+_LIVE = ("waiting", "running")
 _RESUME = "`metrix-channels campaign resume {name}` continues it."
 _WATCH = (
     "`metrix-channels campaign status {name}` shows its progress; `metrix-channels campaign pause {name}` pauses it."
 )
-_WITHOUT = ("interrupted", "This command was interrupted; the workers continue the campaign.", _WATCH)
-_RESTING = {
+_DETACHED = ("interrupted", "This command was interrupted; the workers continue the campaign.", _WATCH)
+_UNFINISHED = {
     "interrupted": ("interrupted", "The campaign was interrupted.", "{again}" + _RESUME),
     "paused": ("run_paused", "The campaign was paused.", _RESUME),
-    **dict.fromkeys(_GOING_ON, _WITHOUT),
+    **dict.fromkeys(_LIVE, _DETACHED),
 }
 """Code, message and remedy by the state of a run that is not finished."""
 
@@ -247,7 +248,7 @@ def report(
     show_status(state.output, found, failed_attempts)
     show_halt(state.output, found)
     if written is not None:
-        state.output.say(f"{written:,} rows written to {csv}.", "bold")
+        state.output.say(f"{counted(written, 'row')} written to {csv}.", "bold")
     if html is not None:
         state.output.say(f"Report written to {html}.", "bold")
 
@@ -259,10 +260,10 @@ def _dispatch(
     with stopped_by_signals(notifier) as interrupted, live(state.output, interrupted) as shown:
         found = work(shown)
     why = found.halted_by
-    if why is None and found.state in _RESTING and not detach:
-        code, message, remedy = _RESTING[found.state]
+    if why is None and found.state in _UNFINISHED and not detach:
+        code, message, remedy = _UNFINISHED[found.state]
         why = evolve(problem(code, message), remedy=remedy.format(again=again, name=quote(found.campaign)))
-    state.status = 0 if detach and found.state in _GOING_ON else _EXITS.get(found.state, 4)
+    state.status = 0 if detach and found.state in _LIVE else _EXITS.get(found.state, 4)
     if found.halted_by is not None and found.halted_by.code == "schedule_missed":
         state.status = _as_error(found.halted_by).exit_status  # nothing was sent
     if why is not None:

@@ -15,6 +15,7 @@ from ...outcomes import iso_utc
 from ...process import wall_clock
 from ..context import app, example, state_of
 from ..signals import run_interruptibly
+from ..ui.output import counted
 from ..values import read_duration
 
 _SHOWN: Final = {"rows": "audience"}
@@ -50,8 +51,8 @@ def purge_ledger(
         state.output.document({"before": iso_utc(before), **asdict(purged)})
         return
     state.output.say(
-        f"Purged: {purged.sends:,} messages, {purged.campaigns:,} campaigns, {purged.attempts:,} failed attempts,"
-        f" {purged.event_times:,} event times."
+        f"Purged: {counted(purged.sends, 'message')}, {counted(purged.campaigns, 'campaign')},"
+        f" {counted(purged.attempts, 'failed attempt')}, {counted(purged.event_times, 'event time')}."
     )
     if purged.unfinished:
         state.output.say(f"Not purged, because they are unfinished: {purged.unfinished:,}.", "yellow")
@@ -81,7 +82,7 @@ def check(context: typer.Context) -> None:
         for line in found.damaged:
             state.output.say(line, "red")
         right = sum(run.is_ok for run in found.runs)
-        state.output.say(f"{right:,} of {len(found.runs):,} campaigns are correct; {database.label}")
+        state.output.say(f"Correct campaigns: {right:,} of {len(found.runs):,}; {database.label}")
     if not found.is_ok:
         raise typer.Exit(1)
 

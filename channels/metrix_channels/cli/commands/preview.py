@@ -20,7 +20,7 @@ from ...templating import Templates
 from ..context import State, app, example, state_of
 from ..languages import Language, language
 from ..new_files import new_file
-from ..ui.output import Output, nearby, visible
+from ..ui.output import Output, counted, nearby, visible
 from ..values import read_context
 
 
@@ -89,7 +89,7 @@ def _report(state: State, sets: Sequence[tuple[str, Sequence[Preview]]], html: P
         written = {} if html is None else {"html": str(html)}
         state.output.document({"previews": [each.as_dict() for each in everything], **written})
     elif html is not None:
-        state.output.say(f"{len(everything)} previews written to {html}.", "bold")
+        state.output.say(f"{counted(len(everything), 'preview')} written to {html}.", "bold")
     else:
         _show_all(state.output, sets)
 

@@ -114,9 +114,9 @@ def identify(
         "attributes": _attributes(attributes),
         "time": parsed_time(time) if time is not None else None,
     }
-    _tell(
+    _send(
         state_of(context),
-        _Told(user, metrix_user, fields, file),
+        _Arguments(user, metrix_user, fields, file),
         lambda notifier, whom, given: notifier.identify(whom, **ProfileFields(**given)),  # type: ignore[typeddict-item]
         Notifier.identify_many,
     )
@@ -161,16 +161,16 @@ def track(
         "revenue": revenue,
         "time": parsed_time(time) if time is not None else None,
     }
-    _tell(
+    _send(
         state_of(context),
-        _Told(user, metrix_user, fields, file),
+        _Arguments(user, metrix_user, fields, file),
         lambda notifier, whom, given: notifier.track(whom, **EventFields(**given)),  # type: ignore[typeddict-item]
         Notifier.track_many,
     )
 
 
 @frozen
-class _Told:
+class _Arguments:
     """The arguments: a user and its fields, or a file of many users."""
 
     user: str | None
@@ -179,9 +179,9 @@ class _Told:
     file: Path | None
 
 
-def _tell(
+def _send(
     state: State,
-    told: _Told,
+    told: _Arguments,
     one: Callable[[Notifier, str | MetrixUser, dict[str, Any]], EventReceipt],
     many: Callable[..., EventsReport],
 ) -> None:
@@ -190,20 +190,20 @@ def _tell(
         if told.user is not None or given:
             remedy = "Remove --file, or remove USER and the other options."
             raise UsageError("--file cannot be combined with USER or other fields.", code="usage", remedy=remedy)
-        _many(state, told.file, many)
+        _send_many(state, told.file, many)
         return
     if told.user is None:
         remedy = "Give the user's customUserId, or a file with --file FILE."
         raise UsageError("USER or --file is missing.", code="usage", remedy=remedy)
     whom = MetrixUser(told.user) if told.is_metrix_user else told.user
-    _one(state, lambda notifier: one(notifier, whom, given))
+    _send_one(state, lambda notifier: one(notifier, whom, given))
 
 
 def _attributes(pairs: Sequence[str] | None) -> dict[str, Any] | None:
     return dict(typed_value("--attribute", pair) for pair in pairs) if pairs else None
 
 
-def _one(state: State, send: Callable[[Notifier], EventReceipt]) -> None:
+def _send_one(state: State, send: Callable[[Notifier], EventReceipt]) -> None:
     with Notifier.from_config(state.config_file().path) as notifier, stopped_by_signals(notifier):
         try:
             receipt = send(notifier)
@@ -227,14 +227,14 @@ def _document(receipt: EventReceipt) -> dict[str, Any]:
     return {"events": [receipt.as_dict()]}
 
 
-def _many(state: State, file: Path, send: Callable[..., EventsReport]) -> None:
+def _send_many(state: State, file: Path, send: Callable[..., EventsReport]) -> None:
     with (
         Notifier.from_config(state.config_file().path) as notifier,
-        _regular(file) as path,
+        _as_file(file) as path,
         stopped_by_signals(notifier),
         progress_bar(state.output) as move,
     ):
-        report = send(notifier, path, watch=_watching(move))
+        report = send(notifier, path, watch=_watcher(move))
     if report.halted_by is not None:
         state.status = 4
     elif report.accepted < report.events:
@@ -247,7 +247,7 @@ def _many(state: State, file: Path, send: Callable[..., EventsReport]) -> None:
 
 
 @contextmanager
-def _regular(file: Path) -> Iterator[Path]:
+def _as_file(file: Path) -> Iterator[Path]:
     """Copy standard input to a file, because the source is read twice."""
     if str(file) != "-":
         yield file
@@ -260,7 +260,7 @@ def _regular(file: Path) -> Iterator[Path]:
         yield kept
 
 
-def _watching(move: Move | None) -> WatchEvents | None:
+def _watcher(move: Move | None) -> WatchEvents | None:
     return None if move is None else lambda report: move(report.events - report.pending, report.events)
 
 

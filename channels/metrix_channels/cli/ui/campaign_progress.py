@@ -23,7 +23,7 @@ from rich.progress import (
 
 from ...campaign import CampaignProgress, CampaignStatus
 from .campaigns import show_plan
-from .output import Output
+from .output import Output, counted
 
 _LOOK_SECONDS: Final = 0.1
 
@@ -51,13 +51,13 @@ class Live:
         if progress.planning:
             if self._planning is None:
                 self._planning = Bar(self.bars, "Planning")
-            self._planning.move(progress.share, f"{progress.audience:,} rows")
+            self._planning.move(progress.share, counted(progress.audience, "row"))
             return
         if self._sending is None:
             self._sending = Bar(self.bars, "Sending", progress.accepted)
         counts = self._sending.counts_of(progress)
         if progress.workers is not None:
-            counts += f" · {progress.workers} workers" if progress.workers else " · no worker running"
+            counts += f" · {counted(progress.workers, 'worker')}" if progress.workers else " · no worker running"
         self._sending.move(progress.share, counts)
 
     def confirm(self, planned: CampaignStatus) -> bool:
@@ -65,7 +65,7 @@ class Live:
         if self.bars is not None:
             self.bars.stop()  # the bar would overwrite the question
         show_plan(self.output, planned)
-        self.output.err.print(f"Send to {_people(planned.pending)}? \\[y/N]: ", end="")
+        self.output.err.print(f"Send to {counted(planned.pending, 'recipient')}? \\[y/N]: ", end="")
         sure = self._answer().strip().lower() in ("y", "yes")
         if sure and self.bars is not None:
             self.bars.start()
@@ -77,10 +77,6 @@ class Live:
                 return sys.stdin.readline()
         self.output.err.print()
         return ""
-
-
-def _people(count: int) -> str:
-    return "1 recipient" if count == 1 else f"{count:,} recipients"
 
 
 @define

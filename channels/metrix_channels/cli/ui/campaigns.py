@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...campaign import OF_ROWS, CampaignPreview, CampaignStatus, FailureCount, Outlook, describe_cost
 from ...errors import problem
-from .output import Output, visible
+from .output import Output, counted, visible
 
 _STYLES = {
     "accepted": "green",
@@ -42,29 +42,31 @@ def show_plan(output: Output, planned: CampaignStatus) -> None:
         output.err.print(Text(visible(left)))
         return
     facts = planned.facts
-    requests = f"{facts['batches']:,} requests, {facts['texts']:,} different texts"
-    lines = [f"{planned.audience:,} rows, {planned.pending:,} recipients, {requests}."]
+    requests = f"{counted(facts['batches'], 'request')}, {counted(facts['texts'], 'different text')}"
+    lines = [f"{counted(planned.audience, 'row')}, {counted(planned.pending, 'recipient')}, {requests}."]
     if facts["sms_parts"]:
-        lines.append(f"{facts['sms_parts']:,} SMS parts are billed{_encodings(facts)}.")
+        lines.append(f"Billed: {counted(facts['sms_parts'], 'SMS part')}{_encodings(facts)}.")
     if "cost" in facts:
         lines.append(describe_cost(facts["cost"]))
     lines += [f"{_locale(name)}: {found}." for name, found in _by_locale(facts)]
     if planned.skipped:
         lines.append(f"Skipped: {', '.join(f'{reason} {count:,}' for reason, count in planned.skipped.items())}.")
-    lines += [f"Empty {name}: {count:,} recipients." for name, count in facts["empty"].items()]
-    lines += [f"Caution {code}: {count:,} texts." for code, count in facts["cautions"].items() if code not in OF_ROWS]
+    lines += [f"Empty {name}: {counted(count, 'recipient')}." for name, count in facts["empty"].items()]
+    lines += [
+        f"Caution {code}: {counted(count, 'text')}." for code, count in facts["cautions"].items() if code not in OF_ROWS
+    ]
     lines += planned.notes
     if planned.outlook is not None:
-        lines += _first(planned.outlook)
+        lines += _describe_first(planned.outlook)
     for line in lines:
         output.err.print(Text(visible(line)))
     for example in planned.outlook.messages if planned.outlook else ():
         locale = f", {_locale(example.locale)}" if example.locale else ""
         output.err.print(Text(visible(f"To {example.recipient}{locale}:"), style="bold"))
-        output.err.print(Text(visible(_shortened(example.fields))))
+        output.err.print(Text(visible(_shorten(example.fields))))
 
 
-def _first(outlook: Outlook) -> list[str]:
+def _describe_first(outlook: Outlook) -> list[str]:
     """Describe who is sent to first."""
     names = ", ".join(outlook.first)
     if not outlook.first_count:
@@ -75,11 +77,10 @@ def _first(outlook: Outlook) -> list[str]:
         if outlook.waits
         else "Then the campaign continues with the others."
     )
-    people = "1 recipient" if outlook.first_count == 1 else f"{outlook.first_count:,} recipients"
-    return [f"First to {people}: {names}{more}. {then}"]
+    return [f"First to {counted(outlook.first_count, 'recipient')}: {names}{more}. {then}"]
 
 
-def _shortened(fields: Mapping[str, Any]) -> str:
+def _shorten(fields: Mapping[str, Any]) -> str:
     """Format a message with one line per field and the body last, shortened."""
     lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items() if name != "body"]
     text = "\n".join([*lines, str(fields.get("body", ""))])
@@ -96,7 +97,7 @@ def show_preview(output: Output, found: CampaignPreview) -> None:
         output.say(f"{number}. to {', '.join(recipients[:_NAMED])}{more}", "bold")
         output.say(json.dumps(body["message"], ensure_ascii=False, indent=2))
     if left := plan["batches"] - len(found.requests):
-        output.say(f"… and {left:,} more requests.", "dim")
+        output.say(f"… and {counted(left, 'more request')}.", "dim")
     _show_counts(output, plan)
     for note in found.notes:
         output.say(note)
@@ -139,8 +140,8 @@ def _money(cost: float, facts: Mapping[str, Any]) -> str:
 def _by_locale(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the locales of a plan, each with its recipients, SMS parts and template file."""
     for name, found in facts.get("locales", {}).items():
-        parts = f", {found['sms_parts']:,} SMS parts" if found["sms_parts"] else ""
-        people = "1 recipient" if found["recipients"] == 1 else f"{found['recipients']:,} recipients"
+        parts = f", {counted(found['sms_parts'], 'SMS part')}" if found["sms_parts"] else ""
+        people = counted(found["recipients"], "recipient")
         yield name, f"{people}{parts} ({found['template']})"
 
 

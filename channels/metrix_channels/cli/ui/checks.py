@@ -33,7 +33,7 @@ def show_checks(output: Output, found: Findings) -> None:
         places[kind] += 1
         if check.status is CheckStatus.PASS and len(several) > 1:
             if place == 0:
-                table.add_row(*_row(check.status, check.id, _together(several)))
+                table.add_row(*_row(check.status, check.id, _join_subjects(several)))
         elif place < _MOST_ALIKE:
             table.add_row(*_row(check.status, check.id, f"{nearby(check.subject)}: {nearby(check.message)}"))
             if check.remedy and check.status is not CheckStatus.PASS:
@@ -50,6 +50,6 @@ def _row(status: CheckStatus, what: str, text: str) -> tuple[Text, Text, Text]:
     return Text(status.value, style=_STYLES[status]), Text(what), Text(visible(text))
 
 
-def _together(checks: list[Check]) -> str:
+def _join_subjects(checks: list[Check]) -> str:
     subjects = ", ".join(nearby(check.subject) for check in checks[:_LONGEST_LIST])
     return subjects if len(subjects) <= _LONGEST_LIST else f"{len(checks):,} checks passed."

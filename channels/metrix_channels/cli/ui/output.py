@@ -135,6 +135,11 @@ def visible(text: str) -> str:
     return printable(text, keep="\n")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 row` and `2,000 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def nearby(text: str) -> str:
     """Shorten a path at the start of `text` if it is below the current folder."""
     try:

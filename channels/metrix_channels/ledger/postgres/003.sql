@@ -1,7 +1,7 @@
--- Moments of a rate limit that were booked and given back, as JSON.
+-- Places under a rate limit that were booked and released, as JSON.
 ALTER TABLE rate_limits ADD COLUMN free TEXT NOT NULL DEFAULT '[]';
 
--- When a message of the outbox may go, by the database's clock; NULL for at once.
+-- When a message of the outbox may be sent, by the database's clock; NULL for at once.
 ALTER TABLE sends ADD COLUMN due_at TEXT COLLATE "C";
 
 DROP INDEX waiting_sends;
@@ -9,8 +9,8 @@ CREATE INDEX waiting_sends ON sends (app_id, channel, greatest(due_at, created_a
     WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NULL;
 CREATE INDEX due_sends ON sends (due_at) WHERE state = 'open' AND outgoing IS NOT NULL AND owner IS NULL;
 
--- A message that is due later than in a minute gets no job yet: the sweep makes one as its time comes. So reminders of
--- months ahead do not stand in the way of the jobs that are to be done now.
+-- A message that is due in more than a minute gets no job yet; the sweep creates one in time. So messages that are due
+-- months ahead do not delay the jobs that are due now.
 CREATE OR REPLACE FUNCTION post(_send TEXT, _seconds DOUBLE PRECISION DEFAULT 0, _tries INT DEFAULT 0) RETURNS void
 LANGUAGE plpgsql SET search_path = metrix_channels, pg_temp AS $$
 BEGIN

@@ -114,8 +114,8 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
     version = connection.info.server_version
     if version < OLDEST:
         raise LedgerError(
-            f"The server of {label_of(url)} is PostgreSQL {_spelled(version)}; a ledger needs"
-            f" {_spelled(OLDEST)} or newer.",
+            f"The server of {label_of(url)} is PostgreSQL {_format_version(version)}; a ledger needs"
+            f" {_format_version(OLDEST)} or newer.",
             code="ledger_unsupported",
         )
     with served_within(connection):
@@ -147,10 +147,10 @@ def require_fit(connection: psycopg.Connection[Any], url: str) -> bool:
 def _require_sessions(connection: psycopg.Connection[Any], url: str) -> None:
     """Refuse a pooler that changes the server connection between transactions.
 
-    Two connections each set a mark in their session and take turns, so that one would get the server connection that
-    the other has released. With sessions, each always finds its own mark. If the second connection has to wait for a
-    server connection while the first is served, the first keeps its session. Not detected: a pooler that reports the
-    process number of the server, and one that does not change connections during this check.
+    Two connections each set a mark in their session and then run transactions alternately. With sessions, each always
+    finds its own mark. Without, each gets the server connection that the other has just released. If the second
+    connection has to wait for a server connection while the first is served, the first keeps its session. Not detected:
+    a pooler that reports the process number of the server, and one that changes no connection during this check.
     """
     is_served, keeps = threading.Event(), threading.Event()
     first = _Marked(connection)
@@ -211,5 +211,5 @@ def _take_turns(first: _Marked, second: _Marked) -> bool:
     return True
 
 
-def _spelled(version: int) -> str:
+def _format_version(version: int) -> str:
     return f"{version // 10_000}" if version >= 100_000 else f"{version // 10_000}.{version // 100 % 100}"

@@ -270,9 +270,9 @@ def explained(error: psycopg.Error, url: str) -> LedgerError:
         said, remedy = "its URL cannot be read.", _URL.format()
     else:
         redactor = Redactor(*secrets_of(url))
-        said = rule.says if rule is not None and rule.says else redactor.clean(_said(error), "error")
+        said = rule.says if rule is not None and rule.says else redactor.clean(_message_of(error), "error")
         remedy = redactor.clean(filled(remedy, url), "remedy")
-    _say_only(error, said)
+    _replace_text(error, said)
     return LedgerError(f"The ledger {label_of(url)} cannot be used: {said}", code=code, remedy=remedy or None)
 
 
@@ -299,14 +299,14 @@ def _known(url: str) -> dict[str, str]:
     return {"dbname": known.get("user", ""), **known}
 
 
-def _said(error: psycopg.Error) -> str:
+def _message_of(error: psycopg.Error) -> str:
     *_, text = str(error).split("\n- ")  # the last of several addresses that were tried
     # The other lines are hints, the statement, or rows with values that may be sensitive.
     text, *_ = _LIBPQ.sub("", text).split("\n")
     return " ".join(text.split())
 
 
-def _say_only(error: BaseException, said: str) -> None:
+def _replace_text(error: BaseException, said: str) -> None:
     """Replace the text of an error and its causes, because a traceback shows them."""
     behind: BaseException | None = error
     while behind is not None:

@@ -111,7 +111,7 @@ def _make_schema(connection: psycopg.Connection[Any], url: str) -> None:
     if not exists:
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
         return
-    if _things(connection):
+    if _objects(connection):
         raise _foreign(connection, url)
     if not may_create:
         raise LedgerError(
@@ -121,7 +121,7 @@ def _make_schema(connection: psycopg.Connection[Any], url: str) -> None:
         )
 
 
-def _things(connection: psycopg.Connection[Any]) -> list[str]:
+def _objects(connection: psycopg.Connection[Any]) -> list[str]:
     """Return the names of the objects in the schema."""
     rows = connection.execute(
         "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s)::oid UNION"
@@ -136,7 +136,7 @@ def _foreign(connection: psycopg.Connection[Any], url: str) -> LedgerError:
     [(owner,)] = connection.execute(
         "SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = %s", (SCHEMA,)
     ).fetchall()
-    things = [name for name in _things(connection) if not name.startswith("_")]
+    things = [name for name in _objects(connection) if not name.startswith("_")]
     shown = ", ".join(things[:3]) + (" …" if len(things) > 3 else "")
     return LedgerError(
         f"The schema {SCHEMA} of {label_of(url)}, owned by the role {owner!r}, contains objects that do not"

@@ -70,7 +70,7 @@ def require_match(
         and change.sending == moved[BatchState.SENDING]
         and change.batches == new - moved[BatchState.REPLACED]
         and {why: count for why, count in change.skipped.items() if count} == skipped
-        and all(_is_that_of(getattr(change, str(COUNTED[state])), moved[state]) for state in _SETTLED)
+        and all(_can_hold(getattr(change, str(COUNTED[state])), moved[state]) for state in _SETTLED)
     )
     if not agrees:
         raise LedgerError(
@@ -78,6 +78,6 @@ def require_match(
         )
 
 
-def _is_that_of(recipients: int, batches: int) -> bool:
+def _can_hold(recipients: int, batches: int) -> bool:
     """Tell whether this many batches can contain this many recipients, at least one each."""
     return recipients * batches >= batches * batches if batches else recipients == 0

@@ -177,7 +177,7 @@ class RunBook(ABC):
             seal_run(connection, run, state=self.planned.value, **written)
             _require_batches(connection, run, counts)
             count(connection, run, counts)
-            note(connection, run, "planned", f"{counts.pending} recipients in {counts.batches} batches")
+            note(connection, run, "planned", f"recipients: {counts.pending}, batches: {counts.batches}")
             return self._require(connection, run)
 
         return await self._database.transact(work)
@@ -200,7 +200,7 @@ class RunBook(ABC):
             record = self._locked(connection, name)
             if record.live:
                 seal_run(connection, record.id, control=control.value)
-                note(connection, record.id, f"{control.value} asked for", "")
+                note(connection, record.id, f"{control.value} requested", "")
             return record
 
         return await self._database.transact(work)
@@ -220,7 +220,7 @@ class RunBook(ABC):
             record = self._locked(connection, name)
             if record.state is RunState.PAUSED and is_to_wait(connection, record.id):
                 seal_run(connection, record.id, facts=json.dumps(released(record.facts), ensure_ascii=False))
-                note(connection, record.id, "released", "the canary was looked at")
+                note(connection, record.id, "released", "resumed after the canary")
 
         await self._database.transact(work)
 

@@ -96,7 +96,7 @@ class DistributedRunBook(RunBook):
             if excluded is not None:
                 for shard in in_turn(connection, record.id, "AND m.open = 1"):
                     self._drop(connection, record.id, shard, excluded)
-            note(connection, record.id, "taken up", f"it was {record.state}")
+            note(connection, record.id, "continued", f"was {record.state}")
             self._open(connection, record.id, options, begins)
             return self._require(connection, record.id)
 
@@ -110,7 +110,7 @@ class DistributedRunBook(RunBook):
         def work(connection: Connection) -> None:
             record = self._locked(connection, name)
             seal_run(connection, record.id, control=control.value)
-            note(connection, record.id, f"{control.value} asked for", "")
+            note(connection, record.id, f"{control.value} requested", "")
             if record.state is not RunState.PLANNING:
                 self._advance(connection, record.id)
 
@@ -187,7 +187,7 @@ class DistributedRunBook(RunBook):
             if not (left or halted_by or rest_until or claim.canary or has_control_or_ended(connection, run)):
                 return
             connection.lock(f"run {run}")
-            self._doubt(connection, run, left)
+            self._settle_interrupted(connection, run, left)
             state = connection.execute("SELECT state FROM runs WHERE id = ?", (run,)).fetchone()[0]
             if halted_by is not None and state == RunState.RUNNING:
                 self._leave(connection, run, RunState.HALTED, halted_by)
@@ -196,7 +196,7 @@ class DistributedRunBook(RunBook):
                 connection.execute(
                     "UPDATE runs SET wake_at = ?::timestamptz WHERE id = ?", (rest_until.isoformat(), run)
                 )
-                note(connection, run, "quiet", f"until {iso_utc(rest_until)}")
+                note(connection, run, "quiet hours", f"until {iso_utc(rest_until)}")
             self._advance(connection, run, len(left))
             if claim.canary:  # after the last canary shard, the others may start
                 self._defer_missing(connection, run)
@@ -210,7 +210,7 @@ class DistributedRunBook(RunBook):
             [(alone,)] = connection.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('sweep', 0))").fetchall()
             if not alone:
                 return []
-            self._bury(connection)
+            self._release_dead(connection)
             self._sweep(connection)
             fail_stalled_jobs(connection)
             connection.execute("DELETE FROM commits WHERE at < now() - interval '1 day'")
@@ -267,13 +267,13 @@ class DistributedRunBook(RunBook):
             ).fetchone()
             if row is not None and row[0] == RunState.WAITING and row[1]:
                 seal_run(connection, run, state=RunState.RUNNING.value)
-                note(connection, run, "woken", "")
+                note(connection, run, "wait ended", "")
             if row is not None:
                 self._advance(connection, run)
 
         await self._database.transact(work)
 
-    def _bury(self, connection: Connection) -> None:
+    def _release_dead(self, connection: Connection) -> None:
         """Release the claims of processes that have left or whose lease has expired."""
         # If the database's clock was set back, such a lease would last by that much longer.
         connection.execute(
@@ -302,12 +302,12 @@ class DistributedRunBook(RunBook):
                     "UPDATE shard_statuses SET owner = NULL, epoch = epoch + 1 WHERE owner = ? AND run = ?",
                     (owner, run),
                 )
-                self._doubt(connection, run, [shard_of(row, run) for row in rows])
-                note(connection, run, "worker lost", f"process {process} on {host}; {len(rows)} shards are free again")
+                self._settle_interrupted(connection, run, [shard_of(row, run) for row in rows])
+                note(connection, run, "worker lost", f"process {process} on {host}; released shards: {len(rows)}")
                 self._advance(connection, run, len(rows))
             connection.execute("DELETE FROM owners WHERE name = ?", (owner,))
 
-    def _doubt(self, connection: Connection, run: int, shards: Sequence[Shard]) -> None:
+    def _settle_interrupted(self, connection: Connection, run: int, shards: Sequence[Shard]) -> None:
         """Settle the requests in flight of a worker that stopped: Metrix may have accepted them."""
         if shards:
             [(options,)] = connection.execute("SELECT send_options FROM runs WHERE id = ?", (run,)).fetchall()

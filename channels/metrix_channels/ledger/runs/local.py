@@ -56,7 +56,7 @@ class LocalRunBook(RunBook):
             record.require_sendable()
             state, owner = RunState.RUNNING.value, self._database.owner
             seal_run(connection, record.id, state=state, owner=owner, control=None, halted_by=None, finished_at=None)
-            note(connection, record.id, "taken up", f"it was {record.state}")
+            note(connection, record.id, "continued", f"was {record.state}")
             return self._require(connection, record.id)
 
         record = await self._database.transact(work)

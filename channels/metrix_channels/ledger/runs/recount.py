@@ -134,7 +134,7 @@ class _Recount:
         try:
             while await self._database.transact(self._skips):
                 continue
-            forgotten, statuses = await self._database.transact(self._standing)
+            forgotten, statuses = await self._database.transact(self._read_statuses)
         except LedgerError as error:
             self._found.damaged.append(error.message)
             return
@@ -162,7 +162,7 @@ class _Recount:
             self._skipped.skip(len(skip.rows), SkipReason(skip.reason))
         return bool(page)
 
-    def _standing(self, connection: Connection) -> tuple[bool, list[tuple[int, int, bytes, int]]]:
+    def _read_statuses(self, connection: Connection) -> tuple[bool, list[tuple[int, int, bytes, int]]]:
         """Read a snapshot of the counts and statuses, and shards that were added meanwhile."""
         connection.snapshot()
         record = sealed_run(connection, self._run)

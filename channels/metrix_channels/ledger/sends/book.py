@@ -162,7 +162,7 @@ class SendBook:
             else:
                 store(connection, concluded(row, receipts))
 
-        await self._last(send, work, is_wanted)
+        await self._write_final(send, work, is_wanted)
 
     async def abandon(self, send: str) -> None:
         """Release an unfinished send; the next call with its key continues it.
@@ -171,7 +171,9 @@ class SendBook:
             LedgerError: as `finish`.
         """
         if self._unwritten.pop(send, None) is None:
-            await self._last(send, lambda connection: store(connection, self._own(connection, send) | {"owner": None}))
+            await self._write_final(
+                send, lambda connection: store(connection, self._own(connection, send) | {"owner": None})
+            )
 
     async def check_writable(self) -> None:
         """Open the ledger and write to it, as a send does.
@@ -186,13 +188,13 @@ class SendBook:
 
         await self._database.transact(work)
 
-    async def _last(self, send: str, work: Callable[[Connection], None], is_wanted: Question = always) -> None:
+    async def _write_final(self, send: str, work: Callable[[Connection], None], is_wanted: Question = always) -> None:
         """Write the final state of a send; if that fails for now, defer it to the next transaction."""
         try:
             await self._database.transact(work, together=True, is_wanted=is_wanted)
         except LedgerError as error:
             if error.code in PASSING and send not in self._unwritten:
-                self._database.defer(partial(_unless_taken_up, work))
+                self._database.defer(partial(_unless_taken_over, work))
             raise
         finally:
             self._unwritten.pop(send, None)
@@ -368,7 +370,7 @@ def _taken_up() -> LedgerError:
     )
 
 
-def _unless_taken_up(work: Callable[[Connection], None], connection: Connection) -> None:
+def _unless_taken_over(work: Callable[[Connection], None], connection: Connection) -> None:
     """Write a late outcome, unless another process has taken over the send."""
     try:
         work(connection)

@@ -1,13 +1,12 @@
--- Which file this is, by inode and generation: a copy has others, and nothing is sent from it until it is adopted.
+-- The identity of the file: inode and generation. A copy has others; nothing is sent from it until it is adopted.
 CREATE TABLE file (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     identity TEXT NOT NULL
 ) STRICT;
 
--- One row a call of `send`. `state` is `open` while recipients are without an outcome; `owner` names the process
--- that works on it and is NULL when none does. `checksum` covers what a wrong bit must not change.
--- `outgoing` is a message of the outbox, whole; it is forgotten once it has its outcome. `due_at` is when the message may
--- go; NULL for at once.
+-- One row per call of `send`. `state` is `open` until all recipients have an outcome. `owner` is the process that works
+-- on it, or NULL. `checksum` covers the columns that must not be damaged. `outgoing` is a whole message of the outbox,
+-- deleted when it has its outcome. `due_at` is the time from which the message may be sent; NULL for at once.
 CREATE TABLE sends (
     id          TEXT PRIMARY KEY,
     app_id      TEXT NOT NULL,
@@ -29,11 +28,11 @@ CREATE TABLE sends (
 CREATE UNIQUE INDEX sends_by_key ON sends (app_id, key) WHERE key IS NOT NULL;
 CREATE INDEX waiting_sends ON sends (app_id, due_at) WHERE state = 'open' AND outgoing IS NOT NULL;
 
--- In the transaction of the outcome, whoever writes it: no crash leaves the text behind.
+-- Runs in the transaction of the outcome, so that no crash leaves the text behind.
 CREATE TRIGGER forget_outgoing AFTER UPDATE ON sends WHEN NEW.state = 'settled' AND NEW.outgoing IS NOT NULL
 BEGIN UPDATE sends SET outgoing = NULL WHERE id = NEW.id; END;
 
--- One row an HTTP request, written before its first byte leaves. `disposition` is NULL until its end is known.
+-- One row per HTTP request, written before its first byte leaves. `disposition` is NULL until its result is known.
 CREATE TABLE attempts (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     send        TEXT NOT NULL REFERENCES sends (id),
@@ -49,8 +48,8 @@ CREATE TABLE attempts (
 
 CREATE INDEX attempts_by_send ON attempts (send);
 
--- The next moment, in seconds of the machine's monotonic clock, at which the rate limit admits a request of any process;
--- and, as JSON, earlier moments that were booked and given back.
+-- When the rate limit admits the next request of any process, in seconds of the machine's monotonic clock; and, as JSON,
+-- earlier places that were booked and released.
 CREATE TABLE rate_limits (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
     next REAL NOT NULL,
@@ -59,7 +58,7 @@ CREATE TABLE rate_limits (
 
 INSERT INTO rate_limits (id, next) VALUES (1, 0);
 
--- Salts the fingerprints of contents, so that they mean nothing outside this ledger.
+-- Salts the fingerprints of contents, so that they are meaningless outside this ledger.
 CREATE TABLE salt (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     value BLOB NOT NULL
@@ -67,8 +66,8 @@ CREATE TABLE salt (
 
 INSERT INTO salt VALUES (1, randomblob(32));
 
--- Attempts that failed, whole, as Metrix's support asks for them: request and log lines compressed by zlib. The oldest
--- are forgotten first.
+-- Complete failed attempts for Metrix's support; request and log lines are compressed with zlib. The oldest are deleted
+-- first.
 CREATE TABLE evidence (
     number      INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE,
@@ -85,8 +84,8 @@ CREATE TABLE evidence (
     size        INTEGER NOT NULL
 ) STRICT;
 
--- One row a run of a campaign. `owner` names the process that plans or dispatches, `control` is what another
--- process asks of it. `checksum` covers everything but `control`.
+-- One row per run of a campaign. `owner` is the process that plans or dispatches it; `control` is the control request
+-- of another process. `checksum` covers everything except `control`.
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     name        TEXT NOT NULL UNIQUE,
@@ -103,14 +102,14 @@ CREATE TABLE runs (
     checksum    INTEGER NOT NULL
 ) STRICT;
 
--- The counts of a run, in recipients; its outcomes always add up to its rows. Apart from it: written with every commit.
+-- The counts of a run, in recipients; outcomes always add up to the rows. A separate table, written with every commit.
 CREATE TABLE run_counts (
     run      INTEGER PRIMARY KEY REFERENCES runs (id),
     counts   TEXT NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
 
--- What is to be sent: a JSON list of [values, recipients], one a batch, compressed by zlib. It never changes.
+-- The plan of a shard: a JSON list of [values, recipients], one per batch, compressed with zlib. It never changes.
 CREATE TABLE shards (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     run      INTEGER NOT NULL REFERENCES runs (id),
@@ -119,7 +118,7 @@ CREATE TABLE shards (
     checksum INTEGER NOT NULL
 ) STRICT;
 
--- What became of it: eight bytes a batch, see runs/batches.py. Apart from the shards, since this is written again and again.
+-- The statuses of a shard: eight bytes per batch, see runs/batches.py. A separate table, because it is written often.
 CREATE TABLE shard_statuses (
     shard    INTEGER PRIMARY KEY REFERENCES shards (id),
     run      INTEGER NOT NULL,
@@ -133,7 +132,7 @@ CREATE TABLE shard_statuses (
 CREATE INDEX shard_statuses_by_run ON shard_statuses (run, shard);
 CREATE INDEX open_shards ON shard_statuses (run, canary DESC, shard) WHERE open = 1;
 
--- Rows of the audience that are sent nothing: a JSON list of [row, recipient] for one reason.
+-- Skipped rows of the audience: a JSON list of [row, recipient] for one reason.
 CREATE TABLE skips (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     run      INTEGER NOT NULL REFERENCES runs (id),
@@ -144,7 +143,7 @@ CREATE TABLE skips (
 
 CREATE INDEX skips_by_run ON skips (run);
 
--- Attempts of campaigns that were not simply accepted.
+-- Attempts of campaigns that were not accepted.
 CREATE TABLE failed_attempts (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     run         INTEGER NOT NULL REFERENCES runs (id),
@@ -159,7 +158,7 @@ CREATE TABLE failed_attempts (
 
 CREATE INDEX failed_attempts_by_run ON failed_attempts (run);
 
--- What people and processes did with a run: who reads the books later wants to know why.
+-- The run journal: what people and processes did with a run.
 CREATE TABLE run_journal (
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
     run    INTEGER NOT NULL REFERENCES runs (id),
@@ -170,8 +169,8 @@ CREATE TABLE run_journal (
 
 CREATE INDEX run_journal_by_run ON run_journal (run);
 
--- The times of the users' events: Metrix drops a second event of one time. `user` is a salted digest. `owner` names the
--- process that sends it now; it is NULL when Metrix has the event, and empty when it may have.
+-- The times of users' events: Metrix drops a second event with the same time. `user` is a salted digest. `owner` is the
+-- process that sends the event now; NULL if Metrix accepted it, empty if Metrix may have accepted it.
 CREATE TABLE event_times (
     user  BLOB NOT NULL,
     time  INTEGER NOT NULL,

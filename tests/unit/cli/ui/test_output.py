@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metrix_channels import MetrixChannelsError
-from metrix_channels.cli.ui.output import Output, nearby, visible
+from metrix_channels.cli.ui.output import Output, counted, nearby, visible
 
 ERROR = MetrixChannelsError("It\x1b[31m failed.", code="usage", remedy="Do\u202e this.", location="a\x07.yaml:1:2")
 
@@ -24,6 +24,12 @@ ERROR = MetrixChannelsError("It\x1b[31m failed.", code="usage", remedy="Do\u202e
 def test_what_could_draw_on_the_terminal_is_escaped(text, shown):
     """Joiners and line breaks are text; direction marks, escapes and halves of characters are not."""
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (12_000, "12,000 rows")])
+def test_a_number_agrees_with_its_noun(count, shown):
+    """The singular for one alone."""
+    assert counted(count, "row") == shown
 
 
 def test_an_error_in_text_has_place_message_code_and_remedy(capfd):

@@ -317,7 +317,7 @@ def test_another_process_goes_on_with_a_run_that_rests(state, ledger):
             again = await theirs.go_on("offer")
             found = await mine.book.get("offer")
             assert (found.state, found.live, found.halted_by) == (RunState.RUNNING, True, None)
-            assert ("taken up", f"it was {state.value}") in [each[1:] for each in await mine.book.events(record.id)]
+            assert ("continued", f"was {state.value}") in [each[1:] for each in await mine.book.events(record.id)]
             rest = await first_shard(again)
             assert [each.state for each in rest.batches] == [
                 BatchState.ACCEPTED,

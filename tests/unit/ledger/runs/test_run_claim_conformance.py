@@ -244,7 +244,7 @@ def test_a_control_request_reaches_who_sends(control, state, ledger):
             assert (found.state, found.live, found.counts.balance) == (state, False, 0)
             journal = [what for _, what, _ in await theirs.book.events(record.id)]
             assert journal[0] == "planned"
-            assert f"{control.value} asked for" in journal
+            assert f"{control.value} requested" in journal
             assert journal[-1] == state.value
             if state is RunState.PAUSED:
                 again = await theirs.go_on("offer")

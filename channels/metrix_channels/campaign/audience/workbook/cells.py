@@ -33,7 +33,7 @@ _TRUTH: Final = {"1": "TRUE", "0": "FALSE"}
 _STRANGE: Final = (b"<!", b"<c>")
 """XML that the regular expressions cannot read."""
 _UNCALCULATED: Final = "\0"
-"""In place of the result of a formula that was never calculated; no cell contains it."""
+"""Replaces the result of a formula that was never calculated; no cell contains it."""
 
 Found = list[tuple[bytes, bytes, bytes, bytes]]
 
@@ -179,7 +179,7 @@ class Cells:
         otherwise = ""
         for child in cell:
             name = child.tag.rpartition("}")[2]
-            if name == "f" and kind == "n":  # the result of another kind may be an empty text
+            if name == "f" and kind == "n":  # a result of another kind may be an empty text
                 otherwise = _UNCALCULATED
             if name == "is":
                 return text_of(child)

@@ -48,7 +48,7 @@ class Format:
     Attributes:
         show: what a number means.
         digits: the minimum of digits before the point, padded with zeros.
-        prefix: zeros in front of every number.
+        prefix: zeros before every number.
     """
 
     show: Show = Show.NUMBER

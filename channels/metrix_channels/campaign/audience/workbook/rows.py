@@ -16,7 +16,7 @@ from .fragments import Fragment, Fragments
 from .package import Workbook
 from .strings import SharedStrings
 
-_CALCULATE: Final = "Open the file in Excel or LibreOffice, which calculates it, and save it."
+_CALCULATE: Final = "Open the file in Excel or LibreOffice, which calculates the formulas, and save it."
 
 
 class WorkbookRows:
