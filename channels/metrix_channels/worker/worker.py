@@ -36,7 +36,7 @@ _IDLE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 1.0
 _ORDERLY: Final = 0.9
 
-Told = Callable[[str], None]
+OnReady = Callable[[str], None]
 """Called with the worker's name when it is ready for work."""
 
 
@@ -46,7 +46,7 @@ def work(
     concurrency: int,
     lease: float = LEASE_SECONDS,
     health: socket.socket | None = None,
-    on_ready: Told,
+    on_ready: OnReady,
     on_problem: OnProblem,
 ) -> bool:
     """Run a worker until SIGINT, SIGTERM, SIGHUP or SIGQUIT. Call it from the main thread.
@@ -77,7 +77,7 @@ class _Worker:
         self._database = self._services.engine.book_file.for_worker(lease)
         self._book = DistributedRunBook(self._database)
 
-    async def run(self, health: socket.socket | None, on_ready: Told, on_problem: OnProblem) -> bool:
+    async def run(self, health: socket.socket | None, on_ready: OnReady, on_problem: OnProblem) -> bool:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_say_untold)

@@ -41,7 +41,7 @@ class Output:
 
     @cached_property
     def terminal(self) -> Terminal:
-        """Prints text with rich."""
+        """The terminal, which prints with rich."""
         from .terminal import Terminal  # on demand: JSON and plain text do not need rich
 
         return Terminal()

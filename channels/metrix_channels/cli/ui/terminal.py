@@ -1,4 +1,4 @@
-"""Prints text with rich: with colours and line breaks on a terminal, otherwise plain and without line breaks."""
+"""Prints text with rich: with colours and wrapped lines on a terminal, otherwise plain and unwrapped."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SPANS: Final = 256
 """The first two hexadecimal digits of the random ids divide the sends into spans of about equal size."""
 
 _MOST_DAYS: Final = 3
-"""Each day is looked for in the receipts of every older send."""
+"""Maximum days to search for, because each is searched in the receipts of every older send."""
 _TIMES: Final = re.compile(r'"at": "([^"]+)"')
 
 
@@ -69,7 +69,7 @@ def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tupl
 
 
 def is_selective(wanted: Wanted) -> bool:
-    """Tell whether the database itself finds few sends among many."""
+    """Tell whether the database itself can narrow the search to few sends."""
     return wanted.key is not None or wanted.recipient is not None or bool(_days_since(wanted))
 
 

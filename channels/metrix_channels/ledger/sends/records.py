@@ -35,7 +35,7 @@ class Entry:
         template: the template's name; None for a plain text.
         recipients: customUserIds.
         message: the request's message as JSON, with sensitive values masked.
-        at: the time of the call, in milliseconds precision.
+        at: the time of the call, with millisecond precision.
         contents_at: returns other forms of the same content: as rendered at a given time, if the template shows the
             time, and as written by earlier versions.
     """
