@@ -1,4 +1,4 @@
-"""The application with a worker in processes of its own, as in production; files stand in for the broker."""
+"""The application with a worker in separate processes, as in production; files replace the broker."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def worker(folder: Path, environment: dict[str, str]) -> Iterator[None]:
 
 
 def order(folder: Path, environment: dict[str, str], *numbers: int) -> None:
-    """Confirm some orders, as a web process does."""
+    """Confirm some orders, like a web process."""
     code = "".join(f"shop.confirm_order('user-42', 'سارا', {number})\n" for number in numbers)
     subprocess.run(
         [sys.executable, "-c", f"import shop\n{code}"], cwd=folder, env=environment, check=True, timeout=TIME
@@ -58,7 +58,7 @@ def order(folder: Path, environment: dict[str, str], *numbers: int) -> None:
 def test_the_worker_sends_each_order_once(
     folder: Path, environment: dict[str, str], worker: None, metrix_sandbox: Sandbox
 ) -> None:
-    """Though one was confirmed twice, and though both processes of the worker send."""
+    """One order is confirmed twice, and both processes of the worker send."""
     order(folder, environment, 1, 1, 2)
     wait_until(lambda: len(metrix_sandbox.messages(recipient="user-42")) == 2)
     wait_until(lambda: not list((folder / "queue").iterdir()))
@@ -69,7 +69,7 @@ def test_the_worker_sends_each_order_once(
 def test_an_outage_delays_a_message(
     folder: Path, environment: dict[str, str], worker: None, metrix_sandbox: Sandbox
 ) -> None:
-    """The worker tries again by itself, after 8 to 15 seconds."""
+    """The worker retries by itself, after 8 to 15 seconds."""
     metrix_sandbox.inject("status:503;retry-after=0")
     order(folder, environment, 3)
     wait_until(lambda: metrix_sandbox.messages(recipient="user-42"))

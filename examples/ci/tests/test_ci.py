@@ -1,4 +1,4 @@
-"""The gate as CI runs it: the script in a process of its own, on a good change and on broken ones."""
+"""The gate as CI runs it: the script runs in a separate process, on a good change and on broken ones."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def gate(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """What the job runs; without the server key, as for a change from a fork."""
+    """Run the job, without the server key, as for a change from a fork."""
     return subprocess.run(
         [folder / "gate.sh"],
         env={"PATH": f"{COMMANDS}:/usr/bin:/bin", "METRIX_APP_ID": "shop-production", "CI": "true", **variables},
@@ -34,14 +34,14 @@ def gate(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    """Make the change that is proposed."""
+    """Make a change."""
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_a_good_change_passes(folder: Path) -> None:
-    """Without a secret, and without a connection."""
+    """The gate needs no secret and no connection."""
     result = gate(folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2 recipients" in result.stdout
@@ -65,7 +65,7 @@ def test_a_good_change_passes(folder: Path) -> None:
     ],
 )
 def test_a_broken_change_is_refused_with_its_place(folder: Path, file: str, old: str, new: str, said: str) -> None:
-    """Whatever is broken, the log of the job names it."""
+    """The log of the job names what is broken."""
     edit(folder / file, old, new)
     result = gate(folder)
     assert result.returncode in (2, 3), result.stdout + result.stderr
@@ -73,14 +73,14 @@ def test_a_broken_change_is_refused_with_its_place(folder: Path, file: str, old:
 
 
 def test_the_gate_asks_for_the_application(folder: Path) -> None:
-    """A channel was tested for one application, so the gate cannot do without its id."""
+    """A channel was tested for one application, so the gate needs its id."""
     result = gate(folder, METRIX_APP_ID="")
     assert result.returncode != 0
     assert "METRIX_APP_ID" in result.stderr
 
 
 def test_the_workflows_install_the_requirements_and_run_the_gate() -> None:
-    """They are only read here: this machine is neither of the two services."""
+    """This test only reads the workflows, because this machine is neither of the two services."""
     github = yaml.safe_load((EXAMPLE / "workflows" / "github.yml").read_text())
     steps = [step["run"] for step in github["jobs"]["preflight"]["steps"] if "run" in step]
     gitlab = yaml.safe_load((EXAMPLE / "workflows" / "gitlab.yml").read_text())

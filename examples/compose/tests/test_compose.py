@@ -1,4 +1,4 @@
-"""The services of compose.yaml, run as processes on this machine; no image is built and no container started."""
+"""Runs the services of compose.yaml as processes on this machine, without images and containers."""
 
 import json
 import shlex
@@ -25,7 +25,7 @@ SERVICES: dict[str, Any] = yaml.safe_load((EXAMPLE / "compose.yaml").read_text()
 
 
 def free_port() -> int:
-    """Return one for a service: in its container it has all to itself."""
+    """Return a free port for a service, which has all ports to itself in its container."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -83,7 +83,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def order(port: int) -> int:
-    """Place the order of the README, once the shop listens, and return the status."""
+    """Place the order of the README when the shop listens, and return the status."""
     body = json.dumps({"id": 1041, "user": "user-42"}).encode()
     until = time.monotonic() + TIME
     while True:
@@ -98,7 +98,7 @@ def order(port: int) -> int:
 
 
 def test_an_order_ends_in_the_inbox(machine: Machine) -> None:
-    """The three services in their order; a repeated order sends nothing."""
+    """The three services start one after the other; a repeated order sends nothing."""
     machine.start_sandbox()
     assert machine.start("tested").wait(TIME) == 0
     port = free_port()
@@ -110,7 +110,7 @@ def test_an_order_ends_in_the_inbox(machine: Machine) -> None:
 
 
 def test_without_the_sandbox_an_order_is_answered(machine: Machine) -> None:
-    """The shop says 502, and stays."""
+    """The shop answers 502, and keeps running."""
     port = free_port()
     machine.start("shop", PORT=str(port))
     assert order(port) == 502
@@ -118,7 +118,7 @@ def test_without_the_sandbox_an_order_is_answered(machine: Machine) -> None:
 
 @pytest.mark.parametrize(("name", "status"), [("metrix", 200), ("evil.example.com", 403)])
 def test_the_sandbox_answers_to_the_name_of_its_service(machine: Machine, name: str, status: int) -> None:
-    """And to no name that a web page could bring along."""
+    """It refuses a name that a web page could use."""
     machine.start_sandbox()
     request = urllib.request.Request(f"{machine.sandbox}/_sandbox/messages", headers={"Host": f"{name}:8025"})
     try:
@@ -130,7 +130,7 @@ def test_the_sandbox_answers_to_the_name_of_its_service(machine: Machine, name: 
 
 
 def test_the_services_fit_together() -> None:
-    """Each waits for services that there are; the shop's Metrix is the service that answers to this name."""
+    """Each service waits for existing services, and `base_url` names the service `metrix`."""
     for service in SERVICES.values():
         assert set(service.get("depends_on", {})) <= set(SERVICES)
     assert "--allowed-host metrix" in SERVICES["metrix"]["command"]

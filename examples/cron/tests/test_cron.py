@@ -1,4 +1,4 @@
-"""The job as cron runs it: the script in a process of its own, with hardly any environment, against a sandbox."""
+"""The job as cron runs it: the script in a separate process with a minimal environment, against a sandbox."""
 
 import os
 import re
@@ -18,7 +18,7 @@ CUSTOMERS = ["user-1", "user-2", "user-3"]
 
 @pytest.fixture
 def folder(tmp_path: Path, metrix_sandbox: Sandbox) -> Path:
-    """A copy of the example that points at the sandbox; nothing is verified in it yet."""
+    """A copy of the example that sends to the sandbox; no channel is verified yet."""
     copy = tmp_path / "messages"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("tests", "venv", "*.db*"))
     (copy / "metrix.env").write_text(
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, metrix_sandbox: Sandbox) -> Path:
 
 
 def start(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """What cron does: an own shell, a short PATH, no terminal."""
+    """Run the script as cron does: in its own shell, with a short PATH and no terminal."""
     return subprocess.run(
         ["/bin/sh", "-c", folder / "send-weekly.sh"],
         env={"PATH": f"{COMMANDS}:/usr/bin:/bin", "HOME": "/nonexistent", "SHELL": "/bin/sh"},
@@ -42,7 +42,7 @@ def start(folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def verify(folder: Path, sandbox: Sandbox) -> None:
-    """The two steps after which a channel sends."""
+    """Test the channel and record the test."""
     sandbox.test_channel("SMS")
     credentials = {"METRIX_APP_ID": sandbox.app_id, "METRIX_API_KEY": sandbox.api_key}
     command = [str(COMMANDS / "metrix-channels"), "channels", "verify", "sms", "--by", "tests"]
@@ -50,7 +50,7 @@ def verify(folder: Path, sandbox: Sandbox) -> None:
 
 
 def received(sandbox: Sandbox) -> list[int]:
-    """How many messages each customer has got."""
+    """Return how many messages each customer has got."""
     return [len(sandbox.messages(recipient=customer)) for customer in CUSTOMERS]
 
 
@@ -66,7 +66,7 @@ def test_the_first_start_sends_and_the_others_do_nothing(folder: Path, metrix_sa
 
 
 def test_an_unverified_channel_sends_nothing_and_says_so(folder: Path, metrix_sandbox: Sandbox) -> None:
-    """Status 3, and a mail that holds the line to run."""
+    """The status is 3, and the mail contains the command to run."""
     job = start(folder)
     assert job.returncode == 3
     assert "channels verify" in job.stdout
@@ -85,7 +85,7 @@ def test_a_run_that_was_halted_goes_on_at_the_next_start(folder: Path, metrix_sa
 
 
 def test_the_crontab_starts_the_script() -> None:
-    """Five fields, then the path where the README puts the folder."""
+    """The entry has five fields, then the path from the README."""
     lines = (EXAMPLE / "crontab").read_text().splitlines()
     [entry] = [line for line in lines if line and not line.startswith("#") and "=" not in line]
     assert re.fullmatch(r"(\S+ ){5}/srv/messages/send-weekly\.sh", entry)

@@ -1,4 +1,4 @@
-"""What the tests share."""
+"""Shared fixtures."""
 
 from collections.abc import Iterator
 from pathlib import Path

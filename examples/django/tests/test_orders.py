@@ -1,4 +1,4 @@
-"""The shop, tested as its developers do: no credentials, no verified channel, no worker, no set-up."""
+"""The shop, tested like its developers do: without credentials, a verified channel, a worker or set-up."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

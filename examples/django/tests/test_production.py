@@ -1,4 +1,4 @@
-"""The shop as it runs in production: PostgreSQL, manage.py, and a worker that sends what waits in the outbox.
+"""The shop as it runs in production: PostgreSQL, manage.py, and a worker that sends the messages in the outbox.
 
 Only Metrix is missing: a sandbox stands in its place.
 """
@@ -37,7 +37,7 @@ def database_url() -> Iterator[str]:
 
 
 class Shop:
-    """A copy of the shop that points at the sandbox."""
+    """A copy of the shop that sends to the sandbox."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, database_url: str) -> None:
         self.folder = shutil.copytree(SHOP, folder / "shop", ignore=shutil.ignore_patterns("tests", "*.db*", ".*"))
@@ -74,7 +74,7 @@ def shop(tmp_path: Path, metrix_sandbox: Sandbox, database_url: str) -> Shop:
 
 
 def test_a_shop_goes_into_production(shop: Shop, metrix_sandbox: Sandbox) -> None:
-    """Refused until the channel is tested; then an order's SMS is in its transaction, and the worker sends it."""
+    """The checks refuse the channel until it is tested. Then an order and its SMS commit, and the worker sends it."""
     assert "(metrix_channels.channel.verified)" in shop.manage("check", status=1)
     metrix_sandbox.test_channel("SMS")
     shop.manage("metrix", "channels", "verify", "sms", "--by", "sara@example.com", "--expires", "90d")

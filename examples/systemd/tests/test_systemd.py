@@ -1,4 +1,4 @@
-"""The units are valid, and what they run does what they rely on; only systemd itself is missing."""
+"""Checks that the units are valid, and runs their commands without systemd."""
 
 import configparser
 import shutil
@@ -25,7 +25,7 @@ TIME = 60.0
 
 
 def service(name: str) -> configparser.SectionProxy:
-    """Return the section of a unit that says what is run."""
+    """Return the section [Service] of a unit."""
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(EXAMPLE / f"metrix-channels-{name}.service")
@@ -34,14 +34,14 @@ def service(name: str) -> configparser.SectionProxy:
 
 @pytest.fixture
 def port() -> int:
-    """Return a free port: the one of the unit may be in use on this machine."""
+    """Return a free port, because the unit's port may be in use on this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @contextmanager
 def started(name: str, folder: Path, port: int, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the line of a unit with the command of this environment, on another port."""
+    """Run the command of a unit with this environment's programs, on another port."""
     command, *arguments, _ = service(name)["ExecStart"].split()
     assert command == INSTALLED
     process = subprocess.Popen(
@@ -60,7 +60,7 @@ def started(name: str, folder: Path, port: int, **variables: str) -> Iterator[su
 
 
 def answer(url: str) -> int:
-    """Return the status that an address answers with, once it answers."""
+    """Wait until an address answers, and return the status."""
     until = time.monotonic() + TIME
     while True:
         try:
@@ -83,7 +83,7 @@ def status_after_stop(process: subprocess.Popen[str]) -> int:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_systemd_takes_the_unit(unit: Path, tmp_path: Path) -> None:
-    """No unknown key, no wrong value; the command stands in for the one that is installed in /srv."""
+    """The units have no unknown key and no wrong value; this environment's command replaces the one in /srv."""
     copy = tmp_path / unit.name
     copy.write_text(unit.read_text().replace(INSTALLED, str(COMMAND)))
     result = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True)
@@ -100,8 +100,8 @@ def test_the_sandbox_answers_and_ends_in_good_order(tmp_path: Path, port: int) -
 
 @pytest.fixture(scope="module")
 def ledger() -> Iterator[str]:
-    """Give the address of a PostgreSQL that ends with the tests."""
-    # Not in a folder of pytest's: those are closed to other users, and as root the server runs as another one.
+    """Yield the address of a PostgreSQL that stops after the tests."""
+    # Not in a folder of pytest, which other users cannot read: as root, the server runs as another user.
     home = Path(tempfile.mkdtemp(prefix="example-systemd-"))
     server = get_server(home / "data", cleanup_mode="stop")
     yield server.get_uri()
@@ -121,7 +121,7 @@ def test_the_worker_ends_in_good_order(ledger: str, tmp_path: Path, port: int) -
 
 
 def test_a_worker_that_cannot_send_stays_and_says_why(ledger: str, tmp_path: Path, port: int) -> None:
-    """No credential: 503 for whoever watches it, the reason in the journal."""
+    """Without a credential, /health answers 503, and the journal shows the reason."""
     folder = configured(tmp_path, ledger)
     with started("worker", folder, port) as process:
         assert answer(f"http://127.0.0.1:{port}/health") == 503
@@ -131,7 +131,7 @@ def test_a_worker_that_cannot_send_stays_and_says_why(ledger: str, tmp_path: Pat
 
 
 def test_a_worker_with_a_wrong_configuration_is_not_started_again(ledger: str, tmp_path: Path, port: int) -> None:
-    """It ends with a status for which the unit forbids another start."""
+    """It exits with a status after which the unit does not restart it."""
     folder = configured(tmp_path, ledger)
     (folder / "channels.yaml").write_text("version: 1\nchanels: {}\n")
     with started("worker", folder, port, **CREDENTIALS) as process:
