@@ -80,7 +80,8 @@ def _substitute_variables(raw: str, environ: Mapping[str, str], location: str | 
         return substitute(raw, environ)
     except VariableMissing as missing:
         message = f"the environment variable {missing.name} is not set or is empty"
-        raise ConfigError(message, code="secret_missing", location=location) from None
+        remedy = f"Copy the value from Metrix's dashboard, Application Settings, and run `export {missing.name}=…`."
+        raise ConfigError(message, code="secret_missing", remedy=remedy, location=location) from None
 
 
 def _check(value: str, described: str, location: str | None) -> str:

@@ -94,7 +94,8 @@ def _fill_text(value: str, path: KeyPath, environ: Mapping[str, str] | None) -> 
         filled = substitute(value, environ, is_url=path in URLS)
     except VariableMissing as missing:
         message = f"the environment variable {missing.name} is not set or is empty"
-        raise Refusal(message, code="environment_missing", confidential=True) from None
+        remedy = f"Run `export {missing.name}=…`, or set it in the service that runs metrix-channels."
+        raise Refusal(message, code="environment_missing", confidential=True, remedy=remedy) from None
     number = integer(filled)
     return filled if number is None else number
 

@@ -57,6 +57,7 @@ class Refusal(ValueError):
         choices: the accepted words, for a suggestion.
         confidential: the value must not be shown.
         at_key: the location of the error is the key, not the value.
+        remedy: what to do now; None for the remedy of the error catalogue.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Refusal(ValueError):
         choices: tuple[str, ...] = (),
         confidential: bool = False,
         at_key: bool = False,
+        remedy: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -74,6 +76,7 @@ class Refusal(ValueError):
         self.choices = choices
         self.confidential = confidential
         self.at_key = at_key
+        self.remedy = remedy
 
 
 @frozen

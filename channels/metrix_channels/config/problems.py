@@ -31,6 +31,7 @@ class _Problem:
     path: KeyPath
     code: str
     message: str
+    remedy: str | None = None
 
 
 def raise_problems(document: Document, filling: Mapping[KeyPath, Refusal], error: Exception | None) -> NoReturn:
@@ -49,8 +50,8 @@ def raise_problems(document: Document, filling: Mapping[KeyPath, Refusal], error
     message = first.message
     if others:
         lines = [f"{_location(document, problem)}: {problem.message}" for problem in others[:_MOST_LISTED]]
-        message += f"\n{len(others)} more:\n" + "\n".join(lines)
-    raise ConfigError(message, code=first.code, location=_location(document, first)) from None
+        message += f"\n{len(others)} more problem{'' if len(others) == 1 else 's'}:\n" + "\n".join(lines)
+    raise ConfigError(message, code=first.code, remedy=first.remedy, location=_location(document, first)) from None
 
 
 def _location(document: Document, problem: _Problem) -> str:
@@ -104,7 +105,7 @@ def _refused_value(document: Document, path: KeyPath, refusal: Refusal) -> _Prob
     meant = _suggest(value, refusal.choices) if isinstance(value, str) else ""
     shown = "" if refusal.confidential else f", not {_describe(value, path)}"
     message = f"{_write_path(path)}: {refusal.message}{shown}{meant}"
-    return _Problem(document.position(path, key=refusal.at_key), path, refusal.code, message)
+    return _Problem(document.position(path, key=refusal.at_key), path, refusal.code, message, refusal.remedy)
 
 
 def _value_at(data: JsonValue, path: KeyPath) -> JsonValue:

@@ -74,7 +74,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "environment_missing": Situation(
         "An environment variable is not set.",
-        "Run `export NAME=…` with the name of the variable, in the shell or service that runs metrix-channels.",
+        "Run `export NAME=…` with the name of the variable, or set it in the service that runs metrix-channels.",
         2,
     ),
     "secret_literal": Situation(

@@ -32,6 +32,7 @@ def test_a_configuration_loads_without_its_secrets(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="APP is not set") as caught:
         config.metrix.resolve_app_id()
     assert caught.value.code == "secret_missing"
+    assert "`export APP=…`" in caught.value.remedy
     assert (caught.value.location or "").endswith("c.yaml:2:18")
 
 

@@ -333,7 +333,7 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
     assert error.code == "config_value_invalid"
     first, count, *others = error.message.split("\n")
     assert first.startswith("channels.a.type: expected one of")
-    assert count == "3 more:"
+    assert count == "3 more problems:"
     assert [line.split(": ")[0] for line in others] == [f"channels.yaml:{at}" for at in ("5:15", "6:11", "7:1")]
 
 
@@ -382,6 +382,7 @@ def test_a_variable_that_is_not_set(environ: dict[str, str]) -> None:
     error = refusal(metrix("timeout: ${T}"), environ)
     assert (error.code, error.location) == ("environment_missing", "channels.yaml:7:12")
     assert "T is not set" in error.message
+    assert "`export T=…`" in error.remedy
 
 
 def test_a_variable_of_the_wrong_form_is_not_shown() -> None:
