@@ -23,6 +23,11 @@ from .filters.persian import DateRefused
 from .folder import shown
 from .lines import Lines, code_of
 
+_REMEDIES: Final[Mapping[type, str]] = {
+    DateRefused: "Pass a Gregorian date, such as 2026-03-20, as in `{{ date | jalali }}`.",
+    NumberRefused: "Pass a number, such as 1248000 or 12.5.",
+}
+_CONVERT: Final = "Convert the value in the template with `int`, `float` or `string`, as in `{{ total | int + 1 }}`."
 _NAME: Final = re.compile(r"(?<![\w.'\"])[^\W\d]\w*(?:\.\w+)*")
 _NOT_THERE: Final = object()
 _LONGEST_NAME: Final = 50
@@ -52,7 +57,7 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
     if isinstance(error, UndefinedError):
         return TemplateError(str(error), code="template_undefined", location=place.at())
     if isinstance(error, ValueRefused | DateRefused | NumberRefused):
-        return _explain_refused(str(error), place, values)
+        return _explain_refused(str(error), place, values, _REMEDIES.get(type(error)))
     if isinstance(error, MemoryError | RecursionError | OverflowError):
         return TemplateError("rendering needs too much memory", code="template_too_costly", location=place.at())
     if isinstance(error, SecurityError):
@@ -63,7 +68,8 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
         return TemplateError("a tag or filter is used incorrectly", code="template_syntax", location=place.at())
     # Only the message of a TypeError is known to contain types and never values.
     detail = f": {error}" if isinstance(error, TypeError) else ""
-    return _explain_refused(f"an operation does not accept its values ({type(error).__name__}{detail})", place, values)
+    message = f"an operation does not accept its values ({type(error).__name__}{detail})"
+    return _explain_refused(message, place, values, _CONVERT)
 
 
 def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
@@ -103,12 +109,13 @@ def _near(name: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, islice(known, _MOST_NAMES), 1)), None)
 
 
-def _explain_refused(message: str, place: Place, values: Mapping[str, Any]) -> TemplateError:
+def _explain_refused(message: str, place: Place, values: Mapping[str, Any], remedy: str | None) -> TemplateError:
     name = _find_culprit(code_of(place.lines.text, place.line), values)
     about = f" (see {shown(name)})" if name else ""
     return TemplateError(
         message + about,
         code="template_value_refused",
+        remedy=remedy,
         location=place.at(name.rpartition(".")[2] if name else None),
     )
 

@@ -78,10 +78,12 @@ def _read(lines: list[str], source: str) -> FrontMatter:
         raise _in_template(error, lines) from None
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
-        raise _wrong("the front matter is not a mapping of fields", document.location())
+        remedy = "Write one field per line, such as `title: Your order`."
+        raise _wrong("the front matter is not a mapping of fields", document.location(), remedy)
     if "body" in data:
         message = "the front matter cannot have a field `body`: the text below it is the body"
-        raise _wrong(message, document.location(("body",), key=True))
+        remedy = "Remove `body`, and write the text below the second line `---`."
+        raise _wrong(message, document.location(("body",), key=True), remedy)
     fields = {name: value for name, value in data.items() if name != "sensitive"}
     places: dict[FieldPath, tuple[int, bool]] = {}
     for path in _texts(fields, ()):
@@ -95,7 +97,8 @@ def _read(lines: list[str], source: str) -> FrontMatter:
 def _names(value: JsonValue, location: str) -> frozenset[str]:
     if isinstance(value, list) and all(isinstance(name, str) and name.isidentifier() for name in value):
         return frozenset(str(name) for name in value)
-    raise _wrong("`sensitive` must be a list of names, such as [code]", location)
+    remedy = "Write `sensitive: [code]`, with the names of the template's sensitive values."
+    raise _wrong("`sensitive` must be a list of names", location, remedy)
 
 
 def _texts(value: JsonValue, path: FieldPath) -> list[FieldPath]:
@@ -121,13 +124,13 @@ def _line_of(error: MetrixChannelsError) -> int:
     return int((error.location or "::").split(":")[-2] or 1)
 
 
-def _wrong(message: str, location: str) -> TemplateError:
-    return TemplateError(message, code="template_front_matter", location=location)
+def _wrong(message: str, location: str, remedy: str | None = None) -> TemplateError:
+    return TemplateError(message, code="template_front_matter", remedy=remedy, location=location)
 
 
 def title_of_subject(fields: Mapping[str, JsonValue], source: str) -> dict[str, JsonValue]:
     """Return an email's fields with `subject` renamed to `title`, as Metrix calls it."""
     if "subject" in fields and "title" in fields:
-        message = "`subject` and `title` are the same field of an email: write one of them"
-        raise _wrong(message, f"{source}:1:1")
+        message = "`subject` and `title` are the same field of an email"
+        raise _wrong(message, f"{source}:1:1", "Remove `subject` or `title`.")
     return {"title" if name == "subject" else name: value for name, value in fields.items()}

@@ -184,6 +184,7 @@ class Program:
                 raise TemplateError(
                     f"`{type(tag).__name__.lower()}` is not allowed in the front matter",
                     code="template_front_matter",
+                    remedy="Use it in the text below the front matter.",
                     location=lines.of_file(tag.lineno),
                 )
             found[path] = tree, lines

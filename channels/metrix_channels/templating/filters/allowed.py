@@ -21,7 +21,7 @@ from jinja2.nodes import EvalContext
 from jinja2.runtime import Undefined
 from markupsafe import Markup, soft_str
 
-from .numbers import fa_number, money
+from .numbers import NumberRefused, fa_number, money
 from .persian import fa_digits, jalali
 
 _NAMES: Final[dict[type, str]] = {
@@ -60,7 +60,7 @@ def as_text(value: Any) -> Any:
         return value
     if isinstance(value, Undefined):
         str(value)  # raises if a name is missing
-        raise ValueRefused("an inline `if` without `else` has no value here")
+        raise ValueRefused("an inline `if` without `else` has no value here; add `else`")
     raise ValueRefused(f"{name_of(value)} cannot be part of a message")
 
 
@@ -97,14 +97,14 @@ def _join(context: EvalContext, values: Iterable[Any], separator: str = "", attr
 def _check_number(value: Any) -> Any:
     if type(value) not in (int, float, Decimal):
         as_text(value)
-        raise ValueRefused("a number is needed here, not text; convert it with `int` or `float`")
+        raise NumberRefused("a number is needed here, not text; convert it with `int` or `float`")
     return value
 
 
 def _round(value: Any, precision: int = 0) -> Any:
     # A huge precision would compute a power of ten with as many digits.
     if type(precision) is not int or not 0 <= precision <= 20:
-        raise ValueRefused("`round` takes a precision from 0 to 20")
+        raise NumberRefused("`round` takes a precision from 0 to 20, as in `round(2)`")
     return round(_check_number(value), precision)
 
 
@@ -112,20 +112,20 @@ def _int(value: Any) -> int:
     text = as_text(value)
     # Python needs quadratic time to parse more digits, if its own limit is switched off.
     if isinstance(text, str) and len(text) > _MAX_DIGITS:
-        raise ValueRefused("`int` was given text that is not a whole number")
+        raise NumberRefused("`int` was given text that is not a whole number")
     try:
         return int(text)
     except ValueError:
-        raise ValueRefused("`int` was given text that is not a whole number") from None
+        raise NumberRefused("`int` was given text that is not a whole number") from None
 
 
 def _float(value: Any) -> float:
     try:
         number = float(as_text(value))
     except (ValueError, OverflowError):
-        raise ValueRefused("`float` was given text that is not a number") from None
+        raise NumberRefused("`float` was given text that is not a number") from None
     if not math.isfinite(number):
-        raise ValueRefused("`float` was given a number that is not finite")
+        raise NumberRefused("`float` was given a number that is not finite")
     return number
 
 

@@ -63,14 +63,14 @@ def _read_number(value: object) -> Decimal:
         raise NumberRefused("a number is needed here, not true, false, a date or a list")
     text = str(value).strip()
     if len(text) > _LONGEST:
-        raise NumberRefused(f"a number has more than {_MOST_DIGITS} digits")
+        raise NumberRefused(f"the number has more than {_MOST_DIGITS} digits")
     text = re.sub(r"\d", lambda digit: str(int(digit[0])), text)
     if _GROUPED.fullmatch(text):
         text = re.sub("[,٬]", "", text)
     try:
         number = Decimal(text.replace("٫", "."))
     except InvalidOperation:
-        raise NumberRefused("text is not a number; if it may be empty, use `default` or a condition") from None
+        raise NumberRefused("the text is not a number; if it may be empty, use `default` or a condition") from None
     if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
-        raise NumberRefused(f"a number has more than {_MOST_DIGITS} digits")
+        raise NumberRefused(f"the number has more than {_MOST_DIGITS} digits")
     return number
