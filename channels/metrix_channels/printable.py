@@ -10,6 +10,14 @@ import re
 from typing import Final
 
 JOINERS: Final = "\u200c\u200d"
+BLANKS: Final = "".join(
+    [
+        *(char for char in map(chr, range(0x3001)) if char.isspace()),
+        "\u00ad\u061c\u180e\ufeff",
+        *map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A))),
+    ]
+)
+"""Characters that show nothing: spaces, line ends, joiners and marks of direction."""
 """Invisible characters that Persian and emoji need."""
 
 # The joiners, the Arabic signs that enclose a number, and emoji that are newer than Python's tables.

@@ -638,7 +638,7 @@ def test_the_bar_is_on_stderr_and_stdout_is_clean(metrix, folder, metrix_sandbox
     assert "\x1b" not in out
     assert out.startswith("eid  finished\n")
     command = ("campaign", "run", "eid.yaml", "--name", "eid-2", "--json")
-    status, shown, out = at_terminal(folder, *command, answer=b"y\n")
+    status, shown, out = at_terminal(folder, *command, answer="بله\n".encode())
     assert (status, json.loads(out)["accepted"]) == (0, 300)
     assert "Send to 300 recipients? [y/N]: " in shown
 

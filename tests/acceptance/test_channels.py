@@ -198,10 +198,10 @@ def at_terminal(config, *arguments, answers):
     return status, shown.decode(), (config.parent / "stdout").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("channel", ["sms", "push"])
-def test_on_a_terminal_it_leads_through_the_test(metrix, untested, metrix_sandbox, channel):
+@pytest.mark.parametrize(("channel", "yes"), [("sms", "y"), ("push", "بله")])
+def test_on_a_terminal_it_leads_through_the_test(metrix, untested, metrix_sandbox, channel, yes):
     """The dashboard's test, one message to an id of one's own, and the record of both."""
-    status, shown, out = at_terminal(untested, channel, answers="y\nسارا\nuser-1\ny\n".encode())
+    status, shown, out = at_terminal(untested, channel, answers=f"{yes}\nسارا\nuser-1\n{yes}\n".encode())
     assert (status, out) == (0, f"{channel} is verified for application sandbox-app; see {untested}.\n")
     assert "dashboard" in shown
     assert "Did this message arrive too?" in shown
@@ -218,6 +218,8 @@ def test_on_a_terminal_it_leads_through_the_test(metrix, untested, metrix_sandbo
         (b"n\n", 1, 0),
         (b"\x04", 1, 0),
         (b"\n", 1, 0),
+        ("نه\n".encode(), 1, 0),
+        ("۱\n".encode(), 1, 0),
         (b"y\n?\n", 2, 0),
         (b"y\nsara\n\n", 2, 0),
         (b"y\nsara\nu\xe2\x80\xae1\n", 2, 0),

@@ -16,7 +16,7 @@ from ..config import Config, ConfigFile, Verification
 from ..errors import UsageError
 from ..process import wall_clock
 from ..recipients import checked_recipients
-from .ui.output import Output
+from .ui.output import Output, is_yes
 
 
 @frozen
@@ -115,7 +115,7 @@ def _send(file: ConfigFile, name: str, by: str, recipient: str) -> str:
 
 
 def _says_yes(output: Output, question: str) -> bool:
-    return _answer(output, f"{question} [y/N]").lower() in ("y", "yes")
+    return is_yes(_answer(output, f"{question} [y/N]"))
 
 
 def _answer(output: Output, question: str) -> str:

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import nodes
 
+from ..printable import BLANKS
 from .printed_values import MARK, Path, PrintedValues
+
+_OUTERMOST: Final = ("default", "d", "format")
+"""Filters that print other values than the one they are given."""
 
 
 def mark_places(trees: Iterable[nodes.Template]) -> None:
@@ -22,6 +26,9 @@ def mark_places(trees: Iterable[nodes.Template]) -> None:
     numbers = count()
 
     def mark(node: nodes.Expr) -> nodes.Expr:
+        if isinstance(node, nodes.Filter) and node.node is not None and node.name not in _OUTERMOST:
+            node.node = mark(node.node)  # what a filter is given, since the filter may refuse it
+            return node
         number = nodes.Const(next(numbers), lineno=node.lineno, environment=node.environment)
         return nodes.Filter(node, MARK, [number], [], None, None, lineno=node.lineno, environment=node.environment)
 
@@ -79,7 +86,7 @@ class Gaps:
 
 def _is_empty(value: Any, for_blanks: bool) -> bool:
     if for_blanks:
-        return isinstance(value, str) and value.isspace()
+        return isinstance(value, str) and value != "" and not value.strip(BLANKS)
     return value is None or (isinstance(value, str | list | tuple | dict) and not value)
 
 

@@ -22,7 +22,7 @@ from ..errors import ConfigError, TemplateError
 from ..files import stored_path
 from ..localization.locales import locale_fault, meant_locale, standard_locale, with_parents
 from ..models import ChannelType, JsonValue
-from ..printable import printable
+from ..printable import BLANKS, printable
 from .context import prepare
 from .folder import Folder, Stamp, check_word, is_word, shown
 from .isolation.parent import Apart
@@ -140,7 +140,7 @@ class Template:
         """
         for name in self._shown:  # runs once per recipient
             value = context.get(name, 0)
-            if type(value) is not int and (type(value) is not str or not value or value.isspace()):
+            if type(value) is not int and (type(value) is not str or not value.strip(BLANKS)):
                 break
         else:
             return ()

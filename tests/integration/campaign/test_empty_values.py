@@ -53,6 +53,25 @@ def test_they_are_left_out_with_a_reason(project, server):
     assert project.run("report", "offer").document["plan"]["empty"] == {}
 
 
+@pytest.mark.parametrize("empty", ["", "  ", "\u200c", "\u00a0", "\u200b", "#N/A"])
+def test_a_value_that_shows_nothing_is_empty(project, server, empty):
+    """Nobody sees a joiner; the error of a spreadsheet is no value."""
+    project.audience([("u1", "سارا"), ("u2", empty), ("u3", "می\u200cترا")])
+    project.campaign(on_empty="skip")
+    assert run(project)["skipped"] == {"empty": 1}
+    assert set(server.account) == {"u1", "u3"}
+
+
+def test_a_filter_that_refuses_an_empty_value_is_not_asked(project, server):
+    """A row without an amount is left out like one without a name, and is no mistake of the template."""
+    project.template("سلام {{ first_name }}، {{ amount | money('تومان') }}")
+    rows = ["customUserId,first_name,amount", "u1,سارا,1200", "u2,رضا,", "u3,,7", "u4,لیلا,  "]
+    (project.folder / "audience.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    project.campaign(on_empty="skip")
+    assert run(project)["skipped"] == {"empty": 3}
+    assert set(server.account) == {"u1"}
+
+
 def test_those_who_go_first_are_as_many_as_were_asked_for(project, server):
     """Rows that are left out do not count among them."""
     project.configure(server.url, batch_size=1)
@@ -100,7 +119,7 @@ def test_a_test_takes_the_first_row_that_would_be_sent_to(project, server):
         assert server.texts["colleague"]["body"] == "سلام رضا"
         with pytest.raises(CampaignError, match="row_missing") as caught:
             notifier.campaigns.test(path, ["colleague"], row=1)
-    assert "row 1" in caught.value.message
+    assert "Row 1 " in caught.value.message
     assert server.account == {"colleague": 1}
 
 

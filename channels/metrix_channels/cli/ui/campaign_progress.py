@@ -23,7 +23,7 @@ from rich.progress import (
 
 from ...campaign import CampaignProgress, CampaignStatus
 from .campaigns import show_plan
-from .output import Output, counted
+from .output import Output, counted, is_yes
 
 _LOOK_SECONDS: Final = 0.1
 
@@ -66,7 +66,7 @@ class Live:
             self.bars.stop()  # the bar would overwrite the question
         show_plan(self.output, planned)
         self.output.err.print(f"Send to {counted(planned.pending, 'recipient')}? \\[y/N]: ", end="")
-        sure = self._answer().strip().lower() in ("y", "yes")
+        sure = is_yes(self._answer())
         if sure and self.bars is not None:
             self.bars.start()
         return sure

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from attrs import define
 
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 class ResultLost(Exception):
     """The result could not be printed: stdout was closed, or its disk is full."""
+
+
+_YES: Final = ("y", "yes", "بله", "بلی", "آری")
+
+
+def is_yes(answer: str) -> bool:
+    """Return whether an answer to a yes-or-no question is yes; everything else is no."""
+    return answer.strip().lower() in _YES
 
 
 @define

@@ -142,6 +142,13 @@ def test_columns_without_a_name_at_the_end_are_none():
     assert [each.why for each in chunk.invalid] == ["has 2 fields, but the header has 4"]
 
 
+def test_a_row_of_empty_fields_is_a_blank_line():
+    """Spreadsheets export the blank rows of a sheet so, however wide it once was; their lines count."""
+    chunk = rows_of("name;customUserId\n;\na;u1\n;;;\n;\n;u2\n", "name")
+    assert (chunk.rows, list(chunk.lines), chunk.recipients) == (2, [3, 6], ["u1", "u2"])
+    assert chunk.values == [("a",), ("",)]
+
+
 @pytest.mark.parametrize("error", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?"])
 def test_the_error_of_a_spreadsheet_is_an_empty_value(error):
     """Nobody wants to read it; as an id it is damaged."""
