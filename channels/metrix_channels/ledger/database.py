@@ -85,11 +85,17 @@ class Connection(Protocol):
 
 Work = Callable[[Connection], T]
 Question = Callable[[], bool]
+Left = Callable[[T | None, BaseException | None], None]
+"""Gets what a piece of work came to, or its error, in place of a caller who was cancelled meanwhile."""
 
 
 def always() -> bool:
     """Return True."""
     return True
+
+
+def ignore(result: object, error: BaseException | None) -> None:
+    """Do nothing with what a piece of work came to."""
 
 
 class Database(ABC):
@@ -166,17 +172,20 @@ class Database(ABC):
         return True
 
     @abstractmethod
-    async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
+    async def transact(
+        self, work: Work[T], *, together: bool = False, is_wanted: Question = always, left: Left[T] = ignore
+    ) -> T:
         """Run `work` as one durable transaction.
 
         It may run more than once if the connection is lost, but takes effect once. It must change nothing but the
-        database.
+        database. It continues even if the caller is cancelled.
 
         Args:
             work: its result is returned.
             together: allow `work` to share its transaction with others, if it is short and holds no contended lock. If
                 one of them fails, the others still take effect.
             is_wanted: checked while another process has the file locked; False ends the wait.
+            left: called in the event loop, with result and error, if the caller was cancelled; it must not raise.
 
         Raises:
             LedgerError: ledger_corrupt, ledger_newer, or one of `PASSING`; in PostgreSQL also ledger_pooled,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Final, TypeVar
 
-from attrs import define
+from attrs import define, field
 
-from .database import Connection, Question, Work
+from .database import Connection, Left, Question, Work
 from .threads import Threads
 
 T = TypeVar("T")
 
 _MOST: Final = 256
 """Maximum pieces of work in one transaction."""
+_GOING_ON: Final[set[asyncio.Task[Any]]] = set()
 
 
 @define(eq=False)
@@ -29,16 +29,20 @@ class Asked:
         future: gets the result, in the event loop of the caller.
         together: whether it may share its transaction with others.
         is_wanted: tells whether the caller still waits for it.
+        left: gets the result and the error if the caller was cancelled.
         result: what the work returned.
         error: the exception that it raised, or that its transaction failed with.
+        ended: set in the event loop once the result or the error is known.
     """
 
     work: Work[Any]
     future: asyncio.Future[Any]
     together: bool
     is_wanted: Question
+    left: Left[Any]
     result: Any = None
     error: BaseException | None = None
+    ended: asyncio.Event = field(factory=asyncio.Event)
 
 
 class GroupCommit:
@@ -65,8 +69,14 @@ class GroupCommit:
         self._lock = Lock()
         self._waiting: deque[Asked] = deque()
         self._running = 0
+        self._unanswered = 0
 
-    async def run(self, work: Work[T], *, together: bool, is_wanted: Question) -> T:
+    @property
+    def is_idle(self) -> bool:
+        """All work is done, and all callers have been answered."""
+        return not self._unanswered
+
+    async def run(self, work: Work[T], *, together: bool, is_wanted: Question, left: Left[T]) -> T:
         """Run `work` and wait until it is committed; it continues even if the caller is cancelled.
 
         The arguments are as for `Database.transact`.
@@ -79,8 +89,17 @@ class GroupCommit:
             if self._running < self._most:
                 self.threads.submit(self._serve)
                 self._running += 1
-            self._waiting.append(Asked(work, future, together, is_wanted))
-        return await future
+            asked = Asked(work, future, together, is_wanted, left)
+            self._waiting.append(asked)
+            self._unanswered += 1
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # A loop that waits for its tasks before it closes also waits for this commit.
+            going_on = asyncio.create_task(asked.ended.wait())
+            _GOING_ON.add(going_on)
+            going_on.add_done_callback(_GOING_ON.discard)
+            raise
 
     def _serve(self) -> None:
         while group := self._next_group():
@@ -89,7 +108,7 @@ class GroupCommit:
             except BaseException as error:  # noqa: BLE001 - a bug: the callers must not wait for ever
                 for asked in group:
                     asked.error = error
-            _answer(group)
+            self._answer(group)
             self._afterwards()
 
     def _next_group(self) -> list[Asked]:
@@ -103,25 +122,31 @@ class GroupCommit:
                 group.append(self._waiting.popleft())
         return group
 
+    def _answer(self, group: Sequence[Asked]) -> None:
+        """Answer the callers; wake each event loop once."""
+        waiting: dict[asyncio.AbstractEventLoop, list[Asked]] = {}
+        for asked in group:
+            waiting.setdefault(asked.future.get_loop(), []).append(asked)
+        for loop, its in waiting.items():
+            try:
+                loop.call_soon_threadsafe(self._settle, its)
+            except RuntimeError:  # the event loop was closed
+                self._count_answered(its)
 
-def _answer(group: Sequence[Asked]) -> None:
-    """Answer the callers; wake each event loop once."""
-    waiting: dict[asyncio.AbstractEventLoop, list[Asked]] = {}
-    for asked in group:
-        waiting.setdefault(asked.future.get_loop(), []).append(asked)
-    for loop, its in waiting.items():
-        with contextlib.suppress(RuntimeError):  # the event loop was closed
-            loop.call_soon_threadsafe(_settle, its)
+    def _settle(self, group: Sequence[Asked]) -> None:
+        self._count_answered(group)
+        for asked in group:
+            asked.ended.set()
+            if asked.future.done():  # the caller was cancelled
+                asked.left(asked.result, asked.error)
+            elif asked.error is not None:
+                asked.future.set_exception(asked.error)
+            else:
+                asked.future.set_result(asked.result)
 
-
-def _settle(group: Sequence[Asked]) -> None:
-    for asked in group:
-        if asked.future.done():
-            continue  # the caller was cancelled
-        if asked.error is not None:
-            asked.future.set_exception(asked.error)
-        else:
-            asked.future.set_result(asked.result)
+    def _count_answered(self, group: Sequence[Asked]) -> None:
+        with self._lock:
+            self._unanswered -= len(group)
 
 
 class NotTogether(Exception):

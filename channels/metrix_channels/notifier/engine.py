@@ -160,9 +160,9 @@ class Engine:
         results = await self._deliver_claimed(call.channel, prepared, claim, client, ends)
         receipts = receipts_of(results, claim.id, call.channel, wall_clock.now())
         is_wanted = True
-        finishing = self.finish(claim.id, (*claim.settled, *receipts), lambda: is_wanted)
         try:
-            await wait_at_most(seconds_until(ends) + GRACE_SECONDS, finishing)
+            async with asyncio.timeout(seconds_until(ends) + GRACE_SECONDS):
+                await self.finish(claim.id, (*claim.settled, *receipts), lambda: is_wanted)
         except TimeoutError:
             # If a request left, its outcome is recorded as soon as the ledger works; the process waits for that.
             is_wanted = any(receipt.outcome is not Outcome.NOT_SENT for receipt in receipts)

@@ -189,7 +189,7 @@ class Templates:
         check_word("channel", channel)
         tag = None if locale is None else self._standard(name, str(locale))
         stored = self._list_files(name)
-        wanted = list(_candidates(channel, type, tag))
+        wanted = _candidates(channel, type, tag)
         for candidate in wanted:
             served = [each for each in stored.get(candidate, ()) if self._folder.has(f"{name}/{each}")]
             if len(served) > 1:
@@ -371,12 +371,15 @@ def _ambiguous(folder: Path, files: list[str]) -> TemplateError:
     )
 
 
-def _candidates(channel: str, type: ChannelType, locale: str | None) -> Iterator[str]:  # noqa: A002
-    """Yield the names of the files that can serve, the most specific first."""
-    for tag in (*with_parents(locale), None):
-        for stem in _stems(channel, type):
-            for kind in adapter_for(type).formats:
-                yield f"{stem}{'.' + tag if tag else ''}.{kind}.j2"
+@lru_cache
+def _candidates(channel: str, type: ChannelType, locale: str | None) -> tuple[str, ...]:  # noqa: A002
+    """Return the names of the files that can serve, the most specific first."""
+    return tuple(
+        f"{stem}{'.' + tag if tag else ''}.{kind}.j2"
+        for tag in (*with_parents(locale), None)
+        for stem in _stems(channel, type)
+        for kind in adapter_for(type).formats
+    )
 
 
 def _stems(channel: str, type: ChannelType) -> list[str]:  # noqa: A002

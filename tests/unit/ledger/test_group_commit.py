@@ -8,6 +8,7 @@ import pytest
 
 from helpers.ledgers import FileLedger
 from metrix_channels.errors import LedgerError
+from metrix_channels.ledger.database import always, ignore
 from metrix_channels.ledger.group_commit import GroupCommit
 
 NEXT = "SELECT next FROM rate_limits"
@@ -188,7 +189,7 @@ def test_a_fault_of_the_commit_itself_lets_nobody_wait_for_ever():
         commits = GroupCommit(1, commit)
         for _ in range(2):
             with pytest.raises(AssertionError):
-                await asyncio.wait_for(commits.run(add, together=True, is_wanted=lambda: True), 60)
+                await asyncio.wait_for(commits.run(add, together=True, is_wanted=always, left=ignore), 60)
 
     run(main())
 
@@ -202,3 +203,31 @@ def test_a_file_that_vanished_fails_all_that_wait(tmp_path):
 
     found, _ = run(results_of(FileLedger(str(path)), add, vanish, add))
     assert [error.code for error in found] == ["ledger_unavailable"] * 3
+
+
+def test_what_its_caller_left_is_told_instead(ledger):
+    """Its result, or its error; and whoever closes the ledger waits for it."""
+    told = []
+
+    async def main():
+        async with busy(ledger) as waiting:
+            await waiting.close_gates()
+            works = (add, refuse)
+            asked = [
+                asyncio.create_task(
+                    waiting.database.transact(work, together=True, left=lambda *found: told.append(found))
+                )
+                for work in works
+            ]
+            await asyncio.sleep(0)
+            for each in asked:
+                each.cancel()
+            await asyncio.wait(asked)
+            assert not told
+            await waiting.open_gates()
+
+    run(main())
+    assert {(type(result), type(error)) for result, error in told} == {
+        (float, type(None)),
+        (type(None), LedgerError),
+    }

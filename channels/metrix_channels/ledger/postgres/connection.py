@@ -19,7 +19,7 @@ import psycopg
 
 from ...errors import LedgerError
 from ...logs import say
-from ..database import Connection, Question, Work, WorkerDatabase, always
+from ..database import Connection, Left, Question, Work, WorkerDatabase, always, ignore
 from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from ..threads import Threads
 from .connecting import SETTINGS, open_connection, require_fit, served_within
@@ -137,11 +137,13 @@ class PostgresDatabase(WorkerDatabase):
         except psycopg.Error as error:
             raise explained(error, self.url) from error
 
-    async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
+    async def transact(
+        self, work: Work[T], *, together: bool = False, is_wanted: Question = always, left: Left[T] = ignore
+    ) -> T:
         """See `Database`."""
         if self._commits is None:
             self._commits = GroupCommit(_CONNECTIONS, self._commit)
-        return await self._commits.run(work, together=together, is_wanted=is_wanted)
+        return await self._commits.run(work, together=together, is_wanted=is_wanted, left=left)
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""
@@ -154,7 +156,9 @@ class PostgresDatabase(WorkerDatabase):
     async def close(self) -> None:
         """See `Database`."""
         try:
-            if self._deferred:
+            while self._deferred or not (
+                self._commits is None or self._commits.is_idle
+            ):  # what was left may defer more
                 await self.transact(lambda _: None)
         finally:
             self._deferred.clear()

@@ -90,12 +90,12 @@ class SendBook:
             ).fetchall()
             return int(number), owner
 
-        asked = asyncio.ensure_future(self._database.transact(work, together=True, is_wanted=lambda: is_wanted))
         try:
-            number, owner = await asyncio.shield(asked)
+            number, owner = await self._database.transact(
+                work, together=True, is_wanted=lambda: is_wanted, left=self._withdraw_late
+            )
         except asyncio.CancelledError:
             is_wanted = False
-            asked.add_done_callback(self._withdraw_late)
             raise
         self._unwritten.pop(send, None)
         if not self._database.holds(owner):  # this process may have been frozen, and another one may be sending now
@@ -106,10 +106,10 @@ class SendBook:
         """Withdraw an attempt that was not sent, with the next transaction."""
         self._database.defer(lambda connection: connection.execute("DELETE FROM attempts WHERE id = ?", (attempt,)))
 
-    def _withdraw_late(self, asked: asyncio.Future[tuple[int, str]]) -> None:
+    def _withdraw_late(self, intent: tuple[int, str] | None, error: BaseException | None) -> None:
         """Withdraw an intent whose caller was cancelled during the commit."""
-        if not asked.cancelled() and asked.exception() is None:
-            self.withdraw(asked.result()[0])
+        if intent is not None:
+            self.withdraw(intent[0])
 
     async def settle(
         self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
@@ -190,14 +190,20 @@ class SendBook:
 
     async def _write_final(self, send: str, work: Callable[[Connection], None], is_wanted: Question = always) -> None:
         """Write the final state of a send; if that fails for now, defer it to the next transaction."""
-        try:
-            await self._database.transact(work, together=True, is_wanted=is_wanted)
-        except LedgerError as error:
-            if error.code in PASSING and send not in self._unwritten:
+
+        def end(result: None, error: BaseException | None) -> None:
+            if isinstance(error, LedgerError) and error.code in PASSING and send not in self._unwritten:
                 self._database.defer(partial(_unless_taken_over, work))
-            raise
-        finally:
             self._unwritten.pop(send, None)
+
+        try:
+            await self._database.transact(work, together=True, is_wanted=is_wanted, left=end)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            end(None, error)
+            raise
+        end(None, None)
 
     def _own(self, connection: Connection, send: str) -> Row:
         """Return the row of a send that this process works on.

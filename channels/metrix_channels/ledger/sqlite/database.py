@@ -16,7 +16,7 @@ from weakref import WeakSet
 from ...errors import LedgerError
 from ...files import NotRegular, remedy_for, require_regular
 from ...printable import quoted
-from ..database import Connection, Database, Question, Work, always
+from ..database import Connection, Database, Left, Question, Work, always, ignore
 from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
 from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from .connection import SqliteConnection, connect, in_transaction, truncate_log
@@ -106,9 +106,11 @@ class SqliteDatabase(Database):
 
         return await self.transact(work)
 
-    async def transact(self, work: Work[T], *, together: bool = False, is_wanted: Question = always) -> T:
+    async def transact(
+        self, work: Work[T], *, together: bool = False, is_wanted: Question = always, left: Left[T] = ignore
+    ) -> T:
         """See `Database`."""
-        return await self._commits.run(work, together=together, is_wanted=is_wanted)
+        return await self._commits.run(work, together=together, is_wanted=is_wanted, left=left)
 
     def defer(self, work: Work[object]) -> None:
         """See `Database`."""
@@ -129,7 +131,7 @@ class SqliteDatabase(Database):
     async def close(self) -> None:
         """See `Database`."""
         try:
-            if self._deferred:
+            while self._deferred or not self._commits.is_idle:  # what was left may defer more
                 await self.transact(lambda _: None)
         finally:
             self._deferred.clear()
