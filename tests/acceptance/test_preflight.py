@@ -175,7 +175,7 @@ def test_a_campaign_is_planned_whole_and_nothing_of_it_is_left(metrix, config, c
     assert found["channel.verified"]["subject"] == "sms"
     assert found["campaign.valid"]["status"] == "pass"
     assert (found["campaign.plan"]["status"], found["campaign.plan"]["subject"]) == ("warn", str(campaign))
-    for words in ("3 rows", "2 recipients", "1 rows are invalid", "1 recipients have an empty code"):
+    for words in ("Rows: 3", "recipients: 2", "invalid rows: 1", "recipients with an empty code: 1"):
         assert words in found["campaign.plan"]["message"]
     assert metrix_sandbox.requests() == []
     assert metrix("--config", config, "campaign", "list", "--json").document == {"campaigns": []}

@@ -1,6 +1,6 @@
 """The shop as it runs in production: PostgreSQL, manage.py, and a worker that sends the messages in the outbox.
 
-Only Metrix is missing: a sandbox stands in its place.
+Only Metrix is missing: a sandbox replaces it.
 """
 
 import json

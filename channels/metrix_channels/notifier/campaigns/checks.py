@@ -54,15 +54,15 @@ async def check_plans(campaigns: Campaigns, files: Sequence[Loaded]) -> list[Che
 
 def _plan(file: Loaded, found: CampaignPreview) -> Check:
     plan = found.plan()
-    told = f"{plan['audience']:,} rows, {plan['recipients']:,} recipients, {plan['batches']:,} requests"
+    facts = f"Rows: {plan['audience']:,}, recipients: {plan['recipients']:,}, requests: {plan['batches']:,}"
     if plan["sms_parts"]:
-        told += f", {plan['sms_parts']:,} SMS parts"
+        facts += f", SMS parts: {plan['sms_parts']:,}"
     if "cost" in plan:
-        told += f". {describe_cost(plan['cost']).removesuffix('.')}"
-    cautions = [f"{count:,} rows are invalid" for reason, count in plan["skipped"].items() if reason == "invalid"]
-    cautions += [f"{count:,} recipients have an empty {name}" for name, count in plan["empty"].items()]
-    cautions += [f"{count:,} texts have the caution {code}" for code, count in plan["cautions"].items()]
+        facts += f". {describe_cost(plan['cost']).removesuffix('.')}"
+    cautions = [f"invalid rows: {count:,}" for reason, count in plan["skipped"].items() if reason == "invalid"]
+    cautions += [f"recipients with an empty {name}: {count:,}" for name, count in plan["empty"].items()]
+    cautions += [f"texts with the caution {code}: {count:,}" for code, count in plan["cautions"].items()]
     cautions += [note.removesuffix(".") for note in describe_fallbacks(plan)]
     status = CheckStatus.WARN if cautions else CheckStatus.PASS
     remedy = f"See `metrix-channels campaign run {file.path} --dry-run`." if cautions else None
-    return Check("campaign.plan", str(file.path), status, f"{'; '.join([told, *cautions])}.", remedy)
+    return Check("campaign.plan", str(file.path), status, f"{'; '.join([facts, *cautions])}.", remedy)
