@@ -79,7 +79,7 @@ def open_parquet(source: FileSource, id_names: Sequence[str]) -> ArrowRows:
         CampaignError: audience_invalid.
     """
     try:
-        file = parquet.ParquetFile(source.stream, pre_buffer=False, memory_map=False)
+        file = parquet.ParquetFile(source.stream, pre_buffer=False, memory_map=False, buffer_size=1 << 16)
     except (pa.ArrowException, OSError) as error:
         raise source.refusal(_NO_PARQUET.format(_first_line(error))) from error
     rows = file.metadata.num_rows

@@ -60,10 +60,15 @@ class _Recoded:
                 result = text.encode()
             except UnicodeError as error:
                 message = f"the text is not valid {self._encoding}: {getattr(error, 'reason', error)}"
-                raise self._source.refusal(message, self._line) from error
+                raise self._source.refusal(message, self._line + self._lines_before(error)) from error
             if not data:
                 break
         return result
+
+    def _lines_before(self, error: UnicodeError) -> int:
+        if not isinstance(error, UnicodeDecodeError):
+            return 0
+        return error.object[: error.start].decode(self._encoding, "replace").count("\n")
 
 
 def probable_encoding(block: bytes) -> str | None:
