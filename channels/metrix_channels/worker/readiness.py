@@ -83,7 +83,7 @@ class Readiness:
                 found.append(
                     problem(
                         "message_foreign",
-                        f"Messages of the application {each.app_id} wait, which this worker cannot send.",
+                        f"Messages of the application {each.app_id} are waiting; this worker sends for another one.",
                     )
                 )
             elif why := self._engine.refusal(each.channel):

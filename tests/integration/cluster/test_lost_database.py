@@ -96,7 +96,7 @@ def test_what_a_library_left_in_a_task_is_no_traceback(caplog):
     with caplog.at_level(logging.INFO):
         asyncio.run(run())
     [record] = caplog.records
-    assert record.getMessage().startswith("A task ended in KeyError at test_lost_database.py:")
+    assert record.getMessage().startswith("A task failed with KeyError at test_lost_database.py:")
     assert (record.levelname, record.exc_info) == ("ERROR", None)
 
 
