@@ -146,7 +146,7 @@ class Channel:
             raise _refuse_key("price_per_part", f"only {by_parts} is billed per part; {self.type} is not")
         if (self.price_per_part is None) is not (self.currency is None):
             there, missing = ("currency", "price_per_part") if self.currency else ("price_per_part", "currency")
-            raise _refuse_key(there, f"{missing} is missing beside {there}", code="config_key_missing")
+            raise _refuse_key(there, f"{there} requires {missing}", code="config_key_missing")
 
 
 def _refuse_key(name: str, message: str, code: str = "config_value_invalid") -> ClassValidationError:

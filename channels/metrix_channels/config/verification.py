@@ -6,7 +6,7 @@ not valid until tomorrow begins in UTC, and an expiry starts at 00:00 UTC of the
 start a few hours late or end a few hours early, but never start early or end late.
 
 When a verification ends, all messages of its channel stop. So preflight, doctor, `channels list` and the dashboard
-announce the end `ANNOUNCED` in advance, and a process that sends logs it once a day.
+announce the end `ANNOUNCED` in advance. Processes that send messages also log it once a day.
 """
 
 from __future__ import annotations

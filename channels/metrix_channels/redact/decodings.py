@@ -94,7 +94,7 @@ _SURE: Final = (_without_entities, _without_backslashes, _without_percents)
 """Decoders whose escapes hardly ever mean anything else."""
 _ALL: Final = (*_SURE, _without_quoted_printable, _without_tags)
 _CHAINS: Final[tuple[tuple[Callable[[str], str], ...], ...]] = (
-    # Each decoder also runs alone, because one decoder's escape may be plain text for another, before a secret.
+    # Each decoder also runs alone: what one of them reads as an escape may be plain text before a secret.
     *(chain for length in (1, 2, 3) for chain in combinations(_SURE, length)),
     (_without_quoted_printable,),
     (_without_rare_escapes,),

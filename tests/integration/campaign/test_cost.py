@@ -105,8 +105,8 @@ def test_a_limit_needs_a_price(project, server):
 @pytest.mark.parametrize(
     ("channel", "code", "words"),
     [
-        ({"price_per_part": 12.5}, "config_key_missing", "currency is missing"),
-        ({"currency": "IRR"}, "config_key_missing", "price_per_part is missing"),
+        ({"price_per_part": 12.5}, "config_key_missing", "price_per_part requires currency"),
+        ({"currency": "IRR"}, "config_key_missing", "currency requires price_per_part"),
         ({"price_per_part": 0, "currency": "IRR"}, "config_value_invalid", "above 0"),
         ({"price_per_part": -1, "currency": "IRR"}, "config_value_invalid", "above 0"),
         ({"price_per_part": "12", "currency": "IRR"}, "config_value_invalid", "above 0"),
