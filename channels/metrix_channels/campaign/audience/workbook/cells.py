@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from operator import methodcaller
 from typing import Final
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
@@ -17,7 +16,7 @@ from xml.etree.ElementTree import Element
 from attrs import frozen
 
 from .formats import GENERAL, Format, shown
-from .fragments import Fragment, text_of, unescape
+from .fragments import Fragment, has_escapes, text_of, unescape
 from .strings import SharedStrings
 
 _ROW: Final = re.compile(rb'<row r="(\d+)"')
@@ -124,28 +123,32 @@ class Cells:
 
     def _column(self, sheet: _Sheet, column: int) -> list[str]:
         letters = _letters(column)
+        expected = [letters + number for number in sheet.rows]
+        if likely := sheet.likely_column(letters):
+            references, texts = self._read(sheet, letters, likely)
+            if references == expected:
+                return texts
         cells = sheet.column(letters)
         if not cells:
             return [""] * len(sheet.rows)
-        references, values, kind = _alike(cells)
-        if kind and b"<" not in b"".join(values):
-            texts = self._texts(*self._kind(kind), values)
-        else:
-            if not sheet.is_plain:
-                raise _Strange
-            found: Found = _pattern(letters).findall(_CELL + _CELL.join(cells))
-            if any(not (each[2] or each[3] or each[1].endswith(b"/")) for each in found):
-                raise _Strange
-            references = [each[0] for each in found]
-            texts = [self._text(*self._kind(each[1]), (each[2] or each[3]).decode()) for each in found]
-        expected = [letters + number for number in sheet.rows]
-        if references == expected:
-            return texts
+        references, texts = self._read(sheet, letters, cells)
         by_place = dict(zip(references, texts, strict=True))
-        found_in = [by_place.get(each, "") for each in expected]
         if len(by_place) != len(texts) or not by_place.keys() <= {*expected}:
             raise _Strange
-        return found_in
+        return [by_place.get(each, "") for each in expected]
+
+    def _read(self, sheet: _Sheet, letters: bytes, cells: Sequence[bytes]) -> tuple[list[bytes], list[str]]:
+        """Return the places of cells, and their texts."""
+        references, values, kind = _alike(cells)
+        if kind and b"<" not in b"".join(values):
+            return references, self._texts(*self._kind(kind), values)
+        if not sheet.is_plain:
+            raise _Strange
+        found: Found = _pattern(letters).findall(_CELL + _CELL.join(cells))
+        if any(not (each[2] or each[3] or each[1].endswith(b"/")) for each in found):
+            raise _Strange
+        texts = [self._text(*self._kind(each[1]), (each[2] or each[3]).decode()) for each in found]
+        return [each[0] for each in found], texts
 
     def _texts(self, kind: str, style: Format, values: Sequence[bytes]) -> list[str]:
         different = {*values}
@@ -155,7 +158,9 @@ class Cells:
         if kind == "s" and b"" not in different:
             return self._strings.take(list(map(int, values)))
         if kind == "inlineStr":
-            return [unescape(each.decode()) for each in values]
+            joined = b"\0".join(values)  # no XML contains it
+            texts = joined.decode().split("\0")
+            return list(map(unescape, texts)) if has_escapes(joined) else texts
         return [self._text(kind, style, each.decode()) for each in values]
 
     def _kind(self, attributes: bytes) -> tuple[str, Format]:
@@ -234,12 +239,12 @@ class _Sheet:
             and not any(each in self._body for each in _STRANGE)
         )
 
+    def likely_column(self, letters: bytes) -> list[bytes]:
+        """Return the cells of a column if all rows have the same columns, else other cells or none."""
+        return self._cells[self._first.index(letters) :: len(self._first)] if letters in self._first else []
+
     def column(self, letters: bytes) -> list[bytes]:
         """Return the cells of a column, each from its reference onwards."""
-        if letters in self._first:
-            found = self._cells[self._first.index(letters) :: len(self._first)]
-            if all(map(methodcaller("startswith", letters), found)):
-                return found
         size = len(letters)
         return [each for each in self._cells if each[:size] == letters and each[size] < _AFTER_DIGITS]
 

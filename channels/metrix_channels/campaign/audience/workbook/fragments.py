@@ -83,6 +83,11 @@ class Fragments:
         return (root[0], b"</" + root[1] + b">", last), rest
 
 
+def has_escapes(data: bytes) -> bool:
+    """Tell whether `unescape` would change some of the texts in XML."""
+    return b"&" in data or b"_x" in data
+
+
 def unescape(text: str) -> str:
     """Decode escapes of XML and Excel, such as `&amp;` and `_x000D_`."""
     if "&" in text:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import mmap
 import re
 from array import array
-from collections.abc import Iterator
+from itertools import accumulate
 from tempfile import TemporaryFile
 from typing import IO, Final
 from xml.etree import ElementTree as ET
 
 from ....process.temporary import temporary_files
-from .fragments import Fragments, text_of, unescape
+from .fragments import Fragments, has_escapes, text_of, unescape
 
 _PLAIN: Final = re.compile(rb"<si><t(?: [^>]*)?>([^<]*)</t></si>")
 _DROPPED_AFTER: Final = 2_000_000
@@ -63,21 +63,20 @@ class SharedStrings:
     def _fill(self, stream: IO[bytes]) -> None:
         end = 0
         for block in Fragments(stream, "sst", "si"):
-            lengths, texts = array("Q"), []
-            for text in _texts_of(block.body, block.document):
-                data = text.encode()
-                end += len(data)
-                lengths.append(end)
-                texts.append(data)
-            self._ends.extend(lengths)
+            texts = _texts_of(block.body, block.document)
+            ends = array("Q", accumulate(map(len, texts), initial=end))
+            end = ends[-1]
+            self._ends.extend(ends[1:])
             self._file.write(b"".join(texts))
 
 
-def _texts_of(body: bytes, document: bytes) -> Iterator[str]:
-    plain = _PLAIN.findall(body)
-    if plain and len(plain) == body.count(b"<si"):
-        return (unescape(each.decode()) for each in plain)
-    return (text_of(each) for each in ET.fromstring(document))  # noqa: S314 - entities are not declared
+def _texts_of(body: bytes, document: bytes) -> list[bytes]:
+    plain: list[bytes] = _PLAIN.findall(body)
+    if not plain or len(plain) != body.count(b"<si"):
+        return [text_of(each).encode() for each in ET.fromstring(document)]  # noqa: S314 - entities are not declared
+    if has_escapes(body):
+        return [unescape(each.decode()).encode() for each in plain]
+    return plain
 
 
 def _drop(texts: mmap.mmap) -> None:
