@@ -86,7 +86,7 @@ class Connection(Protocol):
 Work = Callable[[Connection], T]
 Question = Callable[[], bool]
 Left = Callable[[T | None, BaseException | None], None]
-"""Gets what a piece of work came to, or its error, in place of a caller who was cancelled meanwhile."""
+"""Receives the result or the error of work whose caller was cancelled."""
 
 
 def always() -> bool:
@@ -95,7 +95,7 @@ def always() -> bool:
 
 
 def ignore(result: object, error: BaseException | None) -> None:
-    """Do nothing with what a piece of work came to."""
+    """Ignore the result and the error."""
 
 
 class Database(ABC):

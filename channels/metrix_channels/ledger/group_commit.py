@@ -73,7 +73,7 @@ class GroupCommit:
 
     @property
     def is_idle(self) -> bool:
-        """All work is done, and all callers have been answered."""
+        """Whether all work is done and all callers were answered."""
         return not self._unanswered
 
     async def run(self, work: Work[T], *, together: bool, is_wanted: Question, left: Left[T]) -> T:

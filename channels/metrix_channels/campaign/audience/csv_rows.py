@@ -97,7 +97,7 @@ class CsvRows:
         self.source.close()
 
     def _chunk(self, lines: list[int], rows: list[Row], values_of: Callable[[list[Row]], Values]) -> RawRows:
-        if "" in map(itemgetter(0), rows):  # a spreadsheet exports a blank row as one of empty fields
+        if "" in map(itemgetter(0), rows):  # a spreadsheet exports a blank row as a row of empty fields
             kept = [at for at, row in enumerate(rows) if len(row) == 1 or any(row)]
             lines, rows = [lines[at] for at in kept], [rows[at] for at in kept]
         unread: list[Invalid] = []

@@ -156,9 +156,7 @@ class PostgresDatabase(WorkerDatabase):
     async def close(self) -> None:
         """See `Database`."""
         try:
-            while self._deferred or not (
-                self._commits is None or self._commits.is_idle
-            ):  # what was left may defer more
+            while self._deferred or not (self._commits is None or self._commits.is_idle):  # `left` may defer more work
                 await self.transact(lambda _: None)
         finally:
             self._deferred.clear()
