@@ -9,6 +9,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 from helpers.command_line import COMMAND, environment
 
@@ -624,6 +625,39 @@ def test_at_a_terminal_it_asks_before_it_sends(metrix, folder, metrix_sandbox, a
     assert ("eid  finished" in out) is bool(sent)
     assert sum(len(message["recipients"]) for message in metrix_sandbox.messages()) == sent
     assert len(metrix("campaign", "list", "--json").document["campaigns"]) == bool(sent)
+
+
+@pytest.mark.parametrize(("answer", "status", "sent"), [(b"\x04", 4, 0), ("بله\n".encode(), 4, 2)])
+def test_at_a_terminal_it_shows_what_would_be_sent_and_who_goes_first(
+    metrix, folder, templates, metrix_sandbox, answer, status, sent
+):
+    """One message of each locale, counts, parts and cost, the names of the first; then they alone are sent to."""
+    settings = yaml.safe_load((folder / "channels.yaml").read_text(encoding="utf-8"))
+    settings["channels"]["sms"] |= {"price_per_part": 120, "currency": "IRR"}
+    (folder / "channels.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    (templates / "offer" / "sms.en.txt.j2").write_text("Hello {{ first_name }}", encoding="utf-8")
+    people = "customUserId,first_name,lang\nu1,سارا,fa\nu2,Reza,en\nu3,Leila,en\n"
+    (folder / "audience.csv").write_text(people, encoding="utf-8")
+    write_campaign(folder, canary="{first: 2, then: pause}", locale="{column: lang, default: fa}")
+    ended, shown, _ = at_terminal(folder, "campaign", "run", "eid.yaml", answer=answer)
+    assert ended == status
+    plain = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).split())
+    for words in (
+        "3 rows, 3 recipients",
+        "3 SMS parts",
+        "360 IRR",
+        "locale en: 2 recipients",
+        "u1, u2",
+        "سلام سارا، 30 درصد",
+    ):
+        assert words in plain
+    assert "Hello Reza" in plain
+    assert "Hello Leila" not in plain
+    assert plain.index("Hello Reza") < plain.index("Send to 3 recipients? [y/N]:")
+    first = {who for message in metrix_sandbox.messages() for who in message["recipients"]}
+    assert first == ({"u1", "u2"} if sent else set())
+    states = [each["state"] for each in metrix("campaign", "list", "--json").document["campaigns"]]
+    assert states == (["paused"] if sent else [])
 
 
 def test_the_bar_is_on_stderr_and_stdout_is_clean(metrix, folder, metrix_sandbox):
