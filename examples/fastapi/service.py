@@ -16,7 +16,7 @@ async def send_login_code(
 ) -> dict[str, bool]:
     """Send the code of a login. A repeated request sends nothing again, because the login is the key."""
     try:
-        receipt = await notifier.send("sms", user, "login_code", {"code": code}, key=f"login-{login}", deadline=3.0)
+        receipt = await notifier.send("sms", user, "otp", {"code": code}, key=f"login-{login}", deadline=3.0)
     except OutcomeUnknown:  # it may arrive: let the user wait before asking for another code
         return {"sent": True, "repeated": False}
     except Rejected as error:

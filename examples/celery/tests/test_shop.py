@@ -27,14 +27,14 @@ def wait_until(condition: Callable[[], object]) -> None:
 def folder(tmp_path: Path, metrix_sandbox: Sandbox, metrix_config: MetrixConfig) -> Path:
     shutil.copy(SHOP / "shop.py", tmp_path)
     (tmp_path / "queue").mkdir()
-    metrix_config(templates=SHOP / "messages")
+    metrix_config(templates=SHOP / "templates")
     metrix_sandbox.test_channel("SMS")
     return tmp_path
 
 
 @pytest.fixture
 def environment(folder: Path, metrix_config: MetrixConfig) -> dict[str, str]:
-    config = metrix_config(templates=SHOP / "messages", metrix={"max_attempts": 1})
+    config = metrix_config(templates=SHOP / "templates", metrix={"max_attempts": 1})
     return {**os.environ, "SHOP_BROKER": "filesystem://", "METRIX_CHANNELS_CONFIG": str(config)}
 
 

@@ -9,14 +9,14 @@ from service import app
 
 from metrix_channels.testing import MetrixConfig, Sandbox
 
-MESSAGES = Path(__file__).parents[1] / "messages"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 @pytest.fixture
 def client(
     metrix_sandbox: Sandbox, metrix_config: MetrixConfig, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestClient]:
-    config = metrix_config(templates=MESSAGES, metrix={"max_attempts": 2}, on_ambiguous="hold")
+    config = metrix_config(templates=TEMPLATES, metrix={"max_attempts": 2}, on_ambiguous="hold")
     monkeypatch.setenv("METRIX_CHANNELS_CONFIG", str(config))
     metrix_sandbox.test_channel("SMS")
     with TestClient(app) as client:  # `with` runs the lifespan
