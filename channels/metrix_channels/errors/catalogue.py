@@ -32,7 +32,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "extra_missing": Situation(
         "An optional dependency is not installed.",
-        "In the checkout of metrix-channels, run `pip install '.[all]'`.",
+        "Install metrix-channels in the same way as before, as `metrix-channels[all]`.",
         2,
     ),
     "port_unavailable": Situation("The address is not available.", "Choose another port, or 0 for any free port.", 2),

@@ -1,7 +1,7 @@
 """How to install a missing extra.
 
-metrix-channels is not on a package index. So the remedy names the folder or wheel that it was installed from (recorded
-as PEP 610 says), or its checkout.
+metrix-channels is not on a public package index. So the remedy names the folder or wheel that it was installed from
+(recorded as PEP 610 says). Who installed it by its name knows from where, and adds the extra to that name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 from . import ConfigError
 
 DISTRIBUTION: Final = "metrix-channels"
-IN_CHECKOUT: Final = "In the checkout of metrix-channels, run `pip install '.[{extra}]'`."
+BY_NAME: Final = "Install metrix-channels in the same way as before, as `metrix-channels[{extra}]`."
+"""Once a public index has metrix-channels, this is the command."""
 
 
 def missing_extra(message: str, extra: str) -> ConfigError:
@@ -32,7 +33,7 @@ def extra_remedy(extra: str) -> str:
     """Return the command that installs an extra."""
     source = _source()
     if source is None:
-        return IN_CHECKOUT.format(extra=extra)
+        return BY_NAME.format(extra=extra)
     return f"Run `pip install {shlex.quote(f'{source}[{extra}]')}`."
 
 

@@ -50,10 +50,10 @@ def test_the_folder_that_it_was_installed_from_is_named(record, tmp_path, name):
         '{"url": "https://user:hunter2@git.example.com/metrix-channels.git", "vcs_info": {}}',
     ],
 )
-def test_elsewhere_the_checkout_is_meant(record, recorded):
-    """No index has the distribution, a source that is gone helps nobody, and a URL may hold a password."""
+def test_elsewhere_the_extra_is_added_to_the_name(record, recorded):
+    """No public index has the distribution, a source that is gone helps nobody, and a URL may hold a password."""
     record(recorded)
-    assert extra_remedy("postgres") == "In the checkout of metrix-channels, run `pip install '.[postgres]'`."
+    assert extra_remedy("postgres") == "Install metrix-channels in the same way as before, as `metrix-channels[postgres]`."
 
 
 def test_the_error_of_a_missing_extra():
