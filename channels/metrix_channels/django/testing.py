@@ -32,9 +32,9 @@ from ..config import read_yaml
 from ..config.credentials import SANDBOX_APP_ID
 from ..config.loading import make_config
 from ..notifier.shared import close_notifiers
-from ..sandbox import Sandbox
 from ..sandbox.bodies import CHANNELS
 from ..sandbox.client_config import write_client_config
+from ..testing.sandbox import Sandbox
 
 __all__ = ["get_sandbox", "outbox"]
 
@@ -94,6 +94,7 @@ _lock = RLock()
 def get_sandbox() -> Sandbox:
     """Return the stand-in for Metrix that the project's tests send to; all its channels deliver.
 
+    `get_sandbox().sms.to("user-42").contains("4821")` asserts what arrived, and
     `get_sandbox().inject("status:503", times=2)` makes the next two requests fail.
     """
     return _current().sandbox

@@ -1,4 +1,4 @@
-"""A worker of Celery whose process is killed during a send: the task runs again, and under its key the message goes once."""
+"""A worker of Celery whose process is killed during a send: the task runs again, and its key makes that safe."""
 
 import json
 import os

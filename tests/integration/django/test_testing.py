@@ -106,7 +106,7 @@ import os
 from django.contrib.auth.models import Group
 from django.test import TestCase, TransactionTestCase
 from metrix_channels.django import get_notifier
-from metrix_channels.django.testing import outbox
+from metrix_channels.django.testing import get_sandbox, outbox
 
 
 class OrderTests(TestCase):
@@ -115,6 +115,10 @@ class OrderTests(TestCase):
             self.client.post("/order/", {"order": "7"})
         [message] = outbox
         self.assertEqual(message["message"]["body"], "سلام سارا")
+        get_sandbox().sms.to("u1").contains("سلام سارا")
+        get_sandbox().sms.count(1)
+        with self.assertRaisesRegex(AssertionError, "Expected an SMS to 'u2', but none arrived"):
+            get_sandbox().sms.to("u2")
 
     def test_the_same_order_once_more(self):
         self.assertEqual(len(outbox), 0)
@@ -155,8 +159,10 @@ def test_pytest_django(unready):
 
 @pytest.mark.parametrize("options", [[], ["--parallel", "2"]], ids=" ".join)
 def test_djangos_own_runner(unready, options):
-    """With no line of configuration, in one process or in several."""
+    """With no line of configuration, in one process or in several, where pytest is not installed."""
     unready.write("test_project.py", WITH_DJANGO)
+    settings = unready.folder / "settings.py"
+    settings.write_text("import sys\nsys.modules['pytest'] = None\n" + settings.read_text())
     found = unready.manage("test", *options, env={})
     assert found.status == 0, found.err
     assert "Ran 4 tests" in found.err
