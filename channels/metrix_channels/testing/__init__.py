@@ -24,8 +24,8 @@ try:
     from .fixtures import MetrixConfig, metrix_clock, metrix_config, metrix_sandbox
     from .fixtures import _metrix_sandbox_of_session as _metrix_sandbox_of_session
     from .fixtures import pytest_runtest_setup as pytest_runtest_setup
-except ModuleNotFoundError as error:  # Django's own test runner uses the sandbox alone
-    if error.name != "pytest":
+except ModuleNotFoundError as _error:  # Django's own test runner uses the sandbox alone
+    if _error.name != "pytest":
         raise
 
 __all__ = [
