@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from ...errors import CampaignError
 from ...models import JsonValue
-from .header import id_column, named
+from .header import id_column
 from .report_rows import INVALID_IN_REPORT, is_invalid, outcome_places, unguarded
 from .rows import CHUNK_CHARACTERS, CHUNK_ROWS, Invalid, RawRows, shortened
 from .source import ByteSource
@@ -71,8 +71,7 @@ class CsvRows:
         if not rows:
             raise byte_source.refusal("it is empty; there are no recipients", 1, remedy=byte_source.when_empty)
         at = next(at for at, row in enumerate(rows) if row)
-        self._width = len(rows[at])
-        self.columns: tuple[str, ...] = named(rows[at])
+        self.columns: tuple[str, ...] = tuple(rows[at])
         self._first_line = blank + at + 2
         self._parsed_rows = chain([(rows[at + 1 :], size)], parsed)
         self.id_name: str = id_column(byte_source, self.columns, id_names, blank + at + 1)
@@ -101,7 +100,7 @@ class CsvRows:
             kept = [at for at, row in enumerate(rows) if len(row) == 1 or any(row)]
             lines, rows = [lines[at] for at in kept], [rows[at] for at in kept]
         unread: list[Invalid] = []
-        if self._outcome is not None or set(map(len, rows)) != {self._width}:
+        if self._outcome is not None or set(map(len, rows)) != {len(self.columns)}:
             faults = [self._fault(row) for row in rows]
             unread = [
                 Invalid(
@@ -118,9 +117,9 @@ class CsvRows:
         return RawRows(lines, cast(list[JsonValue], ids), values_of(rows), unread)
 
     def _fault(self, row: Row) -> str | None:
-        if len(row) != self._width:
+        if len(row) != len(self.columns):
             fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
-            return f"has {fields}, but the header has {self._width}"
+            return f"has {fields}, but the header has {len(self.columns)}"
         return INVALID_IN_REPORT if self._outcome and is_invalid(row, self._outcome) else None
 
     def _id_of(self, row: Row) -> str:

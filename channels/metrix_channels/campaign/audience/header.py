@@ -17,14 +17,13 @@ _SEPARATE: Final = "Save the list as “CSV UTF-8”."
 _SEPARATORS: Final = ";\t|,:^~"
 
 
-def named(header: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of a header without the empty ones that spreadsheets export at its end."""
-    width = max((at for at, name in enumerate(header, start=1) if name.strip()), default=len(header))
-    return tuple(header[:width])
+def named(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that have a name: spreadsheets export empty columns too, and pandas its index."""
+    return tuple(name for name in columns if name.strip())
 
 
 def id_column(source: Source, columns: Sequence[str], id_names: Sequence[str], line: int = 1) -> str:
-    """Check the column names and return the column of the customUserId.
+    """Check the column names and return the column of the customUserId. Columns without a name are ignored.
 
     Args:
         source: where they come from.
@@ -36,13 +35,12 @@ def id_column(source: Source, columns: Sequence[str], id_names: Sequence[str], l
         CampaignError: audience_invalid.
     """
     for at, name in enumerate(columns, start=1):
-        if not name.strip():
-            raise source.refusal(f"column {at} has no name", line, remedy=_OWN_NAMES)
-        if (before := columns.index(name) + 1) < at:
+        if name.strip() and (before := columns.index(name) + 1) < at:
             raise source.refusal(f"columns {before} and {at} are both called {name!r}", line, remedy=_OWN_NAMES)
     for name in id_names:
         if name in columns:
             return name
+    columns = named(columns)
     missing = f"there is no column {' or '.join(map(repr, id_names))}"
     if (separator := _separator(columns, id_names)) is not None:
         remedy = f"Write `delimiter: {json.dumps(separator)}` under `audience`." if len(id_names) == 1 else _SEPARATE
@@ -64,4 +62,4 @@ def _hint(columns: Sequence[str], wanted: str) -> str:
     near = get_close_matches(wanted.casefold(), by_folded, n=1)
     if near:
         return f"; did you mean {by_folded[near[0]]!r}?"
-    return f"; the columns are {', '.join(map(repr, islice(columns, 20)))}"
+    return f"; the columns are {', '.join(map(repr, islice(columns, 20)))}" if columns else "; no column has a name"

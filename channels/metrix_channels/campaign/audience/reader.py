@@ -12,6 +12,7 @@ from attrs import frozen
 from ...errors import CampaignError
 from ...models import JsonValue
 from .csv_rows import DELIMITERS, CsvRows
+from .header import named
 from .jsonl_rows import JsonlRows
 from .rows import ABSENT, HIDDEN_ROWS, Chunk, Invalid, Rows, checked
 from .source import ByteSource, FileSource, Stopped, digest_of
@@ -63,7 +64,7 @@ class Audience:
     @property
     def columns(self) -> tuple[str, ...] | None:
         """The header; None where each row has its own keys, as in JSONL."""
-        return self._rows.columns
+        return None if self._rows.columns is None else named(self._rows.columns)
 
     @property
     def is_plain(self) -> bool:

@@ -84,7 +84,7 @@ def test_a_column_may_be_called_anything(column):
     ("header", "words"),
     [
         ("customUserId,a,a", "columns 2 and 3 are both called 'a'"),
-        ("customUserId,,b", "column 2 has no name"),
+        (", ", "no column has a name"),
         ("CustomUserID,b", "did you mean 'CustomUserID'?"),
         (" customUserId,b", "did you mean ' customUserId'?"),
         ("phone,b", "the columns are 'phone', 'b'"),
@@ -135,11 +135,12 @@ def test_a_tsv_may_be_separated_by_anything(tmp_path, delimiter):
     assert chunk.recipients == ["u,1"]
 
 
-def test_columns_without_a_name_at_the_end_are_none():
-    """Spreadsheets export them with a sheet that was wider once; each row still has as many fields as the header."""
-    chunk = rows_of("customUserId;name; ;\nu1;a;;\nu2;b\nu3;c;;left over\n", "name")
+def test_columns_without_a_name_are_ignored():
+    """Spreadsheets export them, and pandas its index; each row still has as many fields as the header."""
+    chunk = rows_of(";customUserId; ;name;\n0;u1;;a;\n1;u2;b\n2;u3;x;c;left over\n", "name")
     assert (chunk.recipients, chunk.values) == (["u1", "u3"], [("a",), ("c",)])
-    assert [each.why for each in chunk.invalid] == ["has 2 fields, but the header has 4"]
+    assert [each.why for each in chunk.invalid] == ["has 3 fields, but the header has 5"]
+    assert opened(";customUserId; ;name;\n").columns == ("customUserId", "name")
 
 
 def test_a_row_of_empty_fields_is_a_blank_line():
