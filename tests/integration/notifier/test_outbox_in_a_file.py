@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -180,6 +181,14 @@ def test_the_first_call_of_a_process_may_come_within_a_transaction_that_writes(s
         notifier.drain()
     connection.close()
     assert server.account == {"u1": 1}
+
+
+def test_the_connection_no_longer_copies_the_log_back(shop, server):
+    """SQLite would do so after some commit of the caller's, just when another process may commit."""
+    with shop.notifier() as notifier, closing(opened(shop)) as connection:
+        enqueue(notifier, connection)
+        connection.commit()
+        assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
 
 
 def test_a_ledger_that_is_not_there_yet_is_made(tmp_path, server):
