@@ -18,6 +18,7 @@ _KINDS: Final = {
     stat.S_IFDIR: "a folder",
 }
 _NAME_A_FILE: Final = "Name a regular file, or a link to one. Save the output of a pipe to a file first."
+SAVE_AS_UTF8: Final = "In your editor, save it as UTF-8, or convert it: `iconv -f ENCODING -t UTF-8 OLD > NEW`."
 _NO_WAITING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 

@@ -74,7 +74,10 @@ def checked_recipients(recipients: str | Iterable[str]) -> tuple[str, ...]:
     Raises:
         MessageInvalid: recipient_invalid; it names the first invalid recipient, or says that there is none.
     """
-    several = (recipients,) if isinstance(recipients, str) else tuple(recipients)
+    if not isinstance(recipients, str) and isinstance(recipients, Iterable):
+        several = tuple(recipients)
+    else:
+        several = (recipients,)  # a number is refused below
     for number, recipient in enumerate(several, start=1):
         if fault := recipient_fault(recipient):
             raise MessageInvalid(f"Recipient {number}, {recipient!r:.80}, {fault}.", code="recipient_invalid")

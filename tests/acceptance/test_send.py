@@ -126,6 +126,7 @@ def test_a_key_that_is_no_line_of_text(metrix, config, key, dry):
         "--config", config, "send", "sms", "--to", "u1", "--template", "otp", "--set", "code=1", "--key", key, *dry
     )
     assert (result.status, "not one line of text" in result.err) == (2, True)
+    assert 'such as key="order-1042-shipped"' in result.err
 
 
 def test_a_dry_run_needs_no_key(metrix, config):

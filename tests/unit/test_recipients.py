@@ -71,6 +71,8 @@ def test_a_number_is_no_id():
     """It is not turned into text behind the caller's back."""
     with pytest.raises(MessageInvalid, match="int, not text"):
         checked_recipients([42])  # type: ignore[list-item]
+    with pytest.raises(MessageInvalid, match="int, not text"):
+        checked_recipients(42)  # type: ignore[arg-type]
 
 
 def test_a_recipient_named_twice_counts_once():

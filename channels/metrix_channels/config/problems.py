@@ -25,13 +25,23 @@ _MOST_LISTED = 50
 
 @frozen
 class _Problem:
-    """One problem and its place in the file."""
+    """One problem and its place in the file.
+
+    Attributes:
+        position: line and column.
+        path: of the value.
+        code: of the error.
+        message: what is wrong.
+        remedy: what to do; None for the catalogue's remedy.
+        absent: the known key that an unknown key is probably meant to be, if the file lacks it. It is no other problem.
+    """
 
     position: Position
     path: KeyPath
     code: str
     message: str
     remedy: str | None = None
+    absent: str | None = None
 
 
 def raise_problems(document: Document, filling: Mapping[KeyPath, Refusal], error: Exception | None) -> NoReturn:
@@ -45,6 +55,8 @@ def raise_problems(document: Document, filling: Mapping[KeyPath, Refusal], error
     problems = [_refused_value(document, path, refusal) for path, refusal in filling.items()]
     if error is not None:
         problems += [problem for problem in _walk(document, error, ()) if problem.path not in filling]
+    respelled = {(*problem.path[:-1], problem.absent) for problem in problems if problem.absent}
+    problems = [each for each in problems if each.code != "config_key_missing" or each.path not in respelled]
     problems.sort(key=lambda problem: problem.position)
     first, *others = problems
     message = first.message
@@ -88,10 +100,13 @@ def _step(error: Exception) -> KeyPath:
 def _unknown_key(document: Document, path: KeyPath, cls: type) -> _Problem:
     known = [key_of(field.name) for field in attrs.fields(cls) if SETTING in field.metadata]
     key = str(path[-1])
-    meant = _suggest(key, known) or "; known keys: " + ", ".join(known)
+    meant = _nearest(key, known)
+    hint = f"; did you mean {meant!r}?" if meant else "; known keys: " + ", ".join(known)
     place = f" under {_write_path(path[:-1])}" if path[1:] else ""
-    message = f"unknown key {quoted(key, _LONGEST_SHOWN)}{place}{meant}"
-    return _Problem(document.position(path, key=True), path, "config_key_unknown", message)
+    siblings = _value_at(document.data, path[:-1])
+    absent = meant if isinstance(siblings, Mapping) and meant not in siblings else None
+    message = f"unknown key {quoted(key, _LONGEST_SHOWN)}{place}{hint}"
+    return _Problem(document.position(path, key=True), path, "config_key_unknown", message, absent=absent)
 
 
 def _missing_key(document: Document, path: KeyPath) -> _Problem:
@@ -132,8 +147,12 @@ def _shorten(text: str) -> str:
 
 
 def _suggest(word: str, choices: tuple[str, ...] | list[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), choices, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    meant = _nearest(word, choices)
+    return f"; did you mean {meant!r}?" if meant else ""
+
+
+def _nearest(word: str, choices: tuple[str, ...] | list[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word.lower(), choices, n=1)), None)
 
 
 def _write_path(path: KeyPath) -> str:

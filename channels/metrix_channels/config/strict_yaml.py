@@ -17,7 +17,7 @@ import yaml
 from attrs import field, frozen
 
 from ..errors import ConfigError
-from ..files import FileTooLarge, read_regular, remedy_for
+from ..files import SAVE_AS_UTF8, FileTooLarge, read_regular, remedy_for
 from ..models import JsonScalar, JsonValue
 from ..printable import printable, quoted
 
@@ -45,6 +45,31 @@ _INT64: Final = range(-(2**63), 2**63)
 # Characters that YAML 1.1 forbids, and its line breaks (a lone CR, NEL, LS, PS) that editors do not count as lines.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]|\r(?!\n)")
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+
+_ALIGN: Final = "Begin all keys of one mapping in the same column."
+_NO_COLON: Final = "could not find expected ':'"
+_NOT_CLOSED: Final = "found unexpected end of stream"
+_IN_PLAIN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "expected <block end>, but found '<block mapping start>'": (
+        "the indentation of this line fits no line above it",
+        _ALIGN,
+    ),
+    "expected <block end>, but found '<block sequence start>'": (
+        "the indentation of this line fits no line above it",
+        "Begin all items of one list in the same column.",
+    ),
+    "mapping values are not allowed here": (
+        "a colon is not allowed here",
+        f"Put text with a colon in quotes, and write a space after the colon of each key. {_ALIGN}",
+    ),
+    "expected <block end>, but found '<scalar>'": (
+        "more text follows a value that is already complete",
+        "Put the whole value in one pair of quotes.",
+    ),
+    _NOT_CLOSED: ("this quote is not closed", "Close it at the end of the text."),
+    _NO_COLON: ("there is no colon after the key", "Write `key: value`, or put a text of several lines in quotes."),
+}
+"""The most common of PyYAML's messages, as what is wrong and what to do."""
 
 # PyYAML raises these too for some input, such as an escape beyond Unicode or a version of 5,000 digits.
 _FOREIGN_ERRORS: Final = (
@@ -143,7 +168,7 @@ def read_text(path: Path, source: str | None = None) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
-        _fail("yaml_invalid", "the file is not UTF-8; save it as UTF-8", _location(source, _position_in(before)))
+        _fail("yaml_invalid", "the file is not UTF-8", _location(source, _position_in(before)), SAVE_AS_UTF8)
 
 
 def integer(text: str) -> int | None:
@@ -230,7 +255,8 @@ class _Reader:
             here = (*path, key)
             if key in values:
                 first = self._positions[here][0][0]
-                self._refuse(f"the key {quoted(key)} is used twice; the first one is in line {first}", event.start_mark)
+                message = f"the key {quoted(key)} is used twice; the first one is in line {first}"
+                self._refuse(message, event.start_mark, "Remove one of the two lines.")
             value = next(self._events)
             self._positions[here] = (self._position(event.start_mark), self._position(value.start_mark))
             values[key] = self._value(value, here)
@@ -274,10 +300,15 @@ class _Reader:
     def _position(self, mark: Any) -> Position:  # a mark; PyYAML's stubs allow None, its parser does not
         return mark.line + self._first_line, mark.column + 1
 
-    def _refuse(self, message: str, mark: Any) -> NoReturn:
-        _fail("yaml_refused", message, _location(self._source, self._position(mark)))
+    def _refuse(self, message: str, mark: Any, remedy: str | None = None) -> NoReturn:
+        _fail("yaml_refused", message, _location(self._source, self._position(mark)), remedy)
 
     def _invalid(self, problem: str, context: str | None, since: Any, mark: Any) -> NoReturn:
+        if problem in (_NO_COLON, _NOT_CLOSED) and since:
+            mark = since  # the parser notices it later
+        if problem in _IN_PLAIN_WORDS:
+            message, remedy = _IN_PLAIN_WORDS[problem]
+            _fail("yaml_invalid", message, _location(self._source, self._position(mark)), remedy)
         start = f" that starts in line {self._position(since)[0]}" if since else ""
         where = f" ({context}{start})" if context else ""
         hint = "; indent with spaces, not with tabs" if "'\\t'" in problem else ""
@@ -294,5 +325,5 @@ def _location(source: str, position: Position) -> str:
     return f"{source}:{line}:{column}"
 
 
-def _fail(code: str, message: str, location: str) -> NoReturn:
-    raise ConfigError(message, code=code, location=location) from None
+def _fail(code: str, message: str, location: str, remedy: str | None = None) -> NoReturn:
+    raise ConfigError(message, code=code, remedy=remedy, location=location) from None

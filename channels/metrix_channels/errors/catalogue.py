@@ -58,13 +58,13 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "config_key_unknown": Situation("The file has an unknown key.", "Correct the key or remove it.", 2),
     "config_key_missing": Situation(
         "A key is missing.",
-        "Add it. channels.example.yaml shows all keys of channels.yaml, campaigns/welcome.yaml the keys of a campaign.",
+        "Add it. `metrix-channels init example` writes a channels.yaml and a campaign file that show all keys.",
         2,
     ),
     "config_value_invalid": Situation(
         "A value is not valid.",
-        "See an example: channels.example.yaml shows a valid value for every key of channels.yaml,"
-        " campaigns/welcome.yaml for the keys of a campaign.",
+        "Correct the value. `metrix-channels init example` writes a channels.yaml and a campaign file with a valid"
+        " value for every key.",
         2,
     ),
     "environment_refused": Situation(

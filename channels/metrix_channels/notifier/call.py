@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..models import JsonValue
 from ..printable import is_text
 
+_WRITE_KEY: Final = 'Write one line of text that names this message, such as key="order-1042-shipped".'
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
 Recipients = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 """Recipients of one text. It is not just any iterable, because a string is one too and means a single recipient."""
@@ -100,7 +101,7 @@ def checked_key(key: str) -> str:
         UsageError: it is not one line of text.
     """
     if not (isinstance(key, str) and key.strip() and is_text(key)):
-        raise UsageError(f"The key {key!r:.80} is not one line of text.", code="usage")
+        raise UsageError(f"The key {key!r:.80} is not one line of text.", code="usage", remedy=_WRITE_KEY)
     return key
 
 

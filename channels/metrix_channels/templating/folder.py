@@ -11,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from ..errors import TemplateError
-from ..files import read_regular, remedy_for, stored_path
+from ..files import SAVE_AS_UTF8, read_regular, remedy_for, stored_path
 from ..printable import JOINERS, is_text, printable
 
 MAX_BYTES: Final = 1_000_000
@@ -126,7 +126,7 @@ class Folder:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            raise _unreadable(path, "it is not UTF-8; save it as UTF-8", f"{path}:{line}:1") from None
+            raise _unreadable(path, "it is not UTF-8", f"{path}:{line}:1", SAVE_AS_UTF8) from None
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

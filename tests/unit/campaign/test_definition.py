@@ -307,6 +307,14 @@ def test_what_a_campaign_needs(key: str) -> None:
     assert f"key {key} is missing at the top" in error.message
 
 
+@pytest.mark.parametrize(("wrong", "key"), [("templat", "template"), ("chanel", "channel"), ("versoin", "version")])
+def test_a_misspelt_key_is_one_problem(wrong: str, key: str) -> None:
+    """Its right spelling is suggested, and does not count as missing too."""
+    error = refusal(MINIMAL.replace(f"{key}:", f"{wrong}:"))
+    assert error.code == "config_key_unknown"
+    assert error.message.lower() == f"unknown key {wrong!r}; did you mean {key!r}?"
+
+
 def test_all_problems_are_told_in_the_order_of_the_file() -> None:
     """One look at the error is enough to mend the file."""
     error = refusal(MINIMAL.replace("name: nowruz", "name: Nowruz") + "canary: 0\nlimits: {rate: 5}\nfoo: 1")

@@ -127,7 +127,7 @@ def test_what_yaml_can_do_and_is_refused(text: str, place: str, words: str) -> N
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("a: 'x", "1:6"),
+        ("a: 'x", "1:4"),
         ("a:\n\t- b", "2:1"),
         ("a: [1,\n b", "2:3"),
         ("a: b: c", "1:5"),
@@ -144,6 +144,29 @@ def test_what_is_not_yaml(text: str, place: str) -> None:
     error = refusal(text)
     assert (error.code, error.location) == ("yaml_invalid", f"f.yaml:{place}")
     assert error.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words", "remedy"),
+    [
+        ("a:\n  b: 1\n c: 2", "3:2", "the indentation", "keys of one mapping in the same column"),
+        ("a:\n  - 1\n - 2", "3:2", "the indentation", "items of one list in the same column"),
+        ("a: 1\n  b: 2", "2:4", "a colon", "in quotes"),
+        ("a: x: y", "1:5", "a colon", "in quotes"),
+        ("a:1\nb: 2", "2:2", "a colon", "a space after the colon"),
+        ("a:\n  b: 1\n  c\nd: 1", "3:3", "no colon after the key", "`key: value`"),
+        ('a: "x\nb: 1', "1:4", "this quote is not closed", "Close it"),
+        ('a: "x" y', "1:8", "more text follows", "one pair of quotes"),
+        ("a: 1\na: 2", "2:1", "used twice", "Remove one"),
+    ],
+)
+def test_common_slips_are_explained_in_plain_words(text: str, place: str, words: str, remedy: str) -> None:
+    """What a beginner writes wrong has a message without the parser's terms, at the place where it is wrong."""
+    error = refusal(text)
+    assert error.location == f"f.yaml:{place}"
+    assert words.lower() in error.message.lower()
+    assert remedy in error.remedy
+    assert "block" not in error.message
 
 
 def test_tabs_are_explained() -> None:
@@ -254,6 +277,7 @@ def test_files_that_are_not_utf8(tmp_path: Path, raw: bytes, place: str) -> None
     with pytest.raises(ConfigError) as caught:
         read_yaml(path, "f.yaml")
     assert (caught.value.code, caught.value.location) == ("yaml_invalid", f"f.yaml:{place}")
+    assert "save it as UTF-8" in caught.value.remedy
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

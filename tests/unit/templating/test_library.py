@@ -204,6 +204,7 @@ def test_only_utf8_up_to_1_mb_is_read(content: bytes, write: Callable[..., Path]
     with pytest.raises(TemplateError, match=r"sms\.txt\.j2") as caught:
         templates.find("t", "sms", ChannelType.SMS)
     assert caught.value.code == "file_unreadable"
+    assert ("save it as UTF-8" in caught.value.remedy) == (len(content) < 1_000_000)
 
 
 def test_so_many_templates_are_kept_compiled(

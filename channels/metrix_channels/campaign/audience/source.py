@@ -248,7 +248,11 @@ def open_file(file: Path) -> tuple[io.FileIO, int]:
 
 
 def _unreadable(name: str, error: OSError) -> CampaignError:
-    remedy = 'Name a regular file, or write "-" and pipe the audience in.' if isinstance(error, NotRegular) else None
+    remedy = None
+    if isinstance(error, NotRegular):
+        remedy = 'Name a regular file, or write "-" and pipe the audience in.'
+    elif isinstance(error, FileNotFoundError):
+        remedy = "Correct the path; in a campaign file, a relative path starts at the folder of that file."
     return CampaignError(f"{name} cannot be read: {error.strerror}", code="file_unreadable", remedy=remedy)
 
 

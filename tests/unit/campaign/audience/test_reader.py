@@ -118,6 +118,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     for name in ("missing.csv", "pipe.csv", "folder.csv", "nul\0.csv"):
         error = refused(tmp_path / name)
         assert error.code == "file_unreadable"
+        assert ("starts at the folder of that file" in error.remedy) == (name == "missing.csv")
         assert name[:3] in error.message
         with pytest.raises(CampaignError, match="file_unreadable"):
             audience_digest(tmp_path / name)

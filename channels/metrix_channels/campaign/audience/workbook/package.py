@@ -21,6 +21,7 @@ _OLE: Final = b"\xd0\xcf\x11\xe0"
 _PROTECTED: Final = (
     "In Excel, save it as “Excel Workbook (.xlsx)” without a password (File > Info > Protect Workbook > Encrypt)."
 )
+_RENAME: Final = "Rename a CSV file so that its name ends in .csv. In Excel, save it as “Excel Workbook (.xlsx)”."
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 _BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ET.ParseError, KeyError, ValueError)
@@ -51,6 +52,10 @@ class Workbook:
             if begin == _OLE:
                 raise source.refusal(
                     "it is protected with a password, or has Excel's older format (.xls)", remedy=_PROTECTED
+                )
+            if begin[:2] != b"PK":
+                raise source.refusal(
+                    "it is not a valid Excel workbook (.xlsx) but another kind of file", remedy=_RENAME
                 )
             self._zip = zipfile.ZipFile(source.stream)
             book_part = self._related("", "officeDocument") or "xl/workbook.xml"
@@ -125,7 +130,10 @@ class Workbook:
         names = [sheet.get("name", "") for sheet in sheets]
         near = get_close_matches(wanted or "", names, n=1)
         hint = f"did you mean {quoted(near[0])}?" if near else f"its sheets are {', '.join(map(quoted, names))}"
-        raise self._source.refusal(f"there is no sheet {quoted(wanted or '')}; {hint}")
+        raise self._source.refusal(
+            f"there is no sheet {quoted(wanted or '')}; {hint}",
+            remedy="Correct `sheet` under `audience` in the campaign file, or remove it for the first visible sheet.",
+        )
 
 
 def _resolved(part: str, target: str) -> str:

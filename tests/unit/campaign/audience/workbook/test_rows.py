@@ -203,6 +203,7 @@ def test_sheets(tmp_path):
     assert read(path, sheet="Old")[1] == ["old"]
     assert "did you mean 'Notes'" in refused(path, sheet="notes").message
     assert "'Old', 'مشتریان', 'Notes'" in refused(path, sheet="x").message
+    assert "Correct `sheet`" in refused(path, sheet="x").remedy
 
 
 SHARED = (
@@ -260,6 +261,7 @@ def test_what_is_no_workbook_is_refused(tmp_path, data):
     path.write_bytes(data)
     error = refused(path, column="id")
     assert "password" in error.message if data[:2] == b"\xd0\xcf" else "not a valid Excel workbook" in error.message
+    assert (".csv" in error.remedy) == (data[:2] not in (b"PK", b"\xd0\xcf"))
 
 
 ENTITIES = (
