@@ -109,9 +109,9 @@ DELIVERY: Final[dict[str, Situation]] = {
         "It is not known whether Metrix accepted the message.",
         f"Check Metrix's dashboard or ask the recipient before you send again. {_SUPPORT}",
         1,
-        f"{_FORMAT} and 4",
+        f"{TROUBLESHOOTING}, sections 2 and 4",
         (
-            "Metrix failed (5xx), or did not answer in time, after sending the request had begun.",
+            "Metrix failed (5xx) or did not answer in time after the request had begun.",
             "The connection was lost, or the process ended, during the request.",
             "Something between this machine and Metrix answered 200 instead of Metrix.",
         ),
@@ -242,19 +242,19 @@ ANSWERS: Final[dict[str, Situation]] = {
 
 QUESTIONS: Final[dict[str, Situation]] = {
     "message_not_received": Situation(
-        "Metrix answered 200, and the message does not arrive.",
+        "Metrix answered 200, but the message does not arrive.",
         "Send a test message through the channel from Metrix's dashboard. When it has arrived, record it with"
         " `metrix-channels channels verify NAME --by YOU`; then send again.",
         source=_CHANNELS,
         reasons=(
-            "The channel was never tested from the dashboard: Metrix accepts its messages, and nobody receives them.",
+            "The channel was never tested from the dashboard. Metrix accepts its messages but delivers none of them.",
             "The recipient has no device, number or address for this channel in Metrix.",
             "Metrix knows the user under another customUserId.",
         ),
         leads_to=("channel_unverified", "verification_expired", "verification_foreign"),
     ),
     "event_not_displayed": Situation(
-        "Metrix answered 200, and the event does not show in the dashboard.",
+        "Metrix answered 200, but the event does not show in the dashboard.",
         "Send events with `notifier.track` or `metrix-channels track`: they give each event its own id and time."
         " Compare the user's id and the event's name with the dashboard; list the names under `taxonomy`.",
         source=_FORMAT,

@@ -124,7 +124,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "attempt_missing": Situation(
         "The ledger has no failed attempt with this id.",
-        "See `metrix-channels support-bundle --list`. Old attempts are deleted as `keep_attempts` says.",
+        "See `metrix-channels support-bundle --list`. `keep_attempts` in channels.yaml sets which attempts are kept.",
         2,
     ),
     "row_missing": Situation(

@@ -20,7 +20,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     # -- the call and the installation
     "usage": Situation("The command or call is wrong.", "See the verb's --help.", 2),
     "confirmation_missing": Situation(
-        "The command asks for confirmation before it sends, and there is no terminal to ask on.",
+        "The command asks for confirmation before it sends, but it runs without a terminal.",
         "Look at the plan with --dry-run, then run the same command with --yes.",
         2,
         reasons=("A script, cron or CI runs the command.", "The input or stderr of the command is redirected."),
@@ -38,7 +38,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "port_unavailable": Situation("The address is not available.", "Choose another port, or 0 for any free port.", 2),
     "interrupted": Situation(
         "The command was interrupted.",
-        "Run the same command again. A message with --key, or an event with a time, is not sent twice.",
+        "Run the same command again. With --key, or with a time for an event, it skips what"
+        " the ledger records as accepted.",
         4,
     ),
     "internal": Situation("A bug in metrix-channels.", "Please report it with the output of -vv.", 1),
@@ -100,8 +101,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "channel_unverified": Situation(
         "The channel has no recorded dashboard test.",
         "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"
-        " `metrix-channels channels verify NAME --by YOU`. Until then Metrix accepts messages for it and nobody"
-        " receives them.",
+        " `metrix-channels channels verify NAME --by YOU`. Until then, Metrix accepts messages for the"
+        " channel but delivers none of them.",
         3,
         TROUBLESHOOTING + ", section 3",
     ),

@@ -278,7 +278,7 @@ def _require_terminal(state: State) -> None:
     """Refuse to send without confirmation: the question needs a terminal on both stderr and stdin."""
     if not (sys.stdin.isatty() and state.output.err.is_terminal):
         raise UsageError(
-            "Sending needs a confirmation, and there is no terminal to ask on. Nothing was sent.",
+            "Sending needs a confirmation, but the command runs without a terminal. Nothing was sent.",
             code="confirmation_missing",
         )
 
