@@ -26,8 +26,9 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "suppression_invalid": Situation(
         "A suppression list does not clearly name the recipients to leave out.",
-        "Correct the list: each row names one recipient, in the audience's id column or in `customUserId`. A file with"
-        " a header and no rows is an empty list. A file without any text is not a list: remove it from `suppress`.",
+        "Correct the list: each row names one recipient, in a column named like the audience's id column,"
+        " `customUserId` or `recipient`. A file with a header and no rows is an empty list. A file without any text is"
+        " not a list: remove it from `suppress`.",
         2,
     ),
     "ids_damaged": Situation(
