@@ -64,8 +64,10 @@ def test_a_template_that_fails_shows_where_beside_those_that_do_not(metrix, bare
     good, bad = result.document["previews"]
     assert (result.status, good["error"], bad["error"]["code"]) == (2, None, "template_undefined")
     assert bad["error"]["location"].endswith("sms.en.txt.j2:1:4")
-    drawn = metrix("--config", bare, "preview", "otp", "--channel", "sms").out
-    assert "nme" in re.sub(r"[│\s]", "", drawn)
+    drawn = metrix("--config", bare, "preview", "otp", "--channel", "sms")
+    assert "nme" in re.sub(r"[│\s]", "", drawn.out)
+    assert drawn.err.startswith("→ Add the value to ")
+    assert "otp/sample.yaml or sample.en.yaml beside it" in drawn.err
 
 
 @pytest.mark.parametrize("name", ["nope", "", "../otp", "otp/sms", "/etc", "o\u202etp", "a" * 5000, "layouts"])

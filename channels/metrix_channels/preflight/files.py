@@ -8,14 +8,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from functools import cache, partial
 from pathlib import Path
 
-from attrs import evolve
-
 from ..checks import Check, CheckStatus
 from ..config import Channel, Config, ConfigFile, standing
 from ..errors import MetrixChannelsError, sentence
 from ..models import ChannelType
 from ..process import wall_clock
-from ..templating import SAMPLE, Template, Templates, locales
+from ..templating import Template, Templates, locales, point_to_sample
 from .samples import compose, warn_of_no_sample
 
 WatchPreflight = Callable[[int, int], None]
@@ -148,18 +146,11 @@ def _check_template(templates: Templates, name: str, channels: Iterable[Channel]
                     continue
                 message = compose(template, channel.type, sample(locale))
             except MetrixChannelsError as error:
-                yield _failed_with_sample(subject, templates.root / name, locale, error)
+                told = point_to_sample(error, templates.root / name, locale)
+                yield Check.failed("template.renders", subject, told)
                 continue
             yield Check("template.renders", subject, CheckStatus.PASS, f"{template.path.name} renders with its sample.")
             for caution in message.cautions:
                 yield Check(f"message.{caution.code}", subject, CheckStatus.WARN, caution.message)
     if without:
         yield warn_of_no_sample(templates.root / name, without)
-
-
-def _failed_with_sample(subject: str, folder: Path, locale: str | None, error: MetrixChannelsError) -> Check:
-    check = Check.failed("template.renders", subject, error)
-    if error.code != "template_undefined":
-        return check
-    files = str(folder / SAMPLE) + (f" or sample.{locale}.yaml beside it" if locale else "")
-    return evolve(check, remedy=f"Add the value to {files}, or give it a default in the template with `default`.")

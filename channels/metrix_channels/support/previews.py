@@ -17,7 +17,7 @@ from ..models import Caution
 from ..pages import Renderer, Words
 from ..process import wall_clock
 from ..sms_text import SmsLength
-from ..templating import Templates, locales
+from ..templating import Templates, locales, point_to_sample
 
 
 @frozen
@@ -125,6 +125,6 @@ def _preview(
         fields = template.render(values, wall_clock.now()).fields
         message = adapter_for(channel.type).compose(fields)
     except MetrixChannelsError as error:
-        return Preview(channel, locale, path, {}, (), error)
+        return Preview(channel, locale, path, {}, (), point_to_sample(error, templates.root / name, locale))
     locale = locale and standard_locale(locale)
     return Preview(channel, locale, path, message.fields, message.cautions)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from .diagnosis import point_to_sample
 from .filters.persian import fa_digits
-from .library import SAMPLE, PlainValue, Rendered, Sources, Template, Templates, Variant, locales
+from .folder import SAMPLE
+from .library import PlainValue, Rendered, Sources, Template, Templates, Variant, locales
 
-__all__ = ["SAMPLE", "PlainValue", "Rendered", "Sources", "Template", "Templates", "Variant", "fa_digits", "locales"]
+__all__ = [
+    "SAMPLE",
+    "PlainValue",
+    "Rendered",
+    "Sources",
+    "Template",
+    "Templates",
+    "Variant",
+    "fa_digits",
+    "locales",
+    "point_to_sample",
+]

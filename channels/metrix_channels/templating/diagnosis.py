@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
@@ -16,17 +17,22 @@ from jinja2.utils import missing
 
 from ..errors import MetrixChannelsError, TemplateError
 from ..errors.catalogue import CATALOGUE
+from ..printable import printable
 from .environment import NameMissing
 from .filters.allowed import ValueRefused, name_of
 from .filters.numbers import NumberRefused
 from .filters.persian import DateRefused
-from .folder import shown
+from .folder import SAMPLE, shown
 from .lines import Lines, code_of
 
 _REMEDIES: Final[Mapping[type, str]] = {
     DateRefused: "Pass a Gregorian date, such as 2026-03-20, as in `{{ date | jalali }}`.",
     NumberRefused: "Pass a number, such as 1248000 or 12.5.",
 }
+_GIVE_A_VALUE: Final = (
+    'Give it a value: `context={"NAME": …}` in Python, `--set NAME=…` on the command line. Or give it a default in the'
+    ' template, as in `{{ NAME | default("…") }}`.'
+)
 _CONVERT: Final = "Convert the value in the template with `int`, `float` or `string`, as in `{{ total | int + 1 }}`."
 _NAME: Final = re.compile(r"(?<![\w.'\"])[^\W\d]\w*(?:\.\w+)*")
 _NOT_THERE: Final = object()
@@ -72,6 +78,21 @@ def explain(error: Exception, place: Place, values: Mapping[str, Any]) -> Metrix
     return _explain_refused(message, place, values, _CONVERT)
 
 
+def point_to_sample(error: MetrixChannelsError, folder: Path, locale: str | None) -> MetrixChannelsError:
+    """Return the error of a template that was rendered with its sample; a missing value belongs into the sample.
+
+    Args:
+        error: from rendering.
+        folder: of the template.
+        locale: None for the file without a locale.
+    """
+    if error.code != "template_undefined":
+        return error
+    files = printable(str(folder / SAMPLE)) + (f" or sample.{locale}.yaml beside it" if locale else "")
+    remedy = f"Add the value to {files}, or give it a default in the template with `default`."
+    return type(error)(error.message, code=error.code, remedy=remedy, location=error.location)
+
+
 def template_of(trace: TracebackType | None) -> tuple[str, int] | None:
     """Return the name and line of the innermost template in a traceback."""
     found = None
@@ -94,10 +115,12 @@ def _explain_undefined(error: NameMissing, place: Place, values: Mapping[str, An
         known = list(error.owner) if isinstance(error.owner, dict) else []
     near = _near(name, known)
     hint = f"Did you mean {shown(near)}? " if near else ""
+    is_short = len(name) <= _LONGEST_NAME and error.owner is missing
+    remedy = _GIVE_A_VALUE.replace("NAME", name) if is_short else CATALOGUE["template_undefined"].remedy
     return TemplateError(
         message,
         code="template_undefined",
-        remedy=f"{hint}{CATALOGUE['template_undefined'].remedy}",
+        remedy=f"{hint}{remedy}",
         location=place.at(name),
     )
 

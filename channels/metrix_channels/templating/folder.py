@@ -16,6 +16,7 @@ from ..printable import JOINERS, is_text, printable
 
 MAX_BYTES: Final = 1_000_000
 
+SAMPLE: Final = "sample.yaml"
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _LONGEST_WORD: Final = 100
 _IN_WORDS: Final = "_-" + JOINERS

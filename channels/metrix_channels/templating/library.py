@@ -31,7 +31,6 @@ from .watched import WatchedProgram
 
 LAYOUTS: Final = "layouts"
 """The folder of files that templates extend and include; it is not a template itself."""
-SAMPLE: Final = "sample.yaml"
 
 MAX_COMPILED: Final = 1_000
 """The maximum number of compiled templates that are cached; each takes about 10 KB."""
@@ -337,7 +336,7 @@ class Templates:
         return TemplateError(
             f"there is no template {shown(name)} for the channel; looked in {self.root} for: {files}",
             code="template_missing",
-            remedy=f"{hint}Create {printable(str(self.root / first))}.",
+            remedy=f"{hint}{'Otherwise, create' if hint else 'Create'} {printable(str(self.root / first))}.",
         )
 
 

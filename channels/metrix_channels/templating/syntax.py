@@ -21,6 +21,11 @@ from .lines import Lines
 
 MAX_TOKENS: Final = 10_000
 """The maximum number of tokens of a template, with all its files and the texts of its front matter."""
+_SPACE_IN_NAME: Final = re.compile("expected token 'end of print statement', got '(.+)'")
+_JOIN_WORDS: Final = (
+    "Join the words of a name with `_`, as in `{{ first_name }}`, and give the column or the value this name. Put text"
+    " in quotes."
+)
 MAX_DEPTH: Final = 60
 """The maximum depth of nesting. Python's recursion limits allow about twice as much."""
 
@@ -56,7 +61,11 @@ def compiling(locate: Callable[[int], str]) -> Iterator[None]:
     except MetrixChannelsError:
         raise
     except TemplateSyntaxError as error:
-        raise _syntax(error.message or "it cannot be read", locate(error.lineno)) from None
+        message = error.message or "it cannot be read"
+        if (found := _SPACE_IN_NAME.fullmatch(message)) and found[1].isidentifier():
+            message, remedy = f"a name cannot contain a space, as the one before {shown(found[1])} does", _JOIN_WORDS
+            raise TemplateError(message, code="template_syntax", remedy=remedy, location=locate(error.lineno)) from None
+        raise _syntax(message, locate(error.lineno)) from None
     except SyntaxError as error:  # in the Python code that Jinja generates
         words = re.sub(r"\bl_\d+_", "", error.msg)
         raise _syntax(f"it cannot be compiled: {words}", locate(error.lineno or 1)) from None

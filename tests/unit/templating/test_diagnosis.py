@@ -24,6 +24,10 @@ Render = Callable[..., dict[str, Any]]
         ("{{ a | round }}", "many", "Pass a number"),
         ("{{ a + 1 }}", "1", "as in `{{ total | int + 1 }}`"),
         ("{{ b }}", "", "give it a default in the template"),
+        ("{{ b }}", "", "`--set b=…` on the command line"),
+        ("{{ نام }}", "", '`context={"نام": …}` in Python'),
+        ("{{ a.b }}", {}, "Add the value to the context"),
+        ("{{ first name }}", "", "as in `{{ first_name }}`"),
     ],
 )
 def test_the_remedy_fits_the_value(text: str, value: object, remedy: str, render: Render) -> None:

@@ -16,6 +16,10 @@ _MOST_KINDS: Final = 10
 _MOST_COSTLY: Final = 10
 """Rows that may exceed the rendering time (two seconds each) before the plan is refused."""
 _MOST_FAILED: Final = 10_000
+_CORRECT_THE_NAME: Final = (
+    "Rename a column, correct the name in the template, add the value under `context` in the campaign file, or give it"
+    ' a default in the template, as in `{{ first_name | default("friend") }}`.'
+)
 
 
 @define
@@ -95,7 +99,10 @@ class Faults:
         columns = ", ".join(map(printable, self._columns[:_MOST_KINDS]))
         more = ", …" if len(self._columns) > _MOST_KINDS else ""
         shown = f"The audience has the columns {columns}{more}."
-        return f"{shown} Rename a column, or correct the name in the template. {error.remedy}"
+        wrong = [printable(column) for column in self._columns if not column.isidentifier()][:_MOST_KINDS]
+        if wrong:
+            shown += f" A template cannot use a column whose name has spaces or signs: {', '.join(wrong)}."
+        return f"{shown} {_CORRECT_THE_NAME}"
 
 
 def _describe(fault: Fault) -> str:

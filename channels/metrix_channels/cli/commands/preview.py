@@ -140,6 +140,8 @@ def _show_all(output: Output, sets: Sequence[tuple[str, Sequence[Preview]]]) -> 
             output.say(said, "bold")
         for each in several:
             _show(output, each)
+    for remedy in dict.fromkeys(each.error.remedy for _, several in sets for each in several if each.error):
+        output.hint(f"→ {remedy}")
 
 
 def _show(output: Output, preview: Preview) -> None:

@@ -48,4 +48,13 @@ def test_a_name_that_the_audience_does_not_have_is_answered_with_its_columns():
     faults.add(faults.of(("x",), error), [2], 1)
     with pytest.raises(CampaignError) as caught:
         faults.require_none(1)
-    assert "the columns شناسه, نام." in caught.value.remedy
+    assert "the columns شناسه, نام. Rename a column" in caught.value.remedy
+
+
+def test_a_column_that_a_template_cannot_name_is_shown():
+    """A header such as `First Name` has a space, which no name in a template has."""
+    faults = Faults(("شناسه", "First Name", "نام خانوادگی"))
+    faults.add(faults.of(("x",), TemplateError("`name` is not defined", code="template_undefined")), [2], 1)
+    with pytest.raises(CampaignError) as caught:
+        faults.require_none(1)
+    assert "has spaces or signs: First Name, نام خانوادگی. Rename" in caught.value.remedy
