@@ -203,13 +203,22 @@ def test_on_a_terminal_it_leads_through_the_test(metrix, untested, metrix_sandbo
     """The dashboard's test, one message to an id of one's own, and the record of both."""
     status, shown, out = at_terminal(untested, channel, answers=f"{yes}\nسارا\nuser-1\n{yes}\n".encode())
     assert (status, out) == (0, f"{channel} is verified for application sandbox-app; see {untested}.\n")
-    assert "dashboard" in shown
+    label = {"sms": "SMS", "push": "APP_PUSH"}[channel]
+    assert f"sandbox's inbox, {metrix_sandbox.url}, and click “{label} · Test”" in " ".join(shown.split())
     assert "Did this message arrive too?" in shown
     assert len(metrix_sandbox.requests()) == 1
     text = untested.read_text(encoding="utf-8")
     assert "by: سارا" in text or 'by: "سارا"' in text
     assert "the dashboard's test message and message" in text
     assert metrix("--config", untested, "send", channel, "--to", "u1", "--text", "x").status == 0
+
+
+def test_a_real_application_is_tested_from_the_dashboard(commented):
+    """Only in the sandbox does a button replace the dashboard's test message."""
+    text = commented.read_text(encoding="utf-8").replace("${METRIX_TEST_APP}", "prod-7f3a")
+    commented.write_text(text, encoding="utf-8")
+    _, shown, _ = at_terminal(commented, "sms", answers=b"n\n")
+    assert "In Metrix's dashboard, open application prod-7f3a" in shown
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import sys
 from attrs import evolve, frozen
 
 from ..adapters import adapter_for
-from ..config import Config, ConfigFile, Verification
+from ..config import Channel, Config, ConfigFile, Verification
+from ..config.credentials import SANDBOX_APP_ID
 from ..errors import UsageError
 from ..process import wall_clock
 from ..recipients import checked_recipients
@@ -48,12 +49,8 @@ def lead_through(output: Output, file: ConfigFile, name: str, by: str | None) ->
         MetrixChannelsError: an answer is invalid, or the message was not accepted.
     """
     config = file.current()
-    channel, app_id = config.channel(name), config.metrix.resolve_app_id()
-    said = adapter_for(channel.type).metrix_name
-    output.hint(
-        f"1. In Metrix's dashboard, open application {app_id} and send yourself a test message on {said}. Metrix's"
-        " documentation does not say where; if you cannot find the page, ask Metrix's support."
-    )
+    channel = config.channel(name)
+    output.hint(f"1. {_describe_test(config, channel)}")
     if not _says_yes(output, "Did it arrive?"):
         output.hint("Check the channel's settings in the dashboard, then try again. Nothing was sent or recorded.")
         return None
@@ -84,6 +81,19 @@ def checked_name(by: str) -> str:
             remedy="Write the name or address of the person who received the test message.",
         )
     return by
+
+
+def _describe_test(config: Config, channel: Channel) -> str:
+    app_id, said = config.metrix.resolve_app_id(), adapter_for(channel.type).metrix_name
+    if app_id == SANDBOX_APP_ID:
+        return (
+            f"Open the sandbox's inbox, {config.metrix.base_url}, and click “{said} · Test”. This replaces a test"
+            " message from Metrix's dashboard."
+        )
+    return (
+        f"In Metrix's dashboard, open application {app_id} and send yourself a test message on {said}. Metrix's"
+        " documentation does not say where; if you cannot find the page, ask Metrix's support."
+    )
 
 
 class _UnderTest(ConfigFile):
