@@ -35,9 +35,9 @@ PRODUCT: Final = ("core", "fast")
 SLOW: Final = {"naive": 5_000, "aiohttp": 5_000}
 ROWS_OF_THE_MEMORY_CHECK: Final = 10_000_000
 TARGETS: Final = {
-    ("fast", "naive"): (300, 150, 11),
-    ("fast", "floor"): (0.4, 0.4, 0.6),
-    ("core", "naive"): (200, 20, 1.2),
+    ("fast", "naive"): (450, 200, 9),
+    ("fast", "floor"): (0.65, 0.65, 0.8),
+    ("core", "naive"): (200, 45, 5),
 }
 REACHED: Final = {
     ("fast", "naive"): (280, 107, 6.5),
