@@ -53,7 +53,8 @@ DELIVERY: Final[dict[str, Situation]] = {
     ),
     "endpoint_refused": Situation(
         "The address has no such endpoint.",
-        "Check base_url: Metrix's own is https://entry.metrix.ir, without a path.",
+        "Write `base_url: https://entry.metrix.ir`, without a path, in channels.yaml. If it is already there, find"
+        " out which proxy answers instead of Metrix.",
         4,
         _RFC,
         ("base_url has a path, or names another host.", "A proxy answers instead of Metrix."),
@@ -72,7 +73,7 @@ DELIVERY: Final[dict[str, Situation]] = {
         _CONNECTION,
         (
             "A proxy or firewall inspects TLS with a certificate of its own.",
-            "The certificate is for another host than the one in base_url.",
+            "The certificate belongs to a different host than the one in base_url.",
             "This machine's clock is wrong, or its certificate authorities are out of date.",
         ),
     ),
@@ -83,8 +84,8 @@ DELIVERY: Final[dict[str, Situation]] = {
         4,
         _CONNECTION,
         (
-            "The host of base_url cannot be resolved here.",
-            "A firewall between here and Metrix blocks the port, 443 for https.",
+            "This machine cannot resolve the host name in base_url.",
+            "A firewall between this machine and Metrix blocks the port (443 for https).",
             "The network, or Metrix, is down for a moment.",
         ),
     ),
@@ -120,28 +121,31 @@ DELIVERY: Final[dict[str, Situation]] = {
 
 ANSWERS: Final[dict[str, Situation]] = {
     "200": Situation(
-        "Metrix received the request. It does not say that anything was processed or delivered.",
+        "Metrix received the request. This does not mean that anything was processed or delivered.",
         "If nothing arrives, see `metrix-channels explain message_not_received` or `explain event_not_displayed`.",
         source=_FORMAT,
         reasons=(
-            "All is well.",
+            "Nothing is wrong.",
             "If the answer is a web page or truncated, it may not be from Metrix, and the outcome is unknown.",
         ),
         leads_to=("outcome_unknown", "answers_unreadable"),
     ),
     "3xx": Situation(
-        "A redirect. Metrix documents none.",
-        "Check base_url. Redirects are never followed, so the key and the message go to no other server.",
+        "The answer redirects to another address. Metrix's documentation mentions no redirects.",
+        "Write `base_url: https://entry.metrix.ir` in channels.yaml. metrix-channels never follows redirects, so"
+        " it sends the key and the message to no other server.",
         source=_RFC,
         reasons=DELIVERY["redirected"].reasons,
         leads_to=("redirected",),
     ),
     "400": Situation(
         "Metrix could not use the request.",
-        "Look for a field that is missing or of the wrong type. One bad recipient in a batch is found automatically.",
+        "Look for a field that is missing or has the wrong type. In a batch, metrix-channels itself finds the"
+        " recipients that Metrix rejects.",
         source=_FORMAT,
         reasons=(
-            "A mandatory field is missing: body, or for events type, id, time, name or customName, the user's id.",
+            "The message has no body.",
+            "The event has no type, id, time or user id, or it has neither name nor customName.",
             "A field has the wrong type: time and birthday are Long (milliseconds), revenue is a Double.",
             "The request is not valid JSON.",
         ),
@@ -244,7 +248,8 @@ QUESTIONS: Final[dict[str, Situation]] = {
     "message_not_received": Situation(
         "Metrix answered 200, but the message does not arrive.",
         "Send a test message through the channel from Metrix's dashboard. When it has arrived, record it with"
-        " `metrix-channels channels verify NAME --by YOU`; then send again.",
+        " `metrix-channels channels verify NAME --by YOU`, and send again. If the test arrives but your message does"
+        " not, look up the recipient's customUserId and contact data in the dashboard.",
         source=_CHANNELS,
         reasons=(
             "The channel was never tested from the dashboard. Metrix accepts its messages but delivers none of them.",
@@ -256,7 +261,8 @@ QUESTIONS: Final[dict[str, Situation]] = {
     "event_not_displayed": Situation(
         "Metrix answered 200, but the event does not show in the dashboard.",
         "Send events with `notifier.track` or `metrix-channels track`: they give each event its own id and time."
-        " Compare the user's id and the event's name with the dashboard; list the names under `taxonomy`.",
+        " Compare the user's id and the event's name with the dashboard; list the"
+        " event names under `taxonomy` in channels.yaml.",
         source=_FORMAT,
         reasons=(
             "Metrix dropped it as a duplicate: another event of this user has the same time.",
@@ -273,7 +279,7 @@ QUESTIONS: Final[dict[str, Situation]] = {
     ),
     "clock_wrong": Situation(
         "This machine's clock differs from the server's.",
-        "Synchronise the clock: run `timedatectl set-ntp true`, or on a virtual machine correct its host's clock.",
+        "Run `timedatectl set-ntp true` to synchronise the clock. On a virtual machine, correct the host's clock.",
         source=_FORMAT,
         reasons=(
             "No time service runs on this machine, or it cannot reach its server.",

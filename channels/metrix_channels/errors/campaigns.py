@@ -9,7 +9,7 @@ from .situation import TROUBLESHOOTING, Situation
 CAMPAIGNS: Final[dict[str, Situation]] = {
     "audience_invalid": Situation(
         "Recipients cannot be read from the audience.",
-        "Correct the file at this place, then check it with `metrix-channels campaign run FILE --dry-run`.",
+        "Correct the file, then check it with `metrix-channels campaign run FILE --dry-run`.",
         2,
     ),
     "query_failed": Situation(
@@ -41,7 +41,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         "Some rows of the audience cannot be sent, so nothing was sent.", "Correct the template or the rows.", 2
     ),
     "value_empty": Situation(
-        "A value that the text shows is empty in a row.",
+        "A row has an empty value, and the message shows it.",
         'Add the value, give it a default in the template, such as `{{ first_name or "friend" }}`, or skip such rows'
         " with `on_empty: skip`.",
         2,
@@ -84,18 +84,20 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         4,
     ),
     "canary_waits": Situation(
-        "The canary's recipients have their outcomes, and the campaign waits for `resume`.",
-        "Ask the canary's recipients what arrived. `metrix-channels campaign resume NAME` then sends to the others.",
+        "The canary is finished, and the campaign waits until you resume it.",
+        "Ask the canary's recipients what arrived. To send to the others, run `metrix-channels campaign resume NAME`.",
         4,
     ),
     "canary_failed": Situation(
-        "Too many of the canary's recipients were not accepted.",
-        "See `metrix-channels campaign report`. To continue anyway, raise limits.max_failures and resume.",
+        "Metrix did not accept the message for too many of the canary's recipients.",
+        "Run `metrix-channels campaign report NAME` to see the errors. To continue anyway, raise limits.max_failures"
+        " and resume.",
         4,
     ),
     "too_many_failures": Situation(
-        "More recipients were rejected or are unknown than the campaign allows.",
-        "See `metrix-channels campaign report`. To continue anyway, raise limits.max_failures and resume.",
+        "More recipients were rejected, or have an unknown outcome, than limits.max_failures allows.",
+        "Run `metrix-channels campaign report NAME` to see the errors. To continue anyway, raise limits.max_failures"
+        " and resume.",
         4,
     ),
     "run_pinned": Situation(
@@ -106,7 +108,8 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_finished": Situation(
         "The campaign has finished and cannot run again under the same name.",
-        "Use a new name for another run. To send failed recipients again, use `metrix-channels campaign retry`.",
+        "Use a new name for another run. To send again to rejected recipients, run `metrix-channels campaign retry NAME"
+        " --rejected`; for those whose outcome is unknown, use --unknown.",
         2,
     ),
     "run_cancelled": Situation(
@@ -116,7 +119,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_paused": Situation("The campaign is paused.", "Run `metrix-channels campaign resume NAME` to continue.", 4),
     "run_unfinished": Situation(
-        "The campaign has not finished, so its recipients are not final.", "Finish or cancel it first.", 2
+        "The campaign has not finished, so it can still reach more recipients.", "Finish or cancel it first.", 2
     ),
     "schedule_missed": Situation(
         "The campaign's scheduled time has passed.",
@@ -133,12 +136,13 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_purged": Situation(
         "`ledger purge` deleted the campaign's recipients; its counts are kept.",
-        "See `metrix-channels campaign status`. Rows, retries and `except` are not available without recipients.",
+        "Run `metrix-channels campaign status NAME` to see the counts. Without recipients, the campaign has no rows,"
+        " and `retry` and `except` do not work.",
         2,
     ),
     "run_values_forgotten": Situation(
         "The campaign has ended, and the values that its template marks as sensitive have been deleted.",
-        "Run it under a new name with `audience: {except: [OLD_NAME]}`, which skips the recipients that it reached.",
+        "Run it under a new name with `audience: {except: [OLD_NAME]}`, to skip the recipients that it has reached.",
         2,
     ),
     "run_missing": Situation(
@@ -152,7 +156,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_lost": Situation(
         "Another process took over the run because this process did not respond.",
-        "See `metrix-channels campaign status`.",
+        "Run `metrix-channels campaign status NAME` to see its progress.",
         4,
     ),
 }

@@ -18,7 +18,9 @@ INPUT_AT_FAULT = 2
 
 CATALOGUE: Final[dict[str, Situation]] = {
     # -- the call and the installation
-    "usage": Situation("The command or call is wrong.", "See the verb's --help.", 2),
+    "usage": Situation(
+        "The command or call is wrong.", "Run the command with --help, or see the method's docstring.", 2
+    ),
     "confirmation_missing": Situation(
         "The command asks for confirmation before it sends, but it runs without a terminal.",
         "Look at the plan with --dry-run, then run the same command with --yes.",
@@ -32,10 +34,12 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "extra_missing": Situation(
         "An optional dependency is not installed.",
-        "Install metrix-channels in the same way as before, as `metrix-channels[all]`.",
+        "Install metrix-channels again in the same way, but write `metrix-channels[all]` as its name.",
         2,
     ),
-    "port_unavailable": Situation("The address is not available.", "Choose another port, or 0 for any free port.", 2),
+    "port_unavailable": Situation(
+        "The program cannot listen on this address and port.", "Choose another port, or 0 for any free port.", 2
+    ),
     "interrupted": Situation(
         "The command was interrupted.",
         "Run the same command again. With --key, or with a time for an event, it skips what"
@@ -53,13 +57,13 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "yaml_invalid": Situation("The file is not valid YAML.", "Correct the line; check indentation and quotes.", 2),
     "yaml_refused": Situation(
         "The file uses a YAML feature that is not supported here.",
-        "Write the value out in full; put text in quotes.",
+        "Write the value itself instead of a reference to it, and put text in quotes.",
         2,
     ),
     "config_key_unknown": Situation("The file has an unknown key.", "Correct the key or remove it.", 2),
     "config_key_missing": Situation(
         "A key is missing.",
-        "Add it. `metrix-channels init example` writes a channels.yaml and a campaign file that show all keys.",
+        "Add the key. `metrix-channels init example` writes a channels.yaml and a campaign file that show all keys.",
         2,
     ),
     "config_value_invalid": Situation(
@@ -70,7 +74,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "environment_refused": Situation(
         "${NAME} is not allowed here.",
-        "Write the value itself. Environment variables are only filled in under `metrix` and in `ledger`.",
+        "Write the value itself. Environment variables can only be used under `metrix` and in `ledger`.",
         2,
     ),
     "environment_missing": Situation(
@@ -87,7 +91,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "secret_missing": Situation(
         "APP_ID or the API key is not set.",
-        "Find both in Metrix's dashboard under Application Settings.",
+        "Copy both from Metrix's dashboard, Application Settings, and run `export METRIX_APP_ID=… METRIX_API_KEY=…`.",
         2,
         TROUBLESHOOTING + ", section 1",
     ),
@@ -97,7 +101,9 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     # -- channels and their verification
-    "channel_unknown": Situation("There is no channel with that name.", "See `metrix-channels channels list`.", 2),
+    "channel_unknown": Situation(
+        "There is no channel with that name.", "Run `metrix-channels channels list` to see the names.", 2
+    ),
     "channel_unverified": Situation(
         "The channel has no recorded dashboard test.",
         "Send a test message through this channel from Metrix's dashboard. When it has arrived, record it with"
@@ -188,7 +194,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "field_invalid": Situation(
         "A field's value cannot be sent.",
-        "Correct the text or title. For a template, correct the field in its front matter, or the value in that field.",
+        "Correct the text or title. In a template, correct the field in the front matter, or the value in that field.",
         2,
     ),
     "message_empty": Situation(
@@ -213,7 +219,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     # -- the ledger and its keys
     "key_reused": Situation(
         "The key was used for different content.",
-        "Build the key from what makes the message unique, or use a new one.",
+        "Use another key for another message. Build the key from what makes the message unique, such as login-42-1.",
         2,
     ),
     "key_busy": Situation("Another process is sending a message with this key.", "Try again in a moment.", 4),
@@ -239,7 +245,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "message_withdrawn": Situation(
         "The message was withdrawn before it was sent.",
-        "Its key is free. If the message should be sent after all, enqueue it again.",
+        "To send the message after all, enqueue it again. You can use the same key.",
         4,
     ),
     "send_missing": Situation(
@@ -253,7 +259,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         2,
     ),
     "ledger_not_shared": Situation(
-        "The ledger is a local file, and this needs a ledger in PostgreSQL.",
+        "The ledger is a local file, but workers need a ledger in PostgreSQL.",
         "Set `ledger: postgresql://…` in channels.yaml, and start `metrix-channels worker` on one or more machines.",
         2,
     ),
@@ -310,8 +316,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "ledger_copied": Situation(
         "The ledger is a copy of another file. Both could send the same messages, so nothing is sent from the copy.",
-        "Use the original. If the copy replaces it for good, run `metrix-channels ledger adopt`. The copy does not know"
-        " what was sent from the original since then, so cancel the campaigns that continued there.",
+        "Use the original. If the copy replaces it permanently, run `metrix-channels ledger adopt`. The copy does not"
+        " record what the original sent later, so first cancel the campaigns that continued in the original.",
         2,
         reasons=(
             "A backup was restored.",
@@ -321,7 +327,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "counts_wrong": Situation(
         "The new counts of a campaign do not add up. They were not written, and nothing more was sent.",
-        "Run `metrix-channels ledger check` to see what differs, and report it.",
+        "Run `metrix-channels ledger check` to see which counts differ, and report the output.",
         4,
     ),
     **DELIVERY,

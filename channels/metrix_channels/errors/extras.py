@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from . import ConfigError
 
 DISTRIBUTION: Final = "metrix-channels"
-BY_NAME: Final = "Install metrix-channels in the same way as before, as `metrix-channels[{extra}]`."
+BY_NAME: Final = "Install metrix-channels again in the same way, but write `metrix-channels[{extra}]` as its name."
 """Once a public index has metrix-channels, this is the command."""
 
 

@@ -9,10 +9,11 @@ from .situation import Situation
 MACHINE: Final[dict[str, Situation]] = {
     "thread_refused": Situation(
         "The process cannot start another thread.",
-        "Join the threads that send before the main thread ends, and do not send for the first time in `atexit`.",
+        "Call `join()` on the threads that send, before the main thread ends. Send the first message before `atexit`"
+        " functions run. If the process has too many threads, raise its limit.",
         4,
         reasons=(
-            "The process is ending: the main thread is over.",
+            "The process is ending: its main thread has ended.",
             "The process has reached its thread limit: see `ulimit -u`, or the limit of the container.",
         ),
     ),
@@ -32,7 +33,7 @@ MACHINE: Final[dict[str, Situation]] = {
         2,
     ),
     "renderer_unavailable": Situation(
-        "The child process that renders templates of unknown cost cannot be started.",
+        "The child process that renders templates with a time limit cannot be started.",
         "Set `sys.executable` to the path of the Python interpreter before the first message, for example"
         " `sys.executable = '/usr/bin/python3'`. Under uWSGI, `virtualenv` in its settings is enough.",
         2,

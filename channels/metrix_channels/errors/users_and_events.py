@@ -16,8 +16,8 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
         2,
         _FORMAT,
         (
-            "The id is missing in the program's own data.",
-            "It was read as a number, or has white space around it.",
+            "Your program has no id for the user.",
+            "The id was read as a number, or begins or ends with white space.",
         ),
     ),
     "event_name_invalid": Situation(
@@ -34,13 +34,13 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
     ),
     "event_name_unknown": Situation(
         "The event's name is not in the taxonomy.",
-        "Correct the name. Or add it to the taxonomy in Metrix's dashboard first, and then to `taxonomy` in the"
-        " configuration.",
+        "Correct the name. If the event is new, add it to the taxonomy in Metrix's dashboard, and then to `taxonomy` in"
+        " channels.yaml.",
         2,
         _FORMAT,
         (
             "The name is misspelt, or its capitals differ.",
-            "The event is new, and the dashboard does not know it yet.",
+            "The event is new and not yet in the taxonomy of the dashboard.",
         ),
     ),
     "event_time_invalid": Situation(
@@ -56,8 +56,8 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
     ),
     "event_time_repeated": Situation(
         "This user already has an event with this time. Metrix would answer 200 and drop the second one.",
-        "Pass the time to the millisecond, or omit it to get a unique one. If this is the same event again, it has"
-        " already been sent.",
+        "Pass the time to the millisecond, or omit it to get a unique one. If this is the same event, do"
+        " nothing: it has already been sent.",
         2,
         _FORMAT,
         (
@@ -86,13 +86,14 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
     ),
     "profile_invalid": Situation(
         "A field of the user's profile is not valid.",
-        "Pass text that is not empty, and omit unknown fields. The gender is Male, Female or Other.",
+        "Pass text that is not empty, and omit fields without a value. The gender is Male, Female or Other.",
         2,
         _EVENTS,
     ),
     "attribute_invalid": Situation(
         "An attribute has a type that Metrix does not accept.",
-        "Pass text, a number, a date, a list or a mapping; for an event also true or false. Omit unknown attributes.",
+        "Pass text, a number, a date, a list or a mapping; for an event also true or false. Omit attributes"
+        " without a value.",
         2,
         _EVENTS,
     ),

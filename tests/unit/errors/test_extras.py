@@ -53,7 +53,7 @@ def test_the_folder_that_it_was_installed_from_is_named(record, tmp_path, name):
 def test_elsewhere_the_extra_is_added_to_the_name(record, recorded):
     """No public index has the distribution, a source that is gone helps nobody, and a URL may hold a password."""
     record(recorded)
-    remedy = "Install metrix-channels in the same way as before, as `metrix-channels[postgres]`."
+    remedy = "Install metrix-channels again in the same way, but write `metrix-channels[postgres]` as its name."
     assert extra_remedy("postgres") == remedy
 
 
