@@ -18,7 +18,7 @@ _SHORTER = "Give only the values that the template uses."
 
 
 def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
-    """Merge the values of a JSON file with `k=v` pairs; the pairs take precedence.
+    """Merge the values of a JSON file with `NAME=VALUE` pairs; the pairs take precedence.
 
     Raises:
         UsageError: the file cannot be read or is not a JSON object; a pair has no `=` or no name.
@@ -27,9 +27,8 @@ def read_context(file: Path | None, pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
-            raise UsageError(
-                f"--set {pair!r} is not k=v.", code="usage", remedy="Write --set first_name=سارا, with a plain name."
-            )
+            remedy = "Write --set first_name=سارا, with a name of letters, digits and _, and no space around the `=`."
+            raise UsageError(f"--set {pair!r} is not NAME=VALUE.", code="usage", remedy=remedy)
         context[name] = value
     return context
 
@@ -43,7 +42,7 @@ def typed_value(option: str, pair: str) -> tuple[str, Any]:
     name, equals, value = pair.partition("=")
     if not equals or not name.removesuffix(":"):
         remedy = f"Write {option} city=تهران, or {option} total:=12.5 for a number."
-        raise UsageError(f"{option} {pair!r} is not k=v.", code="usage", remedy=remedy)
+        raise UsageError(f"{option} {pair!r} is not NAME=VALUE.", code="usage", remedy=remedy)
     if not name.endswith(":"):
         return name, value
     try:

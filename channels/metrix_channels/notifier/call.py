@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -50,7 +50,9 @@ class PlainText:
 
 
 def _freeze(to: str | Recipients) -> str | tuple[str, ...]:
-    return to if isinstance(to, str) else tuple(to)
+    if isinstance(to, str) or not isinstance(to, Iterable):
+        return to  # a number is refused when the message is prepared
+    return tuple(to)
 
 
 @frozen

@@ -18,7 +18,7 @@ def test_pairs_win_over_the_file_and_are_text(tmp_path):
 @pytest.mark.parametrize("pair", ["", "=", "=v", "name", "a b=1", "1a=1", "a.b=1", "a-b=1"])
 def test_a_pair_without_a_plain_name_is_refused(pair):
     """The template could not use it."""
-    with pytest.raises(MetrixChannelsError, match="is not k=v") as caught:
+    with pytest.raises(MetrixChannelsError, match="is not NAME=VALUE") as caught:
         read_context(None, [pair])
     assert caught.value.exit_status == 2
 
