@@ -316,7 +316,9 @@ class Campaigns:
 
     def _require_detachable(self, detach: bool) -> None:
         if detach and not self._execution.is_distributed:
-            raise ConfigError("Only workers can send a detached campaign.", code="ledger_not_shared")
+            raise ConfigError(
+                "--detach needs workers, and workers need a ledger in PostgreSQL.", code="ledger_not_shared"
+            )
 
     def _lists(self, ready: Ready) -> list[Path]:
         return [*ready.config.suppress, *ready.campaign.suppress]
@@ -349,4 +351,5 @@ def _not_confirmed() -> CampaignError:
 
 def _require_resumable(record: RunRecord) -> None:
     if record.state in OVER:
-        raise CampaignError(f"The campaign {record.name!r} is {record.state}.", code=_ENDED[record.state])
+        ended = "was cancelled" if record.state is RunState.CANCELLED else "has finished"
+        raise CampaignError(f"The campaign {record.name!r} {ended}.", code=_ENDED[record.state])

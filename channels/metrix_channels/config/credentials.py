@@ -62,8 +62,9 @@ def read_api_key(path: Path, location: str | None) -> Secret:
     try:
         raw = read_regular(path, _LONGEST_KEY + len(b"\r\n"))
     except FileNotFoundError:
-        message = "the file in api_key_file does not exist"
-        raise ConfigError(message, code="secret_missing", location=location) from None
+        message = "the file that api_key_file names does not exist"
+        remedy = "Correct the path, or create the file with only the API key in it."
+        raise ConfigError(message, code="secret_missing", remedy=remedy, location=location) from None
     except FileTooLarge:
         message = "the key in api_key_file is too long for an HTTP header"
         raise ConfigError(message, code="secret_invalid", location=location) from None

@@ -154,7 +154,7 @@ def choice(words: type[E]) -> Kind[E]:
     def parse(value: JsonValue) -> E:
         if isinstance(value, str) and value in names:
             return words(value)
-        raise Refusal("expected one of " + ", ".join(names), choices=names)
+        raise Refusal("expected " + " or ".join((", ".join(names[:-1]), names[-1])), choices=names)
 
     return Kind(parse, {"enum": list(names)})
 
@@ -239,6 +239,12 @@ def _currency(text: str) -> str | None:
 
 def _path(text: str) -> Path | None:
     return Path(text) if text.strip() and is_text(text) else None
+
+
+def _truth(value: JsonValue) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise Refusal("expected true or false, without quotes")
 
 
 def _version(value: JsonValue) -> int:
@@ -326,6 +332,7 @@ SECRET_PATH: Final = _text_kind("the path of a file that holds the key", _path, 
 RATE: Final = _text_kind("a rate such as 50/s, 3000/m or 10000/h", _rate, {"pattern": f"^{_RATE.pattern}$"})
 SIZE: Final = _text_kind("a size such as 500kB, 200MB or 1GB", _size, {"pattern": f"^{_SIZE.pattern}$"})
 DATE: Final = _text_kind("a date such as 2026-11-20", _date, {"pattern": f"^{_DATE.pattern}$", "format": "date"})
+TRUTH: Final = Kind(_truth, {"type": "boolean"}, holds_references=True)
 VERSION: Final = Kind(_version, {"const": 1})
 LEDGER: Final = _text_kind(
     "sqlite:/// and the path of a file, such as sqlite:///./metrix-channels.db, or postgresql:// and a database",

@@ -42,7 +42,8 @@ def find_config(explicit: Path | None = None, environ: Mapping[str, str] = os.en
     else:
         path, origin = Path(FILE_NAME), ""
     if not os.path.exists(path):  # noqa: PTH110 - also false for an invalid file name
-        raise ConfigError(f"there is no file {printable(str(path))}{origin}", code="config_missing")
+        remedy = "Correct the path." if path != Path(FILE_NAME) else None
+        raise ConfigError(f"there is no file {printable(str(path))}{origin}", code="config_missing", remedy=remedy)
     return path
 
 

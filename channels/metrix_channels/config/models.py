@@ -244,6 +244,7 @@ class Metrix:
         metadata=setting(
             "When Metrix refuses a request for several recipients, find those at fault by splitting it in halves."
             " false: the outcome of all of them is unknown.",
+            kinds.TRUTH,
             default=True,
         ),
     )
@@ -380,8 +381,6 @@ class Config:
         if name in self.channels:
             return self.channels[name]
         close = difflib.get_close_matches(name, self.channels, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        there = ", ".join(self.channels) or "none"
-        raise ConfigError(
-            f"there is no channel {name!r} in {self.path.name}; {hint}channels: {there}", code="channel_unknown"
-        )
+        hint = f"Did you mean {close[0]!r}? " if close else ""
+        there = f"Its channels are {', '.join(self.channels)}." if self.channels else "It has no channels."
+        raise ConfigError(f"There is no channel {name!r} in {self.path.name}. {hint}{there}", code="channel_unknown")

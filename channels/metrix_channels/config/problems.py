@@ -111,7 +111,7 @@ def _unknown_key(document: Document, path: KeyPath, cls: type) -> _Problem:
 
 def _missing_key(document: Document, path: KeyPath) -> _Problem:
     place = f"under {_write_path(path[:-1])}" if path[1:] else "at the top level"
-    message = f"the key {path[-1]} is missing {place}"
+    message = f"the key {quoted(str(path[-1]))} is missing {place}"
     return _Problem(document.position(path[:-1], key=True), path, "config_key_missing", message)
 
 

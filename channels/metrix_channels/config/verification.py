@@ -66,10 +66,7 @@ def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
     if isinstance(verified, Verification):
         return _check_record(channel.name, verified, app_id, now)
     if verified:
-        caution = (
-            f"`verified: true` of channel {channel.name!r} cannot detect a change of the application; record the test"
-            " with its app_id"
-        )
+        caution = f"channel {channel.name!r} has only `verified: true`, which cannot detect a change of the application"
         message = f"channel {channel.name!r} is declared verified"
         return Standing(None, message, _write_remedy("verification_expired", channel.name), cautions=(caution,))
     message = f"channel {channel.name!r} has no recorded dashboard test"

@@ -99,13 +99,13 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
         message = f"{channel.location}: {found.message}"
         yield Check("channel.verified", channel.name, CheckStatus.FAIL, message, found.remedy)
         return
-    yield Check("channel.verified", channel.name, CheckStatus.PASS, found.message)
+    yield Check("channel.verified", channel.name, CheckStatus.PASS, sentence(found.message))
     if found.announcement is not None:
         yield Check(
             "channel.verification_ends", channel.name, CheckStatus.WARN, sentence(found.announcement), found.remedy
         )
     for caution in found.cautions:
-        yield Check("channel.verification_age", channel.name, CheckStatus.WARN, caution, found.remedy)
+        yield Check("channel.verification_age", channel.name, CheckStatus.WARN, sentence(caution), found.remedy)
 
 
 async def check_templates(

@@ -47,7 +47,7 @@ _CREDENTIALS: Final = ("X-Application-Id", "X-API-Key")
 _REMEDIES: Final = {
     ReachFault.NO_ADDRESS: (
         "Run `dig {host}` or `nslookup {host}`. If they fail too, the name is misspelt or this machine's DNS resolver"
-        " fails. If `dig {host} @1.1.1.1` works, it is the resolver."
+        " fails. If `dig {host} @1.1.1.1` works, the resolver fails."
     ),
     ReachFault.REFUSED: (
         "A server refused the connection. Check {setting} and its port, and whether a firewall rejects port {port}."

@@ -334,7 +334,7 @@ class Templates:
         first = next(file for file in wanted if file.count(".") == 2)  # without a locale
         files = ", ".join(wanted)
         return TemplateError(
-            f"there is no template {shown(name)} for the channel; looked in {self.root} for: {files}",
+            f"there is no template {shown(name)} for this channel; looked in {self.root} for: {files}",
             code="template_missing",
             remedy=f"{hint}{'Otherwise, create' if hint else 'Create'} {printable(str(self.root / first))}.",
         )

@@ -208,13 +208,13 @@ def test_names_that_are_refused(name: str) -> None:
         ("schedule: {at: 2026-02-30T10:00Z}", "6:16", "config_value_invalid", "expected a time with its offset"),
         ("schedule: {at: '۲۰۲۶-03-20T10:00Z'}", "6:16", "config_value_invalid", "expected a time with its offset"),
         ("schedule: {at: 10:00}", "6:16", "yaml_refused", "put text in quotes"),
-        ("schedule: {max_lateness: 1h}", "6:1", "config_key_missing", "the key at is missing under schedule"),
+        ("schedule: {max_lateness: 1h}", "6:1", "config_key_missing", "the key 'at' is missing under schedule"),
         ("schedule: {at: 2026-03-20T10:00Z, max_lateness: 0m}", "6:49", "config_value_invalid", "above zero"),
         ("schedule: {at: 2026-03-20T10:00Z, max_lateness: 30}", "6:49", "config_value_invalid", "a duration such as"),
         ("schedule:", "6:10", "config_value_invalid", "expected a mapping of keys to values, not nothing"),
         ("quiet_hours:", "6:13", "config_value_invalid", "expected a mapping of keys to values, not nothing"),
         ("limits:", "6:8", "config_value_invalid", "expected a mapping of keys to values, not nothing"),
-        ("quiet_hours: {to: '08:00', timezone: UTC}", "6:1", "config_key_missing", "the key from is missing"),
+        ("quiet_hours: {to: '08:00', timezone: UTC}", "6:1", "config_key_missing", "the key 'from' is missing"),
         ("limits: {rate: 100}", "6:16", "config_value_invalid", "a rate such as 50/s"),
         ("limits: {rate: 0/s}", "6:16", "config_value_invalid", "a rate such as 50/s"),
         ("limits: {per_recipient: 2}", "6:25", "config_value_invalid", "such as 2/24h"),
@@ -240,13 +240,13 @@ def test_names_that_are_refused(name: str) -> None:
         ("canary: 0", "6:9", "config_value_invalid", "whole number from 1"),
         ("canary: {first: 0}", "6:17", "config_value_invalid", "whole number from 1"),
         ("canary: {then: pause}", "6:1", "config_key_missing", "first"),
-        ("canary: {first: 5, then: wait}", "6:26", "config_value_invalid", "go, pause"),
+        ("canary: {first: 5, then: wait}", "6:26", "config_value_invalid", "go or pause"),
         ("canary: {first: 5, than: go}", "6:20", "config_key_unknown", "then"),
         ("limits: {max_cost: 0}", "6:20", "config_value_invalid", "a number above 0"),
         ("limits: {max_cost: 5 IRR}", "6:20", "config_value_invalid", "a number above 0"),
         ("limits: {max_cost: true}", "6:20", "config_value_invalid", "a number above 0"),
-        ("on_empty: ignore", "6:11", "config_value_invalid", "warn, skip, refuse"),
-        ("on_empty:", "6:10", "config_value_invalid", "warn, skip, refuse"),
+        ("on_empty: ignore", "6:11", "config_value_invalid", "warn, skip or refuse"),
+        ("on_empty:", "6:10", "config_value_invalid", "warn, skip or refuse"),
         ("locale: [fa]", "6:9", "config_value_invalid", "or the column that names it, such as {column: lang"),
         ("locale: {}", "6:1", "config_key_missing", "column"),
         ("locale: {default: fa}", "6:1", "config_key_missing", "column"),
@@ -304,7 +304,7 @@ def test_what_a_campaign_needs(key: str) -> None:
     lines = [line for line in MINIMAL.splitlines() if not line.startswith(key)]
     error = refusal("\n".join(lines))
     assert (error.code, error.location) == ("config_key_missing", "nowruz.yaml:1:1")
-    assert f"key {key} is missing at the top" in error.message
+    assert f"key {key!r} is missing at the top" in error.message
 
 
 @pytest.mark.parametrize(("wrong", "key"), [("templat", "template"), ("chanel", "channel"), ("versoin", "version")])

@@ -283,10 +283,10 @@ def test_ledgers_that_are_refused(ledger: str) -> None:
         (MINIMAL + "path: x", "3:1", "unknown key 'path'"),
         (MINIMAL + "channels:\n  a: {type: sms, name: b}", "4:18", "unknown key 'name' under channels.a"),
         (MINIMAL + "channels:\n  a: {type: sms, location: b}", "4:18", "unknown key 'location'"),
-        (MINIMAL + "on_ambiguous: Hold", "3:15", "expected one of retry, hold, not 'Hold'; did you mean 'hold'?"),
-        (MINIMAL + "channels:\n  a: {type: push}", "4:13", "expected one of sms, app_push, web_push"),
-        (MINIMAL + "channels:\n  a: {verified: true}", "4:3", "the key type is missing under channels.a"),
-        (MINIMAL + "channels:\n  a: {type: sms, verified: {by: x}}", "4:18", "the key at is missing"),
+        (MINIMAL + "on_ambiguous: Hold", "3:15", "expected retry or hold, not 'Hold'; did you mean 'hold'?"),
+        (MINIMAL + "channels:\n  a: {type: push}", "4:13", "expected sms, app_push, web_push"),
+        (MINIMAL + "channels:\n  a: {verified: true}", "4:3", "the key 'type' is missing under channels.a"),
+        (MINIMAL + "channels:\n  a: {type: sms, verified: {by: x}}", "4:18", "the key 'at' is missing"),
         (MINIMAL + "channels:\n  a: {type: sms, verified:}", "4:27", "expected true, false, or the record"),
         (MINIMAL + "channels:\n  a: {type: sms, verified: 'true'}", "4:28", "expected true, false, or the record"),
         (MINIMAL + "channels:\n  a: {type: sms, verified: {at: 2026-02-30}}", "4:33", "expected a date"),
@@ -305,8 +305,8 @@ def test_ledgers_that_are_refused(ledger: str) -> None:
         (MINIMAL + "keep_attempts: {size: 200}", "3:23", "expected a size such as"),
         (MINIMAL.replace("version: 1", "version: 2"), "1:10", "expected 1, the only version"),
         (MINIMAL.replace("version: 1", "version: true"), "1:10", "expected 1, the only version"),
-        (MINIMAL.replace("version: 1\n", ""), "1:1", "the key version is missing at the top"),
-        ("version: 1", "1:1", "the key metrix is missing at the top"),
+        (MINIMAL.replace("version: 1\n", ""), "1:1", "the key 'version' is missing at the top"),
+        ("version: 1", "1:1", "the key 'metrix' is missing at the top"),
         ("version: 1\nmetrix: 5", "2:9", "metrix: expected a mapping"),
         ("", "1:1", "the file: expected a mapping of keys to values, not nothing"),
         ("- a", "1:1", "the file: expected a mapping"),
@@ -332,7 +332,7 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
     assert error.location == "channels.yaml:4:13"
     assert error.code == "config_value_invalid"
     first, count, *others = error.message.split("\n")
-    assert first.startswith("channels.a.type: expected one of")
+    assert first.startswith("channels.a.type: expected sms, ")
     assert count == "3 more problems:"
     assert [line.split(": ")[0] for line in others] == [f"channels.yaml:{at}" for at in ("5:15", "6:11", "7:1")]
 
@@ -417,10 +417,18 @@ def test_variables_elsewhere_are_refused(line: str) -> None:
     assert (error.location or "").startswith("channels.yaml:3:")
 
 
+@pytest.mark.parametrize("written", ["maybe", '"no"', "'false'", "0", "1", "${SPLIT}"])
+def test_a_switch_is_true_or_false(written: str) -> None:
+    """Text is refused: `"no"` must not switch something on."""
+    error = refusal(metrix(f"split_refused: {written}"), {"KEY": "k", "SPLIT": "false"})
+    assert error.code == "config_value_invalid"
+    assert error.message.startswith("metrix.split_refused: expected true or false")
+
+
 def test_unknown_channels_are_answered_with_the_known() -> None:
     """A misspelt name gets a suggestion and the names that there are."""
     config = load(MINIMAL + "channels:\n  sms: {type: sms}\n  email: {type: email}\n")
-    with pytest.raises(ConfigError, match=r"'emial'.*did you mean 'email'\? channels: sms, email") as caught:
+    with pytest.raises(ConfigError, match=r"'emial'.*Did you mean 'email'\? Its channels are sms, email\.") as caught:
         config.channel("emial")
     assert caught.value.code == "channel_unknown"
 

@@ -18,6 +18,7 @@ except ImportError as _missing:
     raise missing_extra("Parquet and DataFrames need pyarrow, which is not installed.", "parquet") from _missing
 
 _NO_PARQUET: Final = "it is not a valid Parquet file: {}"
+_CREATE_AGAIN: Final = "Create or copy the file again."
 _ONE_TYPE: Final = "Give each column its own name and a single type, such as text: `frame.astype({'COLUMN': str})`."
 
 
@@ -81,7 +82,7 @@ def open_parquet(source: FileSource, id_names: Sequence[str]) -> ArrowRows:
     try:
         file = parquet.ParquetFile(source.stream, pre_buffer=False, memory_map=False, buffer_size=1 << 16)
     except (pa.ArrowException, OSError) as error:
-        raise source.refusal(_NO_PARQUET.format(_first_line(error))) from error
+        raise source.refusal(_NO_PARQUET.format(_first_line(error)), remedy=_CREATE_AGAIN) from error
     rows = file.metadata.num_rows
 
     def batches(names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -92,7 +93,7 @@ def open_parquet(source: FileSource, id_names: Sequence[str]) -> ArrowRows:
                 source.share_read = read / rows
                 yield batch
         except (pa.ArrowException, OSError) as error:
-            raise source.refusal(_NO_PARQUET.format(_first_line(error))) from error
+            raise source.refusal(_NO_PARQUET.format(_first_line(error)), remedy=_CREATE_AGAIN) from error
 
     return ArrowRows(source, file.schema_arrow, batches, id_names)
 

@@ -125,7 +125,8 @@ class Exclusions:
     async def _except(self, name: str) -> None:
         record = await self._book.get(name)
         if record.state not in OVER:
-            raise CampaignError(f"The campaign {name!r} in audience.except is {record.state}.", code="run_unfinished")
+            message = f"The campaign {name!r} in audience.except has not finished: its state is {record.state}."
+            raise CampaignError(message, code="run_unfinished")
         record.require_recipients()
         after = 0
         while shards := await self._book.shards(record.id, after):

@@ -87,7 +87,8 @@ class Faults:
         if len(faults) > _MOST_KINDS:
             lines.append(f"Further reasons: {len(faults) - _MOST_KINDS}.")
         raise CampaignError(
-            f"{total:,} of {rows:,} rows cannot be sent, so nothing was sent:\n" + "\n".join(lines),
+            f"{total:,} of {rows:,} {'row' if rows == 1 else 'rows'} cannot be sent, so nothing was sent:\n"
+            + "\n".join(lines),
             code="plan_failed",
             remedy=self._remedy(faults[0].error),
             location=faults[0].error.location,

@@ -194,7 +194,7 @@ def _remedies(found: CampaignStatus) -> Iterator[str]:
             f" {problem('outcome_unknown', '').remedy} `metrix-channels campaign retry {name} --unknown` sends again."
         )
     if found.rejected:
-        yield f"Metrix rejected {found.rejected:,}. {problem('rejected', '').remedy}"
+        yield f"Metrix rejected {counted(found.rejected, 'recipient')}. {problem('rejected', '').remedy}"
 
 
 def show_list(output: Output, found: Sequence[CampaignStatus]) -> None:
