@@ -24,7 +24,8 @@ _WRONG_KEY: Final = "APP_ID or the API key is wrong, or they belong to different
 DELIVERY: Final[dict[str, Situation]] = {
     "rejected": Situation(
         "Metrix rejected the message.",
-        "Check that Metrix knows the recipient and that every field has the documented type.",
+        "Check that Metrix knows the recipient and that every field has the documented type. After a 413, shorten the"
+        " message.",
         1,
         _FORMAT,
         (

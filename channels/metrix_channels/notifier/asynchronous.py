@@ -204,7 +204,7 @@ class AsyncNotifier(AsyncOutbox):
             **fields: the data of the user; see `ProfileFields`.
 
         Raises:
-            EventInvalid: Metrix would not take a field; no request was made.
+            EventInvalid: Metrix would not accept a field; no request was made.
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
@@ -220,7 +220,7 @@ class AsyncNotifier(AsyncOutbox):
             **fields: `name` or `slug`, and other fields; see `EventFields`.
 
         Raises:
-            EventInvalid: Metrix would not take a field, or the user already has an event of that time; no request was
+            EventInvalid: Metrix would not accept a field, or the user already has an event of that time; no request was
                 made.
             Rejected, OutcomeUnknown, CredentialsRefused, Unreachable: see `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
@@ -295,7 +295,7 @@ class AsyncNotifier(AsyncOutbox):
         return await self.campaigns.run(path, name=name, audience=audience)
 
     def stop(self) -> None:
-        """Begin no further attempt; attempts in flight finish and are recorded."""
+        """Start no new attempts. Attempts in flight finish, and their outcomes are recorded."""
         self._services.current().engine.stop()
 
     async def close(self) -> None:

@@ -282,7 +282,7 @@ class Notifier:
         return self.campaigns.run(path, name=name, audience=audience)
 
     def stop(self) -> None:
-        """Begin no further attempt; attempts in flight finish and are recorded. Safe in a signal handler."""
+        """Start no new attempts; see `AsyncNotifier.stop`. You may call it in a signal handler."""
         self._portal.soon(self._notifier.stop)
 
     def close(self) -> None:

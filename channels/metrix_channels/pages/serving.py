@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,6 +18,7 @@ from ..process.descriptors import connections_left, limit_of_descriptors
 
 _LOOK_AGAIN_SECONDS: Final = 0.1
 _LAST_ANSWERS_SECONDS: Final = 0.5
+_OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them."
 """How long requests are still answered after the server was stopped."""
 
 
@@ -172,7 +174,9 @@ def listen(host: str, port: int, what: str) -> socket.socket:
             listener.listen(2048)
             until_it_listens.pop_all()
     except (OSError, OverflowError, UnicodeError) as error:
-        raise UsageError(
-            f"The {what} cannot listen on {host!r}, port {port}: {error}.", code="port_unavailable"
-        ) from error
+        is_foreign = isinstance(error, OSError) and (
+            isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        )
+        message = f"The {what} cannot listen on {host!r}, port {port}: {error}."
+        raise UsageError(message, code="port_unavailable", remedy=_OWN_ADDRESS if is_foreign else None) from error
     return listener

@@ -11,7 +11,8 @@ from ..process import wall_clock
 class MetrixClock:
     """The time of day for the library and the sandbox, as the fixture `metrix_clock`.
 
-    It stands still. Nothing waits for a time of day, such as the end of quiet hours: the clock moves there instead.
+    The clock does not run by itself. Where the library would wait for a time of day, such as the end of quiet hours, it
+    moves the clock to that time.
     """
 
     def __init__(self) -> None:

@@ -76,7 +76,7 @@ class ArrivedMessages:
         return self._arrived[-1]
 
     def to(self, recipient: str) -> ArrivedMessages:
-        """Assert that a message arrived for `recipient`, and return those that did.
+        """Assert that a message arrived for `recipient`, and return the messages that did.
 
         Args:
             recipient: a customUserId.
@@ -94,14 +94,14 @@ class ArrivedMessages:
         """Assert that none of these messages was sent to `recipient`, delivered or not.
 
         Raises:
-            AssertionError: one was.
+            AssertionError: a message was sent to `recipient`.
         """
         __tracebackhide__ = True
         if any(recipient in message.recipients for message in self._sent):
             self._fail(f"Expected nothing for {quoted(recipient)}, but {self._what} was sent.")
 
     def contains(self, text: str, *, fold_digits: bool = False) -> ArrivedMessages:
-        """Assert that the title or the body of a message contains `text`, and return those that do.
+        """Assert that the title or the body of a message contains `text`, and return these messages.
 
         Args:
             text: the exact text.

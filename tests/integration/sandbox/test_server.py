@@ -152,6 +152,14 @@ def test_impossible_address_is_an_error(host: str, port: int) -> None:
     assert caught.value.code == "port_unavailable"
 
 
+def test_another_port_is_no_remedy_for_an_address_of_another_machine() -> None:
+    """The remedy says which addresses are possible."""
+    with pytest.raises(UsageError) as caught:
+        Sandbox(host="203.0.113.1", port=0).start()
+    assert "an address of this machine" in caught.value.remedy
+    assert "port" not in caught.value.remedy
+
+
 def test_white_list_must_be_addresses() -> None:
     """A mistyped entry is found when the sandbox is made."""
     with pytest.raises(UsageError, match="allowed_ips"):

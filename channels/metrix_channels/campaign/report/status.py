@@ -37,7 +37,7 @@ class CampaignStatus:
         rejected: recipients whom Metrix refused for good.
         unknown: recipients who may have been reached.
         pending: recipients without an outcome yet.
-        cancelled: recipients who will not be sent to.
+        cancelled: recipients who get nothing, because the run was cancelled.
         skipped: rows by reason: invalid, duplicate, suppressed, capped, empty.
         batches: requests that the run needs if nothing fails.
         requests: the number of requests made; it never decreases.
@@ -99,7 +99,7 @@ class CampaignStatus:
 
     @property
     def notes(self) -> list[str]:
-        """Notes about rows; see `_describe_facts`."""
+        """What the plan found in the rows, one line for each finding."""
         return _describe_facts(self.facts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class CampaignPreview:
 
     @property
     def notes(self) -> list[str]:
-        """Notes about rows; see `_describe_facts`."""
+        """What the plan found in the rows, one line for each finding."""
         return _describe_facts(self.facts)
 
 

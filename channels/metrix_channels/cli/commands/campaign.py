@@ -156,7 +156,7 @@ def status(context: typer.Context, name: Name) -> None:
 
 @campaign.command(epilog=example("metrix-channels campaign pause nowruz-sale"))
 def pause(context: typer.Context, name: Name) -> None:
-    """Pause a campaign after its requests in flight; `campaign resume` continues it."""
+    """Pause a campaign. Its requests in flight finish; `campaign resume` continues it."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         _show(state, notifier.campaigns.pause(name))
@@ -177,7 +177,7 @@ def resume(context: typer.Context, name: Name, detach: Detach = False) -> None:
 
 @campaign.command(epilog=example("metrix-channels campaign cancel nowruz-sale"))
 def cancel(context: typer.Context, name: Name) -> None:
-    """Cancel a campaign permanently; pending recipients are sent nothing."""
+    """Cancel a campaign permanently; pending recipients get no message."""
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier:
         _show(state, notifier.campaigns.cancel(name))

@@ -15,7 +15,7 @@ def doctor(context: typer.Context) -> None:
     """Find out why Metrix cannot be reached.
 
     Checks DNS, TCP, TLS, HTTP, the clock and the credentials, in this order, and shows how to fix the first failure.
-    No message is delivered: the two requests that doctor makes name no recipient. Exit status 1 if a check fails.
+    doctor makes two requests, which contain no recipient, so no message is sent. Exit status 1 if a check fails.
     """
     state = state_of(context)
     found = run_interruptibly(diagnose(state.config_file().current()))

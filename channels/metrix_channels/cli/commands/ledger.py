@@ -31,13 +31,13 @@ app.add_typer(group, name="ledger")
 def purge_ledger(
     context: typer.Context,
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="TIME", help="How long ago it must have ended, such as 90d.")
+        str, typer.Option("--older-than", metavar="TIME", help="Purge what ended longer ago than this, such as 90d.")
     ],
 ) -> None:
     """Delete the recipients and values of old messages and campaigns; counts are kept.
 
     Single messages keep their keys, so that no key is sent twice. Campaigns keep their counts and lose their rows:
-    `report --csv`, `retry` and `except` then refuse the campaign, and frequency caps no longer count it. In a file,
+    `report --csv`, `retry` and `except` then do not work for them, and frequency caps no longer count them. In a file,
     deleted data is overwritten; PostgreSQL keeps old versions of rows until VACUUM. Unfinished messages and campaigns
     are not purged: to purge a halted or paused campaign, cancel it first.
 
@@ -60,10 +60,10 @@ def purge_ledger(
 
 @group.command("check", epilog=example("metrix-channels ledger check"))
 def check(context: typer.Context) -> None:
-    """Recount every campaign from its batches, verify all checksums, and show the differences.
+    """Recount every campaign and verify all checksums.
 
-    Changes nothing; campaigns can run meanwhile. `requests` and `possible_duplicates` cannot be recounted. Exit
-    status 1 if a count differs or data is damaged.
+    Shows each difference and changes nothing; campaigns can run meanwhile. `requests` and `possible_duplicates` cannot
+    be recounted. Exit status 1 if a count differs or data is damaged.
     """
     state = state_of(context)
     database = open_database(state.config_file().current())

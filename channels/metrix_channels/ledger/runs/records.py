@@ -265,7 +265,7 @@ class FailureCount:
     """Attempts of a run that were not accepted, for one reason.
 
     Attributes:
-        disposition: of the attempts.
+        disposition: how the attempts ended, such as `refused` or `ambiguous`.
         status_code: of the answer; None if there was none.
         example: the explanation of one of them.
         attempts: the number of attempts.

@@ -62,15 +62,15 @@ class AsyncCampaigns:
 
         Args:
             path: path of the campaign file.
-            name: name of the run, instead of the file's.
-            canary: how many recipients get the message first, alone, instead of the file's number.
+            name: name of the run; replaces the name in the file.
+            canary: how many recipients get the message first; replaces the number in the file.
             watch: called about ten times a second with the progress.
             confirm: called with a new plan, or with the rest of a run. If it returns False, nothing is sent, the new
                 plan is deleted, and a run stays unchanged.
             detach: with a ledger in PostgreSQL, return as soon as the workers have the run.
-            audience: the rows, instead of the file's: mappings, a QuerySet's `.values()`, or a DataFrame (pandas,
-                polars, Arrow). They are read once, in a separate thread. To continue a run, give the same rows again,
-                or use `resume`, which needs no rows because the whole plan is in the ledger.
+            audience: rows that replace the audience of the file: mappings, a QuerySet's `.values()`, or a
+                DataFrame (pandas, polars, Arrow). They are read once, in a separate thread. To continue a run, give
+                the same rows again, or use `resume`, which needs no rows because the whole plan is in the ledger.
 
         Returns:
             The status of the run. Check `.state`: finished, finished_with_errors, halted (`.halted_by` says why;

@@ -55,7 +55,7 @@ class EventsReport:
         unknown: Metrix may have them.
         not_sent: Metrix certainly did not take them; send them again.
         repeated: not sent, because the user already has an event of that time and Metrix would drop them.
-        possible_duplicates: accepted after an attempt that Metrix may have taken too; Metrix drops the second.
+        possible_duplicates: accepted events that Metrix may have received twice; Metrix drops the second one.
         batches: number of requests, without retries; each holds several events.
         failures: the first 100 events that were not accepted.
         halted_by: why sending stopped early; None if every event was tried.

@@ -44,8 +44,8 @@ class Drained:
 
     Attributes:
         receipts: of the messages that have an outcome now, in the order in which they were due.
-        waiting: messages without an outcome: they are due later, or could not be sent for now.
-        problems: why due messages could not be sent for now, by their ids.
+        waiting: messages without an outcome: they are due later, or cannot be sent yet.
+        problems: for each due message that cannot be sent yet: its id, and why.
     """
 
     receipts: tuple[Receipt, ...]
