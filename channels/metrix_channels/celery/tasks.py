@@ -49,7 +49,7 @@ def send_message(
         template: a template's name; with `context` and `locale`.
         context: values for the template.
         text: instead of a template, a text that is sent as it is; with `title`.
-        title: of a push, or the subject of an email.
+        title: title of a push, or the subject of an email.
         locale: such as `fa`.
         key: identifies the message; None for the task's id, which stays the same in all retries.
         deadline: seconds for one try; None for the configuration's deadline.

@@ -383,4 +383,6 @@ class Config:
         close = difflib.get_close_matches(name, self.channels, n=1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
         there = f"Its channels are {', '.join(self.channels)}." if self.channels else "It has no channels."
-        raise ConfigError(f"There is no channel {name!r} in {self.path.name}. {hint}{there}", code="channel_unknown")
+        message = f"There is no channel {name!r} in {self.path.name}. {hint}{there}"
+        remedy = None if self.channels else "Add the channel under `channels`."
+        raise ConfigError(message, code="channel_unknown", remedy=remedy)

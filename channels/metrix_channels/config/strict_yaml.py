@@ -286,14 +286,15 @@ class _Reader:
             return decimal
         if _ALMOST_A_NUMBER.fullmatch(text):
             self._refuse(
-                "YAML parsers disagree about this value (a leading zero or plus, a colon, an underscore, another base,"
-                " an exponent, or too large); put text in quotes, or write a plain number",
+                "YAML parsers read this value differently: some as a number or a time, others as text",
                 event.start_mark,
+                'If it is text, put it in quotes, as in "22:00". If it is a number, write plain digits.',
             )
         if _ALMOST_A_WORD.fullmatch(text):
             self._refuse(
-                "YAML parsers disagree about this value; put text in quotes, or write true, false or null",
+                "YAML parsers read this value differently: some as true, false or null, others as text",
                 event.start_mark,
+                "Write true, false or null, or put text in quotes.",
             )
         return text
 

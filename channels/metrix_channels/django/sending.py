@@ -38,7 +38,7 @@ def send_on_commit(
         template: a template's name; with `context` and `locale`, as in `Notifier.send`.
         context: values for the template.
         text: instead of a template, a text that is sent as it is; with `title`.
-        title: of a push, or the subject of an email.
+        title: title of a push, or the subject of an email.
         locale: such as `fa`.
         key: identifies the message, so that it is sent once, even if the view runs again.
         deadline: seconds for the send, because a request waits for it; None for the configuration's deadline.
@@ -84,7 +84,7 @@ def enqueue(
         template: a template's name; with `context` and `locale`, as in `Notifier.send`.
         context: values for the template, which is rendered now.
         text: instead of a template, a text that is sent as it is; with `title`.
-        title: of a push, or the subject of an email.
+        title: title of a push, or the subject of an email.
         locale: such as `fa`.
         key: identifies the message, so that it is sent once, even if the view runs again.
         using: the alias of the transaction's database.

@@ -57,7 +57,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
     "yaml_invalid": Situation("The file is not valid YAML.", "Correct the line; check indentation and quotes.", 2),
     "yaml_refused": Situation(
         "The file uses a YAML feature that is not supported here.",
-        "Write the value itself instead of a reference to it, and put text in quotes.",
+        "Put text in quotes, and write each value in full, without anchors, aliases and tags.",
         2,
     ),
     "config_key_unknown": Situation("The file has an unknown key.", "Correct the key or remove it.", 2),

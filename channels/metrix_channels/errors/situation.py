@@ -16,7 +16,7 @@ class Situation:
     Attributes:
         summary: what happened, in general.
         remedy: what to do now; an error may replace it with a more specific one.
-        exit_status: of the command line; None for a situation that no error reports.
+        exit_status: the exit status of the command line; None for a situation that no error reports.
         source: the document that defines the rule; None for rules of this library.
         reasons: why it happens, the most likely first; empty if the summary says it.
         leads_to: the codes of the errors that it causes.

@@ -37,7 +37,7 @@ class AsyncNotifier(AsyncOutbox):
         """Load a configuration.
 
         Args:
-            path: of the file; None for the file in $METRIX_CHANNELS_CONFIG, or ./channels.yaml.
+            path: path of the file; None for the file in $METRIX_CHANNELS_CONFIG, or ./channels.yaml.
 
         Raises:
             ConfigError: the file is missing or wrong; the error names file, line and column.
@@ -115,7 +115,7 @@ class AsyncNotifier(AsyncOutbox):
             template: a template's name.
             context: values for the template: text, numbers, true/false, None, dates, lists and mappings.
             text: the message itself, instead of a template. It is sent as it is: nothing in it is rendered.
-            title: of a push, or the subject of an email; only with `text`.
+            title: title of a push, or the subject of an email; only with `text`.
             locale: such as `fa`; falls back to the template without a locale.
             key: identifies this message. A second call with the same key and content returns the receipt of the
                 first call and sends nothing, even from another process or after a crash.

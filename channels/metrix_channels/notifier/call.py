@@ -42,7 +42,7 @@ class PlainText:
 
     Attributes:
         text: the body.
-        title: of a push, or the subject of an email; or None.
+        title: title of a push, or the subject of an email; or None.
     """
 
     text: str

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import frozen
 from jinja2 import TemplateNotFound, TemplateRuntimeError, UndefinedError
+from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.exceptions import FilterArgumentError, SecurityError
 from jinja2.utils import missing
 
@@ -115,6 +116,8 @@ def _explain_undefined(error: NameMissing, place: Place, values: Mapping[str, An
         known = list(error.owner) if isinstance(error.owner, dict) else []
     near = _near(name, known)
     hint = f"Did you mean {shown(near)}? " if near else ""
+    if error.owner is missing and name in DEFAULT_NAMESPACE:
+        hint = f"Jinja's function {shown(name)} is not available in templates. "
     is_short = len(name) <= _LONGEST_NAME and error.owner is missing
     remedy = _GIVE_A_VALUE.replace("NAME", name) if is_short else CATALOGUE["template_undefined"].remedy
     return TemplateError(

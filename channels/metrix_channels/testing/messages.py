@@ -23,7 +23,7 @@ class ArrivedMessage:
     Attributes:
         channel: Metrix's name of the channel, such as `SMS`.
         recipients: the customUserIds that it was sent to.
-        title: of a push, or the subject of an email; or None.
+        title: title of a push, or the subject of an email; or None.
         body: its text.
         fields: all fields of `message` in the request, including title and body.
         at: when the sandbox took it, by `metrix_clock` if the test uses it.

@@ -433,6 +433,13 @@ def test_unknown_channels_are_answered_with_the_known() -> None:
     assert caught.value.code == "channel_unknown"
 
 
+def test_a_configuration_without_channels_needs_one() -> None:
+    """A list without names is no remedy."""
+    with pytest.raises(ConfigError, match="It has no channels") as caught:
+        load(MINIMAL).channel("sms")
+    assert caught.value.remedy == "Add the channel under `channels`."
+
+
 def test_the_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The given path, else the variable's, else channels.yaml here."""
     monkeypatch.chdir(tmp_path)

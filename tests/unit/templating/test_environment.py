@@ -249,6 +249,7 @@ def test_no_name_is_there_but_the_contexts(name: str, render: Render) -> None:
     with pytest.raises(TemplateError) as caught:
         render(f"{{{{ {name} }}}}")
     assert caught.value.code == "template_undefined"
+    assert caught.value.remedy.startswith(f"Jinja's function `{name}` is not available in templates. Give it a value")
 
 
 def test_a_foreign_error_shows_no_value(render: Render) -> None:

@@ -21,8 +21,8 @@ class ExampleMessage:
 
     Attributes:
         locale: None for the template without a locale.
-        recipient: of the message.
-        fields: of the message, by their names in the API.
+        recipient: the recipient of the message.
+        fields: the fields of the message, by their names in the API.
     """
 
     locale: str | None

@@ -20,7 +20,7 @@ class FailureGroup:
     """Attempts that were not accepted, for one reason.
 
     Attributes:
-        code: for `metrix-channels explain`.
+        code: the code that `metrix-channels explain` takes.
         situation: the meaning of the code, and what to do.
         attempts: the number of attempts.
         example: the explanation of one of them.

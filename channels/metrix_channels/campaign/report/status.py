@@ -221,7 +221,7 @@ class CampaignRow:
         reason: why it was skipped, or another remark.
         batch: the batch that it was in, as `shard-slot`; empty for a skipped row.
         attempts: the number of requests for the recipient.
-        status_code: of the last answer.
+        status_code: the HTTP status of the last answer.
         at: the time of the outcome.
     """
 

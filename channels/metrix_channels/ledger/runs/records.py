@@ -81,7 +81,7 @@ class Counts:
     """The counts of a run, in recipients unless stated otherwise.
 
     Attributes:
-        rows: of the audience; the outcomes and skips always add up to it.
+        rows: rows of the audience; the outcomes and skips always add up to it.
         sending: number of batches with an intent but no outcome on disk; their recipients count as pending.
         batches: number of current batches; a split batch counts as its parts.
         requests: number of requests that left or may have left; it never decreases.
@@ -266,7 +266,7 @@ class FailureCount:
 
     Attributes:
         disposition: how the attempts ended, such as `refused` or `ambiguous`.
-        status_code: of the answer; None if there was none.
+        status_code: the HTTP status of the answer; None if there was none.
         example: the explanation of one of them.
         attempts: the number of attempts.
     """

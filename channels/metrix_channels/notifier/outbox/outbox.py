@@ -43,7 +43,7 @@ class Drained:
     """The result of `drain`.
 
     Attributes:
-        receipts: of the messages that have an outcome now, in the order in which they were due.
+        receipts: receipts of the messages that have an outcome now, in the order in which they were due.
         waiting: messages without an outcome: they are due later, or cannot be sent yet.
         problems: for each due message that cannot be sent yet: its id, and why.
     """
