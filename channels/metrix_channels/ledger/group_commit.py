@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 _MOST: Final = 256
 """Maximum pieces of work in one transaction."""
+_GATHER_SECONDS: Final = 0.001_5
+"""Wait this long after a shared transaction, so that more pieces share the next one. A single caller never waits."""
 _GOING_ON: Final[set[asyncio.Task[Any]]] = set()
 
 
@@ -48,7 +51,7 @@ class Asked:
 class GroupCommit:
     """Runs pieces of work in threads; all waiting work that may share a transaction runs in one.
 
-    It does not wait for more work to arrive: a single piece of work runs at once.
+    A single piece of work runs at once. While many callers are busy, a thread waits a moment so that more of them share.
 
     Args:
         most: maximum of concurrent transactions.
@@ -102,7 +105,13 @@ class GroupCommit:
             raise
 
     def _serve(self) -> None:
-        while group := self._next_group():
+        is_shared = False
+        while True:
+            if is_shared:
+                time.sleep(_GATHER_SECONDS)
+            if not (group := self._next_group()):
+                return
+            is_shared = len(group) > 1
             try:
                 self._commit(group)
             except BaseException as error:  # noqa: BLE001 - a bug: the callers must not wait for ever
