@@ -51,7 +51,8 @@ class Asked:
 class GroupCommit:
     """Runs pieces of work in threads; all waiting work that may share a transaction runs in one.
 
-    A single piece of work runs at once. While many callers are busy, a thread waits a moment so that more of them share.
+    A single piece of work runs at once. While there are many callers, a thread waits a moment so that more of them
+    share a transaction.
 
     Args:
         most: maximum of concurrent transactions.
