@@ -80,7 +80,8 @@ def checked_recipients(recipients: str | Iterable[str]) -> tuple[str, ...]:
         several = (recipients,)  # a number is refused below
     for number, recipient in enumerate(several, start=1):
         if fault := recipient_fault(recipient):
-            raise MessageInvalid(f"Recipient {number}, {recipient!r:.80}, {fault}.", code="recipient_invalid")
+            named = f"Recipient {number}, {recipient!r:.80}," if recipient else f"Recipient {number}"
+            raise MessageInvalid(f"{named} {fault}.", code="recipient_invalid")
     if not several:
         raise MessageInvalid("There is no recipient.", code="recipient_invalid")
     return tuple(dict.fromkeys(several))

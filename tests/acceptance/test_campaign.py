@@ -601,7 +601,7 @@ def test_the_report_names_who_is_unknown_and_what_to_do(metrix, folder, metrix_s
     assert run.document["unknown"] in (1, 2)
     assert adds_up(run.document)
     report = metrix("campaign", "report", "eid")
-    assert "1 × " in report.out
+    assert "1 request failed" in report.out
     assert "metrix-channels campaign report eid --csv FILE" in report.out
     assert "metrix-channels campaign retry eid --unknown" in report.out
     [trouble] = metrix("campaign", "report", "eid", "--json").document["failed_attempts"]

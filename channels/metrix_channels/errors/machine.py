@@ -34,8 +34,9 @@ MACHINE: Final[dict[str, Situation]] = {
     ),
     "renderer_unavailable": Situation(
         "The child process that renders templates with a time limit cannot be started.",
-        "Set `sys.executable` to the path of the Python interpreter before the first message, for example"
-        " `sys.executable = '/usr/bin/python3'`. Under uWSGI, `virtualenv` in its settings is enough.",
+        "If no interpreter was found, set `sys.executable` before the first message, for example"
+        " `sys.executable = '/usr/bin/python3'`; under uWSGI, `virtualenv` in its settings is enough. If a limit was"
+        " reached, raise it. Send nothing after the process has begun to end.",
         2,
         reasons=(
             "Python is embedded in another program, or the program is frozen, and no interpreter was found.",

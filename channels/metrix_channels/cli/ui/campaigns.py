@@ -174,7 +174,7 @@ def show_status(output: Output, found: CampaignStatus, failed_attempts: Sequence
         output.say(note)
     for each in failed_attempts:
         status = f" ({each.status_code})" if each.status_code else ""
-        output.say(f"{each.attempts:,} × {each.disposition}{status}: {each.example}", indent=2)
+        output.say(f"{counted(each.attempts, 'request')} failed{status}: {each.example}", indent=2)
     for remedy in _remedies(found):
         output.say(f"→ {remedy}")
 
