@@ -93,7 +93,9 @@ class Server(uvicorn.Server):
             self._is_full = True
             self._answered.clear()
             with suppress(TimeoutError):  # a connection also ends without an answer
-                await asyncio.wait_for(self._answered.wait(), _LOOK_AGAIN_SECONDS)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that arrives together with the answer.
+                async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                    await self._answered.wait()
         self._is_full = False
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -55,13 +55,18 @@ def through_django(url, work):
         settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.postgresql"}})
         django.setup()
     known = conninfo_to_dict(url)
-    name = {"NAME": known["dbname"], "USER": known["user"], "HOST": known["host"]}
-    connections.settings["default"].update(name)
-    connection = connections.create_connection("default")
-    connection.settings_dict.update(name)
-    connections["default"] = connection
+    # Under a name of its own: in one process another test may have configured another database as the default.
+    connections.settings["shop"] = {
+        **connections.settings["default"],
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": known["dbname"],
+        "USER": known["user"],
+        "HOST": known["host"],
+    }
+    connection = connections.create_connection("shop")
+    connections["shop"] = connection
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(using="shop"), connection.cursor() as cursor:
             work(connection, cursor.execute)
     finally:
         connection.close()

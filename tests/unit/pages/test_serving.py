@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
 
 from helpers.command_line import eventually
+from metrix_channels.pages import serving
 from metrix_channels.pages.serving import Server, listen
 from metrix_channels.pages.web import changes
 
@@ -115,3 +116,25 @@ def test_an_answer_that_takes_too_long_is_cancelled(caplog):
 
     asyncio.run(main())
     assert [record.exc_info for record in caplog.records] == [None]
+
+
+def test_a_server_that_is_full_ends_when_an_answer_ends_at_that_moment(monkeypatch):
+    """The cancellation arrives together with the end of an answer, and must not be lost."""
+    monkeypatch.setattr(serving, "limit_of_descriptors", lambda: 24)
+    monkeypatch.setattr(serving, "connections_left", lambda limit: 0)
+
+    async def main():
+        server = Server(None)
+        server.server_state.connections.add(object())
+        accepting = asyncio.create_task(server._wait_for_a_place())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        server._answered.set()
+        await asyncio.sleep(0)
+        accepting.cancel()
+        done, _ = await asyncio.wait([accepting], timeout=10)
+        server.server_state.connections.clear()
+        assert done
+        assert accepting.cancelled()
+
+    asyncio.run(main())
