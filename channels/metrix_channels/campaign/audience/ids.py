@@ -9,7 +9,8 @@ from itertools import product
 from typing import Final
 from unicodedata import normalize
 
-# NFKC and case folding keep these apart: digits of two scripts, and letters that differ between two keyboards.
+# NFKC and case folding keep these apart: digits of two scripts, letters that differ between two keyboards, and the
+# dashes that word processors write instead of a hyphen.
 _PERSIAN_DIGITS: Final = "".join(map(chr, range(0x6F0, 0x6FA)))
 _ARABIC_DIGITS: Final = "".join(map(chr, range(0x660, 0x66A)))
 _ALIKE: Final = (
@@ -20,6 +21,8 @@ _ALIKE: Final = (
     ("\u0643", "\u06a9"),  # kaf
     ("\u200c", ""),
     ("\u200d", ""),
+    ("\u0640", ""),  # tatweel, which only stretches a word
+    *((dash, "-") for dash in "\u2010\u2012\u2013\u2014\u2212"),  # NFKC replaces U+2011
 )
 
 _SEPARATOR: Final = r"[.,\u066b]"
@@ -27,7 +30,7 @@ _THOUSANDS: Final = r"[,\u066c]"
 _DAMAGED: Final = re.compile(
     rf"""[+-]?\d+{_SEPARATOR}\d+[eE][+-]?\d+  # 9.12346E+09, 1.0E5
     |[+-]?\d+[eE]\+\d+                        # 9E+09
-    |[+-]?\d+{_SEPARATOR}0+                   # 101.0
+    |[+-]?\d+{_SEPARATOR}[0\u06f0\u0660]+      # 101.0
     |[+-]?\d{{1,3}}(?:{_THOUSANDS}\d{{3}})+   # 9,123,456
     |\#+                                      # ######
     |\#N/?[ADV](?:\ N/A)?                     # #N/A, in German #NV
@@ -73,7 +76,7 @@ def damaged(recipients: Sequence[str], folds: Sequence[str], joined: str) -> lis
     if not words.isdisjoint(folds):
         found.update(at for at, each in enumerate(folds) if each in words)
     if any(mark in joined for mark in _MARKS):
-        found.update(at for at, each in enumerate(folds) if each[0] in _HEADS and _DAMAGED.fullmatch(recipients[at]))
+        found.update(at for at, each in enumerate(folds) if each[:1] in _HEADS and _DAMAGED.fullmatch(recipients[at]))
     if _LOST in joined:
         found.update(at for at, each in enumerate(recipients) if _LOST in each)
     return sorted(found)

@@ -16,8 +16,11 @@ from ..audience_source import AudienceSource, DamagedIds
 
 _COMMON: Final = "customUserId"
 _OF_REPORTS: Final = "recipient"
-_SEVERAL_OR_A_COMMENT: Final = re.compile(r"""[;,\t]|^#|^(["'`]).*\1$""", re.DOTALL)
-"""Several ids in one field, a commented-out line, or an id in quotes of another format."""
+_SEVERAL_OR_A_COMMENT: Final = re.compile(
+    r"""[;,|\t\u060c\u061b\u3001\uff0c\uff1b\uff5c]|^(?:#|//|--)|^["'`]|^<.*>$|^\[.*\]$""", re.DOTALL
+)
+"""Several ids in one field (also with Persian or full-width separators), a commented-out line, or an id in quotes or
+brackets of another format."""
 
 
 def listed(path: Path, audience: AudienceSource) -> Iterator[tuple[str, str]]:
@@ -63,7 +66,7 @@ def _require_plain_ids(path: Path, chunk: Chunk, *, is_report: bool) -> None:
     at, what = next(iter(chunk.damaged), None), "looks damaged by a spreadsheet or an export"
     if at is None and not is_report:  # a report contains the exact ids that were sent to
         unlike = (at for at, each in enumerate(chunk.recipients) if _SEVERAL_OR_A_COMMENT.search(each))
-        at, what = next(unlike, None), "looks like several ids, a comment or an id in quotes"
+        at, what = next(unlike, None), "looks like several ids, a comment, or an id in quotes or brackets"
     if at is not None:
         raise _unclear(path, chunk.lines[at], f"the id {quoted(chunk.recipients[at], 80)} {what}", remedy)
 

@@ -28,10 +28,15 @@ def positions(*recipients):
         ("ｕ１", "u1"),
         ("ﻋﻠﻲ", "علی"),
         ("a\u00a0b", "a b"),
+        ("u\u20101", "u-1"),
+        ("u\u20111", "u-1"),
+        ("u\u20131", "u-1"),
+        ("u\u22121", "u-1"),
+        ("عل\u0640ی", "علی"),
     ],
 )
 def test_ids_that_look_alike_fold_to_the_same(one, other):
-    """Letter case, digits of three scripts, two keyboard layouts, and the forms of Unicode."""
+    """Letter case, digits of three scripts, two keyboard layouts, stretched words, dashes, and the forms of Unicode."""
     assert fold(one) == fold(other)
 
 
@@ -65,6 +70,8 @@ DAMAGED = [
     "101.0",
     "101.00",
     "101,0",
+    "۱۰۱٫۰",
+    "١٠١٫٠٠",
     "9,123,456,789",
     "#N/A",
     "#REF!",
@@ -146,8 +153,9 @@ def test_a_damaged_id_is_found_among_many(recipient):
         "a,b",
         "x=y",
         "=a",
+        "\u0640",
     ],
 )
 def test_an_id_that_only_reminds_of_it_is_none(recipient):
     """A false alarm would cost a campaign."""
-    assert positions("u1", recipient, "u2") == []
+    assert positions("u1", recipient, "u2", "a.b") == []
