@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from ..errors import MessageInvalid
 from ..models import Caution, JsonValue, Message
+from ..printable import BLANKS
 from ..sms_text import SmsLength
 from .fields import BODY, TITLE, Field, check_extra
 
@@ -81,7 +82,7 @@ class Adapter:
             if name not in documented:
                 raise self._unknown(name, list(documented))
             fields[name] = documented[name].check(name, value)
-        if not str(fields.get("body", "")).strip():
+        if not str(fields.get("body", "")).strip(BLANKS):
             raise MessageInvalid("The message's body is empty.", code="message_empty")
         fields.update(check_extra(rendered.get("extra"), documented))
         return fields

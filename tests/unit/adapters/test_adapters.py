@@ -45,7 +45,7 @@ def test_an_unknown_field_is_refused_with_a_suggestion(channel_type):
 
 
 @every_type
-@pytest.mark.parametrize("body", [None, "", " \n\t"])
+@pytest.mark.parametrize("body", [None, "", " \n\t", "\u200b", "\u200f \u200c\ufeff"])
 def test_a_message_without_text_is_refused(channel_type, body):
     """The body is mandatory."""
     fields = {} if body is None else {"body": body}
