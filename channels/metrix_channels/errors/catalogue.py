@@ -305,7 +305,8 @@ CATALOGUE: Final[dict[str, Situation]] = {
     ),
     "ledger_corrupt": Situation(
         "The ledger is damaged.",
-        "Restore it from a backup, or move it away and start with a new one. Keep the damaged file.",
+        "Move it away, together with the files that end with `-wal` and `-shm`, and keep them. Then restore a backup,"
+        " or start with a new ledger.",
         4,
     ),
     "ledger_newer": Situation("The ledger was written by a newer version.", "Upgrade metrix-channels.", 2),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 COMMITS_BETWEEN_CHECKPOINTS: Final = 200
-"""A commit of a send takes up to five pages of 4 KiB: the log stays below 4 MiB."""
+"""A commit of a send takes up to five pages of 4 KiB: with one process the log stays below 4 MiB."""
 LOG_BYTES: Final = 4 * 1024 * 1024
 """The log is truncated to this size when it is reset, because the plan of a campaign may have made it larger."""
 
