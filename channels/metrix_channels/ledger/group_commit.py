@@ -19,7 +19,7 @@ T = TypeVar("T")
 _MOST: Final = 256
 """Maximum pieces of work in one transaction."""
 _GATHER_SECONDS: Final = 0.001_5
-"""Wait this long after a shared transaction, so that more pieces share the next one. A single caller never waits."""
+"""Wait this long after a shared transaction, so that more pieces share the next one."""
 _GOING_ON: Final[set[asyncio.Task[Any]]] = set()
 
 
@@ -51,8 +51,8 @@ class Asked:
 class GroupCommit:
     """Runs pieces of work in threads; all waiting work that may share a transaction runs in one.
 
-    A single piece of work runs at once. While there are many callers, a thread waits a moment so that more of them
-    share a transaction.
+    A lone caller is served at once. While there are several, a thread waits a moment between two transactions, so that
+    more of them share the next one.
 
     Args:
         most: maximum of concurrent transactions.

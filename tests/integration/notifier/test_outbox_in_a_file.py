@@ -70,6 +70,17 @@ def enqueue(notifier, connection, to="u1", **options):
     return notifier.enqueue("sms", to, "offer", HELLO, connection=connection, **options)
 
 
+def withdraw_at_the_first_request(project, server):
+    """Set a rate limit, and let the verification end while later messages wait for their places."""
+
+    def withdraw(_recipients, _message, _body):
+        project.configure(server.url, rate_limit="15/m", verified=False)
+        return Taken()
+
+    project.configure(server.url, rate_limit="15/m")
+    server.script = withdraw
+
+
 def soon(**ahead):
     return datetime.now(UTC) + timedelta(**ahead)
 
@@ -298,13 +309,7 @@ def test_a_channel_that_lost_its_verification_sends_nothing(shop, server):
 
 def test_a_verification_withdrawn_while_a_message_waits_for_its_place_stops_it(shop, server):
     """Under a rate limit, the first message leaves and the second keeps waiting for the next drain."""
-    shop.configure(server.url, rate_limit="15/m")
-
-    def withdraw(_recipients, _message, _body):
-        shop.configure(server.url, rate_limit="15/m", verified=False)
-        return Taken()
-
-    server.script = withdraw
+    withdraw_at_the_first_request(shop, server)
     with shop.notifier() as notifier, opened(shop) as connection:
         messages = {enqueue(notifier, connection, to=name) for name in ("u1", "u2")}
         connection.commit()
@@ -317,13 +322,7 @@ def test_a_verification_withdrawn_while_a_message_waits_for_its_place_stops_it(s
 
 def test_a_verification_withdrawn_while_a_send_waits_for_its_place_stops_it(shop, server):
     """Under a rate limit, the second of two sends at one time is refused."""
-    shop.configure(server.url, rate_limit="15/m")
-
-    def withdraw(_recipients, _message, _body):
-        shop.configure(server.url, rate_limit="15/m", verified=False)
-        return Taken()
-
-    server.script = withdraw
+    withdraw_at_the_first_request(shop, server)
 
     async def send_two():
         async with AsyncNotifier.from_config(shop.config) as notifier:
