@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +29,11 @@ from data import JOBS
 from jinja2 import Environment, StrictUndefined, Template
 from pyreqwest.client import ClientBuilder
 
+from metrix_channels.api.exchange import Reply
+from metrix_channels.api.transports.base import Endpoint
+from metrix_channels.api.transports.httptools_transport import HttptoolsTransport
 from metrix_channels.ledger.sqlite.write_ahead import durable_settings
+from metrix_channels.redact import Redactor
 
 BATCH: Final = 500
 IN_FLIGHT: Final = 64
@@ -125,11 +130,22 @@ def batching(task: Task) -> None:
 
 
 def floor(task: Task) -> None:
-    """The product's rules, and nothing else, in straight-line code.
+    """The product's rules, and nothing else, in straight-line code, with a client written in Rust.
 
     The plan is whole and on disk before the first request, a recipient gets one message however often the audience
     names it, and every request's intent is on disk before its first byte leaves.
     """
+    _keep_rules(task, _client(task), uvloop.run)
+
+
+def floor_httptools(task: Task) -> None:
+    """The floor with the product's client and event loop: what is left is what the product adds to them."""
+    _keep_rules(task, _own_client(task), asyncio.run)
+
+
+def _keep_rules(
+    task: Task, client: AbstractAsyncContextManager[Post], run: Callable[[Coroutine[Any, Any, None]], None]
+) -> None:
     with tempfile.TemporaryDirectory(dir=task.audience.parent) as folder:
         database = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)
         journal, synchronous = durable_settings((Path(folder) / "floor.db").resolve())
@@ -138,7 +154,7 @@ def floor(task: Task) -> None:
         database.execute("CREATE TABLE plan (id INTEGER PRIMARY KEY, value TEXT, recipients BLOB)")
         database.execute("CREATE TABLE states (id INTEGER PRIMARY KEY, state INTEGER)")
         _plan(task, database)
-        uvloop.run(_dispatch(task, database))
+        run(_dispatch(task, database, client))
         database.close()
 
 
@@ -177,7 +193,7 @@ def _plan(task: Task, database: sqlite3.Connection) -> None:
     database.execute("COMMIT")
 
 
-async def _dispatch(task: Task, database: sqlite3.Connection) -> None:
+async def _dispatch(task: Task, database: sqlite3.Connection, client: AbstractAsyncContextManager[Post]) -> None:
     done: list[int] = []
     news = asyncio.Event()
     flying: dict[int, asyncio.Task[None]] = {}
@@ -190,7 +206,7 @@ async def _dispatch(task: Task, database: sqlite3.Connection) -> None:
         if len(done) >= _COMMIT or len(done) == len(flying):
             news.set()
 
-    async with _client(task) as post:
+    async with client as post:
         while True:
             settled = done[:]
             done.clear()
@@ -234,6 +250,20 @@ async def _client(task: Task) -> AsyncIterator[Post]:
         yield post
 
 
+@asynccontextmanager
+async def _own_client(task: Task) -> AsyncIterator[Post]:
+    origin = "/".join(task.url.split("/", 3)[:3])
+    transport = HttptoolsTransport(Endpoint(origin, ca_file=task.ca), Redactor())
+
+    async def post(body: bytes) -> None:
+        reply = await transport.post("/push", _HEADERS, body, _TIMEOUT)
+        if not isinstance(reply, Reply) or reply.status != HTTPStatus.OK:
+            raise RuntimeError(str(reply))
+
+    yield post
+    await transport.close()
+
+
 def _rows(audience: Path) -> Iterator[dict[str, str]]:
     with audience.open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
@@ -243,7 +273,13 @@ def _places(header: list[str], column: str | None) -> tuple[int, int]:
     return header.index("customUserId"), header.index(column) if column else 0
 
 
-CONTENDERS: Final = {"naive": naive, "aiohttp": fifty_at_a_time, "batching": batching, "floor": floor}
+CONTENDERS: Final = {
+    "naive": naive,
+    "aiohttp": fifty_at_a_time,
+    "batching": batching,
+    "floor": floor,
+    "floor-httptools": floor_httptools,
+}
 
 
 def main() -> None:
