@@ -63,6 +63,8 @@ example-%: wheel
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/campaign.py --check
 	$(BIN)/python benchmarks/sends.py --check
+	$(BIN)/python benchmarks/sends.py --memory --check
+	$(BIN)/python benchmarks/sends.py --tls
 	$(BIN)/python benchmarks/sends.py --postgres
 	$(BIN)/python benchmarks/audiences.py --check
 	$(BIN)/python benchmarks/cluster.py --check
@@ -74,7 +76,9 @@ bench-smoke: $(VENV)/.bench
 	$(BIN)/python benchmarks/campaign.py --rows 300 --rounds 1 --verify
 	$(BIN)/python benchmarks/campaign.py --rows 300 --rounds 1 --tls --job shared --only batching --only fast
 	$(BIN)/python benchmarks/sends.py --sends 50 --rounds 1
+	$(BIN)/python benchmarks/sends.py --sends 20 --rounds 1 --tls
 	$(BIN)/python benchmarks/sends.py --sends 20 --rounds 1 --postgres
+	$(BIN)/python benchmarks/sends.py --sends 500 --memory
 	$(BIN)/python benchmarks/audiences.py --rows 300 --rounds 1
 	$(BIN)/python benchmarks/cluster.py --rows 300 --workers 1
 	$(BIN)/python benchmarks/cluster.py --plan 300 --job shared

@@ -1,9 +1,10 @@
 """Programs that send single messages, one a process: a bare HTTP client, and the product in the ways it is used.
 
-    python benchmarks/senders.py NAME SENDS URL [DATABASE_URL]
+    python benchmarks/senders.py NAME SENDS URL [CA_FILE]
 
-It prints, as JSON, what its sends cost once everything is open: seconds, CPU seconds, and how many they were. The
-folder that it starts in becomes the project's. `DATABASE_URL` puts the ledger into PostgreSQL.
+It prints, as JSON, what its sends cost once everything is open: seconds, CPU seconds, how many they were, and the peak
+memory in MB after a tenth of them and after all. The product reads `channels.yaml` in the folder that it starts in.
+`CA_FILE` is the authority that the bare client trusts.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ import asyncio
 import json
 import os
 import resource
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 TASKS: Final = 50
@@ -35,92 +35,82 @@ def body(number: int) -> bytes:
     return json.dumps({"channel": "SMS", "recipients": [f"user-{number}"], "message": {"body": text}}).encode()
 
 
-@contextmanager
-def counted(sends: int) -> Iterator[None]:
-    """Print what the block cost this process and its threads."""
+def counted(sends: int) -> Iterator[range]:
+    """Yield the numbers of the first tenth, then the others; print what they cost this process and its threads."""
+    memory = []
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    yield
+    for numbers in (range(sends // 10), range(sends // 10, sends)):
+        yield numbers
+        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "sends": sends, "memory": after.ru_maxrss / 1024}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "sends": sends, "memory": memory}))
 
 
-def project(url: str, database: str | None = None, home: Path = Path()) -> None:
-    """Write a project, unless it is there already."""
-    os.environ["KEY"] = "key-of-the-benchmark"
-    if (home / "channels.yaml").exists():
-        return
-    (home / "templates" / "otp").mkdir(parents=True)
-    (home / "templates" / "otp" / "sms.txt.j2").write_text(TEXT, encoding="utf-8")
-    ledger = f"ledger: '{database}'\n" if database else ""
-    metrix = f"{{app_id: app, api_key: '${{KEY}}', base_url: '{url}', concurrency: 64}}"
-    (home / "channels.yaml").write_text(
-        f"version: 1\nmetrix: {metrix}\n{ledger}channels: {{sms: {{type: sms, verified: true}}}}\n"
-    )
+def trust(ca: str | None) -> ssl.SSLContext | bool:
+    """Return what the bare client trusts."""
+    return ssl.create_default_context(cafile=ca) if ca else True
 
 
-def httpx_client(sends: int, url: str, *_: str) -> None:
+def httpx_client(sends: int, url: str, ca: str | None = None) -> None:
     """One connection, one request after the other."""
     import httpx
 
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=trust(ca)) as client:
         for number in range(WARM_UP):
             client.post(f"{url}/push", content=body(number), headers=HEADERS)
-        with counted(sends):
-            for number in range(sends):
+        for numbers in counted(sends):
+            for number in numbers:
                 client.post(f"{url}/push", content=body(number), headers=HEADERS).raise_for_status()
 
 
-def httpx_tasks(sends: int, url: str, *_: str) -> None:
+def httpx_tasks(sends: int, url: str, ca: str | None = None) -> None:
     """Tasks with a client each: one client for all of them is slower."""
     import httpx
 
     async def main() -> None:
-        clients = [httpx.AsyncClient(trust_env=False) for _ in range(TASKS)]
+        verify = trust(ca)
+        clients = [httpx.AsyncClient(trust_env=False, verify=verify) for _ in range(TASKS)]
 
         async def send(worker: int, number: int) -> None:
             answer = await clients[worker].post(f"{url}/push", content=body(number), headers=HEADERS)
             answer.raise_for_status()
 
-        await spread(send, WARM_UP)
-        with counted(sends):
-            await spread(send, sends)
+        await spread(send, range(WARM_UP))
+        for numbers in counted(sends):
+            await spread(send, numbers)
 
     asyncio.run(main())
 
 
-def one_after_the_other(sends: int, url: str, *database: str) -> None:
+def one_after_the_other(sends: int, *_: str) -> None:
     """`Notifier.send` in a loop."""
     from metrix_channels import Notifier
 
-    project(url, *database)
     with Notifier.from_config("channels.yaml") as notifier:
         for number in range(WARM_UP):
             notifier.send("sms", f"user-{number}", "otp", {"name": "سارا", "code": number})
-        with counted(sends):
-            for number in range(sends):
+        for numbers in counted(sends):
+            for number in numbers:
                 notifier.send("sms", f"user-{number}", "otp", {"name": "سارا", "code": number})
 
 
-def with_keys(sends: int, url: str, *database: str) -> None:
+def with_keys(sends: int, *_: str) -> None:
     """The same, each with a key."""
     from metrix_channels import Notifier
 
-    project(url, *database)
     name = os.getpid()
     with Notifier.from_config("channels.yaml") as notifier:
         for number in range(WARM_UP):
             notifier.send("sms", f"user-{number}", "otp", {"name": "سارا", "code": number}, key=f"{name} w {number}")
-        with counted(sends):
-            for number in range(sends):
+        for numbers in counted(sends):
+            for number in numbers:
                 notifier.send("sms", f"user-{number}", "otp", {"name": "سارا", "code": number}, key=f"{name} {number}")
 
 
-def tasks(sends: int, url: str, *database: str) -> None:
+def tasks(sends: int, *_: str) -> None:
     """`AsyncNotifier.send` in many tasks."""
     from metrix_channels import AsyncNotifier
-
-    project(url, *database)
 
     async def main() -> None:
         async with AsyncNotifier.from_config("channels.yaml") as notifier:
@@ -128,41 +118,40 @@ def tasks(sends: int, url: str, *database: str) -> None:
             async def send(_: int, number: int) -> None:
                 await notifier.send("sms", f"user-{number}", "otp", {"name": "سارا", "code": number})
 
-            await spread(send, WARM_UP)
-            with counted(sends):
-                await spread(send, sends)
+            await spread(send, range(WARM_UP))
+            for numbers in counted(sends):
+                await spread(send, numbers)
 
     asyncio.run(main())
 
 
-def threads(sends: int, url: str, *database: str) -> None:
+def threads(sends: int, *_: str) -> None:
     """One `Notifier` in many threads."""
     from metrix_channels import Notifier
 
-    project(url, *database)
     with Notifier.from_config("channels.yaml") as notifier:
 
         def run(numbers: range) -> None:
             for number in numbers:
                 notifier.send("sms", f"user-{number}", "otp", {"name": "سارا", "code": number})
 
-        def together(count: int) -> None:
-            workers = [threading.Thread(target=run, args=(range(first, count, THREADS),)) for first in range(THREADS)]
+        def together(numbers: range) -> None:
+            workers = [threading.Thread(target=run, args=(numbers[first::THREADS],)) for first in range(THREADS)]
             for worker in workers:
                 worker.start()
             for worker in workers:
                 worker.join()
 
-        together(WARM_UP)
-        with counted(sends):
-            together(sends)
+        together(range(WARM_UP))
+        for numbers in counted(sends):
+            together(numbers)
 
 
-async def spread(send: Callable[[int, int], Awaitable[None]], count: int) -> None:
+async def spread(send: Callable[[int, int], Awaitable[None]], numbers: range) -> None:
     """Let the tasks share the numbers."""
 
     async def run(worker: int) -> None:
-        for number in range(worker, count, TASKS):
+        for number in numbers[worker::TASKS]:
             await send(worker, number)
 
     await asyncio.gather(*map(run, range(TASKS)))
