@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from .sends.book import SendBook
     from .sends.journal import SendJournal
-    from .sends.records import Busy, Claim, Claimed, Entry, Finished
+    from .sends.records import Busy, Claim, Claimed, Entry, Finished, KeyUsed
     from .sqlite.database import SqliteDatabase
 
 _HOMES = {
@@ -98,7 +98,7 @@ _HOMES = {
     ),
     "sends.book": ("SendBook",),
     "sends.journal": ("SendJournal",),
-    "sends.records": ("Busy", "Claim", "Claimed", "Entry", "Finished"),
+    "sends.records": ("Busy", "Claim", "Claimed", "Entry", "Finished", "KeyUsed"),
     "sqlite.database": ("SqliteDatabase",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -129,6 +129,7 @@ __all__ = [
     "FailedAttempt",
     "FailureCount",
     "Finished",
+    "KeyUsed",
     "LedgerCheck",
     "LocalRunBook",
     "Observer",

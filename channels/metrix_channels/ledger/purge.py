@@ -15,8 +15,8 @@ from .checksums import checksum, require_checksum
 from .database import Connection, Database
 from .runs.book import seal_run, sealed_run
 from .runs.records import FORGOTTEN, OVER
-from .sends.book import COLUMNS
 from .sends.records import FORGOTTEN_RECIPIENT
+from .sends.rows import COLUMNS
 
 _AT_ONCE: Final = 500
 """Rows per transaction, so that no other process waits for long."""

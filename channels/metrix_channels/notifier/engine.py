@@ -34,8 +34,10 @@ from ..ledger import (
     Busy,
     Claimed,
     Database,
+    Entry,
     EvidenceBook,
     Finished,
+    KeyUsed,
     Observer,
     RateLimits,
     SendBook,
@@ -154,9 +156,23 @@ class Engine:
         ends = self._ends(checked_deadline(call.deadline))
         prepared = self.prepare(call)
         client, app_id = self.clients.kept(), self.app_id
-        claim = await self._claim(call, prepared, app_id, ends)
+        asked = entry(call, prepared, app_id)
+        if asked.key is None or self._is_free:
+            with suppress(KeyUsed):
+                return await self._send_claimed(call, prepared, self.book.open(asked), client, ends)
+        claim = await self._claim(asked, ends)
         if isinstance(claim, Finished):
             return _mark_repeated(claim.receipts)
+        return await self._send_claimed(call, prepared, claim, client, ends)
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether a request can leave without waiting for others, so that its key is claimed with its intent."""
+        return not (self._stopped or self._places.locked() or self._config.metrix.rate_limit)
+
+    async def _send_claimed(
+        self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient, ends: float
+    ) -> tuple[Receipt, ...]:
         results = await self._deliver_claimed(call.channel, prepared, claim, client, ends)
         receipts = receipts_of(results, claim.id, call.channel, wall_clock.now())
         is_wanted = True
@@ -202,10 +218,7 @@ class Engine:
                 await wait_at_most(seconds_until(ends) + GRACE_SECONDS, self.book.abandon(claim.id))
             raise
 
-    async def _claim(self, call: Call, prepared: Prepared, app_id: str, ends: float) -> Claimed | Finished:
-        asked = entry(call, prepared, app_id)
-        if asked.key is None:
-            return self.book.open(asked)
+    async def _claim(self, asked: Entry, ends: float) -> Claimed | Finished:
         poll = _FIRST_POLL_SECONDS
         while True:
             try:
@@ -213,13 +226,13 @@ class Engine:
                     claim = await self.book.claim(asked)
             except TimeoutError:
                 why = "The ledger did not answer within the deadline, and nothing was sent."
-                results = [give_up(Part(prepared.recipients), "deadline_passed", why)]
-                receipts = receipts_of(results, asked.id, call.channel, wall_clock.now())
+                results = [give_up(Part(asked.recipients), "deadline_passed", why)]
+                receipts = receipts_of(results, asked.id, asked.channel, wall_clock.now())
                 raise LedgerError(why, code="deadline_passed", receipts=receipts) from None
             if not isinstance(claim, Busy):
                 return claim
             if seconds_until(ends) < poll or self._stopped:
-                raise LedgerError(f"Another call is still sending with the key {call.key!r}.", code="key_busy")
+                raise LedgerError(f"Another call is still sending with the key {asked.key!r}.", code="key_busy")
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL_SECONDS)
 

@@ -21,7 +21,7 @@ from helpers.sending import call, sender
 from metrix_channels import Notifier
 from metrix_channels.errors import CATALOGUE
 from metrix_channels.ledger.checksums import checksum
-from metrix_channels.ledger.sends.book import COLUMNS
+from metrix_channels.ledger.sends.rows import COLUMNS
 
 SEED = os.environ.get("METRIX_CHANNELS_TEST_SEED", "1")
 

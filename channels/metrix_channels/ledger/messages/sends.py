@@ -18,8 +18,8 @@ from ...outcomes import Outcome, SentMessage, iso_utc
 from ...process import wall_clock
 from ..checksums import require_checksum
 from ..database import Connection, Database
-from ..sends.book import COLUMNS, Row, is_outgoing, past_attempts
 from ..sends.records import FORGOTTEN_RECIPIENT, load_receipts
+from ..sends.rows import COLUMNS, Row, is_outgoing, past_attempts
 from .wanted import Wanted
 
 SPANS: Final = 256

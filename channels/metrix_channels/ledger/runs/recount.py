@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from ...errors import LedgerError
 from ..checksums import checksum
 from ..database import Connection, Database
-from ..sends.book import COLUMNS
+from ..sends.rows import COLUMNS
 from .balance import is_sound
 from .batches import SIZE, BatchState, states_of
 from .book import counts_of, sealed_run

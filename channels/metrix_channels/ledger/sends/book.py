@@ -6,19 +6,19 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from attrs import evolve
 
 from ...delivery import GRACE_SECONDS, Disposition, wait_at_most
-from ...delivery.resumption import PastAttempt
 from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
 from ...process import wall_clock
-from ..checksums import checksum, digest, require_checksum, salt_of
+from ..checksums import checksum, require_checksum, salt_of
 from ..database import PASSING, Connection, Database, Question, always
-from .records import Busy, Claim, Claimed, Entry, Finished, dump_receipts, load_receipts
+from .records import Busy, Claim, Claimed, Entry, Finished, KeyUsed, dump_receipts, load_receipts
+from .rows import Row, concluded, is_outgoing, past_attempts, require_row, reused, row_of, row_or_none, store
 
 
 class SendBook:
@@ -33,7 +33,10 @@ class SendBook:
         self._unwritten: dict[str, Entry] = {}
 
     def open(self, entry: Entry) -> Claimed:
-        """Start a send without a key. No other call can claim it, so its row is written with the first intent."""
+        """Start a send whose row is written with its first intent, which saves a transaction.
+
+        The transaction of the intent also checks that the key is new; `intend` and `finish` raise `KeyUsed` otherwise.
+        """
         self._unwritten[entry.id] = entry
         return Claimed(entry.id)
 
@@ -46,8 +49,6 @@ class SendBook:
         Raises:
             LedgerError: key_reused, if the key was used for different content; or the ledger cannot be used.
         """
-        if entry.key is None:
-            return self.open(entry)
         is_wanted = True
 
         def work(connection: Connection) -> Claim:
@@ -72,44 +73,55 @@ class SendBook:
         """Write the intent of a request to disk and return the number of the attempt.
 
         Raises:
+            KeyUsed: the send was opened, not claimed, and its key is not new; nothing was written.
             LedgerError: key_busy, if another process took over the send, or may have, so that the request must not
                 leave; or the ledger cannot be used.
         """
         is_wanted = True
 
-        def work(connection: Connection) -> tuple[int, str]:
+        def work(connection: Connection) -> _Intent | None:
             if not is_wanted:  # the caller stopped waiting before the ledger was available
                 raise LedgerError(
                     "The deadline passed before the ledger could record the request.", code="deadline_passed"
                 )
-            owner = str(self._own(connection, send)["owner"])
+            is_first = send in self._unwritten
+            try:
+                owner = str(self._own(connection, send)["owner"])
+            except KeyUsed:
+                return None  # an error would make the others repeat their work
             named = json.dumps(recipients)
             [(number,)] = connection.execute(
                 "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?) RETURNING id",
                 (send, named, _now(), checksum((send, named, None))),
             ).fetchall()
-            return int(number), owner
+            return _Intent(int(number), owner, is_first)
+
+        def left(intent: _Intent | None, error: BaseException | None) -> None:
+            if intent is not None:
+                self._forget(send, intent)
 
         try:
-            number, owner = await self._database.transact(
-                work, together=True, is_wanted=lambda: is_wanted, left=self._withdraw_late
-            )
+            intent = await self._database.transact(work, together=True, is_wanted=lambda: is_wanted, left=left)
         except asyncio.CancelledError:
             is_wanted = False
             raise
+        if intent is None:
+            raise KeyUsed
         self._unwritten.pop(send, None)
-        if not self._database.holds(owner):  # this process may have been frozen, and another one may be sending now
+        if not self._database.holds(intent.owner):  # this process may have been frozen, and another may be sending now
             raise _taken_up()
-        return number
+        return intent.number
 
     def withdraw(self, attempt: int) -> None:
         """Withdraw an attempt that was not sent, with the next transaction."""
         self._database.defer(lambda connection: connection.execute("DELETE FROM attempts WHERE id = ?", (attempt,)))
 
-    def _withdraw_late(self, intent: tuple[int, str] | None, error: BaseException | None) -> None:
-        """Withdraw an intent whose caller was cancelled during the commit."""
-        if intent is not None:
-            self.withdraw(intent[0])
+    def _forget(self, send: str, intent: _Intent) -> None:
+        """Withdraw an intent whose caller was cancelled during the commit; an opened send leaves nothing behind."""
+        self.withdraw(intent.number)
+        if intent.is_first:
+            self._unwritten.pop(send, None)
+            self._database.defer(lambda connection: connection.execute("DELETE FROM sends WHERE id = ?", (send,)))
 
     async def settle(
         self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
@@ -151,6 +163,7 @@ class SendBook:
             is_wanted: as for `Database.transact`.
 
         Raises:
+            KeyUsed: the send was opened, not claimed, and its key is not new; nothing was written.
             LedgerError: it could not be written; this process keeps trying to write it.
         """
 
@@ -212,16 +225,18 @@ class SendBook:
         It must not continue then.
         """
         if entry := self._unwritten.get(send):
+            if _is_key_used(connection, entry):
+                raise KeyUsed
             return self._insert(connection, entry)  # no other process knows it yet
         connection.lock(f"send {send}")
-        row = _row(connection, "id = ?", (send,))
+        row = require_row(connection, "id = ?", (send,))
         if row["owner"] != self._database.owner:
             raise _taken_up()
         return row
 
     def _claim(self, connection: Connection, entry: Entry) -> Claim:
         connection.lock(f"key {entry.app_id} {entry.key}")
-        where, values = "app_id = ? AND key = ?", (entry.app_id, str(entry.key))
+        where, values = _by_key(entry)
         found = row_or_none(connection, where, values)
         if found is not None:
             connection.lock(f"send {found['id']!s}")
@@ -245,52 +260,30 @@ class SendBook:
         return row
 
 
-Row = dict[str, str | bytes | None]
+class _Intent(NamedTuple):
+    """What was written before a request.
 
-COLUMNS = (
-    "id", "app_id", "key", "fingerprint", "channel", "template", "recipients", "message", "created_at", "state",
-    "owner", "receipts",
-)  # fmt: skip
-_SELECT = f"SELECT {', '.join(COLUMNS)}, checksum FROM sends WHERE "  # noqa: S608 - constants
-_REPLACE = (
-    f"INSERT INTO sends ({', '.join(COLUMNS)}, checksum) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
-    " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
-    " receipts = excluded.receipts, checksum = excluded.checksum"
-)
-
-
-def reused(entry: Entry, created_at: str) -> LedgerError:
-    """Return the error for a key that was used for different content at the given time."""
-    return LedgerError(f"The key {entry.key!r} was used on {created_at} for different content.", code="key_reused")
-
-
-def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
-    """Return the row of a new send, for the ledger with the given salt.
-
-    Only a send with a key has a fingerprint of its content.
+    Attributes:
+        number: of the attempt.
+        owner: the name of this process in the ledger.
+        is_first: whether the send was written with it.
     """
-    return {
-        "id": entry.id,
-        "app_id": entry.app_id,
-        "key": entry.key,
-        "fingerprint": b"" if entry.key is None else digest(salt, entry.content),
-        "channel": entry.channel,
-        "template": entry.template or "",
-        "recipients": json.dumps(entry.recipients),
-        "message": entry.message,
-        "created_at": iso_utc(entry.at),
-        "state": "open",
-        "owner": owner,
-        "receipts": None,
-    }
+
+    number: int
+    owner: str
+    is_first: bool
 
 
-def concluded(row: Row, receipts: Sequence[Receipt]) -> Row:
-    """Return the row of a send with its outcome; recipients not sent to are released for the next call with the key."""
-    outcomes = {receipt.outcome for receipt in receipts}
-    key = None if outcomes == {Outcome.NOT_SENT} else row["key"]
-    state = "open" if Outcome.NOT_SENT in outcomes and key is not None else "settled"
-    return row | {"key": key, "state": state, "owner": None, "receipts": dump_receipts(receipts)}
+def _is_key_used(connection: Connection, entry: Entry) -> bool:
+    """Tell whether the key of a new send is in the ledger; no other transaction can write it until this one ends."""
+    if entry.key is None:
+        return False
+    connection.lock(f"key {entry.app_id} {entry.key}")
+    return row_or_none(connection, *_by_key(entry)) is not None
+
+
+def _by_key(entry: Entry) -> tuple[str, tuple[str, ...]]:
+    return "app_id = ? AND key = ?", (entry.app_id, str(entry.key))
 
 
 def claim_row(database: Database, connection: Connection, row: Row) -> Claimed | Busy:
@@ -309,65 +302,6 @@ def _with_recipients(receipts: tuple[Receipt, ...], entry: Entry) -> tuple[Recei
     if len(receipts) == 1 and set(receipts[0].recipients) != set(entry.recipients):
         return (evolve(receipts[0], recipients=entry.recipients),)
     return receipts
-
-
-def row_or_none(connection: Connection, where: str, values: tuple[str, ...]) -> Row | None:
-    """Return the row of a send; None if there is none.
-
-    Raises:
-        LedgerError: ledger_corrupt.
-    """
-    found = connection.execute(_SELECT + where, values).fetchone()
-    if found is None:
-        return None
-    *columns, expected = found
-    require_checksum(expected, columns, f"the send {columns[0]}")
-    return dict(zip(COLUMNS, columns, strict=True))
-
-
-def _row(connection: Connection, where: str, values: tuple[str, ...]) -> Row:
-    row = row_or_none(connection, where, values)
-    if row is None:
-        raise LedgerError("A send disappeared from the ledger while it was in progress.", code="ledger_corrupt")
-    return row
-
-
-def store(connection: Connection, row: Row) -> None:
-    """Write the row of a send."""
-    columns = [row[name] for name in COLUMNS]
-    connection.execute(_REPLACE, (*columns, checksum(columns)))
-
-
-def is_outgoing(connection: Connection, send: str) -> bool:
-    """Tell whether a send is an outbox message without an outcome, which `send` does not touch."""
-    rows = connection.execute("SELECT 1 FROM sends WHERE id = ? AND outgoing IS NOT NULL", (send,))
-    return bool(rows.fetchall())
-
-
-def past_attempts(connection: Connection, send: str) -> tuple[PastAttempt, ...]:
-    """Return the attempts of a send in order.
-
-    Raises:
-        LedgerError: ledger_corrupt.
-    """
-    rows = connection.execute(
-        "SELECT recipients, disposition, explanation, status, ended_at, checksum FROM attempts WHERE send = ?"
-        " ORDER BY id",
-        (send,),
-    ).fetchall()
-    past = []
-    for named, disposition, explanation, status, ended_at, expected in rows:
-        require_checksum(expected, (send, named, disposition), f"an attempt of the send {send}")
-        past.append(
-            PastAttempt(
-                recipients=tuple(json.loads(named)),
-                disposition=disposition,
-                explanation=explanation or "The process ended while the request was in flight.",
-                status=status,
-                ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
-            )
-        )
-    return tuple(past)
 
 
 def _taken_up() -> LedgerError:

@@ -18,8 +18,9 @@ from ...outcomes import Receipt, iso_utc
 from ..checksums import salt_of
 from ..database import Connection
 from ..postgres.jobs import JOBS_AT_ONCE, defer_missing_posts, defer_post, queues_of
-from .book import SendBook, claim_row, concluded, is_outgoing, row_or_none, store
+from .book import SendBook, claim_row
 from .records import Claimed, dump_receipts, load_receipts
+from .rows import concluded, is_outgoing, row_or_none, store
 from .statements import IN_A_FILE, ON_POSTGRES, LedgerTables
 
 _SOON_SECONDS: Final = 1.0

@@ -98,6 +98,10 @@ class Busy:
 Claim = Claimed | Finished | Busy
 
 
+class KeyUsed(Exception):
+    """The key of an opened send is not new; claim it to learn what became of it."""
+
+
 def dump_receipts(receipts: Sequence[Receipt]) -> str:
     """Write receipts as JSON."""
     return json.dumps([receipt.as_dict() for receipt in receipts], ensure_ascii=False)

@@ -16,8 +16,8 @@ from ...outcomes import Outcome, Receipt, iso_utc
 from ...process import wall_clock
 from ..checksums import checksum, require_checksum
 from ..sqlite.schema import APPLICATION_ID, require_version
-from .book import COLUMNS, reused, row_of
 from .records import Entry, dump_receipts, load_receipts
+from .rows import COLUMNS, reused, row_of
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from attrs import evolve
 from helpers.command_line import wait_until
 from helpers.ledgers import WITH_HELPERS, FileLedger, PostgresLedger
 from metrix_channels.errors import LedgerError, problem
-from metrix_channels.ledger import Busy, Claimed, Entry, Finished, SendBook
+from metrix_channels.ledger import Busy, Claimed, Entry, Finished, KeyUsed, SendBook
 from metrix_channels.outcomes import Outcome, Receipt
 
 NOW = datetime(2026, 3, 20, 6, 30, tzinfo=UTC)
@@ -295,8 +295,8 @@ def test_a_send_without_a_key_is_on_record_with_its_first_intent(ledger):
 
     async def run():
         async with opened(ledger) as book:
-            assert await book.claim(entry("s1", key=None)) == Claimed("s1")
-            assert await book.claim(entry("s2", key=None)) == Claimed("s2")
+            assert book.open(entry("s1", key=None)) == Claimed("s1")
+            assert book.open(entry("s2", key=None)) == Claimed("s2")
             await attempt(book, "accepted")
             assert ledger.execute("SELECT id, key, state FROM sends") == [("s1", None, "open")]
             await book.finish("s1", [receipt()])
@@ -306,13 +306,95 @@ def test_a_send_without_a_key_is_on_record_with_its_first_intent(ledger):
     assert ledger.execute("SELECT id, state, owner FROM sends") == [("s1", "settled", None), ("s2", "settled", None)]
 
 
+def test_an_opened_send_claims_its_key_with_its_first_intent(ledger):
+    """One commit for both: before it, the key is free; after it, others see the send and its attempt."""
+
+    async def run():
+        async with opened(ledger) as mine, opened(ledger) as theirs:
+            assert mine.open(entry("s1")) == Claimed("s1")
+            await mine.check_writable()
+            assert ledger.execute("SELECT id FROM sends") == []
+            await mine.intend("s1", ("u1",))
+            assert ledger.execute("SELECT sends.id, key, send FROM sends, attempts") == [("s1", "k", "s1")]
+            assert await theirs.claim(entry("s2")) == Busy()
+            await mine.finish("s1", [receipt()])
+            assert await theirs.claim(entry("s2")) == Finished((receipt(),))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("step", ["intend", "finish"])
+def test_an_opened_send_whose_key_was_used_writes_nothing(step, ledger):
+    """Of two calls that opened the same key, one gets its intent; the other learns of it and may claim."""
+
+    async def run():
+        async with opened(ledger) as mine, opened(ledger) as theirs:
+            mine.open(entry("s1"))
+            theirs.open(entry("s2"))
+            await attempt(mine, "accepted")
+            with pytest.raises(KeyUsed):
+                await (
+                    theirs.intend("s2", ("u1",))
+                    if step == "intend"
+                    else theirs.finish("s2", [receipt(Outcome.NOT_SENT, send="s2")])
+                )
+            await mine.finish("s1", [receipt()])
+            assert ledger.execute("SELECT id FROM sends") == [("s1",)]
+            assert ledger.execute("SELECT send FROM attempts") == [("s1",)]
+            assert await theirs.claim(entry("s2")) == Finished((receipt(),))
+
+    asyncio.run(run())
+
+
+def test_opened_sends_of_one_key_do_not_disturb_others_in_their_transaction(ledger):
+    """One of them sends; those with other keys, which share its commit, send as well."""
+
+    async def run():
+        async with opened(ledger) as book:
+            await book.check_writable()
+            names = [f"s{number}" for number in range(12)]
+            for number, name in enumerate(names):
+                book.open(entry(name, key="same" if number % 2 else name))
+            found = await asyncio.gather(*(book.intend(name, ("u1",)) for name in names), return_exceptions=True)
+            assert sum(isinstance(each, KeyUsed) for each in found) == 5
+            assert sum(isinstance(each, int) for each in found) == 7
+
+    asyncio.run(run())
+    assert ledger.execute("SELECT count(*) FROM sends") == [(7,)]
+    assert ledger.execute("SELECT count(*) FROM attempts") == [(7,)]
+
+
+@pytest.mark.parametrize("key", ["k", None])
+def test_an_opened_send_whose_caller_goes_away_during_the_commit_leaves_nothing_behind(key, file_ledger, monkeypatch):
+    """Nothing left, so that its key is free again, even while the process lives."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def run():
+        async with opened(file_ledger) as book, opened(file_ledger) as theirs:
+            book.open(entry(key=key))
+            own = book._own
+            monkeypatch.setattr(book, "_own", lambda *given: (begun.set(), go_on.wait(60), own(*given))[-1])
+            intent = asyncio.create_task(book.intend("s1", ("u1",)))
+            await asyncio.to_thread(begun.wait, 60)
+            intent.cancel()
+            await asyncio.wait([intent])
+            await book.abandon("s1")
+            go_on.set()
+            await book.check_writable()
+            assert await theirs.claim(entry("s2")) == Claimed("s2")
+
+    asyncio.run(run())
+    assert file_ledger.execute("SELECT id FROM sends") == [("s2",)]
+    assert file_ledger.execute("SELECT id FROM attempts") == []
+
+
 def test_a_send_that_never_reached_the_ledger_leaves_nothing_behind(file_ledger):
     """While the ledger cannot be written, nothing piles up to be written later."""
 
     async def run():
         async with opened(file_ledger) as book:
             await book.check_writable()
-            await book.claim(entry("s1", key=None))
+            book.open(entry("s1", key=None))
             with file_ledger.moved_away(), pytest.raises(LedgerError):
                 await book.intend("s1", ("u1",))
             await book.abandon("s1")
@@ -415,7 +497,7 @@ def test_a_copy_of_a_ledger_cannot_be_written_to(file_ledger):
         async with opened(copy) as book:
             await refused(book.check_writable())
             await refused(book.claim(entry("s1")))
-            await book.claim(evolve(entry("s2"), key=None))
+            book.open(evolve(entry("s2"), key=None))
             await refused(book.intend("s2", ("u1",)))
 
     asyncio.run(run())
