@@ -27,8 +27,8 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     "suppression_invalid": Situation(
         "A suppression list does not clearly name the recipients to leave out.",
         "Correct the list: each row names one recipient, in a column named like the audience's id column,"
-        " `customUserId` or `recipient`. A file with a header and no rows is an empty list. A file without any text is"
-        " not a list: remove it from `suppress`.",
+        " `customUserId` or `recipient`. If it has several of these columns, the ids of all are left out. A file with a"
+        " header and no rows is an empty list. A file without any text is not a list: remove it from `suppress`.",
         2,
     ),
     "ids_damaged": Situation(

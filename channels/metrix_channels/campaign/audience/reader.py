@@ -67,6 +67,11 @@ class Audience:
         return None if self._rows.columns is None else named(self._rows.columns)
 
     @property
+    def id_name(self) -> str:
+        """The column or key of the customUserId; in JSONL it is known after the first chunk."""
+        return self._rows.id_name
+
+    @property
     def is_plain(self) -> bool:
         """Whether every value is text."""
         return self._rows.is_plain

@@ -1,6 +1,8 @@
 """Lists of recipients who are never sent to: read whole, or refused."""
 
 import gzip
+import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,65 @@ def test_a_list_that_is_not_understood_is_refused(tmp_path, name, content, line,
     """Whoever opted out in that row must not be sent to; the error names file and line."""
     path = tmp_path / (f"{name}.gz" if zipped else name)
     assert refused(path, content).location.startswith(f"{path}:{line}:")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "u1 u2", "u1\u00a0u2", "u1/u2", "u1\\u2", "u1&u2", "u1+u2", "u1–u9", "u1-u9", "u1..u9", "user-1/user-2",
+        "09121234567/09351234567", "+989121234567/+989351234567", "۰۹۱۲۱۲۳۴۵۶۷/۰۹۳۵۱۲۳۴۵۶۷", "sara@x.ir/reza@x.ir",
+        "mailto:u1", "MAILTO:u1@x.ir", "tel:+98912", "https://x.ir/u1", "customUserId:u1", "sara%40x.ir",
+        "*", "u*", "0912***4567", "%", "@x.ir", "????", "u1…", "u1...", "all", "همه",
+        "“u1”", "«u1»", "(u1)", "{u1}", "•u1", "u1'",
+    ],
+)  # fmt: skip
+def test_a_row_that_is_clearly_not_one_id_is_refused(tmp_path, row):
+    """It would match nobody, so whoever it means would be written to."""
+    error = refused(tmp_path / "a.jsonl", json.dumps({"customUserId": "u0"}) + "\n" + json.dumps({"customUserId": row}))
+    assert error.location.endswith("a.jsonl:2:1")
+    assert "`damaged_ids: send`" in error.remedy
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "user-42", "tenant/user-1", "org1/user2", "acme/sara", "1403/125", "12-34-56", "1234567890-9876543210",
+        "sara+news@x.ir", "3f2a9b1c-1234-4abc-9def-0123456789ab", "auth0:123", "ir:42", "O'Brien", "+989121234567",
+        "کاربر-۱", "می\u200cروم", "A/B", "x=1", "u#2", "100%sure", "c2FyYQ==", "1.2.3", "alloy",
+    ],
+)  # fmt: skip
+def test_an_id_may_contain_separators(tmp_path, row):
+    """Where nothing says that they separate several ids."""
+    assert on(tmp_path / "a.jsonl", json.dumps({"customUserId": row})) == {row}
+
+
+def parquet(path, columns):
+    pyarrow = pytest.importorskip("pyarrow")
+    importlib.import_module("pyarrow.parquet").write_table(pyarrow.table(columns), path)
+    return path.read_bytes()
+
+
+def test_the_ids_of_all_id_columns_are_left_out(tmp_path):
+    """An export has both `user_id` and `customUserId`: nobody can know which of them the audience's ids are."""
+    assert on(tmp_path / "a.csv", "customUserId,user_id\nc1,u1\nu2,u2\n,u3\n", "user_id") == {"c1", "u1", "u2", "u3"}
+    rows = '{"user_id": "u1", "customUserId": "c1"}\n{"user_id": "u2"}\n{"user_id": "u3", "recipient": "r3"}\n'
+    assert on(tmp_path / "a.jsonl", rows, "user_id") == {"u1", "c1", "u2", "u3", "r3"}
+    numbers = parquet(tmp_path / "a.parquet", {"user_id": [1, 2], "customUserId": [11, None]})
+    assert on(tmp_path / "a.parquet", numbers, "user_id") == {"1", "2", "11"}
+
+
+@pytest.mark.parametrize("rows", ["u1,c1\nu2,c2 c3\n", "u1,c1\nu2,NULL\n", "u1,c1\n,c2\n", "u1,c1\nu2,c\u200b2\n"])
+def test_a_list_with_several_id_columns_is_refused_where_one_is_not_understood(tmp_path, rows):
+    """The remedy is one column, since removing the row would forget somebody."""
+    error = refused(tmp_path / "a.csv", f"user_id,customUserId\n{rows}", "user_id")
+    assert error.location.endswith("a.csv:3:1")
+    assert "one of its id columns" in error.remedy
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_the_remedy_of_an_empty_file_says_how_to_write_an_empty_list(tmp_path, name):
+    """A header, or no list at all."""
+    assert "write only a header" in refused(tmp_path / name, "").remedy
 
 
 def test_a_space_that_an_export_has_given_saves_nobody(tmp_path):
