@@ -56,7 +56,7 @@ class Reply:
         """The decoded body without secrets, at most 64 KiB."""
         return self.redactor.clean(self._body, "answer", is_cut=self.is_cut)
 
-    @property
+    @cached_property
     def is_page(self) -> bool:
         """Whether the answer is a web page, which an API does not send."""
         return "text/html" in self.content_type or self._body.lstrip()[:20].lower().startswith(_HTML)

@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 from helpers.command_line import eventually
-from helpers.fault_server import Answer, FaultServer, Hang
+from helpers.fault_server import Answer, Drip, FaultServer, Hang
 from helpers.project import API_KEY, post
 from metrix_channels.api import Endpoint, Reply, open_transport
 from metrix_channels.api.transports import httptools_transport
@@ -179,3 +179,79 @@ def test_what_arrives_while_nothing_is_asked_ends_the_connection():
         return first, second
 
     assert asyncio.run(run()) == (Reply(200, "ok"), Reply(200, "ok"))
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LAST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+SECOND = b"HTTP/1.1 503 No\r\nContent-Length: 2\r\nRetry-After: 7\r\n\r\nno"
+
+QUOTING = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SECOND)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "connections"),
+    [
+        ([[OK], [OK], [OK]], [Reply(200, "ok")] * 3, 1),
+        ([[OK], [OK[:9], OK[9:]], [OK]], [Reply(200, "ok")] * 3, 1),
+        ([[OK], [OK.replace(b"200", b"202")], [OK]], [Reply(200, "ok"), Reply(202, "ok"), Reply(200, "ok")], 1),
+        ([[OK], [SECOND], [OK]], [Reply(200, "ok"), Reply(503, "no", retry_after="7"), Reply(200, "ok")], 1),
+        ([[OK], [OK + SECOND], [OK + SECOND]], [Reply(200, "ok")] * 3, 2),
+        ([[QUOTING, SECOND], [SECOND]], [Reply(200, SECOND.decode()), Reply(503, "no", retry_after="7")], 1),
+        ([[LAST], [LAST]], [Reply(200, "ok")] * 2, 2),
+    ],
+)
+def test_an_answer_of_the_same_bytes_means_the_same(answers, expected, connections):
+    """However the answers before it arrived; an answer that differs in one byte is read anew."""
+    found, opened = asyncio.run(_converse(answers))
+    assert found == expected
+    assert opened == connections
+
+
+def test_secrets_are_hidden_in_repeated_answers_too():
+    """The second answer of the same bytes is not read again, but its message may have other secrets."""
+    answer = b"HTTP/1.1 400 No\r\nContent-Length: 10\r\n\r\nred 482193"
+    (first, second), _ = asyncio.run(_converse([[answer], [answer]]))
+    hidden = second.hiding([Secret("482193", "the value `code`")])
+    assert first.body == "red 482193"
+    assert "482193" not in hidden.body
+
+
+@pytest.mark.parametrize("before", [0.2, 30])
+def test_each_request_on_a_connection_has_its_own_deadline(before):
+    """Whether the request before it had a shorter one or a longer one."""
+
+    async def run(url):
+        transport = HttptoolsTransport(Endpoint(url), REDACTOR)
+        first = await transport.post("/push", {}, b"{}", 30)
+        await transport.post("/push", {}, b"{}", before)
+        late = await transport.post("/push", {}, b"{}", 30)
+        async with asyncio.timeout(20):
+            hanging = await transport.post("/push", {}, b"{}", 0.2)
+        await transport.close()
+        return first, late, hanging
+
+    with FaultServer([Answer(), Answer(), Drip(0.01, b"x"), Hang()]) as server:
+        first, late, hanging = asyncio.run(run(server.url))
+    assert first.status == late.status == 200
+    assert hanging.reason == "no answer within 0.2 s"
+
+
+async def _converse(answers):
+    """Post once for each answer to a server that writes its pieces one by one; return replies and connections."""
+    waiting, connections = iter(answers), []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        while (await reader.readuntil(b"\r\n\r\n{}")) and (pieces := next(waiting, None)):
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0.05)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    transport = HttptoolsTransport(Endpoint(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"), REDACTOR)
+    found = [await transport.post("/push", {}, b"{}", 20) for _ in answers]
+    await transport.close()
+    for writer in connections:
+        writer.transport.abort()
+    server.close()
+    return found, len(connections)

@@ -14,15 +14,18 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from attrs import define
+
 from ...redact import Redactor
 from ..answer import reply_of
-from ..exchange import Exchange, Failure, Stage
+from ..exchange import Exchange, Failure, Reply, Stage
 from ..tls import tls_context
 from .answer_reader import Answer, AnswerReader
 from .base import Endpoint
 from .connecting import connect
 
 _KEEP_IDLE_SECONDS: Final = 5.0
+_BUFFER_BYTES: Final = 16 * 1024
 
 
 class HttptoolsTransport:
@@ -39,16 +42,18 @@ class HttptoolsTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[_Connection] = []
         self._head: tuple[str, Mapping[str, str], bytes] | None = None
+        self._last = _LastAnswer()
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109
         """Make one attempt, on a connection that is free or new."""
-        self._follow_loop()
+        ends = self._follow_loop().time() + timeout
         connection: _Connection | None = None
         try:
-            async with asyncio.timeout(timeout):
-                head = self._head_of(path, headers)
-                connection = self._free() or await self._connect()
-                await connection.request(head, body)
+            head = self._head_of(path, headers)
+            if (connection := self._free()) is None:
+                async with asyncio.timeout_at(ends):
+                    connection = await self._connect()
+            await connection.request(head, body, ends)
         except TimeoutError:
             return self._broken_off(connection, f"no answer within {timeout:g} s")
         except ssl.SSLCertVerificationError as error:
@@ -69,11 +74,12 @@ class HttptoolsTransport:
             connection.abort()
         await asyncio.sleep(0)  # the event loop closes them
 
-    def _follow_loop(self) -> None:
-        """Drop the connections if another event loop calls, because they belong to the loop that opened them."""
+    def _follow_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop; drop the connections of another one, because they belong to it."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._idle = loop, []
+        return loop
 
     def _free(self) -> _Connection | None:
         while self._idle:
@@ -86,7 +92,7 @@ class HttptoolsTransport:
     async def _connect(self) -> _Connection:
         stream = await connect(self._host, self._port)
         _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection,
+            lambda: _Connection(self._last),
             sock=stream,
             ssl=self._tls if self._secure else None,
             server_hostname=self._host if self._secure else None,
@@ -109,9 +115,14 @@ class HttptoolsTransport:
             self._idle.append(connection)
         else:
             connection.abort()
+        if answer is self._last.answer and self._last.reply is not None:
+            return self._last.reply
         if not answer.status:
             return self._failure(Stage.BEGUN, answer.trouble or "the connection was closed without an answer")
-        return reply_of(answer.status, answer.fields, bytes(answer.body), self._redactor, whole=answer.is_whole)
+        reply = reply_of(answer.status, answer.fields, bytes(answer.body), self._redactor, whole=answer.is_whole)
+        if answer is self._last.answer:
+            self._last.reply = reply
+        return reply
 
     def _broken_off(self, connection: _Connection | None, reason: str) -> Exchange:
         if connection is None:
@@ -123,20 +134,53 @@ class HttptoolsTransport:
         return Failure(stage, self._redactor.clean(" ".join(reason.split()), "reason"))
 
 
-class _Connection(asyncio.Protocol):
-    """One connection: receives bytes from asyncio and passes them to an `AnswerReader`."""
+@define
+class _LastAnswer:
+    """The last answer that arrived in one piece.
 
-    def __init__(self) -> None:
+    An answer of the same bytes means the same, so it is not parsed again. Many answers differ only in their `Date`,
+    once a second.
+
+    Attributes:
+        received: all its bytes.
+        answer: what they mean.
+        reply: made from the answer when it is used for the first time.
+    """
+
+    received: bytes = b""
+    answer: Answer | None = None
+    reply: Reply | None = None
+
+
+class _Connection(asyncio.BufferedProtocol):
+    """One connection: receives bytes from asyncio and passes them to an `AnswerReader`.
+
+    It has its own buffer. For other protocols, asyncio allocates 256 KiB for each read, often with a system call.
+
+    Args:
+        last: shared with other connections.
+    """
+
+    def __init__(self, last: _LastAnswer) -> None:
+        self._last = last
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._unread = select.poll()
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._done: asyncio.Future[None] | None = None
-        self._reader = AnswerReader()
+        self._reader: AnswerReader | None = None
+        self._answer: Answer | None = None
         self._is_closed = False
         self._used = 0.0
+        self._ends = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def answer(self) -> Answer:
         """The answer to the last request, as far as it has arrived."""
-        return self._reader.answer
+        if self._answer is None:
+            self._answer = Answer()
+        return self._answer
 
     @property
     def may_be_kept(self) -> bool:
@@ -144,7 +188,6 @@ class _Connection(asyncio.Protocol):
         return (
             self._transport is not None
             and not self._is_closed
-            and self._reader.is_over
             and self.answer.may_be_followed
             and not self._transport.get_write_buffer_size()
         )
@@ -152,56 +195,93 @@ class _Connection(asyncio.Protocol):
     @property
     def is_fresh(self) -> bool:
         """Whether it is open, was used recently, and has no unread bytes, which would look like the next answer."""
-        if (
-            self._is_closed
-            or self._transport is None
-            or asyncio.get_running_loop().time() - self._used >= _KEEP_IDLE_SECONDS
-        ):
+        if self._is_closed or self._loop.time() - self._used >= _KEEP_IDLE_SECONDS:
             return False
-        waiting = select.poll()
-        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not waiting.poll(0)
+        return not self._unread.poll(0)
 
-    async def request(self, head: bytes, body: bytes) -> None:
+    async def request(self, head: bytes, body: bytes, ends: float) -> None:
         """Send a request and wait until its answer, or the connection, ends.
 
         Args:
             head: the head without the length.
             body: JSON.
+            ends: the deadline, on the event loop's clock.
+
+        Raises:
+            TimeoutError: the deadline has passed.
         """
         if self._transport is None:
             raise AssertionError("a connection was used before it was open")
-        loop = asyncio.get_running_loop()
-        self._done = loop.create_future()
-        self._reader = AnswerReader()
+        self._done = self._loop.create_future()
+        self._reader = self._answer = None
+        self._set_alarm(ends)
         self._transport.write(b"%b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
         await self._done
-        self._used = loop.time()
+        self._used = self._loop.time()
 
     def abort(self) -> None:
         """Close it at once."""
         self._is_closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._transport is not None:
             self._transport.abort()
+
+    def _set_alarm(self, ends: float) -> None:
+        """Set the deadline; keep an earlier alarm, because a new timer takes longer than the rest of a request."""
+        self._ends = ends
+        if self._alarm is not None and self._alarm.when() > ends:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None:
+            self._alarm = self._loop.call_at(ends, self._look_at_time)
+
+    def _look_at_time(self) -> None:
+        self._alarm = None
+        if self._done is None or self._done.done():
+            return
+        if self._loop.time() < self._ends:
+            self._set_alarm(self._ends)
+        else:
+            self._done.set_exception(TimeoutError())
 
     # -- callbacks of asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Store the transport."""
         self._transport = transport  # type: ignore[assignment]
+        self._unread.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where to store the bytes that arrive."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read more of the answer."""
         if self._done is None or self._done.done():
             self.abort()  # bytes that belong to no request
             return
+        data = bytes(self._buffer[:nbytes])
+        if is_first := self._reader is None:
+            if data == self._last.received:
+                self._answer = self._last.answer
+                self._done.set_result(None)
+                return
+            self._reader = AnswerReader()
         self._reader.feed(data)
+        self._answer = self._reader.answer
         if self._reader.is_over:
+            if is_first:
+                self._last.received, self._last.answer, self._last.reply = data, self._answer, None
             self._done.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer."""
         self._is_closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._done is not None and not self._done.done():
+            self._reader = self._reader or AnswerReader()
             self._reader.end(exc)
+            self._answer = self._reader.answer
             self._done.set_result(None)
