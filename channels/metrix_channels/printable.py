@@ -10,15 +10,15 @@ import re
 from typing import Final
 
 JOINERS: Final = "\u200c\u200d"
+"""Invisible characters that Persian and emoji need."""
 BLANKS: Final = "".join(
     [
         *(char for char in map(chr, range(0x3001)) if char.isspace()),
-        "\u00ad\u061c\u180e\ufeff",
-        *map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A))),
+        "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\ufeff\uffa0",
+        *map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10))),
     ]
 )
-"""Characters that show nothing: spaces, line ends, joiners and marks of direction."""
-"""Invisible characters that Persian and emoji need."""
+"""Characters that show nothing: spaces, line ends, joiners, marks of direction, fillers and variation selectors."""
 
 # The joiners, the Arabic signs that enclose a number, and emoji that are newer than Python's tables.
 _TEXT_TOO: Final = re.compile(rf"[{JOINERS}\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U0001f000-\U0001faff]")

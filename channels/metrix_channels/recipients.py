@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .errors import MessageInvalid
+from .printable import BLANKS
 
 # Control characters, line separators, bidi controls, the byte order mark and lone surrogates come from bad exports.
 # They are invisible in lists, and an id with one of them would reach the wrong user or nobody.
@@ -24,16 +25,19 @@ _INVISIBLE: Final = (
 _FORBIDDEN: Final = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
 _BELOW_0800: Final = bytes(range(0xE0))
 """All bytes that encode characters below U+0800 in UTF-8."""
+_EMPTY: Final = "is empty"
 _NO_NAME: Final = "CONTROL CHARACTER"
 
 
 def text_fault(text: object) -> str | None:
     """Return why `text` cannot be a line for people, such as a name; None if it can."""
+    if isinstance(text, str) and not text.strip(BLANKS):
+        return _EMPTY
     return _fault(text, _FORBIDDEN_IN_TEXT)
 
 
 def recipient_fault(recipient: object) -> str | None:
-    """Return why `recipient` cannot be a customUserId; None if it can.
+    """Return why `recipient` cannot be a customUserId, or another text that machines compare; None if it can.
 
     It must not contain invisible characters, because two ids that look alike would be two users. U+200C and U+200D are
     allowed between letters, where Persian and other scripts need them.
@@ -91,7 +95,7 @@ def _fault(text: object, forbidden: re.Pattern[str]) -> str | None:
     if not isinstance(text, str):
         return f"is {type(text).__name__}, not text"
     if not text.strip():
-        return "is empty"
+        return _EMPTY
     if found := forbidden.search(text.strip()):
         return _describe_character(text, text.index(found[0]))
     if text != text.strip():

@@ -23,7 +23,7 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
     "event_name_invalid": Situation(
         "The event has no valid name.",
         "Pass either `name`, as in the application's taxonomy, or `slug`, the five letters from the dashboard. It must"
-        " not be empty.",
+        " not be empty or contain invisible characters.",
         2,
         _FORMAT,
         (
@@ -86,14 +86,15 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
     ),
     "profile_invalid": Situation(
         "A field of the user's profile is not valid.",
-        "Pass text that is not empty, and omit fields without a value. The gender is Male, Female or Other.",
+        "Pass text that is not empty and has no invisible characters. Omit fields without a value. The gender is Male,"
+        " Female or Other.",
         2,
         _EVENTS,
     ),
     "attribute_invalid": Situation(
-        "An attribute has a type that Metrix does not accept.",
-        "Pass text, a number, a date, a list or a mapping; for an event also true or false. Omit attributes"
-        " without a value.",
+        "An attribute has an invalid name, or a type that Metrix does not accept.",
+        "Write the name without invisible characters. Pass text, a number, a date, a list or a mapping; for an event also"
+        " true or false. Omit attributes without a value.",
         2,
         _EVENTS,
     ),

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..errors import EventInvalid
 from ..localization.jalali import jalali_hint
 from ..models import JsonValue
-from ..recipients import text_fault
+from ..recipients import recipient_fault, text_fault
 
 AttributeValue = JsonValue | date | datetime
 Attributes = Mapping[str, AttributeValue]
@@ -27,6 +27,8 @@ _AS_SECONDS: Final = _YEAR_2000_MS // 10
 """A smaller number is no plausible time in milliseconds, but a usual one in seconds."""
 _AS_SECONDS_OF_BIRTH: Final = 2**32
 _LONG: Final = range(-(2**63), 2**63)
+_COMPARED: Final = ("email", "phone", "hashed_email", "hashed_phone")
+"""Texts of a profile that machines compare."""
 _SLUG: Final = re.compile(r"[A-Za-z]{5}")
 
 
@@ -133,7 +135,7 @@ def event_name(name: object, slug: object, taxonomy: tuple[str, ...] | None) -> 
     if name is not None and slug is not None:
         raise _name_refused("both `name` and `slug` are given; Metrix takes only one of them")
     field, given = ("name", name) if slug is None else ("slug", slug)
-    if fault := text_fault(given):
+    if fault := recipient_fault(given):
         raise _name_refused(f"`{field}` {fault}")
     if field == "slug" and not _SLUG.fullmatch(str(given)):
         raise _name_refused(f"`slug` {given!r:.80} is not five letters; give your own name as `name`")
@@ -149,10 +151,12 @@ def event_name(name: object, slug: object, taxonomy: tuple[str, ...] | None) -> 
 def checked_text(field: str, value: object) -> str:
     """Return a text of a user's profile, if it is valid.
 
+    An address and a number follow the same rule as ids. Names and places may contain more, such as a soft hyphen.
+
     Raises:
         EventInvalid: profile_invalid; not text, blank, with white space around it or with invisible characters.
     """
-    if fault := text_fault(value):
+    if fault := (recipient_fault if field in _COMPARED else text_fault)(value):
         raise EventInvalid(f"`{field}` {fault}", code="profile_invalid")
     return str(value)
 
@@ -171,8 +175,7 @@ def checked_attributes(attributes: object, *, booleans: bool) -> dict[str, JsonV
         raise EventInvalid(f"`attributes` is {_kind(attributes)}, not a mapping", code="attribute_invalid")
     checked: dict[str, JsonValue] = {}
     for name, value in attributes.items():
-        if fault := text_fault(name):
-            raise EventInvalid(f"the name of an attribute, {name!r:.80}, {fault}", code="attribute_invalid")
+        _require_name("the name of an attribute", name)
         if value is None or (isinstance(value, bool) and not booleans):
             takes = "text, numbers, dates, lists and mappings" + (", true and false" if booleans else "")
             raise _attribute_refused(name, f"is {_kind(value)}; Metrix takes {takes}")
@@ -189,9 +192,15 @@ def checked_extra(extra: object, taken: Mapping[str, JsonValue]) -> dict[str, Js
     if not isinstance(extra, Mapping):
         raise EventInvalid(f"`extra` is {_kind(extra)}, not a mapping", code="attribute_invalid")
     for name in extra:
-        if not isinstance(name, str) or name in taken or name in ("type", "id", "time"):
+        _require_name("the name of a field in `extra`", name)
+        if name in taken or name in ("type", "id", "time"):
             raise EventInvalid(f"`extra` contains {name!r:.80}, which is set in another way", code="attribute_invalid")
     return {name: _plain(name, value) for name, value in extra.items()}
+
+
+def _require_name(what: str, name: object) -> None:
+    if fault := recipient_fault(name):
+        raise EventInvalid(f"{what}, {name!r:.80}, {fault}", code="attribute_invalid")
 
 
 def _plain(name: str, value: object) -> JsonValue:
@@ -213,8 +222,8 @@ def _with_iso_dates(name: str, value: object, depth: int = 0) -> JsonValue:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise _attribute_refused(name, "contains a mapping whose keys are not text")
+        for key in value:
+            _require_name(f"a name within the attribute {name!r:.80}", key)
         return {key: _with_iso_dates(name, inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_with_iso_dates(name, inner, depth + 1) for inner in value]

@@ -210,7 +210,31 @@ def test_attributes_are_a_mapping_with_names(attributes):
     assert refusal(checked_attributes, attributes, booleans=True).code == "attribute_invalid"
 
 
-@pytest.mark.parametrize("value", ["", " ", " sara", 5, None, "a\x00"])
+@pytest.mark.parametrize("char", "\u200b\u200f\xad\u2060\u061c\u3164\ufeff\U000e0041")
+def test_an_invisible_character_is_refused_where_machines_compare(char):
+    """Names, addresses and numbers that look alike would be different ones; the error names the place."""
+    for function, arguments, code in (
+        (event_name, (f"order{char}paid", None, None), "event_name_invalid"),
+        (checked_attributes, ({f"ci{char}ty": 1},), "attribute_invalid"),
+        (checked_attributes, ({"home": [{f"ci{char}ty": 1}]},), "attribute_invalid"),
+        (checked_extra, ({f"curr{char}ency": 1}, {}), "attribute_invalid"),
+        *((checked_text, (field, f"a{char}b"), "profile_invalid") for field in ("email", "phone", "hashed_email")),
+    ):
+        named = {"booleans": True} if function is checked_attributes else {}
+        error = refusal(function, *arguments, **named)
+        assert error.code == code
+        assert f"U+{ord(char):04X}" in error.message
+
+
+def test_names_of_people_and_values_keep_what_was_written():
+    """Persian joins and separates letters with characters that show nothing; a value may be any text."""
+    assert checked_text("first_name", "علی\u200cرضا") == "علی\u200cرضا"
+    assert checked_text("city", "Mün\xadchen") == "Mün\xadchen"
+    assert event_name("می\u200cخرد", None, None) == {"customName": "می\u200cخرد"}
+    assert checked_attributes({"نام\u200cخانوادگی": "a\u200bb"}, booleans=True) == {"نام\u200cخانوادگی": "a\u200bb"}
+
+
+@pytest.mark.parametrize("value", ["", " ", " sara", 5, None, "a\x00", "\u200b", "\u3164 \u2800", "\u200c"])
 def test_a_text_of_a_profile_says_something(value):
     """Empty ones would wipe or spoil what Metrix knows."""
     error = refusal(checked_text, "first_name", value)
