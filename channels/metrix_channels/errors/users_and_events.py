@@ -93,8 +93,8 @@ USERS_AND_EVENTS: Final[dict[str, Situation]] = {
     ),
     "attribute_invalid": Situation(
         "An attribute has an invalid name, or a type that Metrix does not accept.",
-        "Write the name without invisible characters. Pass text, a number, a date, a list or a mapping; for an event also"
-        " true or false. Omit attributes without a value.",
+        "Write the name without invisible characters. Pass text, a number, a date, a list or a mapping; for an event"
+        " also true or false. Omit attributes without a value.",
         2,
         _EVENTS,
     ),
