@@ -78,10 +78,11 @@ def checked_recipients(recipients: str | Iterable[str]) -> tuple[str, ...]:
     Raises:
         MessageInvalid: recipient_invalid; it names the first invalid recipient, or says that there is none.
     """
-    if not isinstance(recipients, str) and isinstance(recipients, Iterable):
-        several = tuple(recipients)
+    several: tuple[str, ...]
+    if isinstance(recipients, str | bytes) or not isinstance(recipients, Iterable):
+        several = (recipients,)  # bytes, or a number, are refused below
     else:
-        several = (recipients,)  # a number is refused below
+        several = tuple(recipients)
     for number, recipient in enumerate(several, start=1):
         if fault := recipient_fault(recipient):
             named = f"Recipient {number}, {recipient!r:.80}," if recipient else f"Recipient {number}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from ..errors import UsageError
 from ..models import JsonValue
@@ -21,6 +21,16 @@ LONGEST_DEADLINE: Final = 86_400
 """In seconds; the same maximum as for `deadline` in the configuration."""
 
 
+def _require_text(_: object, argument: Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) and not (value is None and argument.name == "locale"):
+        raise _type_error(f"The {argument.name} is {type(value).__name__}, not text.")
+
+
+def _require_values(_: object, argument: Attribute[Any], value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise _type_error(f"The context is {type(value).__name__}, not a mapping of names to values.")
+
+
 @frozen
 class FromTemplate:
     """A message that is rendered.
@@ -31,9 +41,9 @@ class FromTemplate:
         locale: such as `fa` or `fa-IR`; None for the template without a locale.
     """
 
-    template: str
-    context: Context
-    locale: str | None = None
+    template: str = field(validator=_require_text)
+    context: Context = field(validator=_require_values)
+    locale: str | None = field(default=None, validator=_require_text)
 
 
 @frozen
@@ -50,8 +60,8 @@ class PlainText:
 
 
 def _freeze(to: str | Recipients) -> str | tuple[str, ...]:
-    if isinstance(to, str) or not isinstance(to, Iterable):
-        return to  # a number is refused when the message is prepared
+    if isinstance(to, str | bytes) or not isinstance(to, Iterable):
+        return to  # a number, or bytes, is refused when the message is prepared
     return tuple(to)
 
 
@@ -67,7 +77,7 @@ class Call:
         deadline: seconds for the whole call; None for the configuration's deadline.
     """
 
-    channel: str
+    channel: str = field(validator=_require_text)
     to: str | tuple[str, ...] = field(converter=_freeze)
     content: FromTemplate | PlainText = field(repr=False)  # it may contain sensitive values
     key: str | None = None
@@ -87,7 +97,7 @@ def content_of(
     if template is not None:
         if title is not None:
             raise _mixed_error("The message has a template and a title. A template has its title in its front matter.")
-        return FromTemplate(template, context or {}, locale)
+        return FromTemplate(template, {} if context is None else context, locale)
     if text is None:
         raise _mixed_error("The message has neither a template nor a text.")
     if context or locale is not None:
@@ -119,6 +129,11 @@ def checked_deadline(seconds: float | None) -> float | None:
         message = f"The deadline {seconds!r:.80} is not a number of seconds above 0 and at most {LONGEST_DEADLINE:,}."
         raise UsageError(message, code="usage", remedy="Write deadline=3.0, or --deadline 3s on the command line.")
     return float(seconds)
+
+
+def _type_error(what: str) -> UsageError:
+    remedy = 'Call it like send("sms", "user-42", "otp", {"code": "4821"}, locale="fa").'
+    return UsageError(what, code="usage", remedy=remedy)
 
 
 def _mixed_error(what: str) -> UsageError:

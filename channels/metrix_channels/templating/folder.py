@@ -47,12 +47,13 @@ class Folder:
             raise _refused(f"{shown(name)} is not a plain relative path")
         if _DRIVE.match(name):
             raise _refused(f"{shown(name)} starts with a drive letter")
-        place = self._place(name)
+        place = self.place(name)
         if self._has_link(place) and not self._is_inside(Path(place)):
             raise _refused(f"{shown(name)} is a link to a place outside the templates folder")
         return place
 
-    def _place(self, name: str) -> str:
+    def place(self, name: str) -> str:
+        """Return the path of `name` as a string, unchecked."""
         return f"{self.root}/{name}" if name.isascii() else str(stored_path(self.root, name))
 
     def _has_link(self, place: str) -> bool:
@@ -72,7 +73,7 @@ class Folder:
 
     def has(self, name: str) -> bool:
         """Tell whether there is a regular file at `name`; raises the errors of `path`."""
-        place = self._place(name)
+        place = self.place(name)
         # A broken link is checked too, so that it is refused if it leads out of the root.
         return (os.path.islink(place) or os.path.isfile(place)) and os.path.isfile(self._checked(name))  # noqa: PTH113, PTH114
 
@@ -103,7 +104,7 @@ class Folder:
     def stamp(self, name: str) -> Stamp:
         """Return the stamp of the file at `name`, which changes with the file."""
         try:
-            found = os.stat(self._place(name))  # noqa: PTH116
+            found = os.stat(self.place(name))  # noqa: PTH116
         except (OSError, ValueError):
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
@@ -129,6 +130,15 @@ class Folder:
             line = raw.count(b"\n", 0, error.start) + 1
             raise _unreadable(path, "it is not UTF-8", f"{path}:{line}:1", SAVE_AS_UTF8) from None
         return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def stamp_of(place: str) -> Stamp:
+    """Return the stamp of a file or folder; for a link, its own, which `Folder.stamp` never returns."""
+    try:
+        found = os.lstat(place)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def is_word(name: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from time import time_ns
@@ -24,7 +24,8 @@ from ..localization.locales import locale_fault, meant_locale, standard_locale, 
 from ..models import ChannelType, JsonValue
 from ..printable import BLANKS, printable
 from .context import prepare
-from .folder import Folder, Stamp, check_word, is_word, shown
+from .file_names import VARIANT, candidates, standard_name, stems
+from .folder import Folder, Stamp, check_word, is_word, shown, stamp_of
 from .isolation.parent import Apart
 from .program import Program
 from .watched import WatchedProgram
@@ -36,8 +37,6 @@ MAX_COMPILED: Final = 1_000
 """The maximum number of compiled templates that are cached; each takes about 10 KB."""
 _SETTLED_NS: Final = 10_000_000_000
 """If a folder's last change is older than this, its stamp shows every later change, even if clocks differ."""
-
-_VARIANT: Final = re.compile(r"(?P<channel>\w[\w-]*)(?:\.(?P<locale>.+))?\.(?P<format>txt|html)\.j2")
 
 _SAMPLE: Final = re.compile(r"sample(?:\.(?P<locale>.+))?\.yaml")
 
@@ -170,6 +169,7 @@ class Templates:
         self._lock = RLock()
         self._listed: dict[str, tuple[Stamp, dict[str, list[str]]]] = {}
         self._compiled: dict[tuple[str, bool], tuple[Template, dict[str, Stamp]]] = {}
+        self._found: dict[tuple[str, str, ChannelType, str | None], tuple[Template, dict[str, Stamp]]] = {}
 
     def find(self, name: str, channel: str, type: ChannelType, locale: str | None = None) -> Template:  # noqa: A002
         """Return the template `name` for a channel.
@@ -184,17 +184,28 @@ class Templates:
             TemplateError: `template_missing`, `template_ambiguous`, `template_path_refused`, `locale_unknown`, or the
                 reason why the template cannot be read or compiled.
         """
+        asked = name, channel, type, locale
+        before = self._found.get(asked)
+        if before is not None and all(stamp_of(place) == stamp for place, stamp in before[1].items()):
+            return before[0]
+        template, file = self._search(name, channel, type, locale)
+        self._remember(asked, template, file)
+        return template
+
+    def _search(self, name: str, channel: str, type: ChannelType, locale: str | None) -> tuple[Template, str]:  # noqa: A002
+        """Return the template, and its own file relative to the root."""
         check_word("template", name)
         check_word("channel", channel)
         tag = None if locale is None else self._standard(name, str(locale))
         stored = self._list_files(name)
-        wanted = _candidates(channel, type, tag)
+        wanted = candidates(channel, type, tag)
         for candidate in wanted:
             served = [each for each in stored.get(candidate, ()) if self._folder.has(f"{name}/{each}")]
             if len(served) > 1:
                 raise _ambiguous(self.root / name, served)
             if served:
-                return self._current(f"{name}/{served[0]}", email=adapter_for(type).subject_is_title)
+                file = f"{name}/{served[0]}"
+                return self._current(file, email=adapter_for(type).subject_is_title), file
         raise self._missing(name, [f"{name}/{candidate}" for candidate in wanted])
 
     def _list_files(self, name: str) -> dict[str, list[str]]:
@@ -206,11 +217,22 @@ class Templates:
         now = time_ns()
         stored: dict[str, list[str]] = {}
         for file in self._folder.entries(name):
-            stored.setdefault(_standard_name(file), []).append(file)
+            stored.setdefault(standard_name(file), []).append(file)
         # Two changes within one tick of the file system's clock have the same stamp, so a recent list is not cached.
         if stamp is not None and now - stamp[0] > _SETTLED_NS and len(self._listed) < MAX_COMPILED:
             self._listed[name] = stamp, stored
         return stored
+
+    def _remember(self, asked: tuple[str, str, ChannelType, str | None], template: Template, file: str) -> None:
+        """Keep what was found until its folder or one of its files changes, unless links are involved."""
+        listed, compiled = self._listed.get(asked[0]), self._compiled.get((file, template.sources.email))
+        if listed is None or compiled is None:
+            return
+        stamps = {self._folder.place(each): stamp for each, stamp in {asked[0]: listed[0], **compiled[1]}.items()}
+        if all(stamp_of(place) == stamp for place, stamp in stamps.items()):
+            if len(self._found) >= MAX_COMPILED:
+                self._found.clear()
+            self._found[asked] = template, stamps
 
     def pinned(self, sources: Sources) -> Template:
         """Compile a template from its stored texts, without reading its files.
@@ -237,7 +259,7 @@ class Templates:
         return [
             Variant(parts["channel"], parts["locale"], folder / file, "html" if parts["format"] == "html" else "txt")
             for file in self._folder.entries(name)
-            if (parts := _VARIANT.fullmatch(_standard_name(file))) and self._folder.has(f"{name}/{file}")
+            if (parts := VARIANT.fullmatch(standard_name(file))) and self._folder.has(f"{name}/{file}")
         ]
 
     def has_sample(self, name: str, locale: str | None = None) -> bool:
@@ -348,19 +370,9 @@ def locales(variants: Iterable[Variant], channel: str, type: ChannelType) -> lis
         channel: the channel's name in the configuration.
         type: the channel's type.
     """
-    stems = set(_stems(channel, type))
-    found = {variant.locale for variant in variants if variant.channel in stems}
+    names = set(stems(channel, type))
+    found = {variant.locale for variant in variants if variant.channel in names}
     return sorted(found, key=lambda locale: locale or "")
-
-
-@lru_cache(maxsize=10_000)  # called for each file of the template, for every message
-def _standard_name(file: str) -> str:
-    """Return a file's name as `_candidates` writes it: in lower case, with the locale in its usual spelling."""
-    name = unicodedata.normalize("NFC", file).lower()
-    parts = _VARIANT.fullmatch(name)
-    if parts is None or parts["locale"] is None:
-        return name
-    return f"{parts['channel']}.{standard_locale(parts['locale']) or parts['locale']}.{parts['format']}.j2"
 
 
 def _ambiguous(folder: Path, files: list[str]) -> TemplateError:
@@ -368,19 +380,3 @@ def _ambiguous(folder: Path, files: list[str]) -> TemplateError:
     return TemplateError(
         f"{names} have the same channel and locale", code="template_ambiguous", location=str(folder / files[0])
     )
-
-
-@lru_cache
-def _candidates(channel: str, type: ChannelType, locale: str | None) -> tuple[str, ...]:  # noqa: A002
-    """Return the names of the files that can serve, the most specific first."""
-    return tuple(
-        f"{stem}{'.' + tag if tag else ''}.{kind}.j2"
-        for tag in (*with_parents(locale), None)
-        for stem in _stems(channel, type)
-        for kind in adapter_for(type).formats
-    )
-
-
-def _stems(channel: str, type: ChannelType) -> list[str]:  # noqa: A002
-    """Return the names for a channel with which a file's name may start, the most specific first."""
-    return list(dict.fromkeys([channel, type.value, *adapter_for(type).aliases]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
@@ -238,6 +239,66 @@ def test_a_more_special_file_that_appears_serves_at_once(write: Callable[..., Pa
     templates.find("t", "sms", ChannelType.SMS, "fa")
     write("t/sms.fa.txt.j2")
     assert templates.find("t", "sms", ChannelType.SMS, "fa").path.name == "sms.fa.txt.j2"
+
+
+def _age(root: Path) -> None:
+    """Make a folder look as if its last change was an hour ago, as most folders do."""
+    for path in [root, *root.rglob("*")]:
+        os.utime(path, (time.time() - 3600,) * 2, follow_symlinks=False)
+
+
+def test_an_unchanged_folder_is_not_listed_again(
+    write: Callable[..., Path], root: Path, templates: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A template that was found is found again with one look at each of its files."""
+    write("t/sms.txt.j2")
+    _age(root)
+    found = templates.find("t", "sms", ChannelType.SMS)
+    monkeypatch.setattr(os, "listdir", None)
+    monkeypatch.setattr(os.path, "isfile", None)
+    assert templates.find("t", "sms", ChannelType.SMS) is found
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "the file is edited": lambda root: (root / "t/sms.txt.j2").write_text("edited"),
+    "a layout is edited": lambda root: (root / "layouts/x").write_text("edited"),
+    "an optional layout appears": lambda root: (root / "layouts/y").write_text("new"),
+    "a more special file appears": lambda root: (root / "t/sms.fa.txt.j2").write_text("new"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_in_an_old_folder_takes_effect_at_once(
+    change: Callable[[Path], object], write: Callable[..., Path], root: Path, templates: Templates
+) -> None:
+    """The next message has the new text, even if nothing had changed for long."""
+    write("t/sms.txt.j2", '{% include "layouts/x" %}{% include "layouts/y" ignore missing %}')
+    write("layouts/x", "old")
+    _age(root)
+    before = templates.find("t", "sms", ChannelType.SMS, "fa")
+    assert templates.find("t", "sms", ChannelType.SMS, "fa") is before
+    change(root)
+    after = templates.find("t", "sms", ChannelType.SMS, "fa")
+    assert after is not before
+    assert after.render({}, datetime.now(UTC)).fields != {"body": "old"}
+
+
+@pytest.mark.parametrize("moved", ["t", "t/sms.txt.j2"], ids=["the folder", "the file"])
+def test_what_was_moved_out_of_an_old_folder_and_linked_is_refused(
+    moved: str, write: Callable[..., Path], root: Path, templates: Templates
+) -> None:
+    """The link leads to the very file that served before, but out of the folder."""
+    write("t/sms.txt.j2")
+    _age(root)
+    templates.find("t", "sms", ChannelType.SMS)
+    outside = root.parent / "outside"
+    folder = (root / "t").stat()
+    (root / moved).rename(outside)
+    (root / moved).symlink_to(outside)
+    os.utime((root / moved).parent, ns=(folder.st_atime_ns, folder.st_mtime_ns))
+    with pytest.raises(TemplateError) as caught:
+        templates.find("t", "sms", ChannelType.SMS)
+    assert caught.value.code == "template_path_refused"
 
 
 def test_names_variants_and_samples(write: Callable[..., Path], root: Path, templates: Templates) -> None:
