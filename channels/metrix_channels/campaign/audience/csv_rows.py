@@ -1,7 +1,7 @@
 """Rows of an audience in CSV or TSV, with a header.
 
-The csv module parses a block of lines at a time. Everything else is done for a whole chunk at once; only chunks with a
-faulty row are processed row by row.
+A block of lines is split at once if its rows are plain; else the csv module parses it, which takes three times as long.
+Everything else is done for a whole chunk at once; only chunks with a faulty row are processed row by row.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from itertools import chain, islice
 from operator import itemgetter
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from ...errors import CampaignError
 from ...models import JsonValue
@@ -32,6 +32,23 @@ _FOR_EXCEL: Final = re.compile(r"""(["']?)sep=(.)\1[\r\n]+""", re.IGNORECASE)
 
 Row = list[str]
 Values = list[tuple[JsonValue, ...]]
+
+
+class _Block(NamedTuple):
+    """Consecutive rows of a text.
+
+    Attributes:
+        rows: a blank line is an empty row; empty if there are `cells`.
+        cells: the fields of plain rows, see `CsvRows._split`.
+        size: of the text, in characters.
+    """
+
+    rows: list[Row]
+    cells: list[str]
+    size: int
+
+
+_NO_BLOCK: Final = _Block([], [], 0)
 
 
 class CsvRows:
@@ -62,21 +79,24 @@ class CsvRows:
         self._delimiters = delimiters
         self._delimiter = delimiters[0]  # until there is a header
         self._is_found = len(delimiters) == 1
+        self._split_width = 0
         parsed = self._parse_blocks()
         blank = 0
-        rows, size = next(parsed, ([], 0))
+        rows, _, size = next(parsed, _NO_BLOCK)
         while rows and not any(rows):
             blank += len(rows)
-            rows, size = next(parsed, ([], 0))
+            rows, _, size = next(parsed, _NO_BLOCK)
         if not rows:
             raise byte_source.refusal("it is empty; there are no recipients", 1, remedy=byte_source.when_empty)
         at = next(at for at, row in enumerate(rows) if row)
         self.columns: tuple[str, ...] = tuple(rows[at])
         self._first_line = blank + at + 2
-        self._parsed_rows = chain([(rows[at + 1 :], size)], parsed)
+        self._blocks = chain([_Block(rows[at + 1 :], [], size)], parsed)
         self.id_name: str = id_column(byte_source, self.columns, id_names, blank + at + 1)
         self._id = self.columns.index(self.id_name)
         self._outcome = outcome_places(self.columns)
+        if self._outcome is None:
+            self._split_width = len(self.columns)
 
     def chunks(self, wanted: Sequence[str]) -> Iterator[RawRows]:
         """Read the rows, once.
@@ -87,9 +107,10 @@ class CsvRows:
         Raises:
             CampaignError: audience_invalid, file_unreadable.
         """
-        values_of = _extractor([self.columns.index(name) for name in wanted])
-        for lines, rows in self._gather():
-            yield self._chunk(lines, rows, values_of)
+        places = [self.columns.index(name) for name in wanted]
+        values_of = _extractor(places)
+        for lines, rows, cells in self._gather():
+            yield self._chunk_of_cells(lines, cells, places) if cells else self._chunk(lines, rows, values_of)
 
     def close(self) -> None:
         """Close the source."""
@@ -111,10 +132,13 @@ class CsvRows:
             ]
             lines = [at for at, fault in zip(lines, faults, strict=True) if not fault]
             rows = [row for row, fault in zip(rows, faults, strict=True) if not fault]
-        ids = list(map(itemgetter(self._id), rows))
-        if "'" in "".join(ids):
-            ids = list(map(unguarded, ids))
-        return RawRows(lines, cast(list[JsonValue], ids), values_of(rows), unread)
+        return RawRows(lines, _without_guards(list(map(itemgetter(self._id), rows))), values_of(rows), unread)
+
+    def _chunk_of_cells(self, lines: list[int], cells: list[str], places: list[int]) -> RawRows:
+        step = self._split_width + 1
+        columns = [cells[place::step] for place in places]
+        values = list(zip(*columns, strict=True)) if columns else [()] * len(lines)
+        return RawRows(lines, _without_guards(cells[self._id :: step]), cast(Values, values), [])
 
     def _fault(self, row: Row) -> str | None:
         if len(row) != len(self.columns):
@@ -125,30 +149,37 @@ class CsvRows:
     def _id_of(self, row: Row) -> str:
         return unguarded(row[self._id]) if self._id < len(row) else ""
 
-    def _gather(self) -> Iterator[tuple[list[int], list[Row]]]:
-        """Yield rows and lines as a spreadsheet counts them: a blank line and a multi-line field are one row each."""
-        lines: list[int] = []
-        gathered: list[Row] = []
+    def _gather(self) -> Iterator[tuple[list[int], list[Row], list[str]]]:
+        """Yield lines and their rows, or the cells of their rows, in chunks.
+
+        Lines are counted as in a spreadsheet: a blank line and a multi-line field are one row each.
+        """
+        lines, gathered, cells = list[int](), list[Row](), list[str]()
         size, line = 0, self._first_line
-        for rows, characters in self._parsed_rows:
-            if all(rows):
-                lines += range(line, line + len(rows))
-                gathered += rows
+        for block in self._blocks:
+            if lines and bool(cells) != bool(block.cells):
+                yield lines, gathered, cells
+                lines, gathered, cells, size = [], [], [], 0
+            rows = block.rows
+            if block.cells:
+                count = len(block.cells) // (self._split_width + 1)
+                cells += block.cells
             else:
-                lines += [at for at, row in enumerate(rows, line) if row]
-                gathered += filter(None, rows)
-            line += len(rows)
-            size += characters
-            if len(gathered) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
-                yield lines, gathered
-                lines, gathered, size = [], [], 0
-        if gathered:
-            yield lines, gathered
+                count = len(rows)
+                gathered += rows if all(rows) else filter(None, rows)
+            lines += range(line, line + count) if all(rows) else [at for at, row in enumerate(rows, line) if row]
+            line += count
+            size += block.size
+            if len(lines) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
+                yield lines, gathered, cells
+                lines, gathered, cells, size = [], [], [], 0
+        if lines:
+            yield lines, gathered, cells
 
     # -- the text
 
-    def _parse_blocks(self) -> Iterator[tuple[list[Row], int]]:
-        """Yield rows and their length in characters; a blank line is an empty row."""
+    def _parse_blocks(self) -> Iterator[_Block]:
+        """Yield blocks of whole rows."""
         rest, begun = "", 1
         trouble: csv.Error | None = None
         for first, text in text_blocks(self.source, self._encoding, cr_ends_lines=True):
@@ -156,17 +187,19 @@ class CsvRows:
             whole = rest + (self._after_line_for_excel(text) if first == 1 else text)
             if not self._is_found and not whole.isspace():
                 self._delimiter, self._is_found = _delimiter_of(whole, self._delimiters, self._id_names), True
+            rows, cells = list[Row](), list[str]()
             if '"' in whole:
                 rows, rest, lines, trouble = self._parse(whole, line)
                 begun = line + lines
             else:
-                rows, rest, trouble = self._parse_plain(whole, line), "", None
+                rest, trouble, cells = "", None, self._split(whole)
+                rows = [] if cells else self._parse_plain(whole, line)
             if len(whole) > LONGEST_FIELD:
                 self._refuse_long_fields(whole, line, len(rows))
             if len(rest) > LONGEST_LINE:
                 break
-            if rows:
-                yield rows, len(whole)
+            if rows or cells:
+                yield _Block(rows, cells, len(whole))
         if trouble:
             raise self._refusal(trouble, begun)
 
@@ -178,6 +211,28 @@ class CsvRows:
         if not self._is_found:
             self._delimiter, self._is_found = found[2], True
         return text[found.end(2) + len(found[1]) :]
+
+    def _split(self, text: str) -> list[str]:
+        """Return the cells of a text without quotes, with a line feed after those of each row.
+
+        Returns:
+            Nothing unless every row has as many fields as the header, and none is blank.
+        """
+        width, delimiter = self._split_width, self._delimiter
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        if not width or "\r" in text or len(text) > LONGEST_FIELD:
+            return []
+        if not text.endswith("\n"):
+            text += "\n"
+        cells = text.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
+        cells.pop()
+        count, step = text.count("\n"), width + 1
+        if len(cells) != count * step or cells[width::step].count("\n") != count:
+            return []
+        if "" in cells[::step] and f"\n{delimiter * (width - 1)}\n" in f"\n{text}":
+            return []
+        return cells
 
     def _parse_plain(self, text: str, line: int) -> list[Row]:
         """Parse a text without quotes, in which every line is a row."""
@@ -238,6 +293,10 @@ def _header(text: str, delimiter: str) -> Row:
         return next(filter(None, rows), [])
     except csv.Error:  # reading the rows raises it again
         return []
+
+
+def _without_guards(ids: list[str]) -> list[JsonValue]:
+    return cast(list[JsonValue], list(map(unguarded, ids)) if "'" in "".join(ids) else ids)
 
 
 def _extractor(wanted: list[int]) -> Callable[[list[Row]], Values]:

@@ -162,6 +162,8 @@ def checked(raw: RawRows, id_name: str) -> Chunk:
 
 def _without_errors(values: list[tuple[JsonValue, ...]]) -> list[tuple[JsonValue, ...]]:
     """Replace errors of a spreadsheet with empty values."""
+    if not (values and values[0]):  # no column is wanted
+        return values
     try:
         if _ERRORS.isdisjoint(chain.from_iterable(values)):
             return values

@@ -6,7 +6,9 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import nsmallest
+from operator import itemgetter
 from os import SEEK_END
+from struct import pack
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -16,6 +18,10 @@ from ..audience.ids import fold
 _PLACES: Final = 1 << 25
 _MASK: Final = _PLACES - 1
 _PROBES: Final = 8
+_NOT_ZERO: Final = bytes([1, *range(1, 256)])
+"""Translates a byte of a hash into a mark: 0 is a free place."""
+_AT_ONCE: Final = 1_000
+"""Rows that are put aside together, because each transaction takes as long as forty rows."""
 _AT_A_TIME: Final = 50_000
 _FIRST_ALIKE: Final = 5
 
@@ -40,6 +46,7 @@ class DuplicateFinder:
         self._aside = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._aside.execute("PRAGMA cache_size = -4000")
         self._aside.execute("CREATE TABLE aside (recipient TEXT, row INTEGER, vals TEXT)")
+        self._waiting: list[tuple[str, int, str]] = []
         self.alike: int = 0
         self._alike_first: list[tuple[int, str]] = []
 
@@ -50,14 +57,20 @@ class DuplicateFinder:
             folds: recipients, folded.
         """
         marks = self._marks
-        found = []
-        for position, hashed in enumerate(map(hash, folds)):
-            place = hashed & _MASK
-            if not marks[place]:
-                marks[place] = _mark(hashed)
-            elif self._may_be_there(hashed, place):
-                found.append(position)
-        return found
+        hashes = list(map(hash, folds))
+        places = [hashed & _MASK for hashed in hashes]
+        # A byte of each hash that its place does not depend on.
+        new = pack(f"<{len(hashes)}q", *hashes)[4::8].translate(_NOT_ZERO)
+        # Almost all of the time is spent waiting for the memory. A read of all places at once waits for many of them
+        # together; the loop then finds them in the cache of the processor.
+        itemgetter(0, *places)(marks)
+        taken = []
+        for at, place in enumerate(places):
+            if marks[place]:
+                taken.append(at)
+            else:
+                marks[place] = new[at]
+        return [at for at in taken if self._may_be_there(hashes[at], new[at])]
 
     @temporary_files()
     def first(self, recipients: Sequence[str], folds: Sequence[str], lines: Sequence[int]) -> None:
@@ -71,20 +84,20 @@ class DuplicateFinder:
         if not recipients:
             return
         self._firsts.write("\n".join(recipients).encode() + b"\n")
-        self._lines.write(array("I", lines).tobytes())
+        self._lines.write(pack(f"{len(lines)}I", *lines))
         if folds is not recipients:
             changed = [folded for folded, who in zip(folds, recipients, strict=True) if folded != who]
             self._folds.write("".join(f"{folded}\n" for folded in changed).encode())
 
-    @temporary_files()
     def put_aside(self, rows: Iterable[tuple[str, int, str]]) -> None:
         """Store doubtful rows (recipient, line, values) for `resolved`."""
-        self._aside.execute("BEGIN")
-        self._aside.executemany("INSERT INTO aside VALUES (?, ?, ?)", rows)
-        self._aside.execute("COMMIT")
+        self._waiting += rows
+        if len(self._waiting) >= _AT_ONCE:
+            self._write_waiting()
 
     def resolved(self) -> Iterator[tuple[str, int, str, bool]]:
         """Yield the rows that were put aside, and whether each is a duplicate; the first of equal rows is not."""
+        self._write_waiting()
         with temporary_files():
             self._aside.execute("CREATE INDEX by_recipient ON aside (recipient, row)")
             for file in (self._firsts, self._folds, self._lines):
@@ -122,9 +135,16 @@ class DuplicateFinder:
             file.close()
         self._aside.close()
 
-    def _may_be_there(self, hashed: int, place: int) -> bool:
-        """Look for a hash, or a free place for it, if its own place is taken."""
-        marks, mark, step = self._marks, _mark(hashed), hashed >> 33 | 1
+    @temporary_files()
+    def _write_waiting(self) -> None:
+        self._aside.execute("BEGIN")
+        self._aside.executemany("INSERT INTO aside VALUES (?, ?, ?)", self._waiting)
+        self._aside.execute("COMMIT")
+        self._waiting.clear()
+
+    def _may_be_there(self, hashed: int, mark: int) -> bool:
+        """Look for a hash; if it is not there, mark the first free of its places."""
+        marks, place, step = self._marks, hashed & _MASK, hashed >> 40 | 1
         for _ in range(_PROBES):
             if marks[place] == mark:
                 return True
@@ -166,7 +186,3 @@ def _numbers(file: IO[bytes]) -> Iterator[int]:
     file.seek(0)
     while data := file.read(1 << 16):
         yield from array("I", data)
-
-
-def _mark(hashed: int) -> int:
-    return hashed >> 25 & 0xFF or 1

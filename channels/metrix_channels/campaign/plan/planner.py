@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ...errors import CampaignError, ConfigError, MetrixChannelsError
 from ...ledger import Counts, Draft, Skip, SkipReason
@@ -17,6 +17,8 @@ from .faults import Faults
 from .findings import ALIKE, Findings, described
 from .locale_counts import LocaleCounts
 from .row_values import Row, RowValues
+
+T = TypeVar("T")
 
 _SKIPS: Final = 1_000
 _MOST_EMPTY: Final = 10_000
@@ -79,11 +81,9 @@ class Planner:
         lines, recipients, folds, values = chunk.lines, chunk.recipients, chunk.folds, chunk.values
         if doubtful := self._seen.doubtful(folds):
             self._seen.put_aside((recipients[at], lines[at], self._row_values.write(values[at])) for at in doubtful)
-            apart = set(doubtful)
-            kept = [at for at in range(len(recipients)) if at not in apart]
-            lines, recipients = [lines[at] for at in kept], [recipients[at] for at in kept]
-            folds = [folds[at] for at in kept]
-            values = [values[at] for at in kept] if values else values
+            kept = _without(doubtful, recipients)
+            folds = kept if folds is recipients else _without(doubtful, folds)
+            lines, recipients, values = _without(doubtful, lines), kept, _without(doubtful, values)
         self._seen.first(recipients, folds, lines)
         self._place(lines, recipients, values)
         self._count()
@@ -240,6 +240,14 @@ class Planner:
         rows = "1 row" if self.counts.rows == 1 else f"{self.counts.rows:,} rows"
         message = f"No recipient is left to send to. {rows} skipped: {skipped}."
         return CampaignError(" ".join([message, *described(self._findings.facts())]), code="audience_empty")
+
+
+def _without(places: Sequence[int], items: Sequence[T]) -> list[T]:
+    """Return the items except those at some places; the places ascend."""
+    kept = list(items)
+    for at in reversed(places):
+        del kept[at : at + 1]  # nothing if there are no values
+    return kept
 
 
 def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

@@ -2,11 +2,14 @@
 
 import csv
 import io
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metrix_channels.campaign.audience import text_blocks
+from metrix_channels.campaign.audience.csv_rows import CsvRows
 from metrix_channels.campaign.audience.reader import Reading, open_audience
 from metrix_channels.errors import CampaignError
 
@@ -216,3 +219,41 @@ def test_whatever_csv_writes_is_read_back(rows, times, quoting):
     chunks = list(opened(written.getvalue()).chunks(["one", "two"]))
     assert [who for chunk in chunks for who in chunk.recipients] == [row[0] for row in rows]
     assert [values for chunk in chunks for values in chunk.values] == [row[1:] for row in rows]
+
+
+def found(text, wanted):
+    """Everything that reading a text returns, or its error."""
+    try:
+        chunks = list(opened(text).chunks(wanted))
+    except CampaignError as error:
+        return error.problem
+    rows = [row for each in chunks for row in zip(each.lines, each.recipients, each.values, strict=True)]
+    return rows, [invalid for each in chunks for invalid in each.invalid]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(["a", "bc", ",", ",", "\n", "\n", "\r\n", "\r", "'", "'=1", " ", "ی", '"', '"x"', "#N/A"])
+    ),
+    st.sampled_from(["customUserId", "customUserId,name", "name,customUserId", "name,code,customUserId"]),
+    st.integers(8, 40),
+)
+def test_a_block_that_is_split_at_once_gives_the_same_rows(parts, header, block):
+    """As the csv module, with the same lines and errors, wherever the blocks end."""
+    text = f"{header}\n{''.join(parts)}\nlast{',x' * header.count(',')}"
+    wanted = [name for name in header.split(",") if name == "name"]
+    with patch.object(text_blocks, "_READ", block):
+        split = found(text, wanted)
+        with patch.object(CsvRows, "_split", return_value=[]):
+            assert split == found(text, wanted)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_most_of_a_plain_file_is_split_at_once(end):
+    """So that it takes a fraction of the time."""
+    rows = "".join(f"user-{at},,{at}{end}" for at in range(20_000))
+    with patch.object(CsvRows, "_parse_plain", autospec=True, side_effect=CsvRows._parse_plain) as parsed:
+        chunks = list(opened(f"customUserId,name,code{end}{rows}").chunks(["code"]))
+    assert sum(each.rows for each in chunks) == 20_000
+    assert parsed.call_count == 1  # for the block of the header
