@@ -5,27 +5,35 @@ from __future__ import annotations
 import re
 import unicodedata
 from difflib import get_close_matches
+from html import unescape
 from itertools import dropwhile, takewhile
 from typing import Final
 
 from ..adapters import adapter_for
 from ..errors import TemplateError
 from ..models import ChannelType
-from ..printable import JOINERS, is_text, printable
+from ..printable import BLANKS, is_text, printable
 from .lines import Lines
 
 _FIELDS: Final = frozenset({"sensitive", "subject", "extra"}).union(
     field.name for each in ChannelType for field in adapter_for(each).fields
 )
+_PERSIAN: Final = ("عنوان", "تیتر", "موضوع", "حساس", "تصویر", "دکمه")
+"""Persian words for fields, without those that ordinary messages begin with, such as the one for a link."""
 _ALIKE: Final = 0.8
 """The minimum similarity, from 0 to 1, of a misspelled field and its name."""
 _MOST_LINES: Final = 200
+_MOST_CHARACTERS: Final = 20_000
 
 _DASHES: Final = "\u2212\u2500\u2501\u2796\u2043\u0640"
 """Characters that count as dashes too: minus, box drawings, a bullet, and the Persian tatweel."""
 _OTHER_FENCE: Final = re.compile(r"[*+=_~;.…\s]{2,}|…|[`~]{3,}\s*\w*|\{")
+_LONE_MARK: Final = re.compile(r"[-_=*~+.•·]")
+"""A line of one such character counts as a fence only above a known field."""
 _RULED: Final = re.compile(r"([!-/:-@\[-`{-~])\1\1")
 _TAG: Final = re.compile(r"<[^<>]*>")
+_RULE_TAG: Final = re.compile(r"<hr\b[^<>]*>", re.IGNORECASE)
+_LINE_TAG: Final = re.compile(r"</?(?:p|div|br|li|ul|h[1-6]|tr|td|pre|section)\b[^<>]*>", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\W_]")
 _AFTER_DASHES: Final = re.compile(r"\s*(?:#.*|[A-Za-z]{1,8})?")
 _ASIDE: Final = re.compile(
@@ -35,10 +43,15 @@ _ASIDE: Final = re.compile(
 _COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
 _NOT_NEWLINE: Final = re.compile(r"[^\n]")
 _LINE_END: Final = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_KEY: Final = re.compile(r"[^\w{}]*(?:\{\s*[\"'])?([A-Za-z][\w-]*)[\"'`]?\s*[:：=](?!//)")
+_KEY: Final = re.compile(
+    rf"""[^\w{{}}]*(?:\{{\s*["'])?
+    (?:([A-Za-z][\w-]*)|({"|".join(_PERSIAN)})(?:\u200c?ها)?(?:\ (?:پیام|ایمیل|اعلان))?)
+    ["'`»”’]?\s*[:：؛=](?!//)""",
+    re.VERBOSE,
+)
 _OPENED: Final = re.compile(r"\{\s*[\"']|[-\u2010-\u2015\u2212]{2}")
 _SENSITIVE: Final = re.compile(
-    r"(?<!\w)[Ss]ensitive[\"']?\s*[:：=]\s*\[|^[^\w\n]*sensitive:[ \t]*\n\s*-\s", re.MULTILINE
+    r"(?<!\w)(?:[Ss]ensitive|حساس)[\"']?\s*[:：=]\s*\[|^[^\w\n]*sensitive:[ \t]*\n\s*-\s", re.MULTILINE
 )
 
 _MEND: Final = (
@@ -59,7 +72,8 @@ def refuse_near_front_matter(text: str, lines: Lines, *, own: bool) -> None:
         TemplateError: template_front_matter.
     """
     start = _start(text)
-    found = [(start, _explain(text, start, lines, own=own))] if _looks_like_fields(text[start:]) else []
+    is_near = _looks_like_fields(text[start:]) or _looks_like_fields_in_html(text[start:])
+    found = [(start, _explain(text, start, lines, own=own))] if is_near else []
     if not found and (sensitive := _SENSITIVE.search(_COMMENT.sub(_blank, text))):
         where = sensitive.start() + len(sensitive[0]) - len(sensitive[0].lstrip())
         found = [(where, "`sensitive` is in the text of the message, where it hides nothing and would be sent")]
@@ -74,8 +88,8 @@ def is_fence(line: str) -> bool:
     line = _visible(line)
     if line in ("", "-"):
         return False
-    dashes = sum(1 for _ in takewhile(lambda char: _is_dash(char) or char.isspace(), line))
-    if dashes == len(line) or (dashes > 1 and _AFTER_DASHES.fullmatch(line, dashes)):
+    start = "".join(takewhile(lambda char: _is_dash(char) or _shows_nothing(char), line))
+    if start == line or (sum(map(_is_dash, start)) > 1 and _AFTER_DASHES.fullmatch(line, len(start))):
         return True
     if "{{" in line:  # the documented way to start a text with such a line
         return False
@@ -87,7 +101,7 @@ def _start(text: str) -> int:
     """Return the position of the first visible text, after blank lines, comments and tags."""
     place = 0
     while True:
-        while place < len(text) and (text[place] in JOINERS or text[place].isspace() or not is_text(text[place])):
+        while place < len(text) and _shows_nothing(text[place]):
             place += 1
         if (aside := _ASIDE.match(text, place)) is None:
             return place
@@ -97,19 +111,40 @@ def _start(text: str) -> int:
 def _looks_like_fields(text: str) -> bool:
     """Tell whether a text starts with front matter, or with fields that only lack the lines `---` around them."""
     lines = _LINE_END.split(text, _MOST_LINES)[:_MOST_LINES]
-    fences = next((number for number, line in enumerate(lines) if _visible(line) and not is_fence(line)), len(lines))
+    fences = next((at for at, line in enumerate(lines) if _visible(line) and not _is_opening(line)), len(lines))
     block = [*dropwhile(lambda line: _visible(line)[:1] in ("", "#"), lines[fences:])]
-    keys = [key[1] for line in takewhile(lambda line: not is_fence(line), block) if (key := _key(line))]
+    keys = [key for line in takewhile(lambda line: not is_fence(line), block) if (key := _key(line))]
     if not keys or not _key(block[0]):
         return False
     within = [*takewhile(_is_field_line, block)]
-    end = next((number for number, line in enumerate(block) if is_fence(line)), None)
+    end = next((at for at, line in enumerate(block) if is_fence(line)), None)
     is_closed = end is not None and all(_is_field_line(line) or not _visible(line) for line in block[:end])
     small = [key for key in keys if key.islower()]
-    if any(map(_visible, lines[:fences])) or _OPENED.match(_visible(block[0])):
-        return _is_field(keys[0].lower()) or any(map(_is_field, small)) or (is_closed and small == keys)
-    known = {key[1] for line in within if (key := _key(line)) and key[1].islower() and _is_field(key[1])}
+    opening = [line for line in lines[:fences] if _visible(line)]
+    if opening or _OPENED.match(_visible(block[0])):
+        is_whole = is_closed and small == keys and (not opening or any(map(is_fence, opening)))
+        return _is_field(keys[0].lower()) or any(map(_is_field, small)) or is_whole
+    known = {key for line in within if (key := _key(line)) and key.islower() and _is_field(key)}
     return "sensitive" in known or (keys[0] in known and (is_closed or len(known) > 1))
+
+
+def _looks_like_fields_in_html(text: str) -> bool:
+    """Tell whether HTML shows a fence and fields, as an editor or a converter of Markdown writes them."""
+    shown = _without_tags(text) if text.startswith("<") else ""
+    return is_fence(_first_line(shown)) and _looks_like_fields(shown)
+
+
+def _first_line(text: str) -> str:
+    return text.lstrip().split("\n", 1)[0]
+
+
+def _is_opening(line: str) -> bool:
+    return is_fence(line) or _LONE_MARK.fullmatch(_visible(line)) is not None
+
+
+def _without_tags(text: str) -> str:
+    """Return what HTML shows: a rule as `---`, and each paragraph on a line of its own."""
+    return unescape(_TAG.sub("", _LINE_TAG.sub("\n", _RULE_TAG.sub("\n---\n", text[:_MOST_CHARACTERS]))))
 
 
 def _is_field_line(line: str) -> bool:
@@ -118,12 +153,13 @@ def _is_field_line(line: str) -> bool:
     return bool(shown) and bool(_key(line) or line[0] in " \t" or shown.startswith(("- ", "#", "]", "}")))
 
 
-def _key(line: str) -> re.Match[str] | None:
-    return _KEY.match(_visible(line))
+def _key(line: str) -> str | None:
+    found = _KEY.match(_visible(line))
+    return (found[1] or found[2]) if found else None
 
 
 def _is_field(key: str) -> bool:
-    return key in _FIELDS or bool(get_close_matches(key[:50], _FIELDS, 1, _ALIKE))
+    return key in _FIELDS or key in _PERSIAN or bool(get_close_matches(key[:50], _FIELDS, 1, _ALIKE))
 
 
 def _is_dash(char: str) -> bool:
@@ -137,9 +173,11 @@ def _visible(line: str) -> str:
 
 
 def _start_of_line(line: str) -> int:
-    return next(
-        (n for n, char in enumerate(line) if not (char in JOINERS or char.isspace() or not is_text(char))), len(line)
-    )
+    return next((at for at, char in enumerate(line) if not _shows_nothing(char)), len(line))
+
+
+def _shows_nothing(char: str) -> bool:
+    return char in BLANKS or not is_text(char)
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -154,7 +192,7 @@ def _explain(text: str, start: int, lines: Lines, *, own: bool) -> str:
         return "front matter is allowed only in a template's own file, not in one that it extends or includes"
     if lines.first > 1:
         return "a second front matter starts here; a template can have only one"
-    if not is_fence(line):
+    if not _is_opening(_first_line(_without_tags(line))):
         return "these lines look like front matter, but there is no line `---` above them"
     if line.rstrip(" \t") != "---":
         return f"front matter starts with a line `---`, not {escape_line(line)}"
@@ -164,4 +202,4 @@ def _explain(text: str, start: int, lines: Lines, *, own: bool) -> str:
 def escape_line(line: str) -> str:
     """Return a line with its invisible characters as escapes."""
     shown = printable(line if len(line) <= 40 else line[:39] + "…")
-    return "`" + "".join(ascii(char)[1:-1] if char in JOINERS else char for char in shown) + "`"
+    return "`" + "".join(ascii(char)[1:-1] if char in BLANKS and not char.isspace() else char for char in shown) + "`"

@@ -37,6 +37,8 @@ def refusal(text: str, **files: str) -> TemplateError:
                 ("\u200f", "1:2"),
                 ("\ufeff\ufeff", "1:3"),
                 ("\xa0", "1:2"),
+                ("\u3164", "1:2"),
+                ("\u3164\n", "2:1"),
                 ("\u200b\n", "2:1"),
                 ("# note\n", "2:1"),
                 ("{# note\n#}\n", "3:1"),
@@ -78,6 +80,13 @@ def refusal(text: str, **files: str) -> TemplateError:
                 "--\u200c-",
                 "|||",
                 "…",
+                "---\u2800",
+                "-\u115f--",
+                "-",
+                "_",
+                "•",
+                "<hr>",
+                "<p>---<br></p>",
             )
         ),
     ],
@@ -112,6 +121,15 @@ def test_a_closing_that_is_not_quite_one(closing: str) -> None:
         (f"----\nTitle: x\n----\n{BODY}", "1:1"),
         (f"----\npriority: high\n----\n{BODY}", "1:1"),
         (f"---\ntitle: x\n---\n---\nsensitive: [code]\n---\n{BODY}", "4:1"),
+        (f"----\nعنوان: x\n----\n{BODY}", "1:1"),
+        (f"\n---\nعنوان پیام: x\nدکمه\u200cها:\n  - label: a\n---\n{BODY}", "2:1"),
+        (f"-\nموضوع: x\n-\n{BODY}", "1:1"),
+        (f"حساس: [code]\n{BODY}", "1:1"),
+        (f"----\n«title»: x\n----\n{BODY}", "1:1"),
+        (f"<p>---</p>\n<p>title: x</p>\n<p>---</p>\n{BODY}", "1:1"),
+        (f"<p>---</p><p>title: x</p><p>---</p>{BODY}", "1:1"),
+        (f"<hr />\n<h2>title: x</h2>\n{BODY}", "1:1"),
+        (f"<div>&mdash;&mdash;</div><div>title: x</div>\n{BODY}", "1:1"),
     ],
 )
 def test_fields_without_their_lines(text: str, place: str) -> None:
@@ -123,6 +141,18 @@ def test_fields_without_their_lines(text: str, place: str) -> None:
 def test_sensitive_hides_nothing_within_the_text(text: str) -> None:
     """Wherever it stands: a value that somebody thinks hidden must not be written down."""
     assert "sensitive" in refusal(text).message
+
+
+def test_front_matter_that_is_a_list_is_no_mapping() -> None:
+    """`- x` is an item, not a line that was meant to close the front matter."""
+    error = refusal(f"---\n- title: x\n- url: y\n---\n{BODY}")
+    assert "is not a mapping" in error.message
+    assert "`title: Your order`" in (error.remedy or "")
+
+
+def test_an_invisible_character_is_shown_as_its_escape() -> None:
+    """Else the line in the error looks right."""
+    assert r"`\u3164---`" in refusal(f"\u3164---\ntitle: x\n---\n{BODY}").message
 
 
 def test_included_files_have_no_front_matter() -> None:
@@ -146,6 +176,14 @@ def test_included_files_have_no_front_matter() -> None:
         "*** فروش ***\nکد: X",
         "- یک\n- دو\n---\n",
         "—\nسلام",
+        "-\nکد: ۱\n-\n",
+        "-\norder: 1\n-\n",
+        "-----\nسفارش: ۱۰۴۲\nمبلغ: ۲۰۰\n-----\nممنون",
+        "----\nلینک: https://x.ir\n----",
+        "عنوان: جلسه\nساعت: ۱۸\n---\nفروشگاه",
+        "<p>---</p>\n<p>سلام</p>",
+        "<hr>\n<p>تخفیف: ۲۰٪</p>\n<hr>",
+        "<p>title: x</p>\n<p>---</p>",
         "title: x",
         "Title: Sale\n---\nBuy now",
         "Subject: Meeting\nURL: x\n\nHi",
