@@ -12,7 +12,7 @@ from ...json_records import kind_of
 from ...models import JsonValue
 from ...printable import printable
 from ...recipients import all_valid, recipient_fault
-from .ids import damaged, fold
+from .ids import SPREADSHEET_ERRORS, damaged, fold
 from .source import Source
 
 CHUNK_ROWS: Final = 1_000
@@ -23,10 +23,6 @@ HIDDEN_ROWS: Final = "rows_hidden"
 """The caution about rows that a sheet hides."""
 
 _MOST_SHOWN: Final = 80
-_ERRORS: Final = frozenset(
-    ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA")
-)
-"""Errors that a spreadsheet shows instead of a value."""
 
 
 class _Absent:
@@ -157,7 +153,7 @@ def checked(raw: RawRows, id_name: str) -> Chunk:
         joined = "\n".join(ids)
     folded = fold(joined)
     folds = ids if folded == joined else folded.split("\n")
-    return Chunk(lines, ids, folds, _without_errors(values), invalid, damaged(ids, folds, joined))
+    return Chunk(lines, ids, folds, _without_errors(values), invalid, damaged(ids, folds, folded))
 
 
 def _without_errors(values: list[tuple[JsonValue, ...]]) -> list[tuple[JsonValue, ...]]:
@@ -165,11 +161,11 @@ def _without_errors(values: list[tuple[JsonValue, ...]]) -> list[tuple[JsonValue
     if not (values and values[0]):  # no column is wanted
         return values
     try:
-        if _ERRORS.isdisjoint(chain.from_iterable(values)):
+        if SPREADSHEET_ERRORS.isdisjoint(chain.from_iterable(values)):
             return values
     except TypeError:  # lists or mappings, which do not come from a spreadsheet
         return values
-    return [tuple(["" if each in _ERRORS else each for each in row]) for row in values]
+    return [tuple(["" if each in SPREADSHEET_ERRORS else each for each in row]) for row in values]
 
 
 def _fault(found: JsonValue) -> str | None:

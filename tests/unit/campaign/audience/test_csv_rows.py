@@ -153,12 +153,17 @@ def test_a_row_of_empty_fields_is_a_blank_line():
     assert chunk.values == [("a",), ("",)]
 
 
-@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?"])
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#¡VALOR!", "#NV"])
 def test_the_error_of_a_spreadsheet_is_an_empty_value(error):
     """Nobody wants to read it; as an id it is damaged."""
     chunk = rows_of(f"customUserId,name,city\nu1,{error},x\n{error},a,b\nu3,{error} ,y\n", "name", "city")
     assert chunk.values == [("", "x"), ("a", "b"), (f"{error} ", "y")]
     assert chunk.damaged == [1]
+
+
+def test_a_date_is_a_damaged_id_in_whatever_letters_it_is_written():
+    """The positions are those of the recipients; folded ids are searched, so that capitals do not matter."""
+    assert rows_of("customUserId\nU0\n1-Mar-26\n1-Mar\nu1\n۱۰-اسفند\n").damaged == [1, 2, 4]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from metrix_channels.campaign.audience.ids import damaged, fold
 
 
 def positions(*recipients):
-    joined = "\n".join(recipients)
-    return damaged(recipients, fold(joined).split("\n"), joined)
+    folded = fold("\n".join(recipients))
+    return damaged(recipients, folded.split("\n"), folded)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,47 @@ DAMAGED = [
     '="0912"',
     '="101"',
     "u\ufffd1",
+    "unknown",
+    "<NULL>",
+    "[NULL]",
+    "{null}",
+    "'null'",
+    "(not set)",
+    "n.a.",
+    "TRUE",
+    "-",
+    "—",
+    "<User: 7>",
+    "{{ user_id }}",
+    "${id}",
+    "%ID%",
+    "00000000-0000-0000-0000-000000000000",
+    "نامشخص",
+    "«نامشخص»",
+    "#¡VALOR!",
+    "#¿NOMBRE?",
+    "#VALEUR!",
+    "#NOM?",
+    "#WERT!",
+    "#BEZUG!",
+    "#N/D",
+    "#Н/Д",
+    "#ЗНАЧ!",
+    "#YOK",
+    "#DEĞER!",
+    "#I/T",
+    "1-Mar-26",
+    "01-Mar-2026",
+    "01. Mrz",
+    "1-mars",
+    "01-janv",
+    "10-اسفند",
+    "۱-مارس",
+    "3/1/2026",
+    "01.03.2026",
+    "2026-03-01 00:00:00",
+    "12:30:00 PM",
+    "30:00.0",
 ]
 
 
@@ -154,6 +195,17 @@ def test_a_damaged_id_is_found_among_many(recipient):
         "x=y",
         "=a",
         "\u0640",
+        "set-12",
+        "gen-01",
+        "1-day",
+        "32-mar",
+        "1403/12/05",
+        "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}",
+        "auth0:7",
+        "12:30",
+        "50%",
+        "unknown1",
+        "a/b",
     ],
 )
 def test_an_id_that_only_reminds_of_it_is_none(recipient):
