@@ -112,6 +112,7 @@ def write_project(home: Path, server: Server, ledger: str) -> None:
     """Write a project into a new folder."""
     (home / "templates" / "otp").mkdir(parents=True)
     (home / "templates" / "otp" / "sms.txt.j2").write_text(TEXT, encoding="utf-8")
+    os.utime(home / "templates" / "otp", (0, 0))  # a folder that has just changed is listed for each message
     trust = f", ca_file: '{server.ca}'" if server.ca else ""
     metrix = f"{{app_id: app, api_key: '${{KEY}}', base_url: '{server.url}', concurrency: 64{trust}}}"
     (home / "channels.yaml").write_text(

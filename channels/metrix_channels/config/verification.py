@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from shlex import quote
 from typing import Final
 
@@ -79,6 +80,7 @@ def _make_failure(
     return Standing(code, message, _write_remedy(code, name), age, ends=ends)
 
 
+@lru_cache
 def _write_remedy(code: str, name: str) -> str:
     return CATALOGUE[code].remedy.replace("verify NAME", f"verify {quote(name)}")
 

@@ -86,6 +86,7 @@ class Engine:
         self.evidence: EvidenceBook = EvidenceBook(self.book_file, days=kept.days, size=kept.size)
         self.observer: Observer = Observer(self.evidence)
         self.clients: Clients = Clients(lambda: self._config.metrix)
+        self._app_id: str | None = None
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
@@ -116,7 +117,9 @@ class Engine:
     @property
     def app_id(self) -> str:
         """The APP_ID of the application that sends."""
-        return self._config.metrix.resolve_app_id()
+        if self._app_id is None:
+            self._app_id = self._config.metrix.resolve_app_id()
+        return self._app_id
 
     def look_again(self) -> Config:
         """Read the configuration, the credentials and `ca_file` again: a worker outlives its settings.
@@ -129,6 +132,7 @@ class Engine:
         """
         current = self._file.current()
         self._config = evolve(self._config, metrix=current.metrix)
+        self._app_id = None
         self.clients.renew()
         return current
 
@@ -302,7 +306,7 @@ class Engine:
     def refusal(self, channel: str) -> Problem | None:
         """Return why this process may not send through a channel now; None if it may."""
         try:
-            require_verified(self._file.current().channel(channel), self.app_id, wall_clock.now())
+            require_verified(self._file.recent().channel(channel), self.app_id, wall_clock.now())
         except MetrixChannelsError as error:
             return error.problem
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from ..errors import MetrixChannelsError
 from ..ledger import Entry
 from ..models import Message
 from ..process import wall_clock
+from ..process.unique_ids import new_id
 from ..recipients import checked_recipients
 from ..redact import MASK, Redactor, Secret, sensitive_values
 from ..templating import Template, Templates
@@ -98,7 +98,7 @@ def entry(call: Call, prepared: Prepared, app_id: str) -> Entry:
         yield _former_content(call.channel, said, prepared.recipients)
 
     return Entry(
-        id=uuid.uuid4().hex,
+        id=new_id(),
         app_id=app_id,
         key=call.key,
         content=b"" if call.key is None else _content(prepared.message, prepared.recipients),

@@ -40,9 +40,9 @@ class Services:
     @property
     def engine(self) -> Engine:
         """Sends messages; it keeps the connections and the ledger open."""
-        from .engine import Engine  # a dry run makes no request
-
         if self._engine is None:
+            from .engine import Engine  # a dry run makes no request
+
             self._engine = Engine(self._file, self._config, self._templates)
         return self._engine
 

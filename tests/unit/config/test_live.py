@@ -46,6 +46,36 @@ def test_an_edit_in_place_counts_though_the_size_stays(tmp_path: Path) -> None:
     assert file.current().channel("sms").verified is False
 
 
+def test_a_recent_look_need_not_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within ten milliseconds one look serves many requests; `current` always looks."""
+    clock = [100.0]
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    assert file.recent().channel("sms").verified is True
+    path.write_text(TEXT.replace("true}", "false}"))
+    clock[0] += 0.009
+    assert file.recent().channel("sms").verified is True
+    clock[0] += 0.002
+    assert file.recent().channel("sms").verified is False
+    path.write_text(TEXT)
+    assert file.current().channel("sms").verified is True
+
+
+def test_a_recent_look_at_a_broken_file_does_not_count(tmp_path: Path) -> None:
+    """While the file has errors, each call says so."""
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = ConfigFile(path, {})
+    file.current()
+    path.write_text("channels: [")
+    with pytest.raises(ConfigError):
+        file.current()
+    with pytest.raises(ConfigError):
+        file.recent()
+
+
 def test_an_edit_while_the_file_is_read_counts_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read is what the file was before: the look at the file's times comes first."""
     path = tmp_path / "channels.yaml"
