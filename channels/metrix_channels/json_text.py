@@ -14,11 +14,19 @@ except ModuleNotFoundError:
     def dumped(value: Any) -> str:
         """Write plain data."""
         return _ENCODE(value)
+
+    def dumped_bytes(value: Any) -> bytes:
+        """Write plain data in UTF-8."""
+        return _ENCODE(value).encode()
 else:
 
     def dumped(value: Any) -> str:
-        """Write plain data; for whole numbers beyond 64 bits, which orjson refuses, use Python's encoder."""
+        """Write plain data."""
+        return dumped_bytes(value).decode()
+
+    def dumped_bytes(value: Any) -> bytes:
+        """Write plain data in UTF-8; for whole numbers beyond 64 bits, which orjson refuses, use Python's encoder."""
         try:
-            return orjson.dumps(value).decode()
+            return orjson.dumps(value)
         except TypeError:
-            return _ENCODE(value)
+            return _ENCODE(value).encode()

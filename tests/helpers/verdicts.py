@@ -9,4 +9,4 @@ NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
 def judged(exchange):
     """Return the verdict on an exchange that ended at NOW."""
-    return judge(exchange, NOW)
+    return judge(exchange, NOW.timestamp())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -74,7 +75,7 @@ class Adapter:
         Raises:
             MessageInvalid: field_unknown, field_invalid, link_refused, message_empty.
         """
-        documented = {each.name: each for each in self.fields}
+        documented = self._documented
         fields: dict[str, JsonValue] = {}
         for name, value in rendered.items():
             if name == "extra":
@@ -84,8 +85,13 @@ class Adapter:
             fields[name] = documented[name].check(name, value)
         if not str(fields.get("body", "")).strip(BLANKS):
             raise MessageInvalid("The message's body is empty.", code="message_empty")
-        fields.update(check_extra(rendered.get("extra"), documented))
+        if (extra := rendered.get("extra")) is not None:
+            fields.update(check_extra(extra, documented))
         return fields
+
+    @cached_property
+    def _documented(self) -> dict[str, Field]:
+        return {each.name: each for each in self.fields}
 
     def _unknown(self, name: str, documented: list[str]) -> MessageInvalid:
         near = get_close_matches(name, documented, n=1)

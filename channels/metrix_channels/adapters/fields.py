@@ -72,8 +72,6 @@ def _check_item(where: str, item: JsonValue, parts: Mapping[str, Check]) -> Json
 
 def check_extra(extra: JsonValue, documented: Container[str]) -> dict[str, JsonValue]:
     """Return the undocumented fields, which are sent unchanged; refuse only what can never be valid."""
-    if extra is None:
-        return {}
     if not isinstance(extra, Mapping):
         raise _invalid("extra", f"must be a mapping, not {_kind(extra)}")
     for name in extra:

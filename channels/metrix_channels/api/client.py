@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
-from ..json_text import dumped
+from ..json_text import dumped_bytes
 from ..models import JsonValue
 from ..redact import MASK, Redactor, Secret
 from .exchange import Exchange
@@ -48,7 +49,7 @@ class MetrixClient:
         """See `shown_request`."""
         return shown_request(self._base_url, request_headers(self._app_id, self._user_agent), body)
 
-    async def post(self, path: str, body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109 - the transport's deadline
+    def post(self, path: str, body: bytes, timeout: float) -> Coroutine[Any, Any, Exchange]:
         """Make one attempt.
 
         Args:
@@ -56,7 +57,7 @@ class MetrixClient:
             body: JSON in UTF-8.
             timeout: seconds for the whole attempt.
         """
-        return await self._transport.post(path, self._headers, body, timeout)
+        return self._transport.post(path, self._headers, body, timeout)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -101,7 +102,7 @@ def message_json(metrix_channel: str, fields: Mapping[str, JsonValue]) -> bytes:
     Raises:
         ValueError: NaN or lone surrogates, which JSON cannot represent.
     """
-    return f',"channel":"{metrix_channel}","message":{dumped(fields)}}}'.encode()
+    return b',"channel":"%b","message":%b}' % (metrix_channel.encode(), dumped_bytes(fields))
 
 
 def push_body(recipients: Sequence[str], message: bytes) -> bytes:
@@ -111,4 +112,4 @@ def push_body(recipients: Sequence[str], message: bytes) -> bytes:
         recipients: customUserIds.
         message: the result of `message_json`.
     """
-    return f'{{"recipients":{dumped(list(recipients))}'.encode() + message
+    return b'{"recipients":%b%b' % (dumped_bytes(recipients), message)

@@ -69,6 +69,7 @@ class MessageRenderer:
             locale: {name: value for name, value in context.items() if name in template.variables}
             for locale, template in templates.items()
         }
+        self._has_secrets = any(template.sensitive for template in templates.values())
         self._now = now
         self._on_empty = on_empty
 
@@ -99,7 +100,7 @@ class MessageRenderer:
 
     def secrets(self, values: Mapping[str, JsonValue]) -> tuple[Secret, ...]:
         """Return the sensitive values of a message."""
-        if not self._template_of(values).sensitive:
+        if not self._has_secrets or not self._template_of(values).sensitive:
             return ()
         template, known = self._fill(values)
         return tuple(sensitive_values(known[name] for name in template.sensitive if name in known))

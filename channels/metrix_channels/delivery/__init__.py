@@ -8,12 +8,13 @@ from .circuit_breaker import CircuitBreaker
 from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
 from .holdback import Holdback
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
-from .rate_limiter import Booking, Bookings, Limit, Place, ProcessLimit, RateLimiter
+from .rate_limiter import ANY_TIME, Booking, Bookings, Limit, Place, ProcessLimit, RateLimiter
 from .resumption import PastAttempt, Resumption, resume_recipients
 from .single import Delivery, Journal, Post
 from .verdict import Disposition, Verdict, judge
 
 __all__ = [
+    "ANY_TIME",
     "GRACE_SECONDS",
     "MESSAGE_AT_FAULT_AFTER",
     "Attempt",

@@ -97,7 +97,7 @@ class Attempts:
         """
         began, clock = wall_clock.seconds(), time.monotonic()
         exchange = (await self._client.post(request.path, request.body, timeout)).hiding(hidden)
-        verdict = judge(exchange, wall_clock.now())
+        verdict = judge(exchange, wall_clock.seconds())
         if verdict.disposition is not Disposition.ACCEPTED or self._observer.sees_accepted:
             attempt = Attempt(request, began, time.monotonic() - clock, exchange, verdict)
             self._observer.observe(attempt, self._client.redactor.hiding(hidden))

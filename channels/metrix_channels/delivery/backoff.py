@@ -21,20 +21,25 @@ def backoff_seconds(failures: int, rng: random.Random) -> float:
     return rng.uniform(0, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(failures, 30)))
 
 
-def asked_to_wait(reply: Reply, now: datetime) -> float | None:
+def asked_to_wait(reply: Reply, now: float) -> float | None:
     """Return the seconds that an answer asks to wait; None if it does not ask.
 
     A date is compared with the answer's own `Date`, so that neither clock needs to be right.
 
     Args:
         reply: an answer with status 429 or 503.
-        now: the current time, for answers without `Date`.
+        now: the current time in seconds since 1970, for answers without `Date`.
     """
-    return retry_after(reply.retry_after, _moment(reply.date) or now)
+    date = _moment(reply.date)
+    return retry_after(reply.retry_after, now if date is None else date.timestamp())
 
 
-def retry_after(value: str | None, now: datetime) -> float | None:
+def retry_after(value: str | None, now: float) -> float | None:
     """Read a Retry-After header (RFC 9110, section 10.2.3): seconds or an HTTP date.
+
+    Args:
+        value: of the header; None if it is missing.
+        now: the current time in seconds since 1970.
 
     Returns:
         Seconds, limited to 0 to 300; None if the header is missing or invalid.
@@ -48,7 +53,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         moment = _moment(text)
         if moment is None:
             return None
-        seconds = moment.timestamp() - now.timestamp()
+        seconds = moment.timestamp() - now
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
 

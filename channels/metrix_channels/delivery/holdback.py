@@ -51,7 +51,12 @@ class Holdback:
         """
         if self._probe is not None and self._probe is not batch:
             return _WHILE_PROBING_SECONDS
-        return max(self._not_before - self._clock(), 0.0)
+        if not self._not_before:
+            return 0.0
+        left = self._not_before - self._clock()
+        if left <= 0:
+            self._not_before = left = 0.0
+        return left
 
     def taken(self, batch: object) -> None:
         """Note that a batch is being sent; after a pause, the first one is the probe."""

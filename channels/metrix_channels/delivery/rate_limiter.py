@@ -130,7 +130,8 @@ class Place:
         return asyncio.get_running_loop().time() > self.ends
 
 
-_ANY_TIME: Final = Place(math.inf, math.inf)
+ANY_TIME: Final = Place(math.inf, math.inf)
+"""The place of a request without limits."""
 
 
 class RateLimiter:
@@ -142,6 +143,11 @@ class RateLimiter:
 
     def __init__(self, limits: Sequence[Limit] = ()) -> None:
         self._limits = limits
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether a request may have to wait."""
+        return bool(self._limits)
 
     async def wait(
         self, patience: float, may_go_on: Callable[[], bool], sleep: Callable[[float], Awaitable[None]]
@@ -157,7 +163,7 @@ class RateLimiter:
             The place; or None, with nothing booked, if there is none within `patience` or `may_go_on` returned false.
         """
         if not self._limits:
-            return _ANY_TIME
+            return ANY_TIME
         place = await self._book_while_wanted(patience)
         clock = asyncio.get_running_loop().time
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
+from functools import cache
 
 from attrs import frozen
 
@@ -51,12 +51,13 @@ class Verdict:
 _HALTING = {401: "credentials_refused", 403: "credentials_refused", 404: "endpoint_refused", 405: "endpoint_refused"}
 
 
-def judge(exchange: Exchange, now: datetime) -> Verdict:
+def judge(exchange: Exchange, now: float) -> Verdict:
     """Decide what an attempt means.
 
     Args:
         exchange: what came back.
-        now: the current time; a date in `Retry-After` is compared with it if the answer has no `Date`.
+        now: the current time in seconds since 1970. A date in `Retry-After` is compared with it if the answer has no
+            `Date`.
 
     The rules for 400, 403, 5xx and timeouts follow Metrix's troubleshooting page; those for answers that it does
     not mention follow RFC 9110.
@@ -76,7 +77,7 @@ def _judge_failure(failure: Failure) -> Verdict:
             return Verdict(Disposition.AMBIGUOUS, "outcome_unknown", why)
 
 
-def _judge_reply(reply: Reply, now: datetime) -> Verdict:
+def _judge_reply(reply: Reply, now: float) -> Verdict:
     status = reply.status
     if 200 <= status < 300:
         return _judge_success(reply)
@@ -101,6 +102,11 @@ def _judge_success(reply: Reply) -> Verdict:
     if reply.is_page:
         why = f"The answer was {status} with a web page: something between this machine and Metrix may have sent it."
         return Verdict(Disposition.UNREADABLE, "outcome_unknown", why, status)
+    return _accept(status)
+
+
+@cache
+def _accept(status: int) -> Verdict:
     return Verdict(Disposition.ACCEPTED, "accepted", f"Metrix answered {status}.", status)
 
 

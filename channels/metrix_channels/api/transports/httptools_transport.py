@@ -40,17 +40,18 @@ class HttptoolsTransport:
         self._tls = tls_context(endpoint.ca_file) if self._secure or endpoint.ca_file else None
         self._redactor = redactor
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._idle: list[_Connection] = []
+        self._idle: list[tuple[_Connection, float]] = []
         self._head: tuple[str, Mapping[str, str], bytes] | None = None
         self._last = _LastAnswer()
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109
         """Make one attempt, on a connection that is free or new."""
-        ends = self._follow_loop().time() + timeout
+        now = self._follow_loop().time()
+        ends = now + timeout
         connection: _Connection | None = None
         try:
             head = self._head_of(path, headers)
-            if (connection := self._free()) is None:
+            if (connection := self._free(now)) is None:
                 async with asyncio.timeout_at(ends):
                     connection = await self._connect()
             await connection.request(head, body, ends)
@@ -70,7 +71,7 @@ class HttptoolsTransport:
         """Close every connection."""
         self._follow_loop()
         idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection, _ in idle:
             connection.abort()
         await asyncio.sleep(0)  # the event loop closes them
 
@@ -81,10 +82,10 @@ class HttptoolsTransport:
             self._loop, self._idle = loop, []
         return loop
 
-    def _free(self) -> _Connection | None:
+    def _free(self, now: float) -> _Connection | None:
         while self._idle:
-            connection = self._idle.pop()
-            if connection.is_fresh:
+            connection, since = self._idle.pop()
+            if now - since < _KEEP_IDLE_SECONDS and connection.is_fresh:
                 return connection
             connection.abort()
         return None
@@ -112,7 +113,7 @@ class HttptoolsTransport:
     def _answered(self, connection: _Connection) -> Exchange:
         answer = connection.answer
         if connection.may_be_kept:
-            self._idle.append(connection)
+            self._idle.append((connection, asyncio.get_running_loop().time()))
         else:
             connection.abort()
         if answer is self._last.answer and self._last.reply is not None:
@@ -171,7 +172,6 @@ class _Connection(asyncio.BufferedProtocol):
         self._reader: AnswerReader | None = None
         self._answer: Answer | None = None
         self._is_closed = False
-        self._used = 0.0
         self._ends = 0.0
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -194,30 +194,27 @@ class _Connection(asyncio.BufferedProtocol):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it is open, was used recently, and has no unread bytes, which would look like the next answer."""
-        if self._is_closed or self._loop.time() - self._used >= _KEEP_IDLE_SECONDS:
-            return False
-        return not self._unread.poll(0)
+        """Whether it is open and has no unread bytes, which would look like the next answer."""
+        return not self._is_closed and not self._unread.poll(0)
 
-    async def request(self, head: bytes, body: bytes, ends: float) -> None:
-        """Send a request and wait until its answer, or the connection, ends.
+    def request(self, head: bytes, body: bytes, ends: float) -> asyncio.Future[None]:
+        """Send a request; the result is set when its answer, or the connection, ends.
 
         Args:
             head: the head without the length.
             body: JSON.
             ends: the deadline, on the event loop's clock.
 
-        Raises:
-            TimeoutError: the deadline has passed.
+        Returns:
+            The end; a TimeoutError if the deadline passes before it.
         """
         if self._transport is None:
             raise AssertionError("a connection was used before it was open")
-        self._done = self._loop.create_future()
+        self._done = done = self._loop.create_future()
         self._reader = self._answer = None
         self._set_alarm(ends)
         self._transport.write(b"%b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
-        await self._done
-        self._used = self._loop.time()
+        return done
 
     def abort(self) -> None:
         """Close it at once."""

@@ -58,8 +58,8 @@ class Gate:
         Args:
             batch: of the request; None if it is not known yet.
         """
-        quiet = self._quiet.seconds() if self._quiet is not None else 0.0
-        return max(self._holdback.seconds(batch), quiet)
+        held = self._holdback.seconds(batch)
+        return held if self._quiet is None else max(held, self._quiet.seconds())
 
     def is_open(self, batch: Batch) -> bool:
         """Tell whether the request for a batch may leave now; end the dispatch if no more requests are allowed."""

@@ -51,7 +51,6 @@ class GroupCommit:
 
     def write_status(self, batch: Batch) -> None:
         """Write a batch's status with the next commit."""
-        batch.save()
         self._shards[batch.shard.id] = batch.shard
         self._news.set()
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from ...delivery import CircuitBreaker, Place, RateLimiter
+from ...delivery import ANY_TIME, CircuitBreaker, Place, RateLimiter
 from ...errors import LedgerError
 from ...ledger import APPROVED, Batch, Counts, RunClaim, begin, withdraw
 from ...process import wall_clock
@@ -73,7 +73,7 @@ class Intents:
         Raises:
             LedgerError: the intent cannot be recorded.
         """
-        place = await self._wait_for_place(batch)
+        place = await self._wait_for_place(batch) if self._rate_limiter.has_limits else ANY_TIME
         if place is None:
             return None
         if not self._gate.is_open(batch):  # the rate limiter may have waited for the ledger meanwhile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -187,7 +187,7 @@ def _posting(attempts: Attempts, record: RunRecord, renderer: MessageRenderer) -
     """Return a function that makes the attempts of a run; `renderer` knows the values to mask."""
     channel = record.pins["channel"]["name"]
 
-    async def post(batch: Batch, body: bytes, seconds: float) -> tuple[Exchange, Verdict]:
+    def post(batch: Batch, body: bytes, seconds: float) -> Coroutine[Any, Any, tuple[Exchange, Verdict]]:
         request = Request(
             path=PUSH,
             body=body,
@@ -197,6 +197,6 @@ def _posting(attempts: Attempts, record: RunRecord, renderer: MessageRenderer) -
             campaign=record.name,
             batch=batch.name,
         )
-        return await attempts.make(request, seconds, renderer.secrets(batch.values))  # type: ignore[arg-type]
+        return attempts.make(request, seconds, renderer.secrets(batch.values))  # type: ignore[arg-type]
 
     return post

@@ -102,11 +102,12 @@ class Counts:
 
     def move(self, count: int, before: BatchState, after: BatchState) -> None:
         """Move `count` recipients of a batch from one state to another."""
-        for state, sign in ((before, -1), (after, 1)):
-            if (name := COUNTED[state]) is not None:
-                setattr(self, name, getattr(self, name) + sign * count)
-            if state is BatchState.SENDING:
-                self.sending += sign
+        source, target = COUNTED[before], COUNTED[after]
+        if source is not None and source != target:
+            setattr(self, source, getattr(self, source) - count)
+        if target is not None and source != target:
+            setattr(self, target, getattr(self, target) + count)
+        self.sending += (after is BatchState.SENDING) - (before is BatchState.SENDING)
 
     def skip(self, count: int, reason: SkipReason) -> None:
         """Count skipped rows."""
