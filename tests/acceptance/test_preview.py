@@ -41,7 +41,9 @@ def test_persian_is_printed_as_it_is(metrix, bare, templates):
 def test_a_locale_falls_back(metrix, bare, given, found):
     """To its language, then to the file without a locale."""
     result = metrix("--config", bare, "preview", "otp", "--channel", "sms", "--locale", given, "--json")
-    assert [found in each["message"]["body"] for each in result.document["previews"]] == [True]
+    (preview,) = result.document["previews"]
+    assert found in preview["message"]["body"]
+    assert [each["code"] for each in preview["cautions"]] == ([] if given == "en-GB" else ["locale_without_template"])
 
 
 def test_nothing_is_cut_off_where_nobody_watches(metrix, bare):

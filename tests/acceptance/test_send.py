@@ -454,6 +454,14 @@ def test_a_locale_may_be_written_as_systems_do(locale, body, metrix, config, met
     assert metrix_sandbox.messages()[0]["message"]["body"] == body
 
 
+def test_a_dry_run_tells_of_a_locale_without_a_template(metrix, config):
+    """In its JSON and on the terminal: the text is in another language."""
+    result = metrix("--config", config, *SEND, "--locale", "de", "--dry-run", "--json")
+    assert [each["code"] for each in result.document["cautions"]] == ["locale_without_template"]
+    assert "no file for the locale de" in metrix("--config", config, *SEND, "--locale", "de", "--dry-run").err
+    assert metrix("--config", config, *SEND, "--locale", "en", "--dry-run", "--json").document["cautions"] == []
+
+
 @pytest.mark.parametrize("verb", [SEND, ("preview", "otp")])
 def test_the_name_of_a_language_is_no_locale(verb, metrix, config, metrix_sandbox):
     """Nobody gets the text in another language in silence."""

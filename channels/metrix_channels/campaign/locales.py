@@ -12,7 +12,7 @@ from ..config import Channel
 from ..errors import TemplateError
 from ..localization.locales import standard_locale, with_parents
 from ..models import JsonValue
-from ..templating import Template, Templates, locales
+from ..templating import Template, Templates, has_own_file, locales
 from .audience.reader import ABSENT
 from .definition import Campaign
 
@@ -55,6 +55,7 @@ class CampaignTemplates:
         column: holds the locale of each row; None if all rows have the same.
         by_locale: the compiled templates. `NO_LOCALE` is the template of a campaign without locales by row, or the file
             without a locale if that is not the default.
+        missing: the locale of all rows, if it has no file and the file without a locale is used; else None.
 
     Raises:
         TemplateError: as `Templates.find`, for every file of the channel.
@@ -70,8 +71,11 @@ class CampaignTemplates:
 
         self._common: str | None = None
         self._default: str | None = None
+        self.missing: str | None = None
         if self.column is None:
             self.by_locale: dict[str, Template] = {NO_LOCALE: find(default)}
+            if default and not has_own_file(templates, campaign.template, channel.name, channel.type, default):
+                self.missing = default
             return
         there = locales(templates.variants(campaign.template), channel.name, channel.type)
         self.by_locale = {locale: find(locale) for locale in there if locale is not None}

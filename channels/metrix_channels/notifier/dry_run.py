@@ -8,8 +8,8 @@ from ..adapters import adapter_for
 from ..api import message_json, push_body, request_headers, shown_request
 from ..config import Channel, ConfigFile, Metrix
 from ..models import Caution
-from ..templating import Templates
-from .call import Call
+from ..templating import Templates, locale_cautions
+from .call import Call, PlainText
 from .clients import USER_AGENT
 from .prepared import prepare
 
@@ -54,4 +54,11 @@ def dry_run(call: Call, channel: Channel, settings: Metrix, templates: Templates
     requests = [shown_request(settings.base_url, headers, push_body(batch, message)) for batch in batches]
     measure = adapter_for(channel.type).measure
     parts = measure(str(prepared.message.fields["body"])).parts * len(prepared.recipients) if measure else None
-    return DryRun(requests, prepared.message.cautions, parts)
+    return DryRun(requests, (*prepared.message.cautions, *_locale_cautions(call, channel, templates)), parts)
+
+
+def _locale_cautions(call: Call, channel: Channel, templates: Templates) -> tuple[Caution, ...]:
+    said = call.content
+    if isinstance(said, PlainText):
+        return ()
+    return locale_cautions(templates, said.template, channel.name, channel.type, said.locale)

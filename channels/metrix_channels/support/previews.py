@@ -17,7 +17,7 @@ from ..models import Caution
 from ..pages import Renderer, Words
 from ..process import wall_clock
 from ..sms_text import SmsLength
-from ..templating import Templates, locales, point_to_sample
+from ..templating import Templates, locale_cautions, locales, point_to_sample
 
 
 @frozen
@@ -127,4 +127,5 @@ def _preview(
     except MetrixChannelsError as error:
         return Preview(channel, locale, path, {}, (), point_to_sample(error, templates.root / name, locale))
     locale = locale and standard_locale(locale)
-    return Preview(channel, locale, path, message.fields, message.cautions)
+    cautions = locale_cautions(templates, name, channel.name, channel.type, locale)
+    return Preview(channel, locale, path, message.fields, (*message.cautions, *cautions))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .diagnosis import point_to_sample
 from .filters.persian import fa_digits
 from .folder import SAMPLE
-from .library import PlainValue, Rendered, Sources, Template, Templates, Variant, locales
+from .library import PlainValue, Rendered, Sources, Template, Templates, Variant
+from .locale_files import has_own_file, locale_cautions, locales
 
 __all__ = [
     "SAMPLE",
@@ -16,6 +17,8 @@ __all__ = [
     "Templates",
     "Variant",
     "fa_digits",
+    "has_own_file",
+    "locale_cautions",
     "locales",
     "point_to_sample",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ from ..localization.locales import locale_fault, meant_locale, standard_locale, 
 from ..models import ChannelType, JsonValue
 from ..printable import BLANKS, printable
 from .context import prepare
-from .file_names import VARIANT, candidates, standard_name, stems
+from .file_names import VARIANT, candidates, standard_name
 from .folder import Folder, Stamp, check_word, is_word, shown, stamp_of
 from .isolation.parent import Apart
 from .program import Program
@@ -360,19 +360,6 @@ class Templates:
             code="template_missing",
             remedy=f"{hint}{'Otherwise, create' if hint else 'Create'} {printable(str(self.root / first))}.",
         )
-
-
-def locales(variants: Iterable[Variant], channel: str, type: ChannelType) -> list[str | None]:  # noqa: A002
-    """Return the locales for which a template has a file for a channel; None means the file without a locale.
-
-    Args:
-        variants: the files of the template.
-        channel: the channel's name in the configuration.
-        type: the channel's type.
-    """
-    names = set(stems(channel, type))
-    found = {variant.locale for variant in variants if variant.channel in names}
-    return sorted(found, key=lambda locale: locale or "")
 
 
 def _ambiguous(folder: Path, files: list[str]) -> TemplateError:

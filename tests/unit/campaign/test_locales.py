@@ -41,6 +41,12 @@ def test_the_file_without_a_locale_is_that_of_the_default(made, value):
     assert made(SHIPPED, BY_ROW).locale_of(value) == RowLocale("fa", None)
 
 
+@pytest.mark.parametrize(("locale", "missing"), [("de", "de"), ("fa_ir", "fa-IR"), ("en-GB", None), (None, None)])
+def test_a_locale_of_all_rows_without_a_file_is_known(made, locale, missing):
+    """The plan tells that the file without a locale is used instead."""
+    assert made(SHIPPED, locale).missing == missing
+
+
 @pytest.mark.parametrize("value", ["en", "EN", "en-US", "en_GB"])
 def test_a_locale_is_served_by_its_own_file_or_its_language(made, value):
     """However it is spelled."""

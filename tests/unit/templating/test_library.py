@@ -13,7 +13,7 @@ import pytest
 
 from metrix_channels.errors import TemplateError
 from metrix_channels.models import ChannelType
-from metrix_channels.templating import Templates, library
+from metrix_channels.templating import Templates, library, locales
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ def test_a_file_that_no_locale_asks_for_is_named(
     """Whoever lists the locales of a template comes upon it."""
     write("t/sms.txt.j2")
     path = write(f"t/sms.{tag}.txt.j2")
-    assert library.locales(templates.variants("t"), "sms", ChannelType.SMS) == [None, tag]
+    assert locales(templates.variants("t"), "sms", ChannelType.SMS) == [None, tag]
     with pytest.raises(TemplateError, match=f"{path.name}. is never used: .{tag}. is not a locale") as caught:
         templates.find("t", "sms", ChannelType.SMS, tag)
     assert caught.value.location == str(path)

@@ -53,30 +53,23 @@ class LocaleCounts:
         """Subtract recipients who are skipped after all."""
         self._by_value[_text(value)] -= count
 
-    def facts(self, sms_parts: Mapping[str, int]) -> dict[str, JsonValue]:
+    def facts(self, sms_parts: Mapping[str, int], total: int) -> dict[str, JsonValue]:
         """Return the JSON form of the counts.
 
         Args:
             sms_parts: by locale.
+            total: the number of recipients.
         """
         if self._templates.column is None:
-            return {}
+            missing = self._templates.missing
+            return {"locale_fallbacks": [_fallback(NO_LOCALE, Fallback.NO_TEMPLATE, missing, total)]} if missing else {}
         recipients: Counter[str] = Counter()
         fallbacks: list[JsonValue] = []
         for value, count in (+self._by_value).most_common():
             found = self._templates.locale_of(value)
             recipients[found.name] += count
             if found.fallback is not None:
-                hint = meant_locale(value) if found.fallback is Fallback.UNKNOWN else None
-                fallbacks.append(
-                    {
-                        "value": shortened(value),
-                        "reason": found.fallback.value,
-                        "locale": found.name or None,
-                        "recipients": count,
-                        "did_you_mean": hint,
-                    }
-                )
+                fallbacks.append(_fallback(found.name, found.fallback, value, count))
         return {
             "locales": {
                 name: {
@@ -99,6 +92,16 @@ class LocaleCounts:
                 code="audience_invalid",
                 remedy="Name the column that holds the locale of each row: `locale: {column: COLUMN, default: fa}`.",
             )
+
+
+def _fallback(name: str, why: Fallback, value: str, count: int) -> JsonValue:
+    return {
+        "value": shortened(value),
+        "reason": why.value,
+        "locale": name or None,
+        "recipients": count,
+        "did_you_mean": meant_locale(value) if why is Fallback.UNKNOWN else None,
+    }
 
 
 def _text(value: JsonValue) -> str:

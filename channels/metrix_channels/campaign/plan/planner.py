@@ -138,7 +138,7 @@ class Planner:
             "cautions": dict(+cautions),
             "empty": dict(sum((Counter(grouping.empty) for grouping in both), Counter())),
             **self._findings.facts(),
-            **self._locales.facts(_sums((locale, count) for (locale, _), count in parts.items())),
+            **self._locales.facts(_sums((locale, count) for (locale, _), count in parts.items()), self.counts.pending),
         }
 
     def close(self) -> None:

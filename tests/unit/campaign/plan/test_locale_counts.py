@@ -34,7 +34,7 @@ def test_recipients_are_counted_by_the_locale_that_they_get():
     """The file is named, and so is each value that falls back."""
     counts = LocaleCounts(Served())
     counts.add(["fa", "en", "en", "", " ", None, "de", "english"])
-    facts = counts.facts({"fa": 9})
+    facts = counts.facts({"fa": 9}, 8)
     assert {name: (each["recipients"], each["sms_parts"]) for name, each in facts["locales"].items()} == {
         "en": (2, 0),
         "fa": (6, 9),
@@ -52,7 +52,7 @@ def test_who_is_skipped_after_all_is_not_counted():
     counts = LocaleCounts(Served())
     counts.add(["fa", "de", "de"])
     counts.remove("de", 2)
-    facts = counts.facts({})
+    facts = counts.facts({}, 1)
     assert (facts["locales"]["fa"]["recipients"], facts["locale_fallbacks"]) == (1, [])
     assert counts.used == {"fa"}
 
@@ -67,10 +67,20 @@ def test_a_column_that_holds_no_locales_is_refused():
     assert "'lang' contains more than 100 values that are not locales: name 0, name 1," in caught.value.message
 
 
+def test_a_locale_of_all_rows_that_has_no_template_is_told():
+    """As that of a single row is."""
+    templates = Served()
+    templates.column, templates.missing = None, "de"
+    facts = LocaleCounts(templates).facts({}, 6)
+    assert describe_fallbacks(facts) == [
+        "Locale: there is no template for de, so 6 recipients get the template without a locale."
+    ]
+
+
 def test_there_is_nothing_to_say_without_a_column():
     """All rows have one locale."""
     templates = Served()
-    templates.column = None
+    templates.column, templates.missing = None, None
     counts = LocaleCounts(templates)
     counts.add([])
-    assert (counts.facts({}), counts.used) == ({}, {""})
+    assert (counts.facts({}, 1), counts.used) == ({}, {""})
