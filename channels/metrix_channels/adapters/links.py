@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import unescape
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -31,13 +31,16 @@ _USER: Final = "!$%&'()*+,:"
 _WEB: Final = re.compile(
     r"(?P<scheme>[A-Za-z]+://)(?P<user>[^/]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/@:\[\]]+)(?P<port>:[0-9]*)?(?P<path>(?:/.*)?)"
 )
-_HOST: Final = re.compile(r"[!$&'()*+,;=~\w.-]+", re.ASCII)
+_LABEL: Final = re.compile(r"[\w-]{1,63}", re.ASCII)
+_NUMBER: Final = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
+"""A last label of a host for which browsers read the whole host as an IPv4 address (URL Standard)."""
+_LONGEST_HOST: Final = 253
 _HIGHEST_PORT: Final = 65_535
 _LONGEST_LABEL: Final = 63
 _NO_HOST: Final = "has an invalid host"
 _CORRECT: Final = "Correct the link. Encode the values in it with `| urlencode`."
 _HTML_LINK = re.compile(
-    r"""(?:^|[\s"'/])(?:href|src|action|formaction|background|poster|srcset|xlink:href)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""",
+    r"""(?:^|[\s"'/])(href|src|action|formaction|background|poster|srcset|xlink:href)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""",
     re.IGNORECASE,
 )
 
@@ -66,8 +69,12 @@ def encode_link(where: str, url: str, schemes: Sequence[str], *, any_app: bool =
         raise _refused(where, url, "starts or ends with a space, or contains an invisible character", _CORRECT)
     if scheme in _FORBIDDEN or not scheme or not (any_app or scheme in schemes):
         raise _refused(where, url, "must start with " + (" or ".join(f"{each}:" for each in schemes)))
+    return _encode(where, url, _encode_http if scheme in HTTP else _encode_app)
+
+
+def _encode(where: str, url: str, encode: Callable[[str], str]) -> str:
     try:
-        return _encode_http(url) if scheme in HTTP else _encode_rest(url, _QUERY)
+        return encode(url)
     except _Malformed as error:
         raise _refused(where, url, str(error), _CORRECT) from None
     except ValueError:  # an invalid host; the message of the library is for developers
@@ -86,10 +93,16 @@ def _encode_http(url: str) -> str:
     if found is None:
         raise _Malformed("has no host")
     user, host, port = found["user"] or "", found["host"], found["port"] or ""
-    if port and int(port[1:] or 0) > _HIGHEST_PORT:
+    if host.lower() in HTTP:
+        raise _Malformed("has its scheme twice")
+    if len(port) > 1 and not 0 < int(port[1:]) <= _HIGHEST_PORT:
         raise _Malformed("has an invalid port")
     place = quote(user[:-1], safe=_USER) + user[-1:] + _encode_host(host) + port + quote(found["path"], safe=_PATH)
     return found["scheme"] + place + mark + _encode_rest(tail, _WEB_QUERY if mark == "?" else _FRAGMENT)
+
+
+def _encode_app(url: str) -> str:
+    return _encode_rest(url, _QUERY)
 
 
 def _encode_rest(url: str, safe: str) -> str:
@@ -116,8 +129,11 @@ def _encode_host(host: str) -> str:
     if "%" in host or not host.isascii():
         mapped = idna.uts46_remap(unquote(host, errors="strict"), std3_rules=False, transitional=False)
         host = ".".join(label if label.isascii() else _encode_label(label) for label in mapped.split("."))
-    if not _HOST.fullmatch(host):
+    labels = host.removesuffix(".").split(".")
+    if len(host) > _LONGEST_HOST or not all(map(_LABEL.fullmatch, labels)):
         raise _Malformed(_NO_HOST)
+    if _NUMBER.fullmatch(labels[-1]):
+        IPv4Address(host)
     return host
 
 
@@ -139,7 +155,7 @@ def check_no_script(where: str, value: str) -> None:
 
 
 def check_html_links(where: str, html: str) -> None:
-    """Refuse HTML in which a link, image or form uses a scheme that is not allowed in mail.
+    """Refuse HTML in which a link, image or form has a scheme that is not allowed in mail, or a host that cannot exist.
 
     Relative links and fragments are allowed: `#top` is common in mail.
 
@@ -147,10 +163,12 @@ def check_html_links(where: str, html: str) -> None:
         MessageInvalid: link_refused.
     """
     for found in _HTML_LINK.finditer(html):
-        url = unescape(found[1].strip("\"'"))
+        url = unescape(found[2].strip("\"'"))
         scheme = _scheme(url)
         if scheme and scheme not in (*MAIL, "cid"):
             raise _refused(where, url, "must start with http:, https:, mailto:, tel: or sms:")
+        if scheme in HTTP and found[1].lower() != "srcset":  # a srcset has several links
+            _encode(where, url.strip(), _encode_http)
 
 
 def _scheme(url: str) -> str:
