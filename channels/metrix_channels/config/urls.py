@@ -8,6 +8,8 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 _POSTGRESQL: Final = re.compile(r"postgres(?:ql)?://(?P<authority>[^/]*)(?P<rest>.*)", re.DOTALL)
+_NOT_OF_NAMES: Final = re.compile("[#;&=]")
+"""Characters that no host and no name contains unless they are percent-encoded."""
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -37,13 +39,17 @@ def encode_for_place(value: str, before: str, after: str) -> str:
 def is_readable(url: str) -> bool:
     """Tell whether a PostgreSQL URL has only one reading.
 
-    It has more if the password may contain `@`, `/` or `?` that are not percent-encoded. libpq then reads a part of the
-    password as a host, a port or a name, looks it up and shows it.
+    It has more if the password may contain `@`, `/` or `?` that are not percent-encoded, or stands after `#`, `;` or
+    `&`, as in URLs of other programs. libpq then reads a part of the password as a host, a port or a name, looks it up
+    and shows it.
     """
     match = _POSTGRESQL.fullmatch(url)
     if match is None:
         return True
     user_and_password, at, host = match["authority"].partition("@")
+    shown = (host if at else match["authority"]) + match["rest"].partition("?")[0]
+    if _NOT_OF_NAMES.search(shown) or "#" in match["rest"]:
+        return False
     if "@" in host + match["rest"] or (at and "?" in user_and_password) or _BROKEN_ESCAPE.search(url):
         return False
     try:

@@ -71,6 +71,13 @@ def test_each_place_has_its_encoding(written, value, url):
         "postgresql://u:%zz@h/d",
         "postgresql://u:%00@h/d",
         "postgresql://u:%FF@h/d",
+        "postgresql://h/d#s3cret",
+        "postgresql://u@h/d?a=b#s3cret",
+        "postgresql://h#s3cret/d",
+        "postgresql://u:p@h#s3cret/d",
+        "postgresql://h/d;password=s3cret",
+        "postgresql://h/d&password=s3cret",
+        "postgresql://u;s3cret/d",
     ],
 )
 def test_a_url_whose_parts_are_not_certain(url):
@@ -87,6 +94,7 @@ def test_a_url_whose_parts_are_not_certain(url):
         "postgresql:///d?host=/tmp",
         "postgresql://h1:1,h2:2/d",
         "postgresql://u%40azure:p@h/d",
+        "postgresql://u:p;q=r&s#t@h/d%23e?application_name=a;b",
     ],
 )
 def test_a_url_whose_parts_are_certain(url):

@@ -6,6 +6,7 @@ All calls that wait for the database run in a separate thread, so that the calle
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,8 @@ LIMIT_SECONDS: Final = 600.0
 """Total seconds to wait for the database."""
 _LOOK_SECONDS: Final = 0.2
 _CLOSE_SECONDS: Final = 2.0
+_MAY_BE_PASSWORD: Final = re.compile("[@#;&]")
+"""Characters of a host or a name that may separate it from a part of the password."""
 _MOST_SHOWN: Final = 500
 _CONNECT: Final[dict[str, Any]] = {"connect_timeout": 10}
 _KNOW_CONNECT_TIMEOUT: Final = ("psycopg", "psycopg2", "pymysql", "mysqldb")
@@ -209,8 +212,9 @@ class Database:
         return CampaignError(f"{message}: {said}" if said else message, code="query_failed", location=location)
 
     def _without_password(self, text: str) -> str:
-        if any("@" in (part or "") for part in (self._url.host, self._url.database, self._url.username)):
-            return "the details are hidden because they may contain the password; write @ in a password as %40"
+        shown = "".join(part or "" for part in (self._url.host, self._url.database, self._url.username))
+        if _MAY_BE_PASSWORD.search(shown):
+            return "the details are hidden because they may contain the password; write @ and # in it as %40 and %23"
         secrets = [str(self._url.password or ""), *(str(value) for value in self._url.query.values())]
         redactor = Redactor(*(Secret(each, "the database's password") for each in secrets if each))
         return redactor.clean(printable(" ".join(text.split()))[:_MOST_SHOWN], "the database's answer")

@@ -99,6 +99,8 @@ def test_whoever_waits_can_be_stopped(shop):
         f"postgresql://shop:x@{PASSWORD}@127.0.0.1:1/shop",
         f"postgresql://shop:{PASSWORD}@127.0.0.1:port/shop",
         f"postgresql://127.0.0.1:1/shop?password={PASSWORD}",
+        f"postgresql://nowhere.invalid#{PASSWORD}/shop",
+        f"postgresql://nowhere.invalid;{PASSWORD}/shop",
         f"mysql+pymysql://shop:{PASSWORD}@127.0.0.1:1/shop",
         f"nonsense://shop:{PASSWORD}@127.0.0.1:1/shop",
         "sqlite:///missing.db",
