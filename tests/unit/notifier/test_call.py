@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from metrix_channels import MessageInvalid, Notifier
+from metrix_channels import AsyncNotifier, MessageInvalid, Notifier
 from metrix_channels.errors import UsageError
 from metrix_channels.notifier.call import Call, PlainText
 from metrix_channels.testing import MetrixConfig, Sandbox
@@ -53,3 +54,13 @@ def test_recipients_are_kept_as_a_tuple() -> None:
     call = Call("sms", to, PlainText("x"), None, None)
     to.clear()
     assert call.to == ("a", "b")
+
+
+@pytest.mark.parametrize("kind", [Notifier, AsyncNotifier])
+@pytest.mark.parametrize("given", ["channels.yaml", Path("channels.yaml"), {"version": 1}, None])
+def test_a_notifier_is_created_from_a_configuration(kind: Any, given: object) -> None:
+    """The class itself takes no path; the error says so at once, and what to write."""
+    with pytest.raises(UsageError, match="`from_config`") as caught:
+        kind(given)
+    assert caught.value.code == "usage"
+    assert 'Notifier.from_config("channels.yaml")' in caught.value.remedy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, overload
 
+from ...errors import UsageError
 from ..call import Call, Context, Recipients, content_of
 from ..services import ServicesOfProcess
 
@@ -18,9 +19,13 @@ class AsyncOutbox:
 
     Args:
         services: the services of the notifier.
+
+    Raises:
+        UsageError: usage, for anything else, such as the path of a configuration.
     """
 
     def __init__(self, services: ServicesOfProcess) -> None:
+        _require_services(services)
         self._services = services
 
     @overload
@@ -144,3 +149,10 @@ class AsyncOutbox:
             LedgerError: send_missing.
         """
         return await self._services.current().outbox.receipts(message)
+
+
+def _require_services(given: object) -> None:
+    if not isinstance(given, ServicesOfProcess):
+        message = f"A notifier is created by its method `from_config`, not from {type(given).__name__}."
+        remedy = 'Write `Notifier.from_config("channels.yaml")` or `AsyncNotifier.from_config("channels.yaml")`.'
+        raise UsageError(message, code="usage", remedy=remedy)
