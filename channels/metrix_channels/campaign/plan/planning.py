@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from attrs import frozen
 
@@ -37,9 +38,10 @@ from .planner import Planner
 from .row_values import RowValues
 
 T = TypeVar("T")
+U = TypeVar("U")
 
-_CHUNKS: Final = 10
-"""Chunks between two commits."""
+_STEP_SECONDS: Final = 0.05
+"""The time between two commits."""
 
 Progress = Callable[[Counts, float | None], None]
 """Called with the counts so far and the share of the audience that has been read, if known."""
@@ -148,13 +150,12 @@ class Planning:
         self._audience.close()
 
     def _step(self) -> bool:
-        if self._finishing is None:
-            chunks = list(islice(self._chunks, 1))
-            if chunks:
-                self._planner.take(chunks[0])
-                for chunk in islice(self._chunks, _CHUNKS - 1):
-                    self._planner.take(chunk)
+        until = time.monotonic() + _STEP_SECONDS
+        for chunk in self._chunks:
+            self._planner.take(chunk)
+            if time.monotonic() >= until:
                 return True
+        if self._finishing is None:
             self._finishing = self._planner.finish()
         return next(self._finishing, self) is not self
 
@@ -175,10 +176,12 @@ async def plan(
     record = await book.draft(name, str(ready.campaign.path), {})
     try:
         async with _planning(ready, exclusions, record.started_at, stopped) as planning:
-            while (found := await planning.step()) is not None:
-                await book.add(record.id, *found, planning.counts)
-                progress(planning.counts, planning.share_read)
-                _require_going(stopped() or await book.requested_control(record.id) is not None)
+            found = await planning.step()
+            while found is not None:
+                counts = planning.counts.copy()
+                found, control = await _both(planning.step(), book.add(record.id, *found, counts))
+                progress(counts, planning.share_read)
+                _require_going(stopped() or control is not None)
             return await book.complete(record.id, planning.pins(), planning.facts(), planning.counts)
     except BaseException:
         await asyncio.shield(book.discard(record.id))
@@ -225,6 +228,15 @@ async def _in_thread(work: Callable[[], T], cancelled: threading.Event) -> T:
         if not task.cancelled():
             task.exception()  # mark it as retrieved: nobody waits for it any more
         raise
+
+
+async def _both(step: Coroutine[Any, Any, T], writing: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Plan the next rows while the last ones are written; an error waits until both have ended."""
+    planned, written = await asyncio.gather(step, writing, return_exceptions=True)
+    for result in (written, planned):
+        if isinstance(result, BaseException):
+            raise result
+    return cast(tuple[T, U], (planned, written))
 
 
 def _require_going(is_stopped: bool) -> None:

@@ -156,17 +156,29 @@ class RunBook(ABC):
 
         return await self._database.transact(work)
 
-    async def add(self, run: int, drafts: Sequence[Draft], skips: Sequence[Skip], counts: Counts) -> None:
-        """Write a part of the plan."""
+    async def add(
+        self, run: int, drafts: Sequence[Draft], skips: Sequence[Skip], counts: Counts
+    ) -> ControlRequest | None:
+        """Write a part of the plan; return the control request for the run.
 
-        def work(connection: Connection) -> None:
-            require_own(connection, self._database, run)
+        Args:
+            run: that this process plans.
+            drafts: its next shards.
+            skips: its next skipped rows.
+            counts: with these; they must not change until the call returns.
+
+        Raises:
+            LedgerError: run_lost, if another process took over the run.
+        """
+
+        def work(connection: Connection) -> ControlRequest | None:
+            control = require_own(connection, self._database, run)
             add_drafts(connection, run, drafts)
             add_skips(connection, run, skips)
             count(connection, run, counts)
+            return control
 
-        counts = counts.copy()
-        await self._database.transact(work)
+        return await self._database.transact(work)
 
     async def complete(self, run: int, pins: Mapping[str, Any], facts: Mapping[str, Any], counts: Counts) -> RunRecord:
         """Complete the plan: from now on the run exists, even if this process dies."""
