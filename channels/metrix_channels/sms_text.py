@@ -19,7 +19,7 @@ _BASIC = (
 )
 _EXTENDED = "^{}\\[~]|€\f"
 _ONLY_BASIC = re.compile(f"[{re.escape(_BASIC)}]*")
-_OUTSIDE = re.compile(f"[^{re.escape(_BASIC + _EXTENDED)}]")
+_GSM7 = frozenset(_BASIC + _EXTENDED)
 _TWO_SEPTETS = re.compile(f"[{re.escape(_EXTENDED)}]")
 
 
@@ -52,9 +52,9 @@ def sms_length(text: str) -> SmsLength:
     """Count the parts of `text` as a phone network does: a character of two units is never split between parts."""
     if _ONLY_BASIC.fullmatch(text):
         return SmsLength(SmsEncoding.GSM7, len(text), _parts_of_single_units(len(text), 160, 153))
-    outside = "".join(dict.fromkeys(_OUTSIDE.findall(text)))
+    outside = "".join([character for character in dict.fromkeys(text) if character not in _GSM7])
     if outside:
-        if max(text) <= "\uffff":
+        if len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):
             return SmsLength(SmsEncoding.UCS2, len(text), _parts_of_single_units(len(text), 70, 67), outside)
         widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
         return SmsLength(SmsEncoding.UCS2, sum(widths), _parts(widths, 70, 67), outside)

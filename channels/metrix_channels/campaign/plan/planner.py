@@ -184,13 +184,15 @@ class Planner:
                 together += recipients
         else:
             keys = self._row_values.keys(values)
-            for at, (key, recipient) in enumerate(zip(keys, recipients, strict=True)):
-                try:
-                    lists[key].append(recipient)
-                except KeyError:
-                    together = self._open(key, values[at], lines[at : at + 1], [recipient])
-                    if together is not None:
-                        together.append(recipient)
+            groups = list(map(lists.get, keys))
+            if None in groups:
+                for at in [at for at, group in enumerate(groups) if group is None]:
+                    groups[at] = lists.get(keys[at])  # an earlier row of the chunk may have opened it
+                    if groups[at] is None:
+                        groups[at] = self._open(keys[at], values[at], lines[at : at + 1], [recipients[at]])
+            for group, recipient in zip(groups, recipients, strict=True):
+                if group is not None:
+                    group.append(recipient)
         placed = len(recipients) - (self.counts.skipped.get(SkipReason.EMPTY, 0) - skipped)
         self._grouping.added(placed)
         return placed

@@ -159,13 +159,7 @@ class RunBook(ABC):
     async def add(
         self, run: int, drafts: Sequence[Draft], skips: Sequence[Skip], counts: Counts
     ) -> ControlRequest | None:
-        """Write a part of the plan; return the control request for the run.
-
-        Args:
-            run: that this process plans.
-            drafts: its next shards.
-            skips: its next skipped rows.
-            counts: with these; they must not change until the call returns.
+        """Write a part of the plan, with the counts so far; return the control request for the run.
 
         Raises:
             LedgerError: run_lost, if another process took over the run.

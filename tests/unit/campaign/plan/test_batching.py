@@ -46,10 +46,12 @@ def audience(count, names):
 
 
 @pytest.mark.parametrize("bound", [5, 17, 10_000])
+@pytest.mark.parametrize("joined", [0, 15, 10_000])
 @pytest.mark.parametrize("count", [1, 9, 100])
-def test_each_message_costs_the_fewest_requests(monkeypatch, bound, count):
-    """The same whether or not the groups had to be written to disk on the way."""
+def test_each_message_costs_the_fewest_requests(monkeypatch, bound, joined, count):
+    """The same whether or not the groups had to be joined, or written to disk, on the way."""
     monkeypatch.setattr(grouping, "_MOST_RECIPIENTS", bound)
+    monkeypatch.setattr(grouping, "_MOST_JOINED", joined)
     rows = audience(count, ["Sara", "sara", "Reza", "Mina", "مینا"])
     made, batches = grouped(rows)
     wanted = defaultdict(set)
@@ -74,10 +76,12 @@ def test_too_many_groups_are_written_to_disk(monkeypatch, bound):
     assert made.texts == 50
 
 
+@pytest.mark.parametrize("joined", [0, 10_000])
 @pytest.mark.parametrize("bound", [4, 10_000])
-def test_cautions_and_empty_values_are_counted_in_recipients(monkeypatch, bound):
+def test_cautions_and_empty_values_are_counted_in_recipients(monkeypatch, bound, joined):
     """However the groups are kept."""
     monkeypatch.setattr(grouping, "_MOST_RECIPIENTS", bound)
+    monkeypatch.setattr(grouping, "_MOST_JOINED", joined)
     made, _ = grouped(audience(12, ["", "sara", ""]))
     assert made.cautions == {"text_empty": 8}
     assert made.empty == {"name": 8}
@@ -107,3 +111,18 @@ def test_shards_hold_many_small_batches_or_few_large_ones():
     assert all(count <= 250 for count, _ in sizes)
     assert all(recipients < 1_100 for _, recipients in sizes)
     assert len(sizes) < 12
+
+
+def test_the_last_batches_are_taken_in_portions(monkeypatch):
+    """So that their shards are never in memory all at once."""
+    monkeypatch.setattr(grouping, "_MOST_DRAFTS", 2)
+    made = Batching(render, 1_000)
+    for at in range(20):
+        made.open((f"n{at}",), {"name": f"n{at}"}).extend(f"u{at}-{each}" for each in range(1_500))
+    made.added(30_000)
+    sizes = []
+    for _ in made.finish():
+        sizes.append(len(made.drafts))
+        made.drafts = []
+    assert sum(sizes) == 30
+    assert max(sizes[1:]) <= 3

@@ -21,10 +21,13 @@ class Served:
 
 
 def test_rows_of_text_are_their_own_keys():
-    """Nothing is built for each row of a CSV."""
+    """Nothing is built for each row of a CSV, and a single value is found faster than a row with it."""
+    values = RowValues(["city", "name"], plain=True, templates=Served(None))
+    rows = [("شیراز", "سارا"), ("یزد", "رضا")]
+    assert values.keys(rows) is rows
     values = RowValues(["name"], plain=True, templates=Served(None))
     rows = [("سارا",), ("رضا",)]
-    assert values.keys(rows) is rows
+    assert values.keys(rows) == ["سارا", "رضا"]
     assert values.of_message(rows[0]) == {"name": "سارا"}
     assert values.locales(rows) == []
 
