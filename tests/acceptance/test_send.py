@@ -163,6 +163,7 @@ def test_a_deadline_is_a_duration_up_to_a_day(metrix, config, metrix_sandbox, de
         ("status:404", 4, "endpoint_refused", "not_sent", 1),
         ("status:307", 4, "redirected", "not_sent", 1),
         ("drop", 1, "outcome_unknown", "unknown", 2),
+        ("status:500", 1, "outcome_unknown", "unknown", 2),
         ("html", 1, "outcome_unknown", "unknown", 1),
     ],
 )
@@ -174,6 +175,8 @@ def test_each_failure_has_its_exit_status(metrix, config, metrix_sandbox, fault,
     assert (result.status, result.document["error"]["code"]) == (status, code)
     assert set(result.document["error"]) == {"code", "message", "remedy", "location"}
     assert (receipt["outcome"], receipt["attempts"], receipt["error"]["code"]) == (outcome, attempts, code)
+    is_in_doubt = "It is not known whether Metrix accepted the message." in result.document["error"]["message"]
+    assert is_in_doubt == (outcome == "unknown")
     assert len(metrix_sandbox.requests()) == attempts
     assert outcomes(config) == [outcome]
 

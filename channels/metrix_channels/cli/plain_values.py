@@ -1,8 +1,7 @@
-"""Accepts arguments that need no conversion without loading pydantic.
+"""Accepts text, numbers and existing files as arguments without loading pydantic.
 
 typer converts every value with pydantic, even text to text and missing options. Loading pydantic takes longer than the
-rest of a short verb. Most values are text, the path of an existing file, or missing; only other values go to typer,
-which checks them and produces its usual messages.
+rest of a short verb, and its messages about numbers are for developers. Only other values go to typer.
 """
 
 from __future__ import annotations
@@ -13,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from typer import BadParameter
 from typer.core import TyperGroup
+
+from ..printable import quoted
 
 
 @frozen
@@ -37,6 +39,10 @@ class _PlainFirst:
             return value
         if kind is int and isinstance(value, int):  # a default, or the number of -v
             return value
+        if kind in (int, float) and isinstance(value, str):
+            return _number(kind, value, param, ctx)
+        if kind == list[int] and isinstance(value, list | tuple) and all(map(_is_text, value)):
+            return [_number(int, each, param, ctx) for each in value]
         if kind is Path and asked.dir_okay and _is_path(str(value)) and os.access(value, os.R_OK):
             return Path(value)
         return self.load().coerce(value, param=param, ctx=ctx)
@@ -49,6 +55,22 @@ def take_plain_values(command: Any) -> None:
     if isinstance(command, TyperGroup):
         for inner in command.commands.values():
             take_plain_values(inner)
+
+
+def _number(kind: type[int | float], text: str, param: Any, ctx: Any) -> int | float:
+    least, most = param.type_descriptor.parameter_info.min, param.type_descriptor.parameter_info.max
+    try:
+        number = kind(text)
+    except ValueError:
+        what = f"is not a {'whole number' if kind is int else 'number'}"
+    else:
+        if least is not None and number < least:
+            what = f"is less than {least}"
+        elif most is not None and number > most:
+            what = f"is more than {most}"
+        else:
+            return number
+    raise BadParameter(f"{quoted(text, 80)} {what}.", ctx=ctx, param=param)
 
 
 def _plain_first(parameter: Any) -> Any:

@@ -69,6 +69,8 @@ def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
         return
     kind = _kind(worst.error.code, worst.outcome)
     message = worst.error.message
+    if worst.outcome is Outcome.UNKNOWN:
+        message += " It is not known whether Metrix accepted the message."
     if len(receipts) > 1:
         message += f" ({_summary(receipts)})"
     raise kind(message, code=worst.error.code, remedy=worst.error.remedy, receipts=receipts)
@@ -82,7 +84,10 @@ def raise_unless_event_accepted(receipt: EventReceipt) -> None:
     """
     error = receipt.error
     if error is not None:
-        raise _kind(error.code, receipt.outcome)(error.message, code=error.code, remedy=error.remedy, event=receipt)
+        message = error.message
+        if receipt.outcome is Outcome.UNKNOWN:
+            message += " It is not known whether Metrix accepted the event."
+        raise _kind(error.code, receipt.outcome)(message, code=error.code, remedy=error.remedy, event=receipt)
 
 
 def _kind(code: str, outcome: Outcome) -> type[MetrixChannelsError]:

@@ -51,13 +51,9 @@ def values_of(arguments, *, plain):
         [""],
         [],
         ["x", "--number", "3", "-vv", "--yes"],
-        ["x", "--number", "12"],
-        ["x", "--number", "three"],
         ["x", "--port", "8025", "--share", "0.5"],
-        ["x", "--share", "half"],
         ["x", "--many", "a", "--many", "", "--many", "می‌خواهم"],
         ["x", "--rows", "2", "--rows", "3"],
-        ["x", "--rows", "0"],
         ["x", "--file", THERE, "--folder", os.sep],
         ["x", "--file", "/not/there", "--folder", ""],
         ["x", "--known", THERE],
@@ -74,3 +70,28 @@ def test_a_verb_is_called_as_typer_would_call_it(arguments):
     plain, converted = values_of(arguments, plain=True), values_of(arguments, plain=False)
     assert plain == converted
     assert repr(plain) == repr(converted)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x", "--number", "three"], "'three' is not a whole number."),
+        (["x", "--number", "1.5"], "'1.5' is not a whole number."),
+        (["x", "--number", ""], "'' is not a whole number."),
+        (["x", "--number", "12"], "'12' is more than 9."),
+        (["x", "--number=-3"], "'-3' is less than 1."),
+        (["x", "--share", "half"], "'half' is not a number."),
+        (["x", "--share", "1,5"], "'1,5' is not a number."),
+        (["x", "--rows", "2", "--rows", "0"], "'0' is less than 1."),
+        (["x", "--rows", "first"], "'first' is not a whole number."),
+    ],
+)
+def test_a_wrong_number_is_refused_in_plain_words(arguments, words):
+    """With the value and the option; typer's library speaks to developers."""
+    option = arguments[1].partition("=")[0]
+    assert values_of(arguments, plain=True) == f"Invalid value for '{option}': {words}"
+
+
+def test_a_number_may_have_persian_digits():
+    """As people type them on a Persian keyboard."""
+    assert values_of(["x", "--number", "۷", "--share", "۱.۵"], plain=True)[0][1:4] == (7, 80, 1.5)
