@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import count
+from itertools import count, islice
 
 from ...delivery import Holdback
 from ...ledger import Batch
@@ -47,6 +47,10 @@ class BatchQueue:
     def add_later(self, batch: Batch, seconds: float) -> None:
         """Add a batch for a retry after some seconds."""
         heapq.heappush(self._delayed, (self._clock() + seconds, next(self._number), batch))
+
+    def upcoming(self, count: int) -> Iterable[Batch]:
+        """Return the next batches that are not delayed, at most `count`; they stay in the queue."""
+        return islice(self._ready, count)
 
     def take(self) -> Batch | None:
         """Return a batch that may be sent now; None if there is none."""

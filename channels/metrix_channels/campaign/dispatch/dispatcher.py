@@ -24,6 +24,7 @@ from .gate import Gate
 from .group_commit import GroupCommit
 from .intents import Intents
 from .lane import Exclude, Lane, LaneParts, Post
+from .messages import Messages
 from .settlement import Settlement
 
 _LOOK_AGAIN_SECONDS: Final = 0.5
@@ -91,7 +92,6 @@ class Dispatch:
     ) -> None:
         self._claim = claim
         self._deps = deps
-        self._renderer = renderer
         self._concurrency = limits.concurrency
         signal = self._signal = EndingSignal()
         counts, breaker, holdback = record.counts, deps.breaker, deps.holdback
@@ -100,6 +100,7 @@ class Dispatch:
         self._feeder = Feeder(record, claim, limits.concurrency, limits.canary_failures, gate, holdback, signal)
         self._parts = LaneParts(
             feeder=self._feeder,
+            messages=Messages(renderer, self._feeder.upcoming),
             intents=Intents(counts, claim, group_commit, breaker, gate, deps.rate_limiter, signal),
             settlement=Settlement(
                 counts, limits.policy, limits.max_failures, group_commit, self._feeder, breaker, holdback, signal
@@ -121,7 +122,7 @@ class Dispatch:
         try:
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(self._concurrency):
-                    lanes.create_task(Lane(self._parts, self._renderer).run())
+                    lanes.create_task(Lane(self._parts).run())
         finally:
             watch.cancel()
             try:

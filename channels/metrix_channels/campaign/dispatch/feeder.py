@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ...delivery import Holdback
@@ -68,6 +68,10 @@ class Feeder:
                 wait = _LOOK_AGAIN_SECONDS if (due := self._queue.next_due()) is None else due
             await self._wait_for_news(wait)
         return None
+
+    def upcoming(self, count: int) -> Iterable[Batch]:
+        """Return batches that will probably be next, at most `count`."""
+        return self._queue.upcoming(count)
 
     def done(self, batch: Batch, *, was_sent: bool) -> None:
         """Record that a lane is done with a batch, and whether a request was made for it."""

@@ -12,10 +12,10 @@ from ...delivery import Policy, Verdict
 from ...errors import MetrixChannelsError, problem
 from ...ledger import APPROVED, DOUBT, Batch, BatchState, SkipReason
 from ...models import OnAmbiguous
-from ..renderer import MessageRenderer
 from .ending import EndingSignal
 from .feeder import Feeder
 from .intents import Intents
+from .messages import Messages
 from .settlement import Settlement
 
 Post = Callable[[Batch, bytes, float], Awaitable[tuple[Exchange, Verdict]]]
@@ -30,6 +30,7 @@ class LaneParts:
 
     Attributes:
         feeder: returns batches.
+        messages: renders their messages.
         intents: records intents.
         settlement: settles batches.
         post: makes one attempt.
@@ -40,6 +41,7 @@ class LaneParts:
     """
 
     feeder: Feeder
+    messages: Messages
     intents: Intents
     settlement: Settlement
     post: Post
@@ -54,14 +56,11 @@ class Lane:
 
     Args:
         parts: what all lanes share.
-        renderer: renders the messages.
     """
 
-    def __init__(self, parts: LaneParts, renderer: MessageRenderer) -> None:
+    def __init__(self, parts: LaneParts) -> None:
         self._parts = parts
-        self._renderer = renderer
         self._clock = asyncio.get_running_loop().time
-        self._last: tuple[dict[str, object], bytes] | None = None
 
     async def run(self) -> None:
         """Send until no batch is left, or the dispatch ends."""
@@ -81,8 +80,10 @@ class Lane:
         if parts.policy.on_ambiguous is OnAmbiguous.HOLD and batch.flags & DOUBT and not batch.flags & APPROVED:
             settlement.move(batch, BatchState.UNKNOWN)
             return False
-        message = self._render(batch)
-        if message is None:
+        try:
+            message = parts.messages.render(batch)
+        except MetrixChannelsError as error:
+            parts.signal.halt(problem(error.code, error.message, error.location))
             return False
         body = push_body(batch.recipients, message)
         if settlement.is_too_large(batch, len(body)):
@@ -104,15 +105,3 @@ class Lane:
         exchange, verdict = await parts.post(batch, body, parts.policy.timeout)
         settlement.settle(batch, exchange, verdict, message, len(body), began)
         return True
-
-    def _render(self, batch: Batch) -> bytes | None:
-        """Return the message of a batch; if it can no longer be rendered, halt the run and return None."""
-        if self._last is not None and self._last[0] == batch.values:
-            return self._last[1]
-        try:
-            message = self._renderer.render_body(batch.values)  # type: ignore[arg-type]
-        except MetrixChannelsError as error:
-            self._parts.signal.halt(problem(error.code, error.message, error.location))
-            return None
-        self._last = batch.values, message
-        return message
