@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypedDict
 
@@ -96,3 +98,22 @@ class Findings:
     def as_dict(self) -> FindingsDict:
         """Return the JSON form."""
         return {"ok": self.ok, "checks": [check.as_dict() for check in self.checks]}
+
+
+def remedies_of(checks: Iterable[Check]) -> list[str]:
+    """Return the remedies of checks, each once; those that differ only in the check's subject become one."""
+    alike: dict[str, dict[str, str]] = {}
+    for check in checks:
+        if check.remedy:
+            kind = re.sub(rf"(?<!\w){re.escape(check.subject)}(?!\w)", "\0", check.remedy)
+            alike.setdefault(kind, {}).setdefault(check.remedy, check.subject)
+    return [_together(list(by_remedy), list(by_remedy.values())) for by_remedy in alike.values()]
+
+
+def _together(remedies: list[str], subjects: list[str]) -> str:
+    first, others = remedies[0], subjects[1:]
+    if not others:
+        return first
+    names = f"{', '.join(others[:-1])} and {others[-1]}" if others[1:] else others[0]
+    separator = "\n" if "\n" in first else " "
+    return f"{first}{separator}Do the same for {names}."

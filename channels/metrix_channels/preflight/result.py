@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ..checks import Findings
+from ..checks import Findings, remedies_of
 from ..errors import PreflightFailed
 
 
@@ -20,5 +20,5 @@ class Preflight(Findings):
         """
         if not self.ok:
             found = "; ".join(f"{check.id} ({check.subject}): {check.message}" for check in self.failures)
-            remedy = "\n".join(dict.fromkeys(check.remedy for check in self.failures if check.remedy))
+            remedy = "\n".join(remedies_of(self.failures))
             raise PreflightFailed(f"Not ready to send: {found}", code="preflight_failed", remedy=remedy or None)

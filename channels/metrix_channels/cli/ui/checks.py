@@ -7,7 +7,7 @@ from collections import Counter
 from rich.table import Table
 from rich.text import Text
 
-from ...checks import Check, CheckStatus, Findings
+from ...checks import Check, CheckStatus, Findings, remedies_of
 from .output import Output, nearby, visible
 
 _STYLES = {CheckStatus.PASS: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
@@ -26,7 +26,7 @@ def show_checks(output: Output, found: Findings) -> None:
     for check in found.checks:
         alike.setdefault((check.id, check.status), []).append(check)
     places = Counter[tuple[str, CheckStatus]]()
-    remedies: dict[str, None] = {}
+    told: list[Check] = []
     for check in found.checks:
         kind = check.id, check.status
         place, several = places[kind], alike[kind]
@@ -36,13 +36,13 @@ def show_checks(output: Output, found: Findings) -> None:
                 table.add_row(*_row(check.status, check.id, _join_subjects(several)))
         elif place < _MOST_ALIKE:
             table.add_row(*_row(check.status, check.id, f"{nearby(check.subject)}: {nearby(check.message)}"))
-            if check.remedy and check.status is not CheckStatus.PASS:
-                remedies[check.remedy] = None
+            if check.status is not CheckStatus.PASS:
+                told.append(check)
         elif place == _MOST_ALIKE:
             more = f"{len(several) - place:,} more; --json lists all."
             table.add_row(*_row(check.status, check.id, more))
     output.show(table)
-    for remedy in remedies:
+    for remedy in remedies_of(told):
         output.say(f"→ {remedy}")
 
 
