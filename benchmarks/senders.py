@@ -1,4 +1,4 @@
-"""Programs that send single messages, one a process: a bare HTTP client, and the product in the ways it is used.
+"""Programs that send single messages, one a process: a bare HTTP client, a floor, and the product in its uses.
 
     python benchmarks/senders.py NAME SENDS URL [CA_FILE]
 
@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import resource
+import sqlite3
 import ssl
 import sys
 import threading
@@ -62,6 +63,29 @@ def httpx_client(sends: int, url: str, ca: str | None = None) -> None:
         for numbers in counted(sends):
             for number in numbers:
                 client.post(f"{url}/push", content=body(number), headers=HEADERS).raise_for_status()
+
+
+def floor(sends: int, url: str, ca: str | None = None) -> None:
+    """The bare client between two commits of a row, which is what a send cannot do without; all in one thread."""
+    import httpx
+
+    ledger = sqlite3.connect("floor.db", isolation_level=None)
+    ledger.execute("PRAGMA journal_mode = WAL")
+    ledger.execute("PRAGMA synchronous = FULL")
+    ledger.execute("CREATE TABLE sends (id INTEGER PRIMARY KEY, recipient TEXT NOT NULL, outcome TEXT)")
+
+    with httpx.Client(trust_env=False, verify=trust(ca)) as client:
+
+        def send(number: int) -> None:
+            row = ledger.execute("INSERT INTO sends (recipient) VALUES (?)", (f"user-{number}",)).lastrowid
+            client.post(f"{url}/push", content=body(number), headers=HEADERS).raise_for_status()
+            ledger.execute("UPDATE sends SET outcome = 'accepted' WHERE id = ?", (row,))
+
+        for number in range(WARM_UP):
+            send(number)
+        for numbers in counted(sends):
+            for number in numbers:
+                send(number)
 
 
 def httpx_tasks(sends: int, url: str, ca: str | None = None) -> None:
@@ -159,6 +183,7 @@ async def spread(send: Callable[[int, int], Awaitable[None]], numbers: range) ->
 
 SENDERS: Final = {
     "httpx": httpx_client,
+    "floor": floor,
     "httpx-tasks": httpx_tasks,
     "send": one_after_the_other,
     "keys": with_keys,

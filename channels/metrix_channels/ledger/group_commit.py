@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Final, TypeVar
 
-from attrs import define, field
+from attrs import define
 
 from .database import Connection, Left, Question, Work
 from .threads import Threads
@@ -35,7 +35,8 @@ class Asked:
         left: gets the result and the error if the caller was cancelled.
         result: what the work returned.
         error: the exception that it raised, or that its transaction failed with.
-        ended: set in the event loop once the result or the error is known.
+        is_answered: whether the event loop got the result or the error.
+        ended: gets a result with it, if the caller was cancelled before.
     """
 
     work: Work[Any]
@@ -45,7 +46,8 @@ class Asked:
     left: Left[Any]
     result: Any = None
     error: BaseException | None = None
-    ended: asyncio.Event = field(factory=asyncio.Event)
+    is_answered: bool = False
+    ended: asyncio.Future[None] | None = None
 
 
 class GroupCommit:
@@ -99,10 +101,11 @@ class GroupCommit:
         try:
             return await future
         except asyncio.CancelledError:
-            # A loop that waits for its tasks before it closes also waits for this commit.
-            going_on = asyncio.create_task(asked.ended.wait())
-            _GOING_ON.add(going_on)
-            going_on.add_done_callback(_GOING_ON.discard)
+            if not asked.is_answered:
+                asked.ended = asyncio.get_running_loop().create_future()
+                going_on = asyncio.create_task(_wait_for(asked.ended))
+                _GOING_ON.add(going_on)
+                going_on.add_done_callback(_GOING_ON.discard)
             raise
 
     def _serve(self) -> None:
@@ -146,7 +149,9 @@ class GroupCommit:
     def _settle(self, group: Sequence[Asked]) -> None:
         self._count_answered(group)
         for asked in group:
-            asked.ended.set()
+            asked.is_answered = True
+            if asked.ended is not None and not asked.ended.done():
+                asked.ended.set_result(None)
             if asked.future.done():  # the caller was cancelled
                 asked.left(asked.result, asked.error)
             elif asked.error is not None:
@@ -157,6 +162,11 @@ class GroupCommit:
     def _count_answered(self, group: Sequence[Asked]) -> None:
         with self._lock:
             self._unanswered -= len(group)
+
+
+async def _wait_for(ended: asyncio.Future[None]) -> None:
+    """Wait in a task: a loop that waits for its tasks before it closes then also waits for this commit."""
+    await ended
 
 
 class NotTogether(Exception):
