@@ -8,7 +8,9 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor, Future
-from typing import Any, Final, TypeVar, TypeVarTuple
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, cast
 from weakref import WeakSet
 
 from ..errors import MetrixChannelsError
@@ -21,6 +23,60 @@ _LOOK_SECONDS: Final = 0.2
 _THREADS: Final = 8
 
 _PORTALS: WeakSet[Portal] = WeakSet()
+
+
+class _Call(Generic[T]):
+    """Work that a thread waits for. A `Future` would cost more: it is created and waited for with two more locks.
+
+    Args:
+        work: what the loop runs, in the context of the caller.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self._work = work
+        self._context = copy_context()
+        self._task: asyncio.Task[None] | None = None
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self._running = threading.Lock()
+        self._running.acquire()
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the work; call it in the loop."""
+        self._task = loop.create_task(self._run(), context=self._context)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            self._result = await self._work
+        except BaseException as error:  # noqa: BLE001 - passed on to the caller
+            self._error = error
+        finally:
+            self._running.release()
+
+    def wait(self, loop: asyncio.AbstractEventLoop) -> T:
+        """Wait for the result. If a signal handler raises here, the work is cancelled.
+
+        Args:
+            loop: which starts it.
+        """
+        try:
+            # A signal just before this thread sleeps would not wake it, so it wakes up regularly.
+            while not self._running.acquire(timeout=_LOOK_SECONDS):
+                pass
+        except BaseException:
+            with suppress(RuntimeError):  # the loop was closed: the work has ended
+                loop.call_soon_threadsafe(self._cancel)
+            raise
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # its traceback refers to this frame
+        return cast("T", self._result)
 
 
 class Portal:
@@ -41,32 +97,23 @@ class Portal:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._handed: list[_Call[Any]] = []
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the loop and return its result. If a signal handler raises here, `work` is cancelled."""
-        future = self.begin(work)
-        try:
-            while True:
-                try:
-                    return future.result(_LOOK_SECONDS)
-                except TimeoutError:
-                    # A signal just before this thread sleeps would not wake it, so it wakes up regularly.
-                    if future.done():
-                        return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        call = _Call(work)
+        with self._lock:
+            loop = self._loop_for(work)
+            self._handed.append(call)
+            if len(self._handed) == 1:  # the loop takes all of them at once
+                loop.call_soon_threadsafe(self._start_handed, loop)
+        return call.wait(loop)
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start `work` in the loop, and return at once."""
         # Under the lock, so that a closing loop either knows about the work or gets no more work.
         with self._lock:
-            try:
-                loop = self._running_loop()
-            except MetrixChannelsError:
-                work.close()
-                raise
-            return asyncio.run_coroutine_threadsafe(work, loop)
+            return asyncio.run_coroutine_threadsafe(work, self._loop_for(work))
 
     def soon(self, action: Callable[[], None]) -> None:
         """Call `action` in the loop without waiting for it; safe in a signal handler."""
@@ -104,6 +151,20 @@ class Portal:
         if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
             self._stop()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start_handed(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            handed, self._handed = self._handed, []
+        for call in handed:
+            call.start(loop)
+
+    def _loop_for(self, work: Coroutine[Any, Any, object]) -> asyncio.AbstractEventLoop:
+        """Return the running loop, or close the work if there can be none."""
+        try:
+            return self._running_loop()
+        except MetrixChannelsError:
+            work.close()
+            raise
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._is_process_ending and threading.current_thread() is not threading.main_thread():

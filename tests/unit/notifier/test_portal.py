@@ -1,8 +1,10 @@
 """The loop on a thread of its own: what its callers can count on while they wait."""
 
 import asyncio
+import contextvars
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -56,3 +58,81 @@ def test_work_that_outlasts_several_looks_is_waited_for():
     portal = Portal(lambda: None)
     assert portal.call(slow()) == 7
     portal.close(nothing)
+
+
+INTERRUPTED = """
+import asyncio, os, signal, threading
+from metrix_channels.notifier.portal import Portal
+
+ended = threading.Event()
+
+async def waits_for_ever():
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.set()
+
+portal = Portal(lambda: None)
+try:
+    portal.call(waits_for_ever())
+except KeyboardInterrupt:
+    print(ended.wait(60))
+"""
+
+
+def test_work_whose_caller_was_interrupted_is_cancelled():
+    """Nobody waits for its result any more."""
+    found = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60)
+    assert found.stdout == "True\n"
+
+
+def test_calls_of_many_threads_get_their_own_results_in_their_own_context():
+    """The loop takes calls together, and each runs with the context variables of its caller."""
+    who = contextvars.ContextVar("who", default="nobody")
+    portal = Portal(lambda: None)
+    found = []
+
+    async def work(number):
+        await asyncio.sleep(number % 3 / 1000)
+        if number % 5 == 0:
+            raise ValueError(number)
+        return number, who.get()
+
+    def call(number):
+        who.set(number)
+        for _ in range(20):
+            try:
+                found.append(portal.call(work(number)))
+            except ValueError as error:
+                found.append((error.args[0], number))
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    portal.close(nothing)
+    assert sorted(found) == sorted((number, number) for number in range(16) for _ in range(20))
+
+
+def test_work_that_is_handed_over_while_the_loop_ends_is_done():
+    """Whoever calls while another thread closes gets a result, from this loop or from the next."""
+    portal = Portal(lambda: None)
+    found = []
+
+    async def seven():
+        return 7
+
+    def call():
+        found.extend(portal.call(seven()) for _ in range(200))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        portal.close(nothing)
+    for thread in threads:
+        thread.join(60)
+    portal.close(nothing)
+    assert found == [7] * 800
