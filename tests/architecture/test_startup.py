@@ -59,6 +59,7 @@ def loaded_by_command(arguments, folder):
         (["explain", "403"], {"pydantic", "yaml", "asyncio", "metrix_channels.config"}),
         (["channels", "list"], OF_A_SEND | CAMPAIGNS | {"pydantic", "asyncio", "metrix_channels.notifier"}),
         (["channels", "list", "--json"], {"rich"}),
+        (["campaign", "list", "--json"], {"rich"}),
         (["send", "--help"], OF_A_SEND | CAMPAIGNS | {"rich", "pydantic", "asyncio"}),
         (
             ["send", "sms", "--to", "u", "--template", "otp", "--set", "code=1", "--dry-run"],

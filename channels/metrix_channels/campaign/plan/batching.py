@@ -194,7 +194,7 @@ class Batching:
     def _spill(self) -> None:
         if self._pieces is None:
             self._pieces = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-            self._pieces.execute("PRAGMA cache_size = -16000")
+            self._pieces.execute("PRAGMA cache_size = -4000")
             self._pieces.execute("CREATE TABLE pieces (digest BLOB, vals TEXT, recipients TEXT)")
         rows = [
             (group.digest, group.values, group.joined)

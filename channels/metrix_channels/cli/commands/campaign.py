@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from attrs import asdict, evolve
 
-from ...campaign import CampaignPreview, CampaignStatus, load_campaign, report_page
+from ...campaign import CampaignPreview, CampaignStatus, FailureCount, load_campaign, report_page
 from ...errors import MetrixChannelsError, UsageError, problem
 from ...notifier import Notifier
 from ...notifier.campaigns.asynchronous import FailedOutcome
@@ -21,7 +21,6 @@ from ..languages import Language, language
 from ..new_files import new_file
 from ..signals import stopped_by_signals
 from ..ui.campaign_progress import Live, live
-from ..ui.campaigns import show_halt, show_list, show_preview, show_status
 from ..ui.output import counted
 from ..ui.report_csv import write_csv
 from .send import show_receipts
@@ -143,6 +142,8 @@ def list_(context: typer.Context) -> None:
     if state.output.as_json:
         state.output.document({"campaigns": [each.as_dict() for each in found]})
     else:
+        from ..ui.campaigns import show_list  # on demand: JSON output does not need rich
+
         show_list(state.output, found)
 
 
@@ -245,8 +246,7 @@ def report(
         extra |= {} if html is None else {"html": str(html)}
         state.output.document({**found.as_dict(), "plan": found.facts, "failed_attempts": named, **extra})
         return
-    show_status(state.output, found, failed_attempts)
-    show_halt(state.output, found)
+    _print(state, found, failed_attempts)
     if written is not None:
         state.output.say(f"{counted(written, 'row')} written to {csv}.", "bold")
     if html is not None:
@@ -271,12 +271,14 @@ def _dispatch(
     elif state.output.as_json:
         state.output.document(found.as_dict())
     if not state.output.as_json:
+        from ..ui.campaigns import show_status  # as above
+
         show_status(state.output, found, [])
 
 
 def _require_terminal(state: State) -> None:
     """Refuse to send without confirmation: the question needs a terminal on both stderr and stdin."""
-    if not (sys.stdin.isatty() and state.output.err.is_terminal):
+    if not (sys.stdin.isatty() and state.output.has_terminal):
         raise UsageError(
             "Sending needs a confirmation, but the command runs without a terminal. Nothing was sent.",
             code="confirmation_missing",
@@ -287,8 +289,14 @@ def _show(state: State, found: CampaignStatus) -> None:
     if state.output.as_json:
         state.output.document(found.as_dict())
     else:
-        show_status(state.output, found, [])
-        show_halt(state.output, found)
+        _print(state, found, [])
+
+
+def _print(state: State, found: CampaignStatus, failed_attempts: Sequence[FailureCount]) -> None:
+    from ..ui.campaigns import show_halt, show_status  # as above
+
+    show_status(state.output, found, failed_attempts)
+    show_halt(state.output, found)
 
 
 def _as_error(why: Problem) -> MetrixChannelsError:
@@ -299,4 +307,6 @@ def _show_preview(state: State, found: CampaignPreview) -> None:
     if state.output.as_json:
         state.output.document({"requests": found.requests, "plan": found.plan()})
         return
+    from ..ui.campaigns import show_preview  # as above
+
     show_preview(state.output, found)

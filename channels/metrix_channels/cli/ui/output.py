@@ -64,6 +64,11 @@ class Output:
         """The console for everything else."""
         return self.terminal.err
 
+    @property
+    def has_terminal(self) -> bool:
+        """Whether stderr is a terminal, or is to be treated as one."""
+        return not _is_plain(sys.stderr) and self.err.is_terminal
+
     def say(self, text: str | Text, style: str = "", *, indent: int = 0) -> None:
         """Print text as part of the result.
 
