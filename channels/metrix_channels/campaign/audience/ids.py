@@ -76,6 +76,7 @@ _EMPTY: Final = (
     *(f"{marks[0]}{word}{marks[1]}" for word in _MISSING for marks in ("()", "[]", "{}", "«»", "“”", "\"\"", "''")),
     "\\n", "-nan", "-inf", "+inf", "-infinity", "-", "--", "---", "?", "[object object]", "[object undefined]",
     "[object null]", "00000000-0000-0000-0000-000000000000", "loading...",
+    "''", '""', "array", "1.#qnan", "-1.#ind", "1.#inf", "customuserid", "custom_user_id", "user_id", "userid",
 )  # fmt: skip
 _MOST_DAYS: Final = 31
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -45,10 +45,10 @@ _SHAPES: Final = re.compile(
     |(?P<quoted>["“”„«»]|^['‘’`]|['‘’`]$|^<.*>$|^\[.*\]$|^\(.*\)$|^\{{.*\}}$)
     |(?P<link>^(?:mailto|tel|sms|smsto|callto|sip|xmpp|whatsapp|custom_?user_?id|user_?id|recipient|e-?mail|phone)[:=]
         |^[a-z][a-z0-9+.-]*://|%[0-9a-f]{{2}})
-    |(?P<several>[;,|\s\u060c\u061b\u3001\uff0c\uff1b\uff5c]|\.\.\w|@.+@
-        |^(?=.*[^\W\d_])(\D*)\d+(\D*)(?:[-/\\&+~:–—]\5\d+\6)+$
-        |^\+?\d{{7,}}(?:[/\\&+~–—]\+?\d{{7,}})+$)
-    |(?P<pattern>\*|^[%@]|%$|^\?+$|(?:\.\.\.|…)$|^{_EVERYBODY})
+    |(?P<several>[;,|\s\u060c\u061b\u3001\uff0c\uff1b\uff5c]|\.\.\w|@.+@|.<[^<>]+>
+        |^(?=.*[^\W\d_])(\D*)\d+(\D*)(?:[-/\\&+~:·–—]\5\d+\6)+$
+        |^\+?\d{{7,}}(?:[/\\&+~·–—]\+?\d{{7,}})+$)
+    |(?P<pattern>[*?•●]|^[%@^]|[%$]$|\[.+\]|(?:\.\.\.|…)$|^{_EVERYBODY})
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )

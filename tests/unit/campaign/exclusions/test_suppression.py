@@ -130,7 +130,7 @@ def test_a_list_that_is_not_understood_is_refused(tmp_path, name, content, line,
         "09121234567/09351234567", "+989121234567/+989351234567", "۰۹۱۲۱۲۳۴۵۶۷/۰۹۳۵۱۲۳۴۵۶۷", "sara@x.ir/reza@x.ir",
         "mailto:u1", "MAILTO:u1@x.ir", "tel:+98912", "https://x.ir/u1", "customUserId:u1", "sara%40x.ir",
         "*", "u*", "0912***4567", "%", "@x.ir", "????", "u1…", "u1...", "all", "همه",
-        "“u1”", "«u1»", "(u1)", "{u1}", "•u1", "u1'",
+        "“u1”", "«u1»", "(u1)", "{u1}", "•u1", "u1'", "u1<br>u2", "u[1-9]", "u?", "u•••1", "^u", "u1·u2",
     ],
 )  # fmt: skip
 def test_a_row_that_is_clearly_not_one_id_is_refused(tmp_path, row):
