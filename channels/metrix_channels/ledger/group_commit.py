@@ -93,7 +93,7 @@ class GroupCommit:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._lock:
             if self._running < self._most:
-                self.threads.submit(self._serve)
+                self.threads.start(self._serve)
                 self._running += 1
             asked = Asked(work, future, together, is_wanted, left)
             self._waiting.append(asked)

@@ -11,15 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from queue import SimpleQueue
-from threading import Lock, Semaphore, Thread
-from typing import Any, ParamSpec, TypeVar
+from threading import Lock, Thread
+from typing import ParamSpec, TypeVar
 
 from ..errors import MetrixChannelsError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_Queue = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
 
 
 def start_thread(thread: Thread) -> None:
@@ -35,6 +33,36 @@ def start_thread(thread: Thread) -> None:
         raise MetrixChannelsError(f"No more threads can be started: {error}.", code="thread_refused") from error
 
 
+class _Crew:
+    """What threads share with the `Threads` that they belong to; they do not keep that alive.
+
+    Attributes:
+        lock: for the other attributes.
+        queue: pieces of work; None ends a thread.
+        threads: that were started.
+        idle: threads without work; negative for pieces of work that have to wait for a thread.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.threads: list[Thread] = []
+        self.idle = 0
+
+    def work(self) -> None:
+        """Do what is in the queue, until the end."""
+        while (work := self.queue.get()) is not None:
+            work()
+            del work  # a waiting thread must not keep references to its last work
+            with self.lock:
+                self.idle += 1
+
+    def end(self) -> None:
+        """End the threads after their queued work."""
+        for _ in self.threads:
+            self.queue.put(None)
+
+
 class Threads(Executor):
     """Daemon threads, started on demand, that run one piece of work after the other.
 
@@ -46,13 +74,10 @@ class Threads(Executor):
     def __init__(self, most: int, name: str) -> None:
         self._most = most
         self._name = name
-        self._lock = Lock()
-        self._idle = Semaphore(0)
-        self._queue: _Queue = SimpleQueue()
-        self._threads: list[Thread] = []
+        self._crew = _Crew()
         self._is_shut = False
         # Nothing to do at exit: daemon threads end with the process.
-        weakref.finalize(self, _end, self._queue, self._threads).atexit = False
+        weakref.finalize(self, self._crew.end).atexit = False
 
     def submit(self, work: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
         """Run work in a thread.
@@ -61,13 +86,22 @@ class Threads(Executor):
             MetrixChannelsError: thread_refused; the work was not run.
         """
         future: Future[T] = Future()
-        with self._lock:
+        self.start(partial(_settle, future, partial(work, *arguments, **named)))
+        return future
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Run work that raises nothing in a thread; nobody is told when it ends, which costs less than a future.
+
+        Raises:
+            MetrixChannelsError: thread_refused; the work was not run.
+        """
+        crew = self._crew
+        with crew.lock:
             if self._is_shut:
                 raise RuntimeError("the threads were shut down")
-            if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
-                self._add_thread()
-            self._queue.put((future, partial(work, *arguments, **named)))
-        return future
+            if crew.idle > 0 or len(crew.threads) >= self._most or not self._add_thread():
+                crew.idle -= 1
+            crew.queue.put(work)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more work, and end the threads after their queued work.
@@ -76,41 +110,34 @@ class Threads(Executor):
             wait: wait until they have ended.
             cancel_futures: not supported; queued work is always run.
         """
-        with self._lock:
+        with self._crew.lock:
             if not self._is_shut:
                 self._is_shut = True
-                _end(self._queue, self._threads)
+                self._crew.end()
         if wait:
-            for thread in self._threads:
+            for thread in self._crew.threads:
                 thread.join()
 
-    def _add_thread(self) -> None:
-        name = f"{self._name}_{len(self._threads)}"
-        thread = Thread(target=_do_work, args=(self._queue, self._idle), name=name, daemon=True)
+    def _add_thread(self) -> bool:
+        """Start a thread; return False if that failed and others have to do the work."""
+        crew = self._crew
+        thread = Thread(target=crew.work, name=f"{self._name}_{len(crew.threads)}", daemon=True)
         try:
             start_thread(thread)
         except MetrixChannelsError:
-            if not self._threads:
+            if not crew.threads:
                 raise
-        else:
-            self._threads.append(thread)
+            return False
+        crew.threads.append(thread)
+        return True
 
 
-def _do_work(queue: _Queue, idle: Semaphore) -> None:
-    while (given := queue.get()) is not None:
-        future, work = given
-        if future.set_running_or_notify_cancel():
-            try:
-                result = work()
-            except BaseException as error:  # noqa: BLE001 - passed on to the caller
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-                del result
-        del given, future, work  # a waiting thread must not keep references to its last work
-        idle.release()
-
-
-def _end(queue: _Queue, threads: list[Thread]) -> None:
-    for _ in threads:
-        queue.put(None)
+def _settle(future: Future[T], work: Callable[[], T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - passed on to the caller
+        future.set_exception(error)
+    else:
+        future.set_result(result)

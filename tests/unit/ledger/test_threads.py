@@ -43,6 +43,31 @@ def test_several_do_work_at_one_time_and_no_more_are_started_than_needed():
     assert not any(thread.name.startswith("test_") for thread in threading.enumerate())
 
 
+def test_work_that_had_to_wait_does_not_count_as_an_idle_thread():
+    """After it, each of two pieces of work gets a thread of its own again."""
+    threads, gate = Threads(2, "test"), threading.Event()
+    busy = [threads.submit(gate.wait, 60) for _ in range(5)]
+    gate.set()
+    assert all(each.result(60) for each in busy)
+    together = threading.Barrier(2)
+    both = [threads.submit(together.wait, 60) for _ in range(2)]
+    assert sorted(each.result(60) for each in both) == [0, 1]
+    threads.shutdown()
+
+
+def test_a_thread_is_started_for_work_while_the_others_are_busy():
+    """What waited before does not make up an idle thread."""
+    threads, gates = Threads(2, "test"), [threading.Event(), threading.Event()]
+    first, waited = threads.submit(gates[0].wait, 60), threads.submit(lambda: 7)
+    assert waited.result(60) == 7
+    second = threads.submit(gates[1].wait, 60)
+    gates[1].set()
+    assert second.result(60)
+    gates[0].set()
+    assert first.result(60)
+    threads.shutdown()
+
+
 def test_an_error_of_the_work_is_its_callers():
     """The thread goes on."""
     threads = Threads(1, "test")
