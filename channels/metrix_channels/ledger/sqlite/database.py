@@ -186,8 +186,7 @@ class SqliteDatabase(Database):
 
     def _transact(self, work: Work[T], is_wanted: Question) -> T:
         connection = self._open(is_wanted)
-        if self._log["-wal"] is None:  # a rollback journal would lie beside the file that is there now
-            self._require_same_file()
+        self._require_same_file()
         result = in_transaction(connection, work, is_wanted)
         self._require_same_file()  # before anything is sent that depends on it
         if places_of_log(self.path) != self._log:
