@@ -107,6 +107,10 @@ class Exclusions:
         """Count ids on the lists that look like another id there, and return the places of the first ones."""
         return self._store.alike()
 
+    def matches(self) -> tuple[int, int]:
+        """Return how many ids are on the lists, and how many of them were screened."""
+        return self._store.matches()
+
     @property
     def exclude_anybody(self) -> bool:
         """Whether there is a list or a cap."""

@@ -30,6 +30,7 @@ class ExclusionStore:
             "CREATE TABLE reached (recipient TEXT, run INTEGER, at INTEGER, PRIMARY KEY (recipient, run)) WITHOUT ROWID"
         )
         self.suppresses: bool = False
+        self._matched = 0
 
     def suppress(self, recipients: Iterable[tuple[str, str]]) -> None:
         """Add suppressed recipients, each with its place in a list (`FILE:LINE`) or an empty text."""
@@ -52,13 +53,16 @@ class ExclusionStore:
         for folded, who in zip(fold("\n".join(recipients)).split("\n"), recipients, strict=True):
             by_fold.setdefault(folded, []).append(who)
         found: set[str] = set()
+        on_lists: set[str] = set()
         alike: dict[str, str] = {}
         rows = self._among("SELECT fold, recipient, place FROM suppressed WHERE fold IN", list(by_fold))
         for folded, listed, place in rows:
             found.add(listed)
             if place:
+                on_lists.add(listed)
                 alike |= dict.fromkeys(by_fold[folded], place)
         found.intersection_update(recipients)
+        self._matched += len(on_lists & found)
         return found, {who: place for who, place in alike.items() if who not in found}
 
     def alike(self) -> tuple[int, list[tuple[str, str]]]:
@@ -73,6 +77,11 @@ class ExclusionStore:
             if len(first) < _FIRST_ALIKE:
                 first.append((one, other))
         return count, first
+
+    def matches(self) -> tuple[int, int]:
+        """Return how many ids are on the lists, and how many of them `suppressed` has found."""
+        (count,) = self._database.execute("SELECT count(*) FROM suppressed WHERE place != ''").fetchone()
+        return count, self._matched
 
     def capped(self, recipients: Sequence[str], count: int, since: int) -> set[str]:
         """Return the `recipients` whom at least `count` runs reached after a time (seconds since 1970)."""

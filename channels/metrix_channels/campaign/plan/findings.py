@@ -46,6 +46,8 @@ class Findings:
         invalid: invalid rows by their reason.
         damaged: how many ids are damaged.
         alike: how many ids look like another one.
+        listed: how many ids are on the suppression lists.
+        listed_in_audience: how many of them are ids of the audience.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Findings:
     invalid: dict[str, InvalidRows] = field(factory=dict)
     damaged: int = 0
     alike: int = 0
+    listed: int = 0
+    listed_in_audience: int = 0
     _damaged_first: list[tuple[int, str]] = field(factory=list)
     _alike_first: list[tuple[str, str]] = field(factory=list)
 
@@ -101,11 +105,13 @@ class Findings:
 
     def facts(self) -> dict[str, Any]:
         """Return the JSON form of findings that do not refuse the plan."""
-        return {"invalid": list(self.invalid.values()), "alike": [list(pair) for pair in self._alike_first]}
+        facts = {"invalid": list(self.invalid.values()), "alike": [list(pair) for pair in self._alike_first]}
+        listed = {"suppression": {"ids": self.listed, "in_audience": self.listed_in_audience}} if self.listed else {}
+        return {**facts, **listed}
 
 
 def described(facts: Mapping[str, Any]) -> list[str]:
-    """Describe invalid rows, hidden rows and ids that look alike, one line for each finding.
+    """Describe invalid rows, hidden rows, ids that look alike and lists that match nobody, one line for each finding.
 
     Args:
         facts: of a plan; facts of older plans may lack these findings.
@@ -121,6 +127,10 @@ def described(facts: Mapping[str, Any]) -> list[str]:
             f"Caution, {ALIKE}: {ids} like another one: they differ only in letter case, in the form of a letter or"
             f" digit, or in a joiner. Each counts as a separate recipient: {pairs}{more}."
         )
+    listed = facts.get("suppression")
+    if listed and not listed["in_audience"]:
+        ids = "1 id" if listed["ids"] == 1 else f"{listed['ids']:,} ids"
+        lines.append(f"No id on the suppression lists ({ids}) is in the audience. Do they hold the same kind of ids?")
     return lines
 
 

@@ -104,6 +104,7 @@ class Planner:
         pairs = ((place(one), place(other)) for one, other in self._seen.alike_lines())
         self._findings.add_alike(self._seen.alike, pairs)
         self._findings.add_alike(*self._exclusions.alike())
+        self._findings.listed, self._findings.listed_in_audience = self._exclusions.matches()
         self._seen.close()
         self._faults.require_none(self.counts.rows)
         for reason in list(self._skipped):

@@ -201,7 +201,11 @@ class CampaignPreview:
                 name: self.facts[name]
                 for name in ("batches", "texts", "sms_parts", "sms_encodings", "cautions", "empty", "invalid", "alike")
             },
-            **{name: self.facts[name] for name in ("locales", "locale_fallbacks", "cost") if name in self.facts},
+            **{
+                name: self.facts[name]
+                for name in ("suppression", "locales", "locale_fallbacks", "cost")
+                if name in self.facts
+            },
         }
 
     @property

@@ -51,6 +51,14 @@ def test_who_looks_like_somebody_on_a_list_is_told_with_the_place(excluded):
     )
 
 
+def test_ids_on_the_lists_are_counted_and_how_many_were_found(excluded):
+    """Whom other campaigns reached is on no list."""
+    excluded.suppress([("u1", "a.csv:2"), ("u2", "a.csv:3"), ("u3", "")])
+    assert excluded.matches() == (2, 0)
+    excluded.suppressed(["u2", "u3", "U1", "u4"])
+    assert excluded.matches() == (2, 1)
+
+
 def test_ids_on_the_lists_that_look_alike_are_counted(excluded):
     """With the places of the first; whom other campaigns reached is on no list."""
     excluded.suppress([("u1", "a.csv:2"), ("U1", "a.csv:3"), ("u۱", "b.csv:2"), ("u2", "a.csv:4"), ("U2", "")])

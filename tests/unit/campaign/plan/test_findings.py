@@ -68,6 +68,18 @@ def test_of_ids_that_look_alike_the_first_pairs_are_told():
     assert "a.csv:3 and a.csv:103, a.csv:8 and optout.csv:2, …" in told
 
 
+@pytest.mark.parametrize(
+    ("listed", "matched", "told"), [(0, 0, []), (40, 1, []), (40, 0, ["40 ids"]), (1, 0, ["1 id"])]
+)
+def test_lists_that_match_nobody_are_told(listed, matched, told):
+    """They may hold addresses instead of ids; whoever opted out would be written to."""
+    found = findings()
+    found.listed, found.listed_in_audience = listed, matched
+    assert described(found.facts()) == [
+        f"No id on the suppression lists ({ids}) is in the audience. Do they hold the same kind of ids?" for ids in told
+    ]
+
+
 def test_a_plan_of_an_earlier_version_says_nothing():
     """Its facts know none of this."""
     assert described({}) == []
