@@ -33,7 +33,7 @@ def start_thread(thread: Thread) -> None:
         raise MetrixChannelsError(f"No more threads can be started: {error}.", code="thread_refused") from error
 
 
-class _Crew:
+class _Pool:
     """What threads share with the `Threads` that they belong to; they do not keep that alive.
 
     Attributes:
@@ -74,10 +74,10 @@ class Threads(Executor):
     def __init__(self, most: int, name: str) -> None:
         self._most = most
         self._name = name
-        self._crew = _Crew()
+        self._pool = _Pool()
         self._is_shut = False
         # Nothing to do at exit: daemon threads end with the process.
-        weakref.finalize(self, self._crew.end).atexit = False
+        weakref.finalize(self, self._pool.end).atexit = False
 
     def submit(self, work: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Future[T]:
         """Run work in a thread.
@@ -95,13 +95,13 @@ class Threads(Executor):
         Raises:
             MetrixChannelsError: thread_refused; the work was not run.
         """
-        crew = self._crew
-        with crew.lock:
+        pool = self._pool
+        with pool.lock:
             if self._is_shut:
                 raise RuntimeError("the threads were shut down")
-            if crew.idle > 0 or len(crew.threads) >= self._most or not self._add_thread():
-                crew.idle -= 1
-            crew.queue.put(work)
+            if pool.idle > 0 or len(pool.threads) >= self._most or not self._add_thread():
+                pool.idle -= 1
+            pool.queue.put(work)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more work, and end the threads after their queued work.
@@ -110,25 +110,25 @@ class Threads(Executor):
             wait: wait until they have ended.
             cancel_futures: not supported; queued work is always run.
         """
-        with self._crew.lock:
+        with self._pool.lock:
             if not self._is_shut:
                 self._is_shut = True
-                self._crew.end()
+                self._pool.end()
         if wait:
-            for thread in self._crew.threads:
+            for thread in self._pool.threads:
                 thread.join()
 
     def _add_thread(self) -> bool:
         """Start a thread; return False if that failed and others have to do the work."""
-        crew = self._crew
-        thread = Thread(target=crew.work, name=f"{self._name}_{len(crew.threads)}", daemon=True)
+        pool = self._pool
+        thread = Thread(target=pool.work, name=f"{self._name}_{len(pool.threads)}", daemon=True)
         try:
             start_thread(thread)
         except MetrixChannelsError:
-            if not crew.threads:
+            if not pool.threads:
                 raise
             return False
-        crew.threads.append(thread)
+        pool.threads.append(thread)
         return True
 
 
