@@ -40,7 +40,7 @@ from .row_values import RowValues
 T = TypeVar("T")
 U = TypeVar("U")
 
-_STEP_SECONDS: Final = 0.05
+_STEP_SECONDS: Final = 0.1
 """The time between two commits."""
 
 Progress = Callable[[Counts, float | None], None]
