@@ -8,6 +8,7 @@ character, such as a Persian letter or the zero-width non-joiner, switches the w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
 
@@ -19,7 +20,7 @@ _BASIC = (
 )
 _EXTENDED = "^{}\\[~]|€\f"
 _ONLY_BASIC = re.compile(f"[{re.escape(_BASIC)}]*")
-_GSM7 = frozenset(_BASIC + _EXTENDED)
+_OUTSIDE = re.compile(f"[^{re.escape(_BASIC + _EXTENDED)}]")
 _TWO_SEPTETS = re.compile(f"[{re.escape(_EXTENDED)}]")
 
 
@@ -38,13 +39,11 @@ class SmsLength:
         encoding: the encoding of the whole text.
         units: the number of septets (GSM-7) or UTF-16 units (UCS-2).
         parts: the number of parts that are billed, at least 1.
-        outside: the distinct characters that force UCS-2, in order of appearance.
     """
 
     encoding: SmsEncoding
     units: int
     parts: int
-    outside: str = ""
 
 
 @lru_cache(maxsize=8)  # the limits and the plan both count the same text
@@ -52,14 +51,19 @@ def sms_length(text: str) -> SmsLength:
     """Count the parts of `text` as a phone network does: a character of two units is never split between parts."""
     if _ONLY_BASIC.fullmatch(text):
         return SmsLength(SmsEncoding.GSM7, len(text), _parts_of_single_units(len(text), 160, 153))
-    outside = "".join([character for character in dict.fromkeys(text) if character not in _GSM7])
-    if outside:
-        if len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):
-            return SmsLength(SmsEncoding.UCS2, len(text), _parts_of_single_units(len(text), 70, 67), outside)
+    if _OUTSIDE.search(text):
+        units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+        if units == len(text):
+            return SmsLength(SmsEncoding.UCS2, units, _parts_of_single_units(units, 70, 67))
         widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
-        return SmsLength(SmsEncoding.UCS2, sum(widths), _parts(widths, 70, 67), outside)
+        return SmsLength(SmsEncoding.UCS2, units, _parts(widths, 70, 67))
     widths = [2 if _TWO_SEPTETS.match(character) else 1 for character in text]
     return SmsLength(SmsEncoding.GSM7, sum(widths), _parts(widths, 160, 153))
+
+
+def outside_gsm7(text: str) -> Iterator[str]:
+    """Yield the characters that force UCS-2, in order of appearance."""
+    return (found[0] for found in _OUTSIDE.finditer(text))
 
 
 def _parts_of_single_units(units: int, alone: int, joined: int) -> int:

@@ -6,12 +6,13 @@ import unicodedata
 from collections.abc import Mapping
 
 from ..models import Caution, JsonValue
-from ..sms_text import SmsEncoding, SmsLength, sms_length
+from ..sms_text import SmsEncoding, SmsLength, outside_gsm7, sms_length
 from .adapter import Adapter
 
 
 def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
-    length = sms_length(str(fields["body"]))
+    body = str(fields["body"])
+    length = sms_length(body)
     cautions = []
     if length.parts > 1:
         cautions.append(
@@ -21,8 +22,9 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
                 f" characters. {_capacity(length)}.",
             )
         )
-    if length.encoding is SmsEncoding.UCS2 and not any(map(_is_letter_beyond_gsm, length.outside)):
-        shown = " ".join(f"{character!r} (U+{ord(character):04X})" for character in length.outside[:5])
+    if length.encoding is SmsEncoding.UCS2 and not any(map(_is_letter_beyond_gsm, outside_gsm7(body))):
+        avoidable = list(dict.fromkeys(outside_gsm7(body)))[:5]
+        shown = " ".join(f"{character!r} (U+{ord(character):04X})" for character in avoidable)
         cautions.append(
             Caution(
                 "sms_ucs2",
