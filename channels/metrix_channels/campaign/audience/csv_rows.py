@@ -219,20 +219,20 @@ class CsvRows:
             Nothing unless every row has as many fields as the header, and none is blank.
         """
         width, delimiter = self._split_width, self._delimiter
-        if "\r" in text:
-            text = text.replace("\r\n", "\n")
-        if not width or "\r" in text or len(text) > LONGEST_FIELD:
+        if not width or len(text) > LONGEST_FIELD:
             return []
+        end = "\r\n" if "\r" in text else "\n"
         if not text.endswith("\n"):
-            text += "\n"
-        cells = text.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
-        cells.pop()
+            text += end
         count, step = text.count("\n"), width + 1
+        cells = text.replace(end, f"{delimiter}\n{delimiter}").split(delimiter)
+        cells.pop()
         if len(cells) != count * step or cells[width::step].count("\n") != count:
             return []
-        if "" in cells[::step] and f"\n{delimiter * (width - 1)}\n" in f"\n{text}":
+        if len(end) == 2 and text.count("\r") != count:  # a carriage return alone ends a line too
             return []
-        return cells
+        is_blank = "" in cells[::step] and any(not any(cells[at : at + width]) for at in range(0, len(cells), step))
+        return [] if is_blank else cells
 
     def _parse_plain(self, text: str, line: int) -> list[Row]:
         """Parse a text without quotes, in which every line is a row."""
