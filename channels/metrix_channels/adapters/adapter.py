@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import cached_property
 
 from attrs import field, frozen
 
@@ -45,6 +44,12 @@ class Adapter:
     subject_is_title: bool = False
     measure: Callable[[str], SmsLength] | None = field(default=None, eq=False)
     pictured: frozenset[str] = frozenset({"title", "body", "images", "buttons"})
+
+    _documented: dict[str, Field] = field(init=False, eq=False, repr=False)
+
+    @_documented.default
+    def _all_by_name(self) -> dict[str, Field]:
+        return {each.name: each for each in self.fields}
 
     @property
     def bills_by_parts(self) -> bool:
@@ -88,10 +93,6 @@ class Adapter:
         if (extra := rendered.get("extra")) is not None:
             fields.update(check_extra(extra, documented))
         return fields
-
-    @cached_property
-    def _documented(self) -> dict[str, Field]:
-        return {each.name: each for each in self.fields}
 
     def _unknown(self, name: str, documented: list[str]) -> MessageInvalid:
         near = get_close_matches(name, documented, n=1)

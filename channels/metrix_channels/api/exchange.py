@@ -25,12 +25,13 @@ class Stage(StrEnum):
     """Sending began; the server may have received the whole request."""
 
 
-@frozen
+@frozen(slots=False)
 class Reply:
     """An answer: at least its status line arrived.
 
     Secrets are removed from the body only when it is read, because most answers are used only for their status. The
-    headers are not shown to anybody.
+    headers are not shown to anybody. Without slots, because attrs implements cached properties with slots by a hook for
+    each attribute.
 
     Attributes:
         status: the HTTP status code.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 from ..api import Exchange, MetrixClient
 from ..process import wall_clock
@@ -14,7 +14,7 @@ from ..redact import Redactor, Secret
 from .verdict import Disposition, Verdict, judge
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Request:
     """One HTTP request that is about to be made.
 

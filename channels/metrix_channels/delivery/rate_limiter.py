@@ -127,7 +127,7 @@ class Place:
     @property
     def is_late(self) -> bool:
         """Whether the place has passed: a request that is sent now could exceed the rate."""
-        return asyncio.get_running_loop().time() > self.ends
+        return bool(self.bookings) and asyncio.get_running_loop().time() > self.ends
 
 
 ANY_TIME: Final = Place(math.inf, math.inf)

@@ -15,7 +15,7 @@ from ..models import JsonValue
 from .context import MAX_SIZE
 from .cost.bound import Cost
 from .diagnosis import Place, explain, template_of
-from .environment import Loader, Sandbox, run
+from .environment import Loader, PlainText, Sandbox, run
 from .folder import shown
 from .front_matter import FieldPath, FrontMatter, split, title_of_subject
 from .lines import Lines
@@ -87,6 +87,7 @@ class Program:
         files = {name: tree for name, (tree, _) in self._trees.items()}
         self._look_at(files, fields)
         self._body = self._compile_files()
+        self._plain_body = None if self._html else PlainText.of(files[main])
         self._fields = self._compile_fields(head, texts)
         self.cost: Cost = Cost(files, fields, html=self._html)
 
@@ -98,7 +99,7 @@ class Program:
         """
         try:
             fields = {name: field(values) for name, field in self._fields.items()}
-            fields["body"] = run(self._body, values, BODY_LIMIT)
+            fields["body"] = run(self._body, self._plain_body, values, BODY_LIMIT)
         except Exception as error:  # noqa: BLE001  whatever a template raises is the template's error
             name, line = template_of(error.__traceback__) or (self.main, 1)
             raise explain(error, Place(self._lines(name), line), values) from None
@@ -239,10 +240,10 @@ class Program:
     def _compile_text(self, sandbox: Sandbox, tree: nodes.Template) -> _Field:
         if (constant := _constant(tree)) is not None:
             return lambda _values: constant
-        return partial(self._render_text, self._compile(sandbox, tree, self.main), tree.lineno)
+        return partial(self._render_text, self._compile(sandbox, tree, self.main), PlainText.of(tree), tree.lineno)
 
-    def _render_text(self, template: Template, line: int, values: Values) -> str:
-        text = run(template, values, FIELD_LIMIT)
+    def _render_text(self, template: Template, plain: PlainText | None, line: int, values: Values) -> str:
+        text = run(template, plain, values, FIELD_LIMIT)
         if text is None:
             raise TemplateError(
                 f"a field is longer than {FIELD_LIMIT:,} characters",

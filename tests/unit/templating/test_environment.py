@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from metrix_channels.errors import TemplateError
-from metrix_channels.templating.environment import NameMissing, Sandbox
-from metrix_channels.templating.program import Program
+from metrix_channels.templating.environment import NameMissing, PlainText, Sandbox, run
+from metrix_channels.templating.program import BODY_LIMIT, Program
+from metrix_channels.templating.syntax import compile_tree
 
 Render = Callable[..., dict[str, Any]]
 
@@ -28,6 +30,42 @@ def body(text: str, values: dict[str, Any], *, html: bool = False) -> Any:
 def test_any_text_comes_out_exactly(value: str) -> None:
     """A text template changes nothing in a value."""
     assert body("a{{ v }}b", {"v": value}) == f"a{value}b"
+
+
+PIECES = st.lists(st.sampled_from(["سلام ", "{{ a }}", "{{b}}", "{{ self }}", "100% ", "%s", "%(a)s", "\n", "} "]))
+VALUES = st.one_of(st.text(), st.integers(), st.booleans(), st.floats(), st.none(), st.decimals(), st.lists(st.text()))
+
+
+@given(PIECES, st.fixed_dictionaries({}, optional={"a": VALUES, "b": VALUES, "self": VALUES}), st.integers(0, 40))
+def test_texts_and_names_come_out_as_from_jinja(pieces: list[str], values: dict[str, Any], limit: int) -> None:
+    """Templates of only these are rendered without Jinja, unless a value is unusual or the text too long."""
+    sandbox = Sandbox(html=False)
+    tree = sandbox.parse("".join(pieces))
+    template, plain = compile_tree(sandbox, tree, "t"), PlainText.of(tree)
+    try:
+        expected = run(template, None, values, limit)
+    except Exception as error:  # noqa: BLE001 - both fail in the same way
+        with pytest.raises(type(error)):
+            run(template, plain, values, limit)
+    else:
+        assert run(template, plain, values, limit) == expected
+    usual = all(type(values.get(name)) in (str, int) for name in ("a", "b"))
+    is_plain = plain is not None and usual and (text := run(template, None, values, 4_000)) is not None
+    if is_plain and plain is not None:
+        assert plain.render(values, 4_000) == text
+
+
+def test_a_text_that_would_be_too_long_is_not_made() -> None:
+    """It could need more memory than the process may use."""
+    plain = PlainText.of(Sandbox(html=False).parse("{{ a }}" * 100))
+    values = {"a": "x" * 1_000_000}
+    tracemalloc.start()
+    try:
+        assert plain is not None
+        assert plain.render(values, BODY_LIMIT) is None
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.text())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+import time
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -46,12 +47,11 @@ class HttptoolsTransport:
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Exchange:  # noqa: ASYNC109
         """Make one attempt, on a connection that is free or new."""
-        now = self._follow_loop().time()
-        ends = now + timeout
+        ends = self._follow_loop().time() + timeout
         connection: _Connection | None = None
         try:
             head = self._head_of(path, headers)
-            if (connection := self._free(now)) is None:
+            if (connection := self._free()) is None:
                 async with asyncio.timeout_at(ends):
                     connection = await self._connect()
             await connection.request(head, body, ends)
@@ -82,10 +82,10 @@ class HttptoolsTransport:
             self._loop, self._idle = loop, []
         return loop
 
-    def _free(self, now: float) -> _Connection | None:
+    def _free(self) -> _Connection | None:
         while self._idle:
             connection, since = self._idle.pop()
-            if now - since < _KEEP_IDLE_SECONDS and connection.is_fresh:
+            if time.monotonic() - since < _KEEP_IDLE_SECONDS and connection.is_fresh:
                 return connection
             connection.abort()
         return None
@@ -113,7 +113,7 @@ class HttptoolsTransport:
     def _answered(self, connection: _Connection) -> Exchange:
         answer = connection.answer
         if connection.may_be_kept:
-            self._idle.append((connection, asyncio.get_running_loop().time()))
+            self._idle.append((connection, time.monotonic()))
         else:
             connection.abort()
         if answer is self._last.answer and self._last.reply is not None:

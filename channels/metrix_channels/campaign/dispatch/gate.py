@@ -65,7 +65,7 @@ class Gate:
         """Tell whether the request for a batch may leave now; end the dispatch if no more requests are allowed."""
         if self._stop.is_set():
             self._signal.end(Ending(interrupted=True))
-        if self._signal.is_set() or self.closed_seconds(batch) > 0:
+        if self._signal.ending is not None or self._holdback.seconds(batch) > 0 or self.is_quiet:
             return False
         if (refusal := self._refusal()) is not None:
             self._signal.halt(refusal)

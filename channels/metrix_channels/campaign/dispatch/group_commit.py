@@ -36,6 +36,7 @@ class GroupCommit:
     ) -> None:
         self._claim = claim
         self._record = record
+        self._loop = asyncio.get_running_loop()
         self._committed = committed
         self._failed = failed
         self._enough = max(lanes // 2, 1)
@@ -65,20 +66,20 @@ class GroupCommit:
         """Write an attempt that was not accepted with the next commit."""
         self._changes.failed_attempts.append(failed_attempt)
 
-    async def on_disk(self) -> None:
-        """Wait until all added changes are on disk.
+    def on_disk(self) -> asyncio.Future[None]:
+        """Return when all added changes are on disk: a future, which one caller may wait for.
 
         Raises:
-            LedgerError: it cannot be written; nothing may be sent.
+            LedgerError: it cannot be written; nothing may be sent. The future may raise it too.
         """
         if self._error is not None:
             raise self._error
-        future = asyncio.get_running_loop().create_future()
+        future = self._loop.create_future()
         self._waiting.append(future)
         self._news.set()
         if len(self._waiting) >= self._enough:
             self._gathered.set()
-        await future
+        return future
 
     async def close(self) -> None:
         """Commit the remaining changes.
@@ -122,7 +123,7 @@ class GroupCommit:
         """
         if len(self._waiting) < self._enough and not self._closing:
             self._gathered.clear()
-            longest = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._gathered.set)
+            longest = self._loop.call_later(_GATHER_SECONDS, self._gathered.set)
             await self._gathered.wait()
             longest.cancel()
 

@@ -102,12 +102,14 @@ class Counts:
 
     def move(self, count: int, before: BatchState, after: BatchState) -> None:
         """Move `count` recipients of a batch from one state to another."""
-        source, target = COUNTED[before], COUNTED[after]
-        if source is not None and source != target:
-            setattr(self, source, getattr(self, source) - count)
-        if target is not None and source != target:
-            setattr(self, target, getattr(self, target) + count)
         self.sending += (after is BatchState.SENDING) - (before is BatchState.SENDING)
+        source, target = COUNTED[before], COUNTED[after]
+        if source == target:
+            return
+        if source is not None:
+            setattr(self, source, getattr(self, source) - count)
+        if target is not None:
+            setattr(self, target, getattr(self, target) + count)
 
     def skip(self, count: int, reason: SkipReason) -> None:
         """Count skipped rows."""

@@ -79,7 +79,7 @@ def test_who_comes_during_a_commit_waits_for_the_next():
         group_commit.write_status(first)
         await disk.begun.wait()
         group_commit.write_status(second)
-        waits = asyncio.create_task(group_commit.on_disk())
+        waits = group_commit.on_disk()
         disk.go_on.set()
         await waits
         assert second.shard in [shard for changes in disk.commits[1:] for shard in changes.shards]
