@@ -92,7 +92,8 @@ def sent(ledger, outcome=Outcome.REJECTED):
         await book.claim(ENTRY)
         number = await book.intend("s1", ("recipient-1",))
         said = "recipient-1 quoted back"
-        await book.settle(number, disposition="refused", status=400, explanation=said, answer=said)
+        named = ("recipient-1",)
+        await book.settle("s1", number, named, disposition="refused", status=400, explanation=said, answer=said)
         await (book.finish("s1", [receipt]) if outcome else book.abandon("s1"))
         await database.close()
 

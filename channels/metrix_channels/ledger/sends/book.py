@@ -15,10 +15,21 @@ from ...delivery import GRACE_SECONDS, Disposition, wait_at_most
 from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
 from ...process import wall_clock
-from ..checksums import checksum, require_checksum, salt_of
+from ..checksums import checksum, salt_of
 from ..database import PASSING, Connection, Database, Question, always
 from .records import Busy, Claim, Claimed, Entry, Finished, KeyUsed, dump_receipts, load_receipts
-from .rows import Row, concluded, is_outgoing, past_attempts, require_row, reused, row_of, row_or_none, store
+from .rows import (
+    Row,
+    concluded,
+    is_outgoing,
+    past_attempts,
+    replace,
+    require_row,
+    reused,
+    row_of,
+    row_or_none,
+    store,
+)
 
 
 class SendBook:
@@ -31,6 +42,7 @@ class SendBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._unwritten: dict[str, Entry] = {}
+        self._written: dict[str, Row] = {}
 
     def open(self, entry: Entry) -> Claimed:
         """Start a send whose row is written with its first intent, which saves a transaction.
@@ -86,7 +98,7 @@ class SendBook:
                 )
             is_first = send in self._unwritten
             try:
-                owner = str(self._own(connection, send)["owner"])
+                row = self._own(connection, send)
             except KeyUsed:
                 return None  # an error would make the others repeat their work
             named = json.dumps(recipients)
@@ -94,7 +106,7 @@ class SendBook:
                 "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?) RETURNING id",
                 (send, named, _now(), checksum((send, named, None))),
             ).fetchall()
-            return _Intent(int(number), owner, is_first)
+            return _Intent(int(number), row, is_first)
 
         def left(intent: _Intent | None, error: BaseException | None) -> None:
             if intent is not None:
@@ -108,7 +120,9 @@ class SendBook:
         if intent is None:
             raise KeyUsed
         self._unwritten.pop(send, None)
-        if not self._database.holds(intent.owner):  # this process may have been frozen, and another may be sending now
+        self._written[send] = intent.row
+        if not self._database.holds(str(intent.row["owner"])):
+            # This process may have been frozen, and another one may be sending now.
             raise _taken_up()
         return intent.number
 
@@ -124,28 +138,43 @@ class SendBook:
             self._database.defer(lambda connection: connection.execute("DELETE FROM sends WHERE id = ?", (send,)))
 
     async def settle(
-        self, attempt: int, *, disposition: str, status: int | None, explanation: str, answer: str | None
+        self,
+        send: str,
+        attempt: int,
+        recipients: Sequence[str],
+        *,
+        disposition: str,
+        status: int | None,
+        explanation: str,
+        answer: str | None,
     ) -> None:
         """Record the result of an attempt.
 
         An acceptance may be written together with what follows: the next intent or the receipt.
+
+        Args:
+            send: its id.
+            attempt: its number.
+            recipients: of its intent.
+            disposition: what the result means.
+            status: the HTTP status; None without an answer.
+            explanation: the disposition in words.
+            answer: the body of the answer; None without an answer.
         """
 
         def work(connection: Connection) -> None:
-            found = connection.execute(
-                "SELECT send, recipients, disposition, checksum FROM attempts WHERE id = ?", (attempt,)
-            ).fetchone()
-            if found is None:
-                raise LedgerError(
-                    "An attempt disappeared from the ledger while its request was in flight.", code="ledger_corrupt"
-                )
-            send, named, before, expected = found
-            require_checksum(expected, (send, named, before), f"an attempt of the send {send}")
-            connection.execute(
+            named = json.dumps(recipients)
+            expected = checksum((send, named, disposition))
+            changed = connection.execute(
                 "UPDATE attempts SET ended_at = ?, disposition = ?, status = ?, explanation = ?, answer = ?,"
-                " checksum = ? WHERE id = ?",
-                (_now(), disposition, status, explanation, answer, checksum((send, named, disposition)), attempt),
+                " checksum = ? WHERE id = ? AND send = ? AND recipients = ? AND disposition IS NULL",
+                (_now(), disposition, status, explanation, answer, expected, attempt, send, named),
             )
+            if not changed.rowcount:
+                raise LedgerError(
+                    "An attempt disappeared from the ledger, or changed, while its request was in flight.",
+                    code="ledger_corrupt",
+                )
 
         if disposition == Disposition.ACCEPTED:
             self._database.defer(work)
@@ -168,6 +197,9 @@ class SendBook:
         """
 
         def work(connection: Connection) -> None:
+            written = self._written.get(send)
+            if written is not None and self._conclude(connection, written, receipts):
+                return
             row = self._own(connection, send)
             not_sent = any(receipt.outcome is Outcome.NOT_SENT for receipt in receipts)
             if not_sent and is_outgoing(connection, send):
@@ -176,6 +208,17 @@ class SendBook:
                 store(connection, concluded(row, receipts))
 
         await self._write_final(send, work, is_wanted)
+
+    def _conclude(self, connection: Connection, row: Row, receipts: Sequence[Receipt]) -> bool:
+        """Write the outcome of a send that was sent to all, without reading what this process wrote before.
+
+        Returns:
+            False if nothing was written: somebody was not sent to, or the send has another owner.
+        """
+        if row["owner"] != self._database.owner or any(receipt.outcome is Outcome.NOT_SENT for receipt in receipts):
+            return False
+        connection.lock(f"send {row['id']!s}")
+        return replace(connection, row, concluded(row, receipts))
 
     async def abandon(self, send: str) -> None:
         """Release an unfinished send; the next call with its key continues it.
@@ -208,6 +251,7 @@ class SendBook:
             if isinstance(error, LedgerError) and error.code in PASSING and send not in self._unwritten:
                 self._database.defer(partial(_unless_taken_over, work))
             self._unwritten.pop(send, None)
+            self._written.pop(send, None)
 
         try:
             await self._database.transact(work, together=True, is_wanted=is_wanted, left=end)
@@ -265,12 +309,12 @@ class _Intent(NamedTuple):
 
     Attributes:
         number: of the attempt.
-        owner: the name of this process in the ledger.
+        row: of the send.
         is_first: whether the send was written with it.
     """
 
     number: int
-    owner: str
+    row: Row
     is_first: bool
 
 

@@ -19,10 +19,13 @@ class SendJournal:
     def __init__(self, book: SendBook, send: str) -> None:
         self._book = book
         self._send = send
+        self._recipients: dict[int, tuple[str, ...]] = {}
 
     async def intend(self, recipients: tuple[str, ...]) -> int:
         """Write the intent to disk and return its number."""
-        return await self._book.intend(self._send, recipients)
+        number = await self._book.intend(self._send, recipients)
+        self._recipients[number] = recipients
+        return number
 
     def withdraw(self, attempt: int) -> None:
         """Withdraw an intent whose request was not sent."""
@@ -36,7 +39,9 @@ class SendJournal:
         """
         try:
             await self._book.settle(
+                self._send,
                 attempt,
+                self._recipients.pop(attempt),
                 disposition=verdict.disposition.value,
                 status=verdict.status,
                 explanation=verdict.explanation,

@@ -25,6 +25,7 @@ _REPLACE = (
     " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
     " receipts = excluded.receipts, checksum = excluded.checksum"
 )
+_UPDATE = "UPDATE sends SET key = ?, state = ?, owner = ?, receipts = ?, checksum = ? WHERE id = ? AND owner = ?"
 
 
 def reused(entry: Entry, created_at: str) -> LedgerError:
@@ -91,6 +92,13 @@ def store(connection: Connection, row: Row) -> None:
     """Write the row of a send."""
     columns = [row[name] for name in COLUMNS]
     connection.execute(_REPLACE, (*columns, checksum(columns)))
+
+
+def replace(connection: Connection, before: Row, after: Row) -> bool:
+    """Write the row of a send if it still has the owner of `before`; return whether it had."""
+    columns = after["key"], after["state"], after["owner"], after["receipts"], checksum(after[name] for name in COLUMNS)
+    changed = connection.execute(_UPDATE, (*columns, before["id"], before["owner"]))
+    return bool(changed.rowcount)
 
 
 def is_outgoing(connection: Connection, send: str) -> bool:

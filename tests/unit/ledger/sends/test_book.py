@@ -43,7 +43,8 @@ def receipt(outcome=Outcome.ACCEPTED, recipients=("u1",), send="s1"):
 async def attempt(book, disposition, recipients=("u1",), send="s1"):
     number = await book.intend(send, recipients)
     if disposition:
-        await book.settle(number, disposition=disposition, status=200, explanation=f"Was {disposition}.", answer="{}")
+        said = f"Was {disposition}."
+        await book.settle(send, number, recipients, disposition=disposition, status=200, explanation=said, answer="{}")
 
 
 def test_an_intent_whose_caller_goes_away_during_the_commit_is_taken_back(file_ledger, monkeypatch):
@@ -274,6 +275,21 @@ def test_the_last_word_that_cannot_be_written_now_is_written_later(last, file_le
     asyncio.run(run())
 
 
+def test_an_outcome_is_not_written_over_another_owners_send(ledger):
+    """Who was frozen after his request does not take the send from who took it up."""
+
+    async def run():
+        async with opened(ledger) as book:
+            book.open(entry("s1"))
+            await attempt(book, "ambiguous")
+            ledger.execute("UPDATE sends SET owner = 'somebody'")
+            with pytest.raises(LedgerError):
+                await book.finish("s1", [receipt()])
+
+    asyncio.run(run())
+    assert ledger.execute("SELECT owner, state FROM sends") == [("somebody", "open")]
+
+
 def test_an_acceptance_is_written_with_what_follows_it(ledger):
     """One commit for the answer and the receipt; a refusal or a doubt is on disk at once."""
 
@@ -447,7 +463,9 @@ def test_an_attempt_that_changed_or_vanished_under_way_is_damage(damage, ledger)
             number = await book.intend("s1", ("u1",))
             ledger.execute(damage)
             with pytest.raises(LedgerError) as caught:
-                await book.settle(number, disposition="ambiguous", status=500, explanation="It broke.", answer=None)
+                await book.settle(
+                    "s1", number, ("u1",), disposition="ambiguous", status=500, explanation="It broke.", answer=None
+                )
             assert caught.value.code == "ledger_corrupt"
 
     asyncio.run(run())
