@@ -101,7 +101,9 @@ class GroupCommit:
         try:
             return await future
         except asyncio.CancelledError:
-            if not asked.is_answered:
+            if not future.cancelled():  # the answer came at the same moment
+                left(asked.result, asked.error)
+            elif not asked.is_answered:
                 asked.ended = asyncio.get_running_loop().create_future()
                 going_on = asyncio.create_task(_wait_for(asked.ended))
                 _GOING_ON.add(going_on)

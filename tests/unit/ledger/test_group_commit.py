@@ -231,3 +231,30 @@ def test_what_its_caller_left_is_told_instead(ledger):
         (float, type(None)),
         (type(None), LedgerError),
     }
+
+
+@pytest.mark.parametrize("work", [add, refuse])
+def test_a_caller_that_is_cancelled_as_its_answer_arrives_has_left_too(work, file_ledger):
+    """The answer was set, but the caller never saw it."""
+    told = []
+
+    async def main():
+        database = file_ledger.open()
+        await database.transact(lambda _: None)
+        asked = asyncio.create_task(database.transact(work, left=lambda *found: told.append(found)))
+        settle = database._commits._settle
+
+        def settle_and_cancel(group):
+            settle(group)
+            asked.cancel()
+
+        database._commits._settle = settle_and_cancel
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        del database._commits._settle
+        await database.close()
+
+    run(main())
+    assert [(type(result), type(error)) for result, error in told] == [
+        (float, type(None)) if work is add else (type(None), LedgerError)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Final, Protocol, cast
 
@@ -160,12 +161,12 @@ def _without_errors(values: list[tuple[JsonValue, ...]]) -> list[tuple[JsonValue
     """Replace errors of a spreadsheet with empty values."""
     if not (values and values[0]):  # no column is wanted
         return values
-    try:
+    with suppress(TypeError):  # lists or mappings are among the values
         if SPREADSHEET_ERRORS.isdisjoint(chain.from_iterable(values)):
             return values
-    except TypeError:  # lists or mappings, which do not come from a spreadsheet
-        return values
-    return [tuple(["" if each in SPREADSHEET_ERRORS else each for each in row]) for row in values]
+    return [
+        tuple(["" if isinstance(each, str) and each in SPREADSHEET_ERRORS else each for each in row]) for row in values
+    ]
 
 
 def _fault(found: JsonValue) -> str | None:

@@ -43,6 +43,7 @@ class SendBook:
         self._database = database
         self._unwritten: dict[str, Entry] = {}
         self._written: dict[str, Row] = {}
+        self._left: set[str] = set()
 
     def open(self, entry: Entry) -> Claimed:
         """Start a send whose row is written with its first intent, which saves a transaction.
@@ -92,15 +93,15 @@ class SendBook:
         is_wanted = True
 
         def work(connection: Connection) -> _Intent | None:
-            if not is_wanted:  # the caller stopped waiting before the ledger was available
-                raise LedgerError(
-                    "The deadline passed before the ledger could record the request.", code="deadline_passed"
-                )
             is_first = send in self._unwritten
             try:
                 row = self._own(connection, send)
             except KeyUsed:
                 return None  # an error would make the others repeat their work
+            if not is_wanted:  # the caller stopped waiting before the ledger was available
+                raise LedgerError(
+                    "The deadline passed before the ledger could record the request.", code="deadline_passed"
+                )
             named = json.dumps(recipients)
             [(number,)] = connection.execute(
                 "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?) RETURNING id",
@@ -109,6 +110,7 @@ class SendBook:
             return _Intent(int(number), row, is_first)
 
         def left(intent: _Intent | None, error: BaseException | None) -> None:
+            self._left.discard(send)
             if intent is not None:
                 self._forget(send, intent)
 
@@ -116,6 +118,8 @@ class SendBook:
             intent = await self._database.transact(work, together=True, is_wanted=lambda: is_wanted, left=left)
         except asyncio.CancelledError:
             is_wanted = False
+            if send in self._unwritten:
+                self._left.add(send)
             raise
         if intent is None:
             raise KeyUsed
@@ -131,11 +135,10 @@ class SendBook:
         self._database.defer(lambda connection: connection.execute("DELETE FROM attempts WHERE id = ?", (attempt,)))
 
     def _forget(self, send: str, intent: _Intent) -> None:
-        """Withdraw an intent whose caller was cancelled during the commit; an opened send leaves nothing behind."""
+        """Withdraw an intent whose caller was cancelled during the commit; an abandoned send leaves nothing behind."""
         self.withdraw(intent.number)
-        if intent.is_first:
-            self._unwritten.pop(send, None)
-            self._database.defer(lambda connection: connection.execute("DELETE FROM sends WHERE id = ?", (send,)))
+        if intent.is_first and self._unwritten.pop(send, None) is None:  # it was abandoned during the commit
+            self._database.defer(partial(_remove, send=send, owner=str(intent.row["owner"])))
 
     async def settle(
         self,
@@ -167,8 +170,8 @@ class SendBook:
             expected = checksum((send, named, disposition))
             changed = connection.execute(
                 "UPDATE attempts SET ended_at = ?, disposition = ?, status = ?, explanation = ?, answer = ?,"
-                " checksum = ? WHERE id = ? AND send = ? AND recipients = ? AND disposition IS NULL",
-                (_now(), disposition, status, explanation, answer, expected, attempt, send, named),
+                " checksum = ? WHERE id = ? AND send = ? AND recipients = ? AND (disposition IS NULL OR checksum = ?)",
+                (_now(), disposition, status, explanation, answer, expected, attempt, send, named, expected),
             )
             if not changed.rowcount:
                 raise LedgerError(
@@ -230,6 +233,8 @@ class SendBook:
             await self._write_final(
                 send, lambda connection: store(connection, self._own(connection, send) | {"owner": None})
             )
+        elif send in self._left:  # the commit of its first intent may be in progress
+            await self._write_final(send, lambda connection: _remove(connection, send, self._database.owner))
 
     async def check_writable(self) -> None:
         """Open the ledger and write to it, as a send does.
@@ -319,11 +324,19 @@ class _Intent(NamedTuple):
 
 
 def _is_key_used(connection: Connection, entry: Entry) -> bool:
-    """Tell whether the key of a new send is in the ledger; no other transaction can write it until this one ends."""
+    """Tell whether another send has the key of a new one; no other transaction can write it until this one ends."""
     if entry.key is None:
         return False
     connection.lock(f"key {entry.app_id} {entry.key}")
-    return row_or_none(connection, *_by_key(entry)) is not None
+    found = row_or_none(connection, *_by_key(entry))
+    return found is not None and found["id"] != entry.id  # its own, if its caller left during the commit of its intent
+
+
+def _remove(connection: Connection, send: str, owner: str) -> None:
+    """Remove a send whose only intent was withdrawn, unless its outcome is known."""
+    own = (send, owner)
+    connection.execute("DELETE FROM attempts WHERE send = (SELECT id FROM sends WHERE id = ? AND owner = ?)", own)
+    connection.execute("DELETE FROM sends WHERE id = ? AND owner = ?", own)
 
 
 def _by_key(entry: Entry) -> tuple[str, tuple[str, ...]]:

@@ -30,6 +30,14 @@ def test_blank_lines_are_no_rows():
     assert (chunk.rows, list(chunk.lines), chunk.recipients) == (2, [1, 4], ["u1", "u2"])
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_error_of_a_spreadsheet_is_an_empty_value_beside_lists_and_mappings_too(order):
+    """Whatever the other rows hold, and in whatever order."""
+    values = ["#N/A", [1], {"a": 1}, "#N/A", None][::order]
+    text = "".join(json.dumps({"customUserId": f"u{at}", "a": value}) + "\n" for at, value in enumerate(values))
+    assert rows_of(text, "a").values == [("" if value == "#N/A" else value,) for value in values]
+
+
 @pytest.mark.parametrize("key", ["items", "keys", "id", "get"])
 def test_a_key_may_be_called_anything(key):
     """It is the key, never a method."""
