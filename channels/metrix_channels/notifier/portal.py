@@ -104,9 +104,10 @@ class Portal:
         call = _Call(work)
         with self._lock:
             loop = self._loop_for(work)
+            if not self._handed:  # the loop takes all of them at once
+                loop.call_soon_threadsafe(self._start_handed, loop, self._handed)
+            # After the loop was told: if a signal handler raises before, later calls must not rely on it.
             self._handed.append(call)
-            if len(self._handed) == 1:  # the loop takes all of them at once
-                loop.call_soon_threadsafe(self._start_handed, loop)
         return call.wait(loop)
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -131,7 +132,7 @@ class Portal:
     def wind_down(self, last: Callable[[], Awaitable[None]]) -> None:
         """Close without waiting, which is safe when the garbage collector calls it."""
         with self._lock:
-            loop, self._loop, self._thread = self._loop, None, None
+            loop, self._loop, self._thread, self._handed = self._loop, None, None, []
             if loop is not None:
                 asyncio.run_coroutine_threadsafe(_finish(loop, last), loop)
 
@@ -152,10 +153,11 @@ class Portal:
             self._stop()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start_handed(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _start_handed(self, loop: asyncio.AbstractEventLoop, handed: list[_Call[Any]]) -> None:
         with self._lock:
-            handed, self._handed = self._handed, []
-        for call in handed:
+            calls = handed.copy()
+            handed.clear()
+        for call in calls:
             call.start(loop)
 
     def _loop_for(self, work: Coroutine[Any, Any, object]) -> asyncio.AbstractEventLoop:

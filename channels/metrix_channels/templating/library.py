@@ -226,7 +226,7 @@ class Templates:
     def _remember(self, asked: tuple[str, str, ChannelType, str | None], template: Template, file: str) -> None:
         """Keep what was found until its folder or one of its files changes, unless links are involved."""
         listed, compiled = self._listed.get(asked[0]), self._compiled.get((file, template.sources.email))
-        if listed is None or compiled is None:
+        if listed is None or compiled is None or compiled[0] is not template:  # another thread compiled a newer text
             return
         stamps = {self._folder.place(each): stamp for each, stamp in {asked[0]: listed[0], **compiled[1]}.items()}
         if all(stamp_of(place) == stamp for place, stamp in stamps.items()):

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from helpers.command_line import wait_until
 from metrix_channels.notifier.portal import Portal
 
 HALF_LOST = """
@@ -136,3 +137,55 @@ def test_work_that_is_handed_over_while_the_loop_ends_is_done():
         thread.join(60)
     portal.close(nothing)
     assert found == [7] * 800
+
+
+def test_a_call_that_is_interrupted_as_it_is_handed_over_holds_up_no_other(monkeypatch):
+    """A signal handler may raise at any moment; the loop still learns of the calls after it."""
+    portal = Portal(lambda: None)
+    found = []
+
+    async def seven():
+        return 7
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    portal.call(seven())
+    work = seven()
+    with monkeypatch.context() as changed:
+        changed.setattr(portal._loop, "call_soon_threadsafe", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            portal.call(work)
+    work.close()
+    thread = threading.Thread(target=lambda: found.append(portal.call(seven())), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert found == [7]
+    portal.close(nothing)
+
+
+def test_a_call_after_the_end_of_the_loop_runs_in_the_next_one():
+    """Even if the loop that ends has not taken over its last calls yet, so that each can be cancelled where it runs."""
+    portal = Portal(lambda: None)
+    busy, go_on = threading.Event(), threading.Event()
+    loops = {}
+
+    async def work(name):
+        loops[name] = asyncio.get_running_loop()
+
+    portal.call(work("first"))
+    portal.soon(lambda: (busy.set(), go_on.wait(60)))
+    assert busy.wait(60)
+    threads = [threading.Thread(target=portal.call, args=(work("last"),))]
+    threads[0].start()
+    wait_until(lambda: portal._handed)
+    portal.wind_down(nothing)
+    threads.append(threading.Thread(target=portal.call, args=(work("next"),)))
+    threads[1].start()
+    wait_until(lambda: portal._handed or "next" in loops)
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert loops["first"] is loops["last"]
+    assert loops["next"] is not loops["last"]
+    portal.close(nothing)

@@ -7,7 +7,7 @@ import time
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -281,6 +281,25 @@ def test_a_change_in_an_old_folder_takes_effect_at_once(
     after = templates.find("t", "sms", ChannelType.SMS, "fa")
     assert after is not before
     assert after.render({}, datetime.now(UTC)).fields != {"body": "old"}
+
+
+def test_an_edit_while_a_template_is_looked_for_takes_effect(
+    write: Callable[..., Path], root: Path, templates: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread finds the edited file first; the text before it is not remembered as the text of the new file."""
+    write("t/sms.txt.j2", "old")
+    _age(root)
+    remember = templates._remember
+
+    def edit_and_remember(*given: Any) -> None:
+        monkeypatch.undo()
+        write("t/sms.txt.j2", "edited")
+        templates.find("t", "sms", ChannelType.SMS)
+        remember(*given)
+
+    monkeypatch.setattr(templates, "_remember", edit_and_remember)
+    templates.find("t", "sms", ChannelType.SMS)
+    assert templates.find("t", "sms", ChannelType.SMS).render({}, datetime.now(UTC)).fields == {"body": "edited"}
 
 
 @pytest.mark.parametrize("moved", ["t", "t/sms.txt.j2"], ids=["the folder", "the file"])
