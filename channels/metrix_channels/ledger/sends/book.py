@@ -41,9 +41,11 @@ class SendBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Opened sends whose row is not known to be in the ledger, and those whose caller left while it was written.
         self._unwritten: dict[str, Entry] = {}
-        self._written: dict[str, Row] = {}
         self._left: set[str] = set()
+        # Rows as this process wrote them with an intent, until their outcome.
+        self._written: dict[str, Row] = {}
 
     def open(self, entry: Entry) -> Claimed:
         """Start a send whose row is written with its first intent, which saves a transaction.
