@@ -1,6 +1,7 @@
 """Reads the answer to one request from the bytes of a connection.
 
-httptools reads ordinary answers. It disagrees with h11, which httpx uses, about unusual ones, such as two equal
+A regular expression reads an answer of the most ordinary form in one piece; httptools takes twice as long. httptools
+reads all other ordinary answers. It disagrees with h11, which httpx uses, about unusual ones, such as two equal
 Content-Length headers, continued lines, or bare line feeds. So h11 reads an answer again from the start if httptools
 refuses it or it looks unusual. This way an answer means the same through every transport.
 """
@@ -22,6 +23,12 @@ _STEP: Final = 64 * 1024
 _SWITCHED: Final = 101
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
+_ORDINARY_HEAD: Final = re.compile(
+    rb"HTTP/1\.1 ([2-5]\d\d) [ -~]*\r\n((?:[A-Za-z][A-Za-z0-9-]*: [!-~](?:[ -~]*[!-~])?\r\n)+)\r\n"
+)
+_WITHOUT_BODY: Final = (204, 304)
+_MAY_CHANGE_FRAMING: Final = (b"transfer-encoding", b"connection", b"proxy-connection", b"upgrade")
+_MOST_DIGITS: Final = 5
 
 
 class Answer:
@@ -43,6 +50,32 @@ class Answer:
         self.is_whole: bool = False
         self.trouble: str | None = None
         self.may_be_followed = False
+
+
+def read_ordinary(data: bytes) -> Answer | None:
+    """Read an answer of the most ordinary form, which has arrived in one piece; return None for any other.
+
+    Its head has only visible ASCII, nothing in it affects the end of the answer except one Content-Length, and the body
+    has exactly this length. `AnswerReader` reads it alike.
+    """
+    head = _ORDINARY_HEAD.match(data)
+    if head is None or int(head[1]) in _WITHOUT_BODY:
+        return None
+    answer, lengths = Answer(), []
+    for line in head[2].split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b": ")
+        answer.fields.append((name, value))
+        lowered = name.lower()
+        if lowered in _MAY_CHANGE_FRAMING:
+            return None
+        if lowered == b"content-length":
+            lengths.append(value)
+    body = data[head.end() :]
+    if len(lengths) != 1 or not lengths[0].isdigit() or len(lengths[0]) > _MOST_DIGITS or int(lengths[0]) != len(body):
+        return None
+    answer.status, answer.is_whole, answer.may_be_followed = int(head[1]), True, True
+    answer.body += body[:READ_AT_MOST]
+    return answer
 
 
 class AnswerReader:

@@ -21,7 +21,7 @@ from ...redact import Redactor
 from ..answer import reply_of
 from ..exchange import Exchange, Failure, Reply, Stage
 from ..tls import tls_context
-from .answer_reader import Answer, AnswerReader
+from .answer_reader import Answer, AnswerReader, read_ordinary
 from .base import Endpoint
 from .connecting import connect
 
@@ -137,7 +137,7 @@ class HttptoolsTransport:
 
 @define
 class _LastAnswer:
-    """The last answer that arrived in one piece.
+    """The last ordinary answer that arrived in one piece.
 
     An answer of the same bytes means the same, so it is not parsed again. Many answers differ only in their `Date`,
     once a second.
@@ -259,18 +259,25 @@ class _Connection(asyncio.BufferedProtocol):
             self.abort()  # bytes that belong to no request
             return
         data = bytes(self._buffer[:nbytes])
-        if is_first := self._reader is None:
-            if data == self._last.received:
-                self._answer = self._last.answer
+        if self._reader is None:
+            self._answer = self._read_at_once(data)
+            if self._answer is not None:
                 self._done.set_result(None)
                 return
             self._reader = AnswerReader()
         self._reader.feed(data)
         self._answer = self._reader.answer
         if self._reader.is_over:
-            if is_first:
-                self._last.received, self._last.answer, self._last.reply = data, self._answer, None
             self._done.set_result(None)
+
+    def _read_at_once(self, data: bytes) -> Answer | None:
+        """Read an ordinary answer that arrived in one piece; return None for any other."""
+        last = self._last
+        if data != last.received:
+            if (answer := read_ordinary(data)) is None:
+                return None
+            last.received, last.answer, last.reply = data, answer, None
+        return last.answer
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer."""
