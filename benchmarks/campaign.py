@@ -41,10 +41,10 @@ TARGETS: Final = {
     ("core", "naive"): (200, 45, 5),
 }
 REACHED: Final = {
-    ("fast", "naive"): (450, 170, 6.5),
-    ("fast", "floor"): (0.62, 0.55, 0.45),
-    ("fast", "floor-httptools"): (0.4, 0.38, 0.5),
-    ("core", "naive"): (440, 170, 6.2),
+    ("fast", "naive"): (450, 170, 9),
+    ("fast", "floor"): (0.62, 0.55, 0.65),
+    ("fast", "floor-httptools"): (0.55, 0.55, 0.45),
+    ("core", "naive"): (440, 170, 9),
 }
 """What the product reached of that, on two machines; `--check` fails for less, beyond the noise."""
 NOISE: Final = 1.3
