@@ -112,7 +112,6 @@ class SendBook:
             return _Intent(int(number), row, is_first)
 
         def left(intent: _Intent | None, error: BaseException | None) -> None:
-            self._left.discard(send)
             if intent is not None:
                 self._forget(send, intent)
 
@@ -137,7 +136,7 @@ class SendBook:
         self._database.defer(lambda connection: connection.execute("DELETE FROM attempts WHERE id = ?", (attempt,)))
 
     def _forget(self, send: str, intent: _Intent) -> None:
-        """Withdraw an intent whose caller was cancelled during the commit; an abandoned send leaves nothing behind."""
+        """Withdraw an intent whose caller was cancelled during the commit; one that was abandoned leaves nothing."""
         self.withdraw(intent.number)
         if intent.is_first and self._unwritten.pop(send, None) is None:  # it was abandoned during the commit
             self._database.defer(partial(_remove, send=send, owner=str(intent.row["owner"])))
@@ -259,6 +258,7 @@ class SendBook:
                 self._database.defer(partial(_unless_taken_over, work))
             self._unwritten.pop(send, None)
             self._written.pop(send, None)
+            self._left.discard(send)
 
         try:
             await self._database.transact(work, together=True, is_wanted=is_wanted, left=end)
