@@ -103,9 +103,9 @@ class _UnderTest(ConfigFile):
         super().__init__(file.path)
         self._channel, self._verification = channel, verification
 
-    def current(self) -> Config:
-        """Return the current configuration, with the channel under test marked as verified."""
-        config = super().current()
+    def load(self) -> Config:
+        """Read the configuration, and mark the channel under test as verified."""
+        config = super().load()
         tested = evolve(config.channel(self._channel), verified=self._verification)
         return evolve(config, channels={**config.channels, self._channel: tested})
 

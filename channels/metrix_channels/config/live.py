@@ -48,10 +48,17 @@ class ConfigFile:
             looked_at, self._looked_at = time.monotonic(), _NEVER
             stamp = self._stamp()
             if self._loaded is None or self._loaded[0] != stamp:
-                document = read_yaml(self._absolute, source=str(self.path))
-                self._loaded = (stamp, make_config(document, self._absolute, self._environ))
+                self._loaded = stamp, self.load()
             self._looked_at = looked_at
             return self._loaded[1]
+
+    def load(self) -> Config:
+        """Read the file.
+
+        Raises:
+            ConfigError: see `current`.
+        """
+        return make_config(read_yaml(self._absolute, source=str(self.path)), self._absolute, self._environ)
 
     def recent(self) -> Config:
         """Return the configuration that the file contained at most 10 ms ago: a look at a file lets other threads run.

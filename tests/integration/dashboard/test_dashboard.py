@@ -1,5 +1,6 @@
 """The dashboard over HTTP: who may come in, and what is shown."""
 
+import asyncio
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,8 @@ import pytest
 from helpers.accounting_server import AccountingServer, Taken
 from helpers.campaigns import Project, document, people, started, under_way
 from helpers.dashboards import base_of, running_dashboard
+from metrix_channels.config import ConfigFile
+from metrix_channels.ledger import LocalRunBook, open_database
 
 FOLLOWING = {"trust_env": False, "follow_redirects": True, "timeout": 20}
 
@@ -131,6 +134,25 @@ def test_a_campaign_is_shown_whole(client):
     listed = client.get("/").text
     assert "8 of 10 accepted" in listed
     assert "1 unknown" in listed
+
+
+def test_a_campaign_that_is_being_planned_is_shown(client, project, tmp_path):
+    """Its channel and template are not known yet; the page, the report and its rows say what is."""
+
+    async def draft():
+        database = open_database(ConfigFile(project.folder / "channels.yaml").current())
+        await LocalRunBook(database).draft("new", "new.yaml", {})
+        page = await asyncio.to_thread(client.get, "/campaigns/new")
+        rows, html = tmp_path / "rows.csv", tmp_path / "report.html"
+        reported = await asyncio.to_thread(project.run, "report", "new", "--csv", rows, "--html", html, "--json")
+        await database.close()
+        assert reported.status == 0, reported
+        return page, reported, rows.read_text("utf-8").splitlines(), html.read_text("utf-8")
+
+    page, reported, rows, html = asyncio.run(draft())
+    assert (page.status_code, reported.status, len(rows)) == (200, 0, 1)
+    assert "planning" in page.text
+    assert "planning" in html
 
 
 def test_channels_show_what_their_tests_are_worth(client, project):

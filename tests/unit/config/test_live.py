@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from metrix_channels.config import ConfigFile, live
+from metrix_channels.config import Config, ConfigFile, live
 from metrix_channels.errors import ConfigError
 
 TEXT = "version: 1\nmetrix: {app_id: a, api_key: '${KEY}'}\nchannels: {sms: {type: sms, verified: true}}\n"
@@ -61,6 +62,19 @@ def test_a_recent_look_need_not_be_repeated(tmp_path: Path, monkeypatch: pytest.
     assert file.recent().channel("sms").verified is False
     path.write_text(TEXT)
     assert file.current().channel("sms").verified is True
+
+
+def test_who_changes_what_is_loaded_changes_every_look(tmp_path: Path) -> None:
+    """The guided test of a channel sends through it before the file says that it is verified."""
+
+    class Elsewhere(ConfigFile):
+        def load(self) -> Config:
+            return evolve(super().load(), version=7)
+
+    path = tmp_path / "channels.yaml"
+    path.write_text(TEXT)
+    file = Elsewhere(path, {})
+    assert [file.current().version, file.recent().version] == [7, 7]
 
 
 def test_a_recent_look_at_a_broken_file_does_not_count(tmp_path: Path) -> None:

@@ -240,12 +240,14 @@ class CampaignRow:
 
 
 async def rows_of(book: RunBook, record: RunRecord) -> AsyncIterator[list[CampaignRow]]:
-    """Yield the outcomes of all rows of a run's audience, some thousands at a time.
+    """Yield the outcomes of all rows of a run's audience, some thousands at a time; none while it is being planned.
 
     Raises:
         CampaignError: run_purged.
     """
     record.require_recipients()
+    if not record.pins:
+        return
     channel = record.pins["channel"]["name"]
     after = 0
     while shards := await book.shards(record.id, after):
