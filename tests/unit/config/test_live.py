@@ -67,13 +67,13 @@ def test_a_recent_look_need_not_be_repeated(tmp_path: Path, monkeypatch: pytest.
 def test_who_changes_what_is_loaded_changes_every_look(tmp_path: Path) -> None:
     """The guided test of a channel sends through it before the file says that it is verified."""
 
-    class Elsewhere(ConfigFile):
+    class UnderTest(ConfigFile):
         def load(self) -> Config:
             return evolve(super().load(), version=7)
 
     path = tmp_path / "channels.yaml"
     path.write_text(TEXT)
-    file = Elsewhere(path, {})
+    file = UnderTest(path, {})
     assert [file.current().version, file.recent().version] == [7, 7]
 
 
