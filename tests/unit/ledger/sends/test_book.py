@@ -427,6 +427,19 @@ async def left_during_its_commit(book, monkeypatch):
             go_on.set()
 
 
+async def end_during_the_commit(book, key, monkeypatch, end, *, is_over):
+    """Open a send, and end it after its caller left during the commit; `is_over`: the commit has ended before."""
+    await book.check_writable()
+    book.open(entry(key=key))
+    async with left_during_its_commit(book, monkeypatch) as go_on:
+        if is_over:
+            go_on.set()
+            await eventually(lambda: not book._unwritten)
+        ended = asyncio.create_task(end())
+        await asyncio.sleep(0)
+    await ended
+
+
 @pytest.mark.parametrize("key", ["k", None])
 @pytest.mark.parametrize("is_over", [False, True])
 def test_an_opened_send_that_is_abandoned_during_the_commit_leaves_no_doubt(is_over, key, ledger, monkeypatch):
@@ -434,15 +447,7 @@ def test_an_opened_send_that_is_abandoned_during_the_commit_leaves_no_doubt(is_o
 
     async def run():
         async with opened(ledger) as book, opened(ledger) as theirs:
-            await book.check_writable()
-            book.open(entry(key=key))
-            async with left_during_its_commit(book, monkeypatch) as go_on:
-                if is_over:
-                    go_on.set()
-                    await eventually(lambda: not book._unwritten)
-                abandoned = asyncio.create_task(book.abandon("s1"))
-                await asyncio.sleep(0)
-            await abandoned
+            await end_during_the_commit(book, key, monkeypatch, lambda: book.abandon("s1"), is_over=is_over)
             if ledger.backend == "postgresql" and not is_over:  # whose transactions do not wait for each other
                 await book.check_writable()
             claimed = await theirs.claim(entry("s2"))
@@ -461,15 +466,8 @@ def test_an_opened_send_that_is_finished_during_the_commit_is_on_record(is_over,
 
     async def run():
         async with opened(ledger) as book, opened(ledger) as theirs:
-            await book.check_writable()
-            book.open(entry(key=key))
-            async with left_during_its_commit(book, monkeypatch) as go_on:
-                if is_over:
-                    go_on.set()
-                    await eventually(lambda: not book._unwritten)
-                finished = asyncio.create_task(book.finish("s1", [receipt(Outcome.NOT_SENT)]))
-                await asyncio.sleep(0)
-            await finished
+            not_sent = [receipt(Outcome.NOT_SENT)]
+            await end_during_the_commit(book, key, monkeypatch, lambda: book.finish("s1", not_sent), is_over=is_over)
             await book.check_writable()
             assert ledger.execute("SELECT id, key, state, owner FROM sends") == [("s1", None, "settled", None)]
             assert ledger.execute("SELECT id FROM attempts") == []
