@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, Final, TypeVar
 
 from attrs import define
@@ -19,7 +18,9 @@ T = TypeVar("T")
 _MOST: Final = 256
 """Maximum pieces of work in one transaction."""
 _GATHER_SECONDS: Final = 0.001_5
-"""Wait this long after a shared transaction, so that more pieces share the next one."""
+"""Wait at most this long until as many pieces of work are there as recent transactions had."""
+_RECENT: Final = 8
+"""Number of recent transactions."""
 _GOING_ON: Final[set[asyncio.Task[Any]]] = set()
 
 
@@ -53,8 +54,8 @@ class Asked:
 class GroupCommit:
     """Runs pieces of work in threads; all waiting work that may share a transaction runs in one.
 
-    A lone caller is served at once. While there are several, a thread waits a moment between two transactions, so that
-    more of them share the next one.
+    A lone caller is served at once. While there are several, a thread waits a moment between two transactions, until as
+    many of them are there as before, so that they share the next one.
 
     Args:
         most: maximum of concurrent transactions.
@@ -73,6 +74,9 @@ class GroupCommit:
         self._commit = commit
         self._afterwards = afterwards
         self._lock = Lock()
+        self._enough = Condition(self._lock)
+        self._sizes: deque[int] = deque(maxlen=_RECENT)
+        self._wanted = 1
         self._waiting: deque[Asked] = deque()
         self._running = 0
         self._unanswered = 0
@@ -98,6 +102,8 @@ class GroupCommit:
             asked = Asked(work, future, together, is_wanted, left)
             self._waiting.append(asked)
             self._unanswered += 1
+            if len(self._waiting) >= self._wanted > 1:
+                self._enough.notify()
         try:
             return await future
         except asyncio.CancelledError:
@@ -111,13 +117,7 @@ class GroupCommit:
             raise
 
     def _serve(self) -> None:
-        is_shared = False
-        while True:
-            if is_shared:
-                time.sleep(_GATHER_SECONDS)
-            if not (group := self._next_group()):
-                return
-            is_shared = len(group) > 1
+        while group := self._next_group():
             try:
                 self._commit(group)
             except BaseException as error:  # noqa: BLE001 - a bug: the callers must not wait for ever
@@ -129,12 +129,18 @@ class GroupCommit:
     def _next_group(self) -> list[Asked]:
         """Return waiting work that may share a transaction; nothing if this thread is no longer needed."""
         with self._lock:
+            if self._wanted > 1:
+                self._enough.wait_for(lambda: len(self._waiting) >= self._wanted, _GATHER_SECONDS)
             if not self._waiting:
                 self._running -= 1
+                self._sizes.clear()
+                self._wanted = 1
                 return []
             group = [self._waiting.popleft()]
             while group[0].together and len(group) < _MOST and self._waiting and self._waiting[0].together:
                 group.append(self._waiting.popleft())
+            self._sizes.append(len(group))
+            self._wanted = max(self._sizes)
         return group
 
     def _answer(self, group: Sequence[Asked]) -> None:

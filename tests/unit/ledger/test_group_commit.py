@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from helpers.command_line import wait_until
 from helpers.ledgers import FileLedger
 from metrix_channels.errors import LedgerError
+from metrix_channels.ledger import group_commit
 from metrix_channels.ledger.database import always, ignore
 from metrix_channels.ledger.group_commit import GroupCommit
 
@@ -110,6 +112,41 @@ def test_what_takes_long_shares_a_transaction_with_nobody(ledger):
     """Else the short ones would wait for it."""
     found, sizes = run(results_of(ledger, add, add, together=False))
     assert (found, sizes) == ([1, 2], [1, 1])
+
+
+def test_callers_share_again_as_soon_as_all_of_them_are_there(tmp_path, monkeypatch):
+    """Nobody waits for more callers than there were before, however long a thread would wait for those."""
+    monkeypatch.setattr(group_commit, "_GATHER_SECONDS", 3600)
+
+    async def main():
+        async with busy(FileLedger(str(tmp_path / "l.db"))) as waiting:
+            await waiting.results(add, add)
+            commits, found = waiting.database._commits, []
+            try:
+                for _ in range(3):
+                    asked = [waiting.database.transact(add, together=True) for _ in range(2)]
+                    found += await asyncio.wait_for(asyncio.gather(*asked), 60)
+            finally:
+                monkeypatch.undo()
+                with commits._lock:
+                    commits._wanted = 0  # ends the wait for the next ones
+                    commits._enough.notify()
+            return found, waiting.sizes
+
+    assert run(main()) == ([3, 4, 5, 6, 7, 8], [2, 2, 2, 2])
+
+
+def test_a_lone_caller_waits_for_nobody_after_a_break(tmp_path):
+    """Though it shared its transactions before."""
+
+    async def main():
+        async with busy(FileLedger(str(tmp_path / "l.db"))) as waiting:
+            await waiting.results(add, add)
+            commits = waiting.database._commits
+            await asyncio.to_thread(wait_until, lambda: not commits._running)
+            return commits._wanted
+
+    assert run(main()) == 1
 
 
 def test_a_single_piece_of_work_is_committed_when_it_returns(ledger):
