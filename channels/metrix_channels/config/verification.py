@@ -67,9 +67,7 @@ def standing(channel: Channel, app_id: str, now: datetime) -> Standing:
     if isinstance(verified, Verification):
         return _check_record(channel.name, verified, app_id, now)
     if verified:
-        caution = f"channel {channel.name!r} has only `verified: true`, which cannot detect a change of the application"
-        message = f"channel {channel.name!r} is declared verified"
-        return Standing(None, message, _write_remedy("verification_expired", channel.name), cautions=(caution,))
+        return _accept_declaration(channel.name)
     message = f"channel {channel.name!r} has no recorded dashboard test"
     return _make_failure("channel_unverified", message, channel.name)
 
@@ -78,6 +76,13 @@ def _make_failure(
     code: str, message: str, name: str, age: timedelta | None = None, ends: datetime | None = None
 ) -> Standing:
     return Standing(code, message, _write_remedy(code, name), age, ends=ends)
+
+
+@lru_cache
+def _accept_declaration(name: str) -> Standing:
+    caution = f"channel {name!r} has only `verified: true`, which cannot detect a change of the application"
+    message = f"channel {name!r} is declared verified"
+    return Standing(None, message, _write_remedy("verification_expired", name), cautions=(caution,))
 
 
 @lru_cache

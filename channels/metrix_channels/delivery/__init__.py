@@ -5,7 +5,7 @@ from __future__ import annotations
 from .attempt import Attempt, AttemptObserver, Attempts, Request
 from .backoff import backoff_seconds, retry_after
 from .circuit_breaker import CircuitBreaker
-from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
+from .deadline import GRACE_SECONDS, Deadlines, seconds_until, wait_at_most
 from .holdback import Holdback
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
 from .rate_limiter import ANY_TIME, Booking, Bookings, Limit, Place, ProcessLimit, RateLimiter
@@ -23,6 +23,7 @@ __all__ = [
     "Booking",
     "Bookings",
     "CircuitBreaker",
+    "Deadlines",
     "Delivery",
     "Disposition",
     "Holdback",

@@ -17,7 +17,7 @@ from ..api import Exchange
 from ..errors import LedgerError, problem
 from ..outcomes import Outcome, Problem
 from .backoff import backoff_seconds
-from .deadline import GRACE_SECONDS, seconds_until, wait_at_most
+from .deadline import GRACE_SECONDS, Deadlines, seconds_until, wait_at_most
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
 from .rate_limiter import Place, RateLimiter
 from .verdict import Disposition, Verdict
@@ -60,6 +60,7 @@ class Delivery:
         rate_limiter: books a place for each attempt.
         refusal: returns why no attempt may be made now, such as a withdrawn verification; None if it may.
         stop: when set, no further attempt is made.
+        deadlines: those of the event loop.
         rng: the source of jitter.
     """
 
@@ -70,6 +71,7 @@ class Delivery:
     rate_limiter: RateLimiter
     refusal: Callable[[], Problem | None]
     stop: asyncio.Event
+    deadlines: Deadlines
     rng: random.Random
 
     async def run(self, parts: Sequence[Part], ends: float) -> list[Result]:
@@ -123,19 +125,20 @@ class Delivery:
     async def _in_turn(self, part: Part, ends: float) -> Verdict | Problem:
         """Wait for a place and make one attempt, or return why none is made."""
         try:
-            async with asyncio.timeout_at(ends) as turn, self.places:
-                left = seconds_until(ends)
-                place = await self.rate_limiter.wait(left, lambda: self._forbidden(ends) is None, self._sleep)
-                if place is None:
-                    why = f"The rate limit allows no request within {left:.3g} s."
-                    return self._forbidden(ends) or problem("unavailable", why)
-                number = await self._declare(part, ends, place)
-                if isinstance(number, Problem):
-                    return number
-                turn.reschedule(None)  # the request has its own timeout
-                return await self._attempt(number, part, ends)
+            with self.deadlines.until(ends) as turn:
+                async with self.places:
+                    left = seconds_until(ends)
+                    place = await self.rate_limiter.wait(left, lambda: self._forbidden(ends) is None, self._sleep)
+                    if place is None:
+                        why = f"The rate limit allows no request within {left:.3g} s."
+                        return self._forbidden(ends) or problem("unavailable", why)
+                    number = await self._declare(part, ends, place)
+                    if isinstance(number, Problem):
+                        return number
+                    turn.release()  # the request has its own timeout
+                    return await self._attempt(number, part, ends)
         except TimeoutError:
-            if not turn.expired():
+            if not turn.has_expired:
                 raise
             return problem("deadline_passed", _TOO_LATE)
 

@@ -15,6 +15,7 @@ from ..config import Config, ConfigFile, require_verified
 from ..delivery import (
     GRACE_SECONDS,
     Attempts,
+    Deadlines,
     Delivery,
     Journal,
     Part,
@@ -87,22 +88,21 @@ class Engine:
         self.observer: Observer = Observer(self.evidence)
         self.clients: Clients = Clients(lambda: self._config.metrix)
         self._app_id: str | None = None
-        self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._places = self._new_places()
+        self._deadlines = Deadlines()
         self._rng = random.Random()
         self.requests = 0
 
     def stop(self) -> None:
         """Begin no further attempt."""
-        self._stopped = True
         self._stop.set()
 
     @property
     def is_stopped(self) -> bool:
         """Whether no further attempt may begin."""
-        return self._stopped
+        return self._stop.is_set()
 
     async def aclose(self) -> None:
         """Close connections and the ledger."""
@@ -172,7 +172,7 @@ class Engine:
     @property
     def _is_free(self) -> bool:
         """Whether a request can leave without waiting for others, so that its key is claimed with its intent."""
-        return not (self._stopped or self._places.locked() or self._config.metrix.rate_limit)
+        return not (self.is_stopped or self._places.locked() or self._config.metrix.rate_limit)
 
     async def _send_claimed(
         self, call: Call, prepared: Prepared, claim: Claimed, client: MetrixClient, ends: float
@@ -181,7 +181,7 @@ class Engine:
         receipts = receipts_of(results, claim.id, call.channel, wall_clock.now())
         is_wanted = True
         try:
-            async with asyncio.timeout(seconds_until(ends) + GRACE_SECONDS):
+            with self._deadlines.until(max(ends, asyncio.get_running_loop().time()) + GRACE_SECONDS):
                 await self.finish(claim.id, (*claim.settled, *receipts), lambda: is_wanted)
         except TimeoutError:
             # If a request left, its outcome is recorded as soon as the ledger works; the process waits for that.
@@ -226,7 +226,7 @@ class Engine:
         poll = _FIRST_POLL_SECONDS
         while True:
             try:
-                async with asyncio.timeout_at(ends):
+                with self._deadlines.until(ends):
                     claim = await self.book.claim(asked)
             except TimeoutError:
                 why = "The ledger did not answer within the deadline, and nothing was sent."
@@ -235,7 +235,7 @@ class Engine:
                 raise LedgerError(why, code="deadline_passed", receipts=receipts) from None
             if not isinstance(claim, Busy):
                 return claim
-            if seconds_until(ends) < poll or self._stopped:
+            if seconds_until(ends) < poll or self.is_stopped:
                 raise LedgerError(f"Another call is still sending with the key {asked.key!r}.", code="key_busy")
             await asyncio.sleep(poll)
             poll = min(poll * 2, _LONGEST_POLL_SECONDS)
@@ -251,8 +251,9 @@ class Engine:
             return
         self._loop = loop
         self._places = self._new_places()
-        self._stop = asyncio.Event()
-        if self._stopped:
+        self._deadlines = Deadlines()
+        is_stopped, self._stop = self.is_stopped, asyncio.Event()
+        if is_stopped:
             self._stop.set()
 
     async def _deliver(
@@ -289,6 +290,7 @@ class Engine:
             rate_limiter=RateLimiter([self.rate_limits.limit(settings.rate_limit)] if settings.rate_limit else []),
             refusal=lambda: None if channel is None else self.refusal(channel),
             stop=self._stop,
+            deadlines=self._deadlines,
             rng=self._rng,
         )
 
@@ -322,6 +324,8 @@ def _unrecorded_error(why: str, receipts: tuple[Receipt, ...]) -> LedgerError:
 
 
 def _split(part: Part, batch_size: int) -> list[Part]:
+    if len(part.recipients) <= batch_size:
+        return [part]
     return [
         evolve(part, recipients=part.recipients[start : start + batch_size])
         for start in range(0, len(part.recipients), batch_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Final
 
 from attrs import field, frozen
 
@@ -19,6 +20,8 @@ from ..recipients import checked_recipients
 from ..redact import MASK, Redactor, Secret, sensitive_values
 from ..templating import Template, Templates
 from .call import Call, Context, FromTemplate, PlainText, checked_key
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 @frozen
@@ -144,4 +147,4 @@ def _dump_masked(
 
 
 def _dump(message: Message) -> str:
-    return json.dumps({"channel": message.metrix_channel, "message": message.fields}, ensure_ascii=False)
+    return _JSON.encode({"channel": message.metrix_channel, "message": message.fields})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from helpers.verdicts import judged
 from metrix_channels.api import Failure, Reply, Stage
-from metrix_channels.delivery import Delivery, Part, Policy, ProcessLimit, RateLimiter
+from metrix_channels.delivery import Deadlines, Delivery, Part, Policy, ProcessLimit, RateLimiter
 from metrix_channels.delivery import single as delivery
 from metrix_channels.errors import problem
 from metrix_channels.models import OnAmbiguous
@@ -57,7 +57,9 @@ def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, refusal=
         policy = Policy(**{"max_attempts": 5, "timeout": 1, **limits}, on_ambiguous=on_ambiguous)
         stop = asyncio.Event()
         places = asyncio.Semaphore(1)
-        delivery = Delivery(metrix.post, metrix, policy, places, RateLimiter(), refusal, stop, random.Random(1))
+        delivery = Delivery(
+            metrix.post, metrix, policy, places, RateLimiter(), refusal, stop, Deadlines(), random.Random(1)
+        )
         return await delivery.run([Part(tuple(recipients))], asyncio.get_running_loop().time() + deadline)
 
     return asyncio.run(run())
@@ -248,7 +250,7 @@ def test_a_stop_ends_the_wait_for_the_next_attempt(monkeypatch):
         monkeypatch.setattr(delivery, "backoff_seconds", lambda failures, rng: waits.set() or 3_000.0)
         policy = Policy(max_attempts=5, timeout=1, on_ambiguous=RETRY)
         places, rng = asyncio.Semaphore(1), random.Random(1)
-        stopped = Delivery(metrix.post, metrix, policy, places, RateLimiter(), admitted, stop, rng)
+        stopped = Delivery(metrix.post, metrix, policy, places, RateLimiter(), admitted, stop, Deadlines(), rng)
         under_way = asyncio.create_task(stopped.run([Part(("u1",))], asyncio.get_running_loop().time() + 3_600))
         await waits.wait()
         stop.set()
@@ -314,7 +316,7 @@ def test_what_forbids_a_request_while_its_intent_is_written_leaves_no_doubt(ends
         policy, limiter = Policy(max_attempts=5, timeout=1, on_ambiguous=RETRY), RateLimiter([limit])
         places, rng = asyncio.Semaphore(1), random.Random(1)
         refusal = lambda: refusals[0] if refusals else None  # noqa: E731
-        sending = Delivery(metrix.post, metrix, policy, places, limiter, refusal, stop, rng)
+        sending = Delivery(metrix.post, metrix, policy, places, limiter, refusal, stop, Deadlines(), rng)
         [result] = await sending.run([Part(("u1",))], asyncio.get_running_loop().time() + 60)
         return result, await limit.book(0.0)
 
