@@ -116,7 +116,7 @@ class CsvRows:
         """Close the source."""
         self.source.close()
 
-    def _chunk(self, lines: list[int], rows: list[Row], values_of: Callable[[list[Row]], Values]) -> RawRows:
+    def _chunk(self, lines: Sequence[int], rows: list[Row], values_of: Callable[[list[Row]], Values]) -> RawRows:
         if "" in map(itemgetter(0), rows):  # a spreadsheet exports a blank row as a row of empty fields
             kept = [at for at, row in enumerate(rows) if len(row) == 1 or any(row)]
             lines, rows = [lines[at] for at in kept], [rows[at] for at in kept]
@@ -134,7 +134,7 @@ class CsvRows:
             rows = [row for row, fault in zip(rows, faults, strict=True) if not fault]
         return RawRows(lines, _without_guards(list(map(itemgetter(self._id), rows))), values_of(rows), unread)
 
-    def _chunk_of_cells(self, lines: list[int], cells: list[str], places: list[int]) -> RawRows:
+    def _chunk_of_cells(self, lines: Sequence[int], cells: list[str], places: list[int]) -> RawRows:
         step = self._split_width + 1
         columns = [cells[place::step] for place in places]
         values = list(zip(*columns, strict=True)) if columns else [()] * len(lines)
@@ -149,17 +149,18 @@ class CsvRows:
     def _id_of(self, row: Row) -> str:
         return unguarded(row[self._id]) if self._id < len(row) else ""
 
-    def _gather(self) -> Iterator[tuple[list[int], list[Row], list[str]]]:
+    def _gather(self) -> Iterator[tuple[Sequence[int], list[Row], list[str]]]:
         """Yield lines and their rows, or the cells of their rows, in chunks.
 
         Lines are counted as in a spreadsheet: a blank line and a multi-line field are one row each.
         """
-        lines, gathered, cells = list[int](), list[Row](), list[str]()
+        lines: Sequence[int] = range(0)
+        gathered, cells = list[Row](), list[str]()
         size, line = 0, self._first_line
         for block in self._blocks:
             if lines and bool(cells) != bool(block.cells):
                 yield lines, gathered, cells
-                lines, gathered, cells, size = [], [], [], 0
+                lines, gathered, cells, size = range(0), [], [], 0
             rows = block.rows
             if block.cells:
                 count = len(block.cells) // (self._split_width + 1)
@@ -167,12 +168,13 @@ class CsvRows:
             else:
                 count = len(rows)
                 gathered += rows if all(rows) else filter(None, rows)
-            lines += range(line, line + count) if all(rows) else [at for at, row in enumerate(rows, line) if row]
+            more = range(line, line + count) if all(rows) else [at for at, row in enumerate(rows, line) if row]
+            lines = _joined(lines, more)
             line += count
             size += block.size
             if len(lines) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
                 yield lines, gathered, cells
-                lines, gathered, cells, size = [], [], [], 0
+                lines, gathered, cells, size = range(0), [], [], 0
         if lines:
             yield lines, gathered, cells
 
@@ -224,12 +226,14 @@ class CsvRows:
         end = "\r\n" if "\r" in text else "\n"
         if not text.endswith("\n"):
             text += end
-        count, step = text.count("\n"), width + 1
-        cells = text.replace(end, f"{delimiter}\n{delimiter}").split(delimiter)
+        apart = text.replace(end, f"{delimiter}\n{delimiter}")
+        count, step = (len(apart) - len(text)) // (3 - len(end)), width + 1
+        cells = apart.split(delimiter)
         cells.pop()
         if len(cells) != count * step or cells[width::step].count("\n") != count:
             return []
-        if len(end) == 2 and text.count("\r") != count:  # a carriage return alone ends a line too
+        # A carriage return or a line feed alone ends a line too.
+        if len(end) == 2 and (text.count("\r") != count or text.count("\n") != count):
             return []
         is_blank = "" in cells[::step] and any(not any(cells[at : at + width]) for at in range(0, len(cells), step))
         return [] if is_blank else cells
@@ -293,6 +297,13 @@ def _header(text: str, delimiter: str) -> Row:
         return next(filter(None, rows), [])
     except csv.Error:  # reading the rows raises it again
         return []
+
+
+def _joined(lines: Sequence[int], more: Sequence[int]) -> Sequence[int]:
+    """Return the lines of consecutive blocks."""
+    if isinstance(lines, range) and isinstance(more, range) and (not lines or lines.stop == more.start):
+        return range(lines.start if lines else more.start, more.stop)
+    return [*lines, *more]
 
 
 def _without_guards(ids: list[str]) -> list[JsonValue]:

@@ -14,6 +14,7 @@ from typing import IO, Final
 
 from ...process.temporary import temporary_files
 from ..audience.ids import fold
+from .line_runs import LineRuns
 
 _PLACES: Final = 1 << 25
 _MASK: Final = _PLACES - 1
@@ -73,7 +74,7 @@ class DuplicateFinder:
         return [at for at in taken if self._may_be_there(hashes[at], new[at])]
 
     @temporary_files()
-    def first(self, recipients: Sequence[str], folds: Sequence[str], lines: Sequence[int]) -> None:
+    def first(self, recipients: Sequence[str], folds: Sequence[str], lines: LineRuns) -> None:
         """Store recipients who are certainly new.
 
         Args:
@@ -84,7 +85,8 @@ class DuplicateFinder:
         if not recipients:
             return
         self._firsts.write("\n".join(recipients).encode() + b"\n")
-        self._lines.write(pack(f"{len(lines)}I", *lines))
+        bounds = [bound for run in lines.runs for bound in (run.start, run.stop)]
+        self._lines.write(pack(f"{len(bounds)}I", *bounds))
         if folds is not recipients:
             changed = [folded for folded, who in zip(folds, recipients, strict=True) if folded != who]
             self._folds.write("".join(f"{folded}\n" for folded in changed).encode())
@@ -170,7 +172,8 @@ class DuplicateFinder:
                 folds_there.add(folded)
                 added.append((recipient, folded, row))
         if added:  # ids of later portions may look like them
-            self.first([who for who, _, _ in added], [folded for _, folded, _ in added], [line for *_, line in added])
+            lines = LineRuns([line for *_, line in added])
+            self.first([who for who, _, _ in added], [folded for _, folded, _ in added], lines)
 
 
 def _present(wanted: set[str], file: IO[bytes]) -> set[str]:
@@ -185,4 +188,6 @@ def _present(wanted: set[str], file: IO[bytes]) -> set[str]:
 def _numbers(file: IO[bytes]) -> Iterator[int]:
     file.seek(0)
     while data := file.read(1 << 16):
-        yield from array("I", data)
+        bounds = array("I", data)
+        for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
+            yield from range(start, stop)

@@ -15,6 +15,7 @@ from .batching import Batching, Key
 from .duplicates import DuplicateFinder
 from .faults import Faults
 from .findings import ALIKE, Findings, described
+from .line_runs import LineRuns
 from .locale_counts import LocaleCounts
 from .row_values import Row, RowValues
 
@@ -78,12 +79,15 @@ class Planner:
         for invalid in chunk.invalid:
             self._skip(SkipReason.INVALID, invalid.line, invalid.recipient)
         self._findings.add_damaged(chunk)
-        lines, recipients, folds, values = chunk.lines, chunk.recipients, chunk.folds, chunk.values
+        recipients, folds, values = chunk.recipients, chunk.folds, chunk.values
         if doubtful := self._seen.doubtful(folds):
-            self._seen.put_aside((recipients[at], lines[at], self._row_values.write(values[at])) for at in doubtful)
+            self._seen.put_aside(
+                (recipients[at], chunk.lines[at], self._row_values.write(values[at])) for at in doubtful
+            )
             kept = _without(doubtful, recipients)
             folds = kept if folds is recipients else _without(doubtful, folds)
-            lines, recipients, values = _without(doubtful, lines), kept, _without(doubtful, values)
+            recipients, values = kept, _without(doubtful, values)
+        lines = LineRuns(chunk.lines, doubtful)
         self._seen.first(recipients, folds, lines)
         self._place(lines, recipients, values)
         self._count()
@@ -180,7 +184,7 @@ class Planner:
         skipped = self.counts.skipped.get(SkipReason.EMPTY, 0)
         self._locales.add(self._row_values.locales(values))
         if not self._row_values.columns:
-            together = lists.get(()) or self._open((), (), lines, recipients)
+            together = lists.get(()) or self._open((), (), slice(None), lines, recipients)
             if together is not None:
                 together += recipients
         else:
@@ -190,7 +194,7 @@ class Planner:
                 for at in [at for at, group in enumerate(groups) if group is None]:
                     groups[at] = lists.get(keys[at])  # an earlier row of the chunk may have opened it
                     if groups[at] is None:
-                        groups[at] = self._open(keys[at], values[at], lines[at : at + 1], [recipients[at]])
+                        groups[at] = self._open(keys[at], values[at], slice(at, at + 1), lines, recipients)
             for group, recipient in zip(groups, recipients, strict=True):
                 if group is not None:
                     group.append(recipient)
@@ -198,7 +202,9 @@ class Planner:
         self._grouping.added(placed)
         return placed
 
-    def _open(self, key: Key, row: Row, lines: Sequence[int], recipients: Sequence[str]) -> list[str] | None:
+    def _open(
+        self, key: Key, row: Row, rows: slice, lines: Sequence[int], recipients: Sequence[str]
+    ) -> list[str] | None:
         """Start the group of rows with equal values; None if they are skipped or their message cannot be rendered."""
         fault = self._faults.known(key)
         if fault is None and key not in self._empty:
@@ -212,9 +218,9 @@ class Planner:
             except MetrixChannelsError as error:
                 fault = self._faults.of(key, error)
         if fault is None:
-            self._skip_empty(row, lines, recipients)
+            self._skip_empty(row, lines[rows], recipients[rows])
         else:
-            self._faults.add(fault, lines, self.counts.rows)
+            self._faults.add(fault, lines[rows], self.counts.rows)
         return None
 
     def _skip_empty(self, row: Row, lines: Sequence[int], recipients: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from metrix_channels.campaign.audience.ids import fold
 from metrix_channels.campaign.plan import duplicates as screening
 from metrix_channels.campaign.plan.duplicates import DuplicateFinder
+from metrix_channels.campaign.plan.line_runs import LineRuns
 
 
 def screened(recipients, chunk=7):
@@ -20,7 +21,8 @@ def screened(recipients, chunk=7):
         doubtful = seen.doubtful(folds)
         seen.put_aside((some[at], start + at, "{}") for at in doubtful)
         new = [at for at in range(len(some)) if at not in set(doubtful)]
-        seen.first([some[at] for at in new], [folds[at] for at in new], [start + at for at in new])
+        lines = LineRuns(range(start, start + len(some)), doubtful)
+        seen.first([some[at] for at in new], [folds[at] for at in new], lines)
         firsts += [some[at] for at in new]
     for who, row, _, is_repeated in seen.resolved():
         (repeated if is_repeated else firsts).append(row if is_repeated else who)
