@@ -62,8 +62,8 @@ class Wait:
     __slots__ = ("_cancelling", "_deadlines", "_task", "ends", "has_expired")
 
     def __init__(self, deadlines: Deadlines, ends: float) -> None:
-        self.ends = ends
-        self.has_expired = False
+        self.ends: float = ends
+        self.has_expired: bool = False
         self._deadlines = deadlines
         self._task: asyncio.Task[Any] | None = None
         self._cancelling = 0
