@@ -5,14 +5,15 @@
 
 Each contender runs in a process of its own against one local server in another, in interleaved rounds; medians count,
 and after each run the server's books must agree with the audience. Whoever sends one request a recipient is given
-fewer rows, since only the rate matters. The product runs as a user runs it, start-up included; of the scripts the
-start-up is left out. Figures change with the machine and with what else it does: compare those of one run. So do the
-checks of `--check`: each is a ratio of two figures of the same run, or a number of bytes.
+fewer rows, since only the rate matters. The product runs as a user runs it, compiled, start-up included; of the
+scripts the start-up is left out. Figures change with the machine and with what else it does: compare those of one run.
+So do the checks of `--check`: each is a ratio of two figures of the same run, or a number of bytes.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import shutil
@@ -292,6 +293,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, and print the table."""
     chosen, worse = arguments(), []
+    compileall.compile_dir(HERE.parent / "channels", quiet=1)  # `pip install` does, but not for an editable install
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with served(folder, tls=chosen.tls, verify=chosen.verify) as server:
