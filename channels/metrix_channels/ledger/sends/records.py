@@ -79,6 +79,8 @@ class Claimed:
 
     def still_open(self, recipients: Iterable[str]) -> tuple[str, ...]:
         """Return the recipients that no earlier call settled."""
+        if not self.settled:
+            return tuple(recipients)
         settled = {recipient for receipt in self.settled for recipient in receipt.recipients}
         return tuple(recipient for recipient in recipients if recipient not in settled)
 
