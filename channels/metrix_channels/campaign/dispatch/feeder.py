@@ -13,7 +13,9 @@ from .batch_queue import BatchQueue
 from .ending import Ending, EndingSignal
 from .gate import Gate
 
-_SHARDS_AT_ONCE: Final = 16
+_FEWEST_SHARDS: Final = 16
+_BATCHES_PER_LANE: Final = 2
+"""How many batches are fetched at once: while the ledger is writing, no lane should wait for a batch."""
 _LOOK_AGAIN_SECONDS: Final = 0.5
 
 
@@ -63,8 +65,10 @@ class Feeder:
                 if batch := self._queue.take():
                     self._under_way += 1
                     return batch
-                if self._is_done() and not self._begin_rest():
-                    return None
+                if self._is_done():
+                    if not self._begin_rest():
+                        return None
+                    continue
                 wait = _LOOK_AGAIN_SECONDS if (due := self._queue.next_due()) is None else due
             await self._wait_for_news(wait)
         return None
@@ -77,7 +81,8 @@ class Feeder:
         """Record that a lane is done with a batch, and whether a request was made for it."""
         self._under_way -= 1
         self._holdback.done(batch, was_sent=was_sent)
-        self._signal.news.set()
+        if not self._under_way or self._shards.may_fetch or not self._queue.is_empty:
+            self._signal.news.set()  # else there is nothing for the lanes that wait
 
     def repeat(self, batch: Batch, seconds: float) -> None:
         """Return a batch again after the given seconds."""
@@ -104,16 +109,15 @@ class Feeder:
         cursor = self._shards
         cursor.is_fetching = True
         try:
-            found = await self._claim.next_shards(cursor.after, canary=cursor.is_canary, limit=_SHARDS_AT_ONCE)
+            found = await self._claim.next_shards(cursor.after, canary=cursor.is_canary, limit=cursor.limit)
         except LedgerError as error:
             self._signal.fail(error)
             return
         finally:
             cursor.is_fetching = False
             self._signal.news.set()
-        cursor.is_exhausted = len(found) < _SHARDS_AT_ONCE
+        cursor.found(found, _BATCHES_PER_LANE * self._lanes)
         for shard in found:
-            cursor.after = shard.id
             if shard.id not in cursor.known:
                 self._queue.add(batch for batch in shard.taken() if batch.state is BatchState.PENDING)
 
@@ -151,6 +155,7 @@ class _ShardCursor:
 
     Attributes:
         after: the id of the last fetched shard.
+        limit: how many shards to fetch at once.
         known: ids of shards that this dispatch made itself, by splitting batches.
         is_canary: only the canary is being sent.
         is_exhausted: all shards were fetched.
@@ -159,6 +164,7 @@ class _ShardCursor:
 
     def __init__(self) -> None:
         self.after = 0
+        self.limit = _FEWEST_SHARDS
         self.known: set[int] = set()
         self.is_canary = True
         self.is_exhausted = False
@@ -168,6 +174,14 @@ class _ShardCursor:
     def may_fetch(self) -> bool:
         """Whether there may be more shards and no fetch is in progress."""
         return not (self.is_exhausted or self.is_fetching)
+
+    def found(self, shards: Sequence[Shard], wanted: int) -> None:
+        """Note the shards of a fetch; the next one is to return about as many batches as wanted."""
+        self.is_exhausted = len(shards) < self.limit
+        if shards:
+            self.after = shards[-1].id
+            batches = sum(len(shard.batches) for shard in shards)
+            self.limit = max(_FEWEST_SHARDS, wanted * len(shards) // batches)
 
     def begin_rest(self) -> None:
         """Start again with the shards after the canary."""
