@@ -42,6 +42,9 @@ class Connection(Protocol):
     def execute(self, sql: str, values: Sequence[object] = (), /) -> Cursor:
         """Run a statement."""
 
+    def insert(self, sql: str, values: Sequence[object], /) -> int:
+        """Run a statement that inserts one row, and return the id that the database gave to it."""
+
     def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> Cursor:
         """Run a statement once for each row of values."""
 

@@ -59,9 +59,10 @@ class Spares:
 
     def take(self) -> None:
         """Reserve the wanted number of descriptors, or as many as are available."""
-        with suppress(OSError):
-            while len(self._held) < _SPARES:
-                self._held.append(_opened())
+        if len(self._held) < _SPARES:
+            with suppress(OSError):
+                while len(self._held) < _SPARES:
+                    self._held.append(_opened())
 
     def release(self) -> bool:
         """Release all descriptors; return False if none was reserved."""

@@ -117,6 +117,27 @@ def test_a_cursor_gives_each_row_once(ledger):
     assert asyncio.run(run()) == ((1, 0), [(2, 1), (3, 0)], None, [(2,), (3,)], None)
 
 
+def test_a_row_that_is_inserted_has_the_id_that_is_returned(ledger):
+    """Each row the next one, also where rows of other tables are inserted in between."""
+    draw = (
+        "INSERT INTO runs (name, run, state, file, pins, facts, started_at, checksum)"
+        " VALUES (?, '', '', '', '', '', '', 0)"
+    )
+
+    def work(connection):
+        run = connection.insert(draw, ("first",))
+        other = connection.insert("INSERT INTO run_journal (run, at, what, detail) VALUES (?, '', '', '')", (run,))
+        return {"first": run, "second": connection.insert(draw, ("second",))}, (other, run)
+
+    async def run():
+        async with ledger.opened() as database:
+            return await database.transact(work)
+
+    runs, other = asyncio.run(run())
+    assert ledger.execute("SELECT name, id FROM runs ORDER BY id") == list(runs.items())
+    assert ledger.execute("SELECT id, run FROM run_journal") == [other]
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_lock_keeps_others_out_until_its_transaction_ends(shared, ledger):
     """Also those who would share it keep out who would not."""

@@ -44,6 +44,11 @@ class PostgresConnection:
         """See `Connection`."""
         return self.raw.execute(_translated(sql), _plain(values) if values else None)
 
+    def insert(self, sql: str, values: Sequence[object]) -> int:
+        """See `Connection`."""
+        [(number,)] = self.execute(f"{sql} RETURNING id", values).fetchall()
+        return int(number)
+
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> Cursor:
         """See `Connection`."""
         cursor = self.raw.cursor()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,13 +16,13 @@ from ...outcomes import Outcome, Receipt, iso_utc
 from ...process import wall_clock
 from ..checksums import checksum, salt_of
 from ..database import PASSING, Connection, Database, Question, always
-from .records import Busy, Claim, Claimed, Entry, Finished, KeyUsed, dump_receipts, load_receipts
+from .records import Busy, Claim, Claimed, Entry, Finished, KeyUsed, dump_receipts, dump_recipients, load_receipts
 from .rows import (
     Row,
+    conclude,
     concluded,
     is_outgoing,
     past_attempts,
-    replace,
     require_row,
     reused,
     row_of,
@@ -104,12 +103,12 @@ class SendBook:
                 raise LedgerError(
                     "The deadline passed before the ledger could record the request.", code="deadline_passed"
                 )
-            named = json.dumps(recipients)
-            [(number,)] = connection.execute(
-                "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?) RETURNING id",
+            named = dump_recipients(recipients)
+            number = connection.insert(
+                "INSERT INTO attempts (send, recipients, began_at, checksum) VALUES (?, ?, ?, ?)",
                 (send, named, _now(), checksum((send, named, None))),
-            ).fetchall()
-            return _Intent(int(number), row, is_first)
+            )
+            return _Intent(number, row, is_first)
 
         def left(intent: _Intent | None, error: BaseException | None) -> None:
             if intent is not None:
@@ -167,7 +166,7 @@ class SendBook:
         """
 
         def work(connection: Connection) -> None:
-            named = json.dumps(recipients)
+            named = dump_recipients(recipients)
             expected = checksum((send, named, disposition))
             changed = connection.execute(
                 "UPDATE attempts SET ended_at = ?, disposition = ?, status = ?, explanation = ?, answer = ?,"
@@ -222,7 +221,7 @@ class SendBook:
         if row["owner"] != self._database.owner or any(receipt.outcome is Outcome.NOT_SENT for receipt in receipts):
             return False
         connection.lock(f"send {row['id']!s}")
-        return replace(connection, row, concluded(row, receipts))
+        return conclude(connection, row, receipts)
 
     async def abandon(self, send: str) -> None:
         """Release an unfinished send; the next call with its key continues it.

@@ -11,9 +11,10 @@ from ...errors import LedgerError
 from ...outcomes import Outcome, Receipt, iso_utc
 from ..checksums import checksum, digest, require_checksum
 from ..database import Connection
-from .records import Entry, dump_receipts
+from .records import Entry, dump_receipts, dump_recipients
 
 Row = dict[str, str | bytes | None]
+"""The columns of a send by name, in the order of `COLUMNS`."""
 
 COLUMNS = (
     "id", "app_id", "key", "fingerprint", "channel", "template", "recipients", "message", "created_at", "state",
@@ -25,7 +26,7 @@ _REPLACE = (
     " ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = excluded.state, owner = excluded.owner,"
     " receipts = excluded.receipts, checksum = excluded.checksum"
 )
-_UPDATE = "UPDATE sends SET key = ?, state = ?, owner = ?, receipts = ?, checksum = ? WHERE id = ? AND owner = ?"
+_CONCLUDE = "UPDATE sends SET state = ?, owner = ?, receipts = ?, checksum = ? WHERE id = ? AND owner = ?"
 
 
 def reused(entry: Entry, created_at: str) -> LedgerError:
@@ -45,7 +46,7 @@ def row_of(entry: Entry, salt: bytes, owner: str | None) -> Row:
         "fingerprint": b"" if entry.key is None else digest(salt, entry.content),
         "channel": entry.channel,
         "template": entry.template or "",
-        "recipients": json.dumps(entry.recipients),
+        "recipients": dump_recipients(entry.recipients),
         "message": entry.message,
         "created_at": iso_utc(entry.at),
         "state": "open",
@@ -90,15 +91,15 @@ def require_row(connection: Connection, where: str, values: tuple[str, ...]) -> 
 
 def store(connection: Connection, row: Row) -> None:
     """Write the row of a send."""
-    columns = [row[name] for name in COLUMNS]
+    columns = tuple(row.values())
     connection.execute(_REPLACE, (*columns, checksum(columns)))
 
 
-def replace(connection: Connection, before: Row, after: Row) -> bool:
-    """Write the row of a send if it still has the owner of `before`; return whether it had."""
-    columns = after["key"], after["state"], after["owner"], after["receipts"], checksum(after[name] for name in COLUMNS)
-    changed = connection.execute(_UPDATE, (*columns, before["id"], before["owner"]))
-    return bool(changed.rowcount)
+def conclude(connection: Connection, row: Row, receipts: Sequence[Receipt]) -> bool:
+    """Write the outcome of a send that was sent to all, if it still has the owner of `row`; return whether it had."""
+    after = concluded(row, receipts)
+    columns = after["state"], after["owner"], after["receipts"], checksum(after.values())
+    return bool(connection.execute(_CONCLUDE, (*columns, row["id"], row["owner"])).rowcount)
 
 
 def is_outgoing(connection: Connection, send: str) -> bool:

@@ -35,6 +35,10 @@ class SqliteConnection(sqlite3.Connection):
         """See `Connection`: the transaction is exclusive."""
         return bool(self.execute(f"SELECT id FROM {table} WHERE id = ?", (row,)).fetchall())  # noqa: S608 - a name
 
+    def insert(self, sql: str, values: Sequence[object], /) -> int:
+        """See `Connection`; without `RETURNING`, for whose rows SQLite keeps a table."""
+        return int(self.execute(sql, values).lastrowid or 0)
+
     def snapshot(self) -> None:
         """Do nothing: the transaction is exclusive."""
 

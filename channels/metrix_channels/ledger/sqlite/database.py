@@ -21,7 +21,7 @@ from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
 from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from .connection import SqliteConnection, connect, in_transaction, truncate_log
 from .liveness import Owner, is_same_file
-from .write_ahead import COMMITS_BETWEEN_CHECKPOINTS, checkpoint, place_of, places_of_log
+from .write_ahead import COMMITS_BETWEEN_CHECKPOINTS, checkpoint, files_of, place_of
 
 T = TypeVar("T")
 
@@ -61,10 +61,11 @@ class SqliteDatabase(Database):
         self.file: Path | None = self.path
         self._commits = GroupCommit(1, self._commit, self._copy_log_back)
         self._connection: SqliteConnection | None = None
-        self._log = places_of_log(self.path)
+        self._files = files_of(self.path)
+        self._places: list[tuple[int, int] | None] = [None, None, None]
         self._owner: Owner | None = None
         self._is_copy = False
-        self._changes = 0
+        self._version = b""
         self._commits_in_log = 0
         _DATABASES.add(self)
         self._deferred: deque[Work[object]] = deque()
@@ -188,15 +189,14 @@ class SqliteDatabase(Database):
         connection = self._open(is_wanted)
         self._require_same_file()
         result = in_transaction(connection, work, is_wanted)
-        self._require_same_file()  # before anything is sent that depends on it
-        if places_of_log(self.path) != self._log:
+        if list(map(place_of, self._files)) != self._places:  # before anything is sent that depends on it
             raise self._replaced()
         return result
 
     def _copy_log_back(self) -> None:
         """Copy the log back regularly, between two transactions, when no caller waits for this thread."""
         self._commits_in_log += 1
-        if self._log["-wal"] is None or self._commits_in_log < COMMITS_BETWEEN_CHECKPOINTS:
+        if self._places[1] is None or self._commits_in_log < COMMITS_BETWEEN_CHECKPOINTS:
             return
         with _TRANSACTION:
             if self._connection is not None and checkpoint(self._connection, self.path):
@@ -208,7 +208,7 @@ class SqliteDatabase(Database):
             if is_first:
                 self._create_file()
                 self._owner = Owner.register(self.path)
-                self._changes = 0
+                self._version, self._is_copy = b"", True  # until its content was looked at
             else:
                 self._require_same_file()
             try:
@@ -217,7 +217,8 @@ class SqliteDatabase(Database):
                 if is_first:
                     self._leave()
                 raise
-            self._log, self._commits_in_log = places_of_log(self.path), 0
+            self._places = [self._registered.file.place, *map(place_of, self._files[1:])]
+            self._commits_in_log = 0
         return self._connection
 
     def _create_file(self) -> None:
@@ -237,7 +238,7 @@ class SqliteDatabase(Database):
 
     def _require_same_file(self) -> None:
         """Refuse if the path no longer leads to the open file, because writes to it would be lost."""
-        if place_of(self.path) != self._registered.file.place:
+        if place_of(self._files[0]) != self._places[0]:
             raise self._replaced()
 
     def _look_at_content(self, connection: Connection) -> None:
@@ -245,12 +246,15 @@ class SqliteDatabase(Database):
 
         Call it within the transaction; otherwise another process may be writing or rolling back.
         """
-        changes = self._registered.file.change_counter()
-        if changes < self._changes:
+        file = self._registered.file
+        version = file.version()
+        if version == self._version and not self._is_copy:
+            return
+        if version[:4] < self._version[:4]:
             raise self._replaced()
-        self._changes = changes
+        self._version = version
         [(recorded,)] = connection.execute("SELECT identity FROM file").fetchall()
-        self._is_copy = not is_same_file(recorded, self._registered.file.identity)
+        self._is_copy = not is_same_file(recorded, file.identity)
 
     def _replaced(self) -> LedgerError:
         return LedgerError(

@@ -54,9 +54,12 @@ class LedgerFile:
     identity: str
     names: set[str] = field(factory=set)
 
-    def change_counter(self) -> int:
-        """Return SQLite's change counter, which is lower in an older state of the file."""
-        return int.from_bytes(os.pread(self.descriptor, 4, 24), "big")
+    def version(self) -> bytes:
+        """Return what SQLite itself compares to tell whether the file has changed.
+
+        It starts with SQLite's change counter, so that it is lower in an older state of the file.
+        """
+        return os.pread(self.descriptor, 16, 24)
 
 
 _FILES: dict[tuple[int, int], LedgerFile] = {}

@@ -1,5 +1,6 @@
 """Records: receipts come back as they went, and a changed row is found out."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from metrix_channels.errors import LedgerError, problem
 from metrix_channels.ledger import Claimed
 from metrix_channels.ledger.checksums import checksum, require_checksum
-from metrix_channels.ledger.sends.records import dump_receipts, load_receipts
+from metrix_channels.ledger.sends.records import dump_receipts, dump_recipients, load_receipts
 from metrix_channels.outcomes import Outcome, Receipt
 
 moments = st.integers(0, 4_000_000_000_000).map(
@@ -33,6 +34,19 @@ receipts = st.builds(
 def test_receipts_come_back_as_they_went(given_receipts):
     """Whatever the ids and the words, Persian and lone surrogates among them."""
     assert load_receipts(dump_receipts(given_receipts)) == given_receipts
+
+
+@given(st.lists(receipts))
+def test_receipts_are_written_as_the_searches_of_the_ledger_expect_them(given_receipts):
+    """To the space: as the JSON of their public form, in plain text."""
+    expected = json.dumps([each.as_dict() for each in given_receipts], ensure_ascii=False)
+    assert dump_receipts(given_receipts) == expected
+
+
+@given(st.lists(st.text()).map(tuple))
+def test_recipients_are_written_as_the_searches_of_the_ledger_expect_them(recipients):
+    """To the space, in ASCII."""
+    assert dump_recipients(recipients) == json.dumps(recipients)
 
 
 @given(st.binary(min_size=1), st.data())

@@ -292,6 +292,49 @@ def test_nobody_has_a_name_in_a_copy_until_it_is_adopted(tmp_path):
     assert not asyncio.run(adopt(path))
 
 
+@pytest.mark.usefixtures("settings")
+def test_a_copy_in_use_is_noticed_to_be_adopted(tmp_path):
+    """By another process, at any moment: the next transaction may send."""
+    path, copy = tmp_path / "l.db", tmp_path / "copy.db"
+    in_ledger(path, statement("SELECT 1"))
+    shutil.copy(path, copy)
+
+    async def run():
+        ledger, other = SqliteDatabase(copy), SqliteDatabase(copy)
+        try:
+            for _ in range(2):
+                with pytest.raises(LedgerError, match="is a copy"):
+                    await ledger.transact(lambda _: ledger.owner)
+            await other.adopt()
+            assert await ledger.transact(lambda _: ledger.owner)
+        finally:
+            await ledger.close()
+            await other.close()
+
+    asyncio.run(run())
+
+
+def test_another_ledger_that_is_written_over_the_file_is_noticed(tmp_path, monkeypatch):
+    """Although the file is the same, and its content no older: nothing is sent from it until it is adopted."""
+    monkeypatch.setattr(sqlite, "durable_settings", lambda path: ROLLBACK)
+    path, other = tmp_path / "l.db", tmp_path / "other.db"
+    in_ledger(other, *[statement("UPDATE rate_limits SET next = next + 1")] * 9)
+
+    async def run():
+        ledger = SqliteDatabase(path)
+        try:
+            await ledger.transact(lambda _: ledger.owner)
+            with path.open("r+b") as file:
+                file.write(other.read_bytes())
+            with pytest.raises(LedgerError) as caught:
+                await ledger.transact(lambda _: ledger.owner)
+        finally:
+            await ledger.close()
+        return caught.value.code
+
+    assert asyncio.run(run()) == "ledger_copied"
+
+
 def test_a_ledger_that_moves_is_no_copy(tmp_path):
     """Under whatever name, as long as it is the same file."""
     path = tmp_path / "l.db"
