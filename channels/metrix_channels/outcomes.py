@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
-from typing import Final, TypedDict
+from typing import TypedDict
 
 from attrs import field, frozen
-
-_TWO_DIGITS: Final = tuple(f"{number:02}" for number in range(60))
 
 
 class Outcome(StrEnum):
@@ -232,12 +229,5 @@ class EventReceipt:
 
 
 def iso_utc(moment: datetime) -> str:
-    """Write an aware time as ISO 8601 in UTC, to the millisecond, ending in `Z`; in half the time of `isoformat`."""
-    utc = moment.astimezone(UTC)
-    clock = f"{_TWO_DIGITS[utc.hour]}:{_TWO_DIGITS[utc.minute]}:{_TWO_DIGITS[utc.second]}"
-    return f"{_iso_day(utc.toordinal())}T{clock}.{str(1000 + utc.microsecond // 1000)[1:]}Z"
-
-
-@lru_cache(maxsize=4)
-def _iso_day(ordinal: int) -> str:
-    return date.fromordinal(ordinal).isoformat()
+    """Write an aware time as ISO 8601 in UTC, to the millisecond, ending in `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from ...outcomes import Outcome, Problem, Receipt, iso_utc
+from ...outcomes import Outcome, Problem, Receipt
 from ...process import wall_clock
 from ..checksums import digest
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _AS_ASCII: Final = json.JSONEncoder().encode
 _AS_TEXT: Final = json.JSONEncoder(ensure_ascii=False).encode
-_BOOLEANS: Final = "false", "true"
 
 FORGOTTEN_RECIPIENT: Final = "(forgotten)"
 """Replaces each recipient of a purged send."""
@@ -114,20 +113,8 @@ def dump_recipients(recipients: Iterable[str]) -> str:
 
 
 def dump_receipts(receipts: Sequence[Receipt]) -> str:
-    """Write receipts as JSON, exactly as `json.dumps` writes `Receipt.as_dict`, in half its time."""
-    return f"[{', '.join(map(_dump_receipt, receipts))}]"
-
-
-def _dump_receipt(receipt: Receipt) -> str:
-    recipients = ", ".join(map(_AS_TEXT, receipt.recipients))
-    status = "null" if receipt.status_code is None else receipt.status_code
-    error = "null" if receipt.error is None else _AS_TEXT(receipt.error.as_dict())
-    return (
-        f'{{"id": {_AS_TEXT(receipt.id)}, "channel": {_AS_TEXT(receipt.channel)}, "recipients": [{recipients}],'
-        f' "outcome": "{receipt.outcome.value}", "attempts": {receipt.attempts}, "status_code": {status},'
-        f' "possible_duplicate": {_BOOLEANS[receipt.possible_duplicate]}, "at": "{iso_utc(receipt.at)}",'
-        f' "repeated": {_BOOLEANS[receipt.repeated]}, "error": {error}}}'
-    )
+    """Write receipts as JSON."""
+    return _AS_TEXT([receipt.as_dict() for receipt in receipts])
 
 
 def load_receipts(text: str) -> tuple[Receipt, ...]:

@@ -27,7 +27,6 @@ receipts = st.builds(
     possible_duplicate=st.booleans(),
     at=moments,
     error=st.none() | st.text(min_size=1).map(lambda text: problem("outcome_unknown", text)),
-    repeated=st.booleans(),
 )
 
 
