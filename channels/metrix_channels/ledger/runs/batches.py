@@ -42,6 +42,10 @@ class BatchState(IntEnum):
     """Its recipients are now in other batches, or were skipped."""
 
 
+_EACH_STATE: Final = tuple(BatchState)
+"""The states by their numbers: an enumeration takes four times as long to look one up."""
+
+
 @define(eq=False)
 class Batch:
     """One message to some recipients.
@@ -115,9 +119,9 @@ class Shard:
     ) -> Shard:
         """Build a shard from its parts in the ledger."""
         shard = cls(number, canary, bytearray(statuses), count_states(statuses))
-        for slot, (values, recipients) in enumerate(contents):
-            first, attempts, status, at = _LAYOUT.unpack_from(statuses, slot * SIZE)
-            state, flags = BatchState(first & _STATE), first & ~_STATE
+        stored = zip(contents, _LAYOUT.iter_unpack(statuses), strict=True)
+        for slot, ((values, recipients), (first, attempts, status, at)) in enumerate(stored):
+            state, flags = _EACH_STATE[first & _STATE], first & ~_STATE
             shard.batches.append(Batch(shard, slot, values, recipients, state, flags, attempts, status, at))
         return shard
 
@@ -162,8 +166,7 @@ class ShardStatus:
 
 def count_states(statuses: bytes | bytearray) -> StateCounts:
     """Count the batches in each state."""
-    states = states_of(statuses)
-    return tuple(states.count(state) for state in BatchState)
+    return tuple(map(states_of(statuses).count, _EACH_STATE))
 
 
 def states_of(statuses: bytes | bytearray) -> bytes:
