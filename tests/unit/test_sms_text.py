@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrix_channels.sms_text import SmsEncoding, outside_gsm7, sms_length
+from metrix_channels.sms_text import SmsEncoding, first_outside_gsm7, outside_gsm7, sms_length
 
 GSM, UCS = SmsEncoding.GSM7, SmsEncoding.UCS2
 
@@ -47,6 +47,12 @@ def test_a_pair_of_units_is_never_divided_between_parts():
 def test_the_characters_that_force_ucs2_are_named():
     """So that an author can take one curly quote out."""
     assert "".join(outside_gsm7("It’s 30% off — today")) == "’—"
+
+
+@given(st.text(alphabet="aé€’—سی😀", max_size=8))
+def test_the_first_of_them_is_found_alone(text):
+    """Which is enough for almost all messages; None where nothing forces UCS-2."""
+    assert first_outside_gsm7(text) == next(outside_gsm7(text), None)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=400))

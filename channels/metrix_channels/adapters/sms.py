@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 
 from ..models import Caution, JsonValue
-from ..sms_text import SmsEncoding, SmsLength, outside_gsm7, sms_length
+from ..sms_text import SmsEncoding, SmsLength, first_outside_gsm7, outside_gsm7, sms_length
 from .adapter import Adapter
 
 
@@ -22,7 +22,7 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
                 f" characters. {_capacity(length)}.",
             )
         )
-    if length.encoding is SmsEncoding.UCS2 and not any(map(_is_letter_beyond_gsm, outside_gsm7(body))):
+    if length.encoding is SmsEncoding.UCS2 and not _has_letter_beyond_gsm(body):
         avoidable = list(dict.fromkeys(outside_gsm7(body)))[:5]
         shown = " ".join(f"{character!r} (U+{ord(character):04X})" for character in avoidable)
         cautions.append(
@@ -44,6 +44,11 @@ def _limits(fields: Mapping[str, JsonValue]) -> tuple[Caution, ...]:
 def _capacity(length: SmsLength) -> str:
     single, part = (160, 153) if length.encoding is SmsEncoding.GSM7 else (70, 67)
     return f"A single SMS holds {single}, a multipart SMS {part} per part"
+
+
+def _has_letter_beyond_gsm(body: str) -> bool:
+    first = first_outside_gsm7(body)  # in almost all messages, it is a letter
+    return first is not None and (_is_letter_beyond_gsm(first) or any(map(_is_letter_beyond_gsm, outside_gsm7(body))))
 
 
 def _is_letter_beyond_gsm(character: str) -> bool:
