@@ -21,8 +21,7 @@ from ..descriptors import MORE_DESCRIPTORS, Spares, is_shortage
 from ..group_commit import Asked, GroupCommit, NotTogether, give, run_all
 from .connection import SqliteConnection, connect, in_transaction, truncate_log
 from .liveness import Owner, is_same_file
-from .places import FilesInUse
-from .write_ahead import COMMITS_BETWEEN_CHECKPOINTS, checkpoint
+from .write_ahead import COMMITS_BETWEEN_CHECKPOINTS, checkpoint, files_of, place_of
 
 T = TypeVar("T")
 
@@ -62,7 +61,8 @@ class SqliteDatabase(Database):
         self.file: Path | None = self.path
         self._commits = GroupCommit(1, self._commit, self._copy_log_back)
         self._connection: SqliteConnection | None = None
-        self._files = FilesInUse(self.path)
+        self._files = files_of(self.path)
+        self._places: list[tuple[int, int] | None] = [None, None, None]
         self._owner: Owner | None = None
         self._is_copy = False
         self._version = b""
@@ -189,14 +189,14 @@ class SqliteDatabase(Database):
         connection = self._open(is_wanted)
         self._require_same_file()
         result = in_transaction(connection, work, is_wanted)
-        if not self._files.are_in_place():  # before anything is sent that depends on it
+        if list(map(place_of, self._files)) != self._places:  # before anything is sent that depends on it
             raise self._replaced()
         return result
 
     def _copy_log_back(self) -> None:
         """Copy the log back regularly, between two transactions, when no caller waits for this thread."""
         self._commits_in_log += 1
-        if not self._files.has_log or self._commits_in_log < COMMITS_BETWEEN_CHECKPOINTS:
+        if self._places[1] is None or self._commits_in_log < COMMITS_BETWEEN_CHECKPOINTS:
             return
         with _TRANSACTION:
             if self._connection is not None and checkpoint(self._connection, self.path):
@@ -217,7 +217,7 @@ class SqliteDatabase(Database):
                 if is_first:
                     self._leave()
                 raise
-            self._files.remember(self._registered.file.place)
+            self._places = [self._registered.file.place, *map(place_of, self._files[1:])]
             self._commits_in_log = 0
         return self._connection
 
@@ -238,7 +238,7 @@ class SqliteDatabase(Database):
 
     def _require_same_file(self) -> None:
         """Refuse if the path no longer leads to the open file, because writes to it would be lost."""
-        if not self._files.leads_to_ledger():
+        if place_of(self._files[0]) != self._places[0]:
             raise self._replaced()
 
     def _look_at_content(self, connection: Connection) -> None:

@@ -65,6 +65,20 @@ def checkpoint(connection: sqlite3.Connection, ledger: Path) -> bool:
     return True
 
 
+def files_of(ledger: Path) -> tuple[str, str, str]:
+    """Return the paths of the ledger's file and of the two files of its log."""
+    return str(ledger), f"{ledger}-wal", f"{ledger}-shm"
+
+
+def place_of(path: str) -> tuple[int, int] | None:
+    """Return device and inode of a file; None if it does not exist."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - called four times per commit, and a Path is slower
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _is_local(ledger: Path) -> bool:
     try:
         mounts = _MOUNTS.read_bytes()

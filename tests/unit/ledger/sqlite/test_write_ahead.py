@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from metrix_channels.ledger.sqlite import write_ahead
-from metrix_channels.ledger.sqlite.write_ahead import checkpoint, durable_settings
+from metrix_channels.ledger.sqlite.write_ahead import checkpoint, durable_settings, files_of, place_of
 
 
 @pytest.fixture
@@ -111,3 +111,14 @@ def test_where_nobody_tells_the_file_systems_there_is_no_log(tmp_path, monkeypat
     """Such as on macOS."""
     monkeypatch.setattr(write_ahead, "_MOUNTS", tmp_path / "missing")
     assert durable_settings(tmp_path / "l.db") == ("TRUNCATE", "EXTRA")
+
+
+def test_a_ledger_with_a_log_has_three_files(path):
+    """Each has a place while the ledger is in use; the files of a log that is not there have none."""
+    assert [place_of(file) is None for file in files_of(path)] == [False, True, True]
+    with closing(opened(path)) as connection:
+        connection.execute("INSERT INTO numbers VALUES (7)")
+        assert [each.name for each in sorted(path.parent.iterdir())] == ["l.db", "l.db-shm", "l.db-wal"]
+        places = [place_of(file) for file in files_of(path)]
+        assert None not in places
+        assert len(set(places)) == 3
