@@ -281,6 +281,7 @@ class Engine:
             journal: records attempts.
             channel: its verification is checked before each attempt; None for users and events, which need none.
         """
+        self._follow_loop()
         settings = self._config.metrix
         return Delivery(
             post=post,

@@ -110,6 +110,27 @@ def test_one_notifier_in_two_event_loops(tmp_path):
         gc.collect()
 
 
+# The connection of a loop that has ended cannot be closed any more, only be collected.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_events_of_one_notifier_in_two_event_loops(tmp_path):
+    """They too have places of their own in each loop; without a send before them."""
+    with FaultServer() as server:
+        notifier = make_project(tmp_path, server.url, concurrency=1).notifier()
+
+        async def together():
+            receipts = await asyncio.gather(*(notifier.track(f"u{number}", name="page_seen") for number in range(3)))
+            return [receipt.outcome for receipt in receipts]
+
+        async def last():
+            try:
+                return await together()
+            finally:
+                await notifier.close()
+
+        assert asyncio.run(together()) == asyncio.run(last()) == ["accepted"] * 3
+        gc.collect()
+
+
 def test_stopped_stays_stopped_in_the_next_loop(tmp_path):
     """Until it is closed."""
     with FaultServer() as server:

@@ -252,9 +252,8 @@ class SqliteDatabase(Database):
             return
         if version[:4] < self._version[:4]:
             raise self._replaced()
-        self._version = version
         [(recorded,)] = connection.execute("SELECT identity FROM file").fetchall()
-        self._is_copy = not is_same_file(recorded, file.identity)
+        self._version, self._is_copy = version, not is_same_file(recorded, file.identity)
 
     def _replaced(self) -> LedgerError:
         return LedgerError(

@@ -335,6 +335,29 @@ def test_another_ledger_that_is_written_over_the_file_is_noticed(tmp_path, monke
     assert asyncio.run(run()) == "ledger_copied"
 
 
+def test_a_copy_that_could_not_be_read_at_first_is_noticed(tmp_path, monkeypatch):
+    """Only its first page had been written over the file when it was read: a failed look is repeated."""
+    monkeypatch.setattr(sqlite, "durable_settings", lambda path: ROLLBACK)
+    path, other = tmp_path / "l.db", tmp_path / "other.db"
+    in_ledger(other, *[statement("UPDATE rate_limits SET next = next + 1")] * 9)
+    content = other.read_bytes()
+
+    async def run():
+        ledger = SqliteDatabase(path)
+        try:
+            await ledger.transact(lambda _: ledger.owner)
+            with path.open("r+b") as file:
+                file.write(content[:4096].ljust(len(content), b"\0"))
+            for _ in range(2):
+                with pytest.raises(LedgerError) as caught:
+                    await ledger.transact(lambda _: ledger.owner)
+                assert caught.value.code == "ledger_corrupt"
+        finally:
+            await ledger.close()
+
+    asyncio.run(run())
+
+
 def test_a_ledger_that_moves_is_no_copy(tmp_path):
     """Under whatever name, as long as it is the same file."""
     path = tmp_path / "l.db"
