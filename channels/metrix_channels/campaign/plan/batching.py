@@ -21,6 +21,8 @@ from ..renderer import RenderedMessage
 
 _MOST_RECIPIENTS: Final = 150_000
 """Recipients in lists; then they are joined, which takes a fifth of the memory."""
+_BATCHES_OF_GROUP: Final = 10
+"""Where each group has so many batches in its list, they are built at once, and written while more rows are planned."""
 _MOST_JOINED: Final = 8_000_000
 """Characters of joined recipients in memory; then they are written to disk."""
 _MOST_GROUPS: Final = 50_000
@@ -138,7 +140,8 @@ class Batching:
         """Count recipients who were added to the lists; build batches when there are many."""
         self._waiting += count
         too_many = len(self.lists) >= _MOST_GROUPS
-        if self._waiting >= _MOST_RECIPIENTS or too_many:
+        whole = _BATCHES_OF_GROUP * self._batch_size * len(self._by_digest)
+        if self._waiting >= min(_MOST_RECIPIENTS, whole) or too_many:
             self._waiting = 0
             for group in self._by_digest.values():
                 if group.recipients:

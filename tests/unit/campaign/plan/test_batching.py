@@ -67,6 +67,17 @@ def test_each_message_costs_the_fewest_requests(monkeypatch, bound, joined, coun
     assert (made.texts, made.sms_parts) == (len(wanted), {("", "GSM-7"): 2 * count})
 
 
+def test_batches_of_a_shared_text_are_built_while_rows_are_added():
+    """So that the ledger writes them while more rows are planned, and not all of them at the end."""
+    made = Batching(render, 500)
+    together = made.open(("Sara",), {"name": "Sara"})
+    for start in range(0, 12_000, 1_000):
+        together += [f"u{start + at}" for at in range(1_000)]
+        made.added(1_000)
+    assert made.batches == 20
+    assert sum(draft.count for draft in made.drafts) == 20
+
+
 @pytest.mark.parametrize("bound", [2, 10_000])
 def test_too_many_groups_are_written_to_disk(monkeypatch, bound):
     """As many messages as recipients; each keeps its one."""
