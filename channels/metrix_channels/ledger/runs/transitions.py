@@ -4,7 +4,7 @@
 PENDING --begin--> SENDING --settle--> ACCEPTED | REJECTED | UNKNOWN
    ^                  |---settle or withdraw--> PENDING
    |                  |---interrupt--> PENDING (on_ambiguous: retry) | UNKNOWN (hold)
-   |                  `---cancel--> UNKNOWN
+   |                  `---cancel--> UNKNOWN, as PENDING in doubt
    |---cancel--> CANCELLED     |---split, exclude--> REPLACED by smaller batches
    `--approve-- REJECTED | UNKNOWN
 ```
@@ -174,13 +174,13 @@ def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int |
 
 
 def cancel(batch: Batch, counts: Counts, at: int | None = None) -> None:
-    """Cancel a batch: PENDING becomes CANCELLED; SENDING becomes UNKNOWN, because Metrix may have accepted it."""
+    """Cancel a batch: PENDING becomes CANCELLED, but UNKNOWN if in doubt; SENDING becomes UNKNOWN."""
     if batch.state is BatchState.SENDING:
         count_request(batch, counts)
         doubt(batch)
         _move(batch, BatchState.UNKNOWN, counts, at)
     elif batch.state is BatchState.PENDING:
-        _move(batch, BatchState.CANCELLED, counts, at)
+        _move(batch, BatchState.UNKNOWN if batch.flags & DOUBT else BatchState.CANCELLED, counts, at)
 
 
 def approve(batch: Batch, counts: Counts, which: BatchState) -> None:

@@ -105,6 +105,17 @@ def test_to_cancel_takes_back_nothing_that_may_have_left():
     assert (counts.pending, counts.sending, counts.cancelled, counts.unknown) == (0, 0, 4, 4)
 
 
+@pytest.mark.parametrize("approved", [0, APPROVED])
+def test_to_cancel_leaves_a_batch_in_doubt_unknown(approved):
+    """It waits for another attempt, approved or not, but Metrix may have accepted an earlier one."""
+    shard, counts = shard_of([PENDING, PENDING], flags=DOUBT | approved)
+    doubtful, other = shard.batches
+    other.flags = 0
+    cancelled(shard, counts)
+    assert (doubtful.state, other.state) == (UNKNOWN, BatchState.CANCELLED)
+    assert (counts.pending, counts.unknown, counts.cancelled, counts.balance) == (0, 2, 2, 0)
+
+
 def test_what_takes_a_batchs_place_inherits_all_that_is_known_of_it():
     """Its doubt, its attempts, and that it goes first."""
     shard, _ = shard_of([PENDING], flags=DOUBT | REPEATED, canary=True)
