@@ -65,7 +65,7 @@ class SqliteDatabase(Database):
         self._places: list[tuple[int, int] | None] = [None, None, None]
         self._owner: Owner | None = None
         self._is_copy = False
-        self._version = b""
+        self._version = b"", 0
         self._commits_in_log = 0
         _DATABASES.add(self)
         self._deferred: deque[Work[object]] = deque()
@@ -208,7 +208,7 @@ class SqliteDatabase(Database):
             if is_first:
                 self._create_file()
                 self._owner = Owner.register(self.path)
-                self._version, self._is_copy = b"", True  # until its content was looked at
+                self._version, self._is_copy = (b"", 0), True  # until its content was looked at
             else:
                 self._require_same_file()
             try:
@@ -250,7 +250,7 @@ class SqliteDatabase(Database):
         version = file.version()
         if version == self._version and not self._is_copy:
             return
-        if version[:4] < self._version[:4]:
+        if version[0][:4] < self._version[0][:4]:
             raise self._replaced()
         [(recorded,)] = connection.execute("SELECT identity FROM file").fetchall()
         self._version, self._is_copy = version, not is_same_file(recorded, file.identity)

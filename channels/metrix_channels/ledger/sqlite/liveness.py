@@ -54,12 +54,14 @@ class LedgerFile:
     identity: str
     names: set[str] = field(factory=set)
 
-    def version(self) -> bytes:
-        """Return what SQLite itself compares to tell whether the file has changed.
+    def version(self) -> tuple[bytes, int]:
+        """Return what shows that another program or a checkpoint wrote to the file.
 
-        It starts with SQLite's change counter, so that it is lower in an older state of the file.
+        Returns:
+            What SQLite itself compares, which starts with its change counter, so that it is lower in an older state of
+            the file; and the time of the last change, because two new ledgers may have the same counter.
         """
-        return os.pread(self.descriptor, 16, 24)
+        return os.pread(self.descriptor, 16, 24), os.fstat(self.descriptor).st_ctime_ns
 
 
 _FILES: dict[tuple[int, int], LedgerFile] = {}

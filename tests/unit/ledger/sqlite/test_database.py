@@ -335,6 +335,35 @@ def test_another_ledger_that_is_written_over_the_file_is_noticed(tmp_path, monke
     assert asyncio.run(run()) == "ledger_copied"
 
 
+def test_a_ledger_of_the_same_age_that_is_written_over_the_file_is_noticed(tmp_path, monkeypatch):
+    """Two new ledgers have the same counters, and the same size."""
+    monkeypatch.setattr(sqlite, "durable_settings", lambda path: WAL)
+    monkeypatch.setattr(database, "COMMITS_BETWEEN_CHECKPOINTS", 1)
+
+    async def write(ledger):
+        await ledger.transact(lambda connection: connection.execute("UPDATE rate_limits SET next = 0") and None)
+        await ledger.truncate_journal()  # the thread of the ledger has copied its log back
+
+    async def run():
+        ledger, other = SqliteDatabase(tmp_path / "l.db"), SqliteDatabase(tmp_path / "other.db")
+        try:
+            await write(other)
+            await write(ledger)
+            content = other.path.read_bytes()
+            assert content[24:40] == ledger.path.read_bytes()[24:40]
+            await write(ledger)
+            with ledger.path.open("r+b") as file:
+                file.write(content)
+            with pytest.raises(LedgerError) as caught:
+                await ledger.transact(lambda _: ledger.owner)
+        finally:
+            await ledger.close()
+            await other.close()
+        return caught.value.code
+
+    assert asyncio.run(run()) == "ledger_copied"
+
+
 def test_a_copy_that_could_not_be_read_at_first_is_noticed(tmp_path, monkeypatch):
     """Only its first page had been written over the file when it was read: a failed look is repeated."""
     monkeypatch.setattr(sqlite, "durable_settings", lambda path: ROLLBACK)
