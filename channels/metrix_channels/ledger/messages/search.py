@@ -14,7 +14,7 @@ from ..database import Connection, Database
 from ..runs.book import RunBook
 from ..runs.records import FORGOTTEN, RunRecord
 from .batches import find_shards, read_messages
-from .sends import SPANS, find_sends, is_selective, read_sends
+from .sends import Span, find_sends, is_selective, read_sends, span_after
 from .wanted import Wanted
 
 WatchMessages = Callable[[int, int], None]
@@ -25,7 +25,14 @@ _AT_ONCE: Final = 1000
 _SHARD: Final = 20
 """A shard counts as this many sends."""
 
+_STEPS: Final = 256
+"""Steps of the search through the sends."""
 _MOMENT_SECONDS: Final = 0.03
+"""A transaction that prevents commits looks at more sends than the last one if that took less time."""
+_FEWEST: Final = 1000
+"""The fewest sends that it looks at."""
+_MOST: Final = 250_000
+"""The most sends that a transaction looks at if it prevents no commits."""
 
 Place = tuple[datetime, RunRecord | None, str | int]
 """The time of the newest message of a send or shard; the run of a shard; the id."""
@@ -98,11 +105,12 @@ async def _places(
     """Return the sends and shards that may contain wanted messages, the newest first."""
     steps, places = len(runs), list[Place]()
     if wanted.campaign is None:
-        steps += SPANS
+        steps += _STEPS
+        first, newest = await database.transact(_outermost)
         async for span, sends in _spans(database, wanted):
             places += [(at, None, send) for at, send in sends]
             if watch:
-                watch(span.stop, steps)
+                watch(_STEPS if span.last is None else _steps_to(span.last, first, newest), steps)
     for done, run in enumerate(runs, start=steps - len(runs) + 1):
         shards = await database.transact(partial(find_shards, record=run, wanted=wanted))
         places += [(at, run, shard) for at, shard in shards]
@@ -111,17 +119,40 @@ async def _places(
     return sorted(places, key=itemgetter(0), reverse=True)
 
 
-async def _spans(database: Database, wanted: Wanted) -> AsyncIterator[tuple[range, list[tuple[datetime, str]]]]:
-    """Yield the sends of consecutive spans; each transaction reads many spans if they are small."""
-    start, width = 0, SPANS if wanted.key is not None else 1
-    if not database.reads_block_writes:  # each span is a look through the whole table, whose rows are in no order
-        width = SPANS if is_selective(wanted) else SPANS // 4
-    while start < SPANS:
-        span, began = range(start, min(start + width, SPANS)), time.monotonic()
-        yield span, await database.transact(partial(find_sends, wanted=wanted, span=span))
-        start = span.stop
-        if database.reads_block_writes:
-            width = width * 2 if time.monotonic() - began < _MOMENT_SECONDS else max(width // 2, 1)
+async def _spans(database: Database, wanted: Wanted) -> AsyncIterator[tuple[Span, list[tuple[datetime, str]]]]:
+    """Yield the sends of consecutive spans; if others cannot write meanwhile, each transaction takes a moment only."""
+    most: int | None = _FEWEST if database.reads_block_writes else _MOST
+    if wanted.key is not None or (is_selective(wanted) and not database.reads_block_writes):
+        most = None
+    after: str | None = ""
+    while after is not None:
+        began = time.monotonic()
+        span, found = await database.transact(partial(_look, wanted=wanted, after=after, most=most))
+        yield span, found
+        after = span.last
+        if most is not None and database.reads_block_writes:
+            most = most * 2 if time.monotonic() - began < _MOMENT_SECONDS else max(most // 2, _FEWEST)
+
+
+def _look(
+    connection: Connection, wanted: Wanted, after: str, most: int | None
+) -> tuple[Span, list[tuple[datetime, str]]]:
+    span = span_after(connection, after, most)
+    return span, find_sends(connection, wanted, span)
+
+
+def _outermost(connection: Connection) -> tuple[str, str]:
+    """Return the first and the last id of all sends."""
+    [(first, last)] = connection.execute(
+        "SELECT (SELECT min(id) FROM sends), (SELECT max(id) FROM sends)"  # both at once would scan the table in SQLite
+    ).fetchall()
+    return str(first or ""), str(last or "")
+
+
+def _steps_to(reached: str, first: str, last: str) -> int:
+    """Return how many of the steps are done, from the distance of ids."""
+    place, begin, end = (int.from_bytes(text.encode()[:16].ljust(16, b"\0")) for text in (reached, first, last))
+    return min(_STEPS * (place - begin) // max(end - begin, 1), _STEPS)
 
 
 def _read(connection: Connection, database: Database, page: list[Place], wanted: Wanted) -> list[SentMessage]:

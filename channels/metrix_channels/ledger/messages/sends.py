@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from attrs import frozen
+
 from ...delivery import PastAttempt, resume_recipients
 from ...models import OnAmbiguous
 from ...outcomes import Outcome, SentMessage, iso_utc
@@ -22,23 +24,48 @@ from ..sends.records import FORGOTTEN_RECIPIENT, load_receipts
 from ..sends.rows import COLUMNS, Row, is_outgoing, past_attempts
 from .wanted import Wanted
 
-SPANS: Final = 256
-"""The first two hexadecimal digits of the random ids divide the sends into spans of about equal size."""
-
 _MOST_DAYS: Final = 3
 """Maximum days to search for, because each is searched in the receipts of every older send."""
 _TIMES: Final = re.compile(r'"at": "([^"]+)"')
 
 
-def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tuple[datetime, str]]:
+@frozen
+class Span:
+    """The sends that one transaction looks at, in the order of their ids.
+
+    Attributes:
+        after: the id before the first of them.
+        last: the id of the last of them; None for all that follow.
+    """
+
+    after: str
+    last: str | None
+
+
+def span_after(connection: Connection, after: str, most: int | None) -> Span:
+    """Return the span of the next sends.
+
+    Args:
+        connection: a transaction.
+        after: the id before the first of them.
+        most: how many there are at most; None for no limit.
+    """
+    if most is None:
+        return Span(after, None)
+    question = "SELECT id FROM sends WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?"
+    found = connection.execute(question, (after, most - 1)).fetchone()
+    return Span(after, None if found is None else str(found[0]))
+
+
+def find_sends(connection: Connection, wanted: Wanted, span: Span) -> list[tuple[datetime, str]]:
     """Return sends that may contain a wanted message, each with the time of its newest message.
 
     Args:
         connection: a transaction.
         wanted: the messages to search for.
-        span: a range of `SPANS`.
+        span: the sends to look at.
     """
-    conditions, values = ["id IS NOT NULL"], list[object]()
+    conditions, values = ["id > ?"], list[object]([span.after])
     if wanted.key is not None:  # use the index on keys instead of scanning the table
         conditions.append("id IN (SELECT id FROM sends WHERE key = ?)")
         values.append(wanted.key)
@@ -54,12 +81,9 @@ def find_sends(connection: Connection, wanted: Wanted, span: range) -> list[tupl
     if days := _days_since(wanted):
         conditions.append(f"(created_at >= ? OR state = 'open' OR {' OR '.join(['receipts LIKE ?'] * len(days))})")
         values += [iso_utc(wanted.since or wall_clock.now()), *(f'%"at": "{day}%' for day in days)]
-    if span.start > 0:
-        conditions.append("id >= ?")
-        values.append(f"{span.start:02x}")
-    if span.stop < SPANS:
-        conditions.append("id < ?")
-        values.append(f"{span.stop:02x}")
+    if span.last is not None:
+        conditions.append("id <= ?")
+        values.append(span.last)
     rows = connection.execute(
         f"SELECT id, created_at, receipts FROM sends WHERE {' AND '.join(conditions)}",  # noqa: S608 - constants
         values,

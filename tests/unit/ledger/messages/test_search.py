@@ -10,6 +10,7 @@ import pytest
 from helpers.run_books import process
 from metrix_channels.errors import CampaignError, LedgerError
 from metrix_channels.ledger import BatchState, Counts, Draft, Entry, RunState, SendBook, open_shards
+from metrix_channels.ledger.messages import search as search_module
 from metrix_channels.ledger.messages.search import search
 from metrix_channels.ledger.messages.wanted import Wanted
 from metrix_channels.ledger.purge import purge
@@ -212,6 +213,35 @@ def test_a_damaged_shard_hides_nobody(ledger):
             assert refused.value.code == "ledger_corrupt"
 
     asyncio.run(run())
+
+
+def test_no_transaction_looks_at_more_sends_than_it_may(ledger, monkeypatch):
+    """Whatever their ids have in common: ids are in the order of time, so that those of a day begin alike."""
+    looked_at, find = [], search_module.find_sends
+
+    def counting(connection, wanted, span):
+        every = find(connection, Wanted(), span)
+        looked_at.append(len(every))
+        return find(connection, wanted, span)
+
+    monkeypatch.setattr(search_module, "find_sends", counting)
+    monkeypatch.setattr(search_module, "_FEWEST", 4)
+    monkeypatch.setattr(search_module, "_MOST", 4)
+    monkeypatch.setattr(search_module, "_MOMENT_SECONDS", 0)
+
+    async def run():
+        async with opened(ledger) as mine:
+            for number in range(30):
+                await mine.sent(f"019ac0000{number:03}", ([f"u{number}"], Outcome.ACCEPTED, number))
+            steps = []
+            found = await mine.found(watch=lambda done, total: steps.append((done, total)))
+            assert len(found) == 30
+            return steps
+
+    steps = asyncio.run(run())
+    assert (max(looked_at), sum(looked_at)) == (4, 30)
+    assert steps[:8] == sorted(steps[:8])
+    assert steps[7] == (256, 256)
 
 
 def test_many_sends_come_in_order_and_are_told_of(ledger):
