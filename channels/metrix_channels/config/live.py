@@ -70,6 +70,10 @@ class ConfigFile:
             return self._loaded[1]
         return self.current()
 
+    def forget_look(self) -> None:
+        """Let the next `recent` look at the file, however short ago the last look was."""
+        self._looked_at = _NEVER
+
     def _stamp(self) -> _Stamp:
         try:
             stat = os.stat(self._place)  # noqa: PTH116 - for each message, and a Path is slower

@@ -17,6 +17,7 @@ from ..delivery import (
     Attempts,
     Deadlines,
     Delivery,
+    Disposition,
     Journal,
     Part,
     Policy,
@@ -266,7 +267,10 @@ class Engine:
             body = push_body(recipients, message)
             self.requests += 1
             request = Request(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
-            return await attempts.make(request, seconds, prepared.hidden)
+            exchange, verdict = await attempts.make(request, seconds, prepared.hidden)
+            if verdict.disposition is not Disposition.ACCEPTED:
+                self._file.forget_look()  # the channel may have been withdrawn before the next attempt
+            return exchange, verdict
 
         resumption = resume_recipients(claim.still_open(prepared.recipients), claim.past, self._config.on_ambiguous)
         delivery = self.delivery(post, SendJournal(self.book, claim.id), channel)

@@ -20,6 +20,8 @@ from helpers.fault_server import (
     refusing_address,
 )
 from helpers.project import make_project, takes, unanswering_address
+from metrix_channels.config import live
+from metrix_channels.delivery import single
 from metrix_channels.errors import (
     ChannelUnverified,
     CredentialsRefused,
@@ -59,8 +61,10 @@ def test_many_recipients_are_sent_to_in_batches(tmp_path):
     ]
 
 
-def test_a_verification_that_is_withdrawn_between_attempts_ends_the_send(tmp_path):
-    """The file is looked at again before each of them: nothing more leaves through the channel."""
+def test_a_verification_that_is_withdrawn_between_attempts_ends_the_send(tmp_path, monkeypatch):
+    """The file is looked at again before each of them, however soon: nothing more leaves through the channel."""
+    monkeypatch.setattr(single, "backoff_seconds", lambda *_: 0.0)
+    monkeypatch.setattr(live, "_RECENT_SECONDS", 3600)
 
     def busy(request):
         project.config.write_text(project.config.read_text().replace('"verified": true', '"verified": false'))

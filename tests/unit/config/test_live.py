@@ -48,7 +48,7 @@ def test_an_edit_in_place_counts_though_the_size_stays(tmp_path: Path) -> None:
 
 
 def test_a_recent_look_need_not_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within ten milliseconds one look serves many requests; `current` always looks."""
+    """Within ten milliseconds one look serves many requests, unless it is forgotten; `current` always looks."""
     clock = [100.0]
     monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
     path = tmp_path / "channels.yaml"
@@ -62,6 +62,9 @@ def test_a_recent_look_need_not_be_repeated(tmp_path: Path, monkeypatch: pytest.
     assert file.recent().channel("sms").verified is False
     path.write_text(TEXT)
     assert file.current().channel("sms").verified is True
+    path.write_text(TEXT.replace("true}", "false}"))
+    file.forget_look()
+    assert file.recent().channel("sms").verified is False
 
 
 def test_who_changes_what_is_loaded_changes_every_look(tmp_path: Path) -> None:
