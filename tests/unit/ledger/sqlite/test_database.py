@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
@@ -266,25 +266,38 @@ def test_an_older_state_that_is_written_over_the_file_is_noticed(settings, tmp_p
     assert asyncio.run(run()) in ("ledger_unavailable", "ledger_corrupt")
 
 
-def test_nobody_has_a_name_in_a_copy_until_it_is_adopted(tmp_path):
-    """So nothing is sent from it; it can be looked at, and the original is none the worse."""
+@asynccontextmanager
+async def opened(*paths):
+    """Ledgers in the files, which are closed in the end."""
+    ledgers = [SqliteDatabase(path) for path in paths]
+    try:
+        yield ledgers
+    finally:
+        for ledger in ledgers:
+            await ledger.close()
+
+
+def ledger_and_copy(tmp_path):
+    """A ledger, and a copy of its file."""
     path, copy = tmp_path / "l.db", tmp_path / "copy.db"
     in_ledger(path, statement("UPDATE rate_limits SET next = 4"))
     shutil.copy(path, copy)
+    return path, copy
+
+
+def test_nobody_has_a_name_in_a_copy_until_it_is_adopted(tmp_path):
+    """So nothing is sent from it; it can be looked at, and the original is none the worse."""
+    path, copy = ledger_and_copy(tmp_path)
 
     async def run():
-        ledger, other = SqliteDatabase(copy), SqliteDatabase(copy)
-        try:
+        async with opened(copy, copy) as (ledger, other):
             assert await ledger.transact(statement("SELECT next FROM rate_limits")) == [(4.0,)]
             with pytest.raises(LedgerError) as caught:
                 await ledger.transact(lambda _: ledger.owner)
             assert await other.adopt()
             await ledger.transact(lambda _: ledger.owner)
             assert not await other.adopt()
-        finally:
-            await ledger.close()
-            await other.close()
-        return caught.value
+            return caught.value
 
     error = asyncio.run(run())
     assert (error.code, error.exit_status, "ledger adopt" in error.remedy) == ("ledger_copied", 2, True)
@@ -295,21 +308,15 @@ def test_nobody_has_a_name_in_a_copy_until_it_is_adopted(tmp_path):
 @pytest.mark.usefixtures("settings")
 def test_a_copy_in_use_is_noticed_to_be_adopted(tmp_path):
     """By another process, at any moment: the next transaction may send."""
-    path, copy = tmp_path / "l.db", tmp_path / "copy.db"
-    in_ledger(path, statement("SELECT 1"))
-    shutil.copy(path, copy)
+    _, copy = ledger_and_copy(tmp_path)
 
     async def run():
-        ledger, other = SqliteDatabase(copy), SqliteDatabase(copy)
-        try:
+        async with opened(copy, copy) as (ledger, other):
             for _ in range(2):
                 with pytest.raises(LedgerError, match="is a copy"):
                     await ledger.transact(lambda _: ledger.owner)
             await other.adopt()
             assert await ledger.transact(lambda _: ledger.owner)
-        finally:
-            await ledger.close()
-            await other.close()
 
     asyncio.run(run())
 
@@ -321,16 +328,13 @@ def test_another_ledger_that_is_written_over_the_file_is_noticed(tmp_path, monke
     in_ledger(other, *[statement("UPDATE rate_limits SET next = next + 1")] * 9)
 
     async def run():
-        ledger = SqliteDatabase(path)
-        try:
+        async with opened(path) as (ledger,):
             await ledger.transact(lambda _: ledger.owner)
             with path.open("r+b") as file:
                 file.write(other.read_bytes())
             with pytest.raises(LedgerError) as caught:
                 await ledger.transact(lambda _: ledger.owner)
-        finally:
-            await ledger.close()
-        return caught.value.code
+            return caught.value.code
 
     assert asyncio.run(run()) == "ledger_copied"
 
@@ -345,8 +349,7 @@ def test_a_ledger_of_the_same_age_that_is_written_over_the_file_is_noticed(tmp_p
         await ledger.truncate_journal()  # the thread of the ledger has copied its log back
 
     async def run():
-        ledger, other = SqliteDatabase(tmp_path / "l.db"), SqliteDatabase(tmp_path / "other.db")
-        try:
+        async with opened(tmp_path / "l.db", tmp_path / "other.db") as (ledger, other):
             await write(other)
             await write(ledger)
             content = other.path.read_bytes()
@@ -356,10 +359,7 @@ def test_a_ledger_of_the_same_age_that_is_written_over_the_file_is_noticed(tmp_p
                 file.write(content)
             with pytest.raises(LedgerError) as caught:
                 await ledger.transact(lambda _: ledger.owner)
-        finally:
-            await ledger.close()
-            await other.close()
-        return caught.value.code
+            return caught.value.code
 
     assert asyncio.run(run()) == "ledger_copied"
 
@@ -372,8 +372,7 @@ def test_a_copy_that_could_not_be_read_at_first_is_noticed(tmp_path, monkeypatch
     content = other.read_bytes()
 
     async def run():
-        ledger = SqliteDatabase(path)
-        try:
+        async with opened(path) as (ledger,):
             await ledger.transact(lambda _: ledger.owner)
             with path.open("r+b") as file:
                 file.write(content[:4096].ljust(len(content), b"\0"))
@@ -381,8 +380,6 @@ def test_a_copy_that_could_not_be_read_at_first_is_noticed(tmp_path, monkeypatch
                 with pytest.raises(LedgerError) as caught:
                     await ledger.transact(lambda _: ledger.owner)
                 assert caught.value.code == "ledger_corrupt"
-        finally:
-            await ledger.close()
 
     asyncio.run(run())
 
