@@ -277,6 +277,20 @@ async def opened(*paths):
             await ledger.close()
 
 
+async def refused(ledger):
+    """Why nothing can be sent from a ledger."""
+    with pytest.raises(LedgerError) as caught:
+        await ledger.transact(lambda _: ledger.owner)
+    return caught.value.code
+
+
+async def refusal_after_writing_over(ledger, content):
+    """The same, after something else was written over its file."""
+    with ledger.path.open("r+b") as file:
+        file.write(content)
+    return await refused(ledger)
+
+
 def ledger_and_copy(tmp_path):
     """A ledger, and a copy of its file."""
     path, copy = tmp_path / "l.db", tmp_path / "copy.db"
@@ -330,11 +344,7 @@ def test_another_ledger_that_is_written_over_the_file_is_noticed(tmp_path, monke
     async def run():
         async with opened(path) as (ledger,):
             await ledger.transact(lambda _: ledger.owner)
-            with path.open("r+b") as file:
-                file.write(other.read_bytes())
-            with pytest.raises(LedgerError) as caught:
-                await ledger.transact(lambda _: ledger.owner)
-            return caught.value.code
+            return await refusal_after_writing_over(ledger, other.read_bytes())
 
     assert asyncio.run(run()) == "ledger_copied"
 
@@ -355,11 +365,7 @@ def test_a_ledger_of_the_same_age_that_is_written_over_the_file_is_noticed(tmp_p
             content = other.path.read_bytes()
             assert content[24:40] == ledger.path.read_bytes()[24:40]
             await write(ledger)
-            with ledger.path.open("r+b") as file:
-                file.write(content)
-            with pytest.raises(LedgerError) as caught:
-                await ledger.transact(lambda _: ledger.owner)
-            return caught.value.code
+            return await refusal_after_writing_over(ledger, content)
 
     assert asyncio.run(run()) == "ledger_copied"
 
@@ -374,14 +380,10 @@ def test_a_copy_that_could_not_be_read_at_first_is_noticed(tmp_path, monkeypatch
     async def run():
         async with opened(path) as (ledger,):
             await ledger.transact(lambda _: ledger.owner)
-            with path.open("r+b") as file:
-                file.write(content[:4096].ljust(len(content), b"\0"))
-            for _ in range(2):
-                with pytest.raises(LedgerError) as caught:
-                    await ledger.transact(lambda _: ledger.owner)
-                assert caught.value.code == "ledger_corrupt"
+            damaged = content[:4096].ljust(len(content), b"\0")
+            return [await refusal_after_writing_over(ledger, damaged), await refused(ledger)]
 
-    asyncio.run(run())
+    assert asyncio.run(run()) == ["ledger_corrupt", "ledger_corrupt"]
 
 
 def test_a_ledger_that_moves_is_no_copy(tmp_path):
