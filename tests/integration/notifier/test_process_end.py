@@ -17,9 +17,8 @@ import asyncio, atexit, os, sys, threading, time
 from metrix_channels import AsyncNotifier, Notifier
 from metrix_channels.errors import MetrixChannelsError
 
-def say(line):
-    sys.stdout.write(line + "\\n")
-    sys.stdout.flush()
+def say(line):  # without a buffer: Python aborts if a daemon thread holds one's lock while the process ends
+    os.write(1, f"{line}\\n".encode())
 
 def send(name):
     try:
