@@ -432,6 +432,37 @@ def test_a_cap_counts_whom_a_campaign_may_have_reached(project):
     assert server.twice == set()
 
 
+def test_who_opts_out_after_an_ambiguous_attempt_is_unknown(project):
+    """Metrix may have accepted it, so the next campaign leaves the recipient out too."""
+    answers = [Taken(500), Taken(403, taken=False)]
+    with AccountingServer(lambda *_: answers.pop(0) if answers else Taken()) as server:
+        project.configure(server.url)
+        project.audience(people(3, names=("سارا",)))
+        optout = project.audience([], "optout.csv")
+        project.campaign(suppress=["optout.csv"])
+        assert run(project)["state"] == "halted"
+        optout.write_text("customUserId\nu1\n")
+        found = run(project)
+        assert (found["accepted"], found["unknown"], found["skipped"]) == (2, 1, {})
+        optout.write_text("customUserId\n")
+        project.campaign("rest", audience={"file": "audience.csv", "except": ["offer"]})
+        assert refusal(project, "rest").code == "audience_empty"
+    assert server.account == {"u0": 2, "u1": 1, "u2": 2}
+
+
+def test_a_cap_counts_whom_a_halted_campaign_may_have_reached(project):
+    """Its attempt was ambiguous, and is to be repeated when somebody resumes it."""
+    answers = [Taken(500), Taken(403, taken=False)]
+    with AccountingServer(lambda *_: answers.pop(0) if answers else Taken()) as server:
+        project.configure(server.url)
+        project.audience(people(1))
+        project.campaign()
+        assert run(project)["state"] == "halted"
+        project.campaign("two", limits={"per_recipient": "1/24h"})
+        assert refusal(project, "two").code == "audience_empty"
+    assert server.twice == set()
+
+
 def test_a_campaign_that_may_go_on_cannot_be_excepted(halted):
     """Whom it will reach is not known yet: refused, and nobody is sent anything."""
     project, server = halted

@@ -290,6 +290,22 @@ def test_what_was_suppressed_since_is_sent_nothing(project, cluster):
     assert {"u7", "u8"}.isdisjoint(server.account)
 
 
+def test_who_opts_out_after_an_ambiguous_attempt_is_unknown(project, cluster):
+    """Metrix may have accepted it; the others of the batch are sent to again."""
+    answers = [Taken(500), Taken(403, taken=False)]
+    with AccountingServer(lambda *_: answers.pop(0) if answers else Taken()) as server, cluster(server) as workers:
+        project.audience(people(3, names=("سارا",)))
+        optout = project.audience([], "optout.csv")
+        project.campaign(suppress=["optout.csv"])
+        launched(project)
+        workers.start()
+        until(project, "offer", lambda status: status["state"] == "halted")
+        optout.write_text("customUserId\nu1\n")
+        ended = project.run("resume", "offer").document
+    assert (ended["accepted"], ended["unknown"], ended["skipped"], balance(ended)) == (2, 1, {}, 0)
+    assert server.account == {"u0": 2, "u1": 1, "u2": 2}
+
+
 def test_the_plan_of_a_process_that_died_is_no_run(project, cluster, postgres_url):
     """It had not been launched: nobody sends it, and its name is free."""
     with AccountingServer() as server, cluster(server) as workers:

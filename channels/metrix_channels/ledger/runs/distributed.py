@@ -320,7 +320,7 @@ class DistributedRunBook(RunBook):
     def _drop(self, connection: Connection, run: int, shard: Shard, excluded: FindExcluded) -> None:
         change = Counts()
         drafts, skips = without(shard, change, excluded, int(connection.time()))
-        if skips:
+        if change != Counts():
             changed_statuses = [ShardStatus.of(shard)]
             write_statuses(connection, changed_statuses)
             add_drafts(connection, run, drafts)

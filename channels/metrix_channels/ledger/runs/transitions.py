@@ -6,6 +6,7 @@ PENDING --begin--> SENDING --settle--> ACCEPTED | REJECTED | UNKNOWN
    |                  |---interrupt--> PENDING (on_ambiguous: retry) | UNKNOWN (hold)
    |                  `---cancel--> UNKNOWN, as PENDING in doubt
    |---cancel--> CANCELLED     |---split, exclude--> REPLACED by smaller batches
+   |---cancel, exclude in doubt--> UNKNOWN
    `--approve-- REJECTED | UNKNOWN
 ```
 
@@ -131,7 +132,7 @@ def split(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int)
 def exclude(
     batch: Batch, counts: Counts, excluded: Mapping[str, SkipReason], at: int
 ) -> tuple[Draft | None, list[Skip]]:
-    """Skip excluded recipients of a batch.
+    """Skip excluded recipients of a batch. If the batch is in doubt, they become UNKNOWN instead.
 
     Args:
         batch: PENDING.
@@ -140,11 +141,19 @@ def exclude(
         at: seconds since 1970.
 
     Returns:
-        The shard with the remaining recipients, or None if there are none; and the skipped recipients.
+        The shard with the remaining recipients, or None if there are none; and the skipped recipients. If a batch in
+        doubt has remaining recipients, the shard has a batch for each kind of recipients, and both must be screened
+        again.
     """
     _require(batch, BatchState.PENDING)
     found = {recipient: excluded[recipient] for recipient in batch.recipients if recipient in excluded}
     if not found:
+        return None, []
+    rest = [recipient for recipient in batch.recipients if recipient not in found]
+    if batch.flags & DOUBT:  # Metrix may have accepted an attempt, so they are not skipped
+        if rest:
+            return _replace(batch, counts, [list(found), rest], at), []
+        _move(batch, BatchState.UNKNOWN, counts, at)
         return None, []
     skips = []
     for reason in sorted(set(found.values())):
@@ -152,7 +161,6 @@ def exclude(
         counts.skip(len(rows), reason)
         counts.pending -= len(rows)
         skips.append(Skip(reason, rows))
-    rest = [recipient for recipient in batch.recipients if recipient not in found]
     return _replace(batch, counts, [rest] if rest else [], at), skips
 
 
@@ -194,7 +202,7 @@ def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
     if which not in (BatchState.REJECTED, BatchState.UNKNOWN):
         raise ValueError(f"A batch that is {which.name} cannot be sent again.")
     if batch.state is which:
-        batch.flags |= APPROVED
+        batch.flags |= APPROVED | (DOUBT if which is BatchState.UNKNOWN else 0)
         _move(batch, BatchState.PENDING, counts, None)
 
 

@@ -126,7 +126,7 @@ def test_what_takes_a_batchs_place_inherits_all_that_is_known_of_it():
 
 def test_only_what_is_pending_can_still_be_skipped():
     """A recipient who opts out is taken out of what waits; whom a request names is left as that request leaves it."""
-    shard, counts = shard_of([PENDING, SENDING, BatchState.ACCEPTED, PENDING], flags=DOUBT)
+    shard, counts = shard_of([PENDING, SENDING, BatchState.ACCEPTED, PENDING], flags=APPROVED)
     excluded = {"u0-1", "u1-0", "u2-0", "u3-0", "u3-1"}
 
     drafts, skips = without(
@@ -134,9 +134,34 @@ def test_only_what_is_pending_can_still_be_skipped():
     )
     states = [state for state, _ in kept(shard, 4)]
     assert states == [BatchState.REPLACED, SENDING, BatchState.ACCEPTED, BatchState.REPLACED]
-    assert [(json.loads(draft.batches), draft.flags) for draft in drafts] == [([[{}, ["u0-0"]]], DOUBT)]
+    assert [(json.loads(draft.batches), draft.flags) for draft in drafts] == [([[{}, ["u0-0"]]], APPROVED)]
     assert [row for skip in skips for row in skip.rows] == [(0, "u0-1"), (0, "u3-0"), (0, "u3-1")]
     assert (counts.balance, counts.pending, counts.skipped, counts.batches) == (0, 3, {"suppressed": 3}, 3)
+
+
+def test_a_recipient_in_doubt_is_unknown_instead_of_skipped():
+    """Metrix may have accepted an attempt before the recipient opted out; the others of the batch are sent again."""
+    shard, counts = shard_of([PENDING, PENDING], flags=DOUBT)
+
+    def excluded(recipients):
+        return {each: SkipReason.SUPPRESSED for each in recipients if each in ("u0-1", "u1-0", "u1-1")}
+
+    [draft], skips = without(shard, counts, excluded, 0)
+    assert (kept(shard, 2), skips) == ([(BatchState.REPLACED, DOUBT), (UNKNOWN, DOUBT)], [])
+    parts = Shard.opened(8, False, json.loads(draft.batches), new_statuses(draft.count, flags=draft.flags))
+    assert without(parts, counts, excluded, 0) == ([], [])
+    assert kept(parts, 2) == [(UNKNOWN, DOUBT), (PENDING, DOUBT)]
+    assert (counts.unknown, counts.pending, counts.skipped, counts.batches, counts.balance) == (3, 1, {}, 3, 0)
+
+
+@pytest.mark.parametrize(("which", "count"), [(UNKNOWN, 2), (BatchState.REJECTED, 0)])
+def test_to_send_to_the_unknown_again_may_be_a_duplicate(which, count):
+    """Whatever made them unknown, such as a batch that was refused and not split."""
+    shard, counts = shard_of([which])
+    [batch] = shard.batches
+    approve(batch, counts, which)
+    begin(batch, counts, 1)
+    assert counts.possible_duplicates == count
 
 
 AT = 1_800_000_000
