@@ -194,6 +194,7 @@ def test_a_finished_campaign_does_not_run_again(metrix, folder, metrix_sandbox):
     before = len(metrix_sandbox.requests())
     again = metrix("campaign", "run", "eid.yaml", "--yes", "--json")
     assert (again.status, again.document["error"]["code"]) == (2, "run_finished")
+    assert "`metrix-channels campaign retry eid --rejected`" in again.document["error"]["remedy"]
     assert len(metrix_sandbox.requests()) == before
     other = metrix("campaign", "run", "eid.yaml", "--yes", "--name", "eid-2", "--json")
     assert (other.status, other.document["campaign"], other.document["accepted"]) == (0, "eid-2", 4)
@@ -346,6 +347,7 @@ def test_canaries_go_first_alone(metrix, folder, metrix_sandbox, option):
     assert (halted.status, halted.document["error"]["code"]) == (4, "canary_failed")
     assert halted.document["state"] == "halted"
     assert halted.document["halted_by"]["code"] == "canary_failed"
+    assert "`metrix-channels campaign report eid`" in halted.document["halted_by"]["remedy"]
     assert (halted.document["rejected"], halted.document["pending"]) == (2, 2)
     assert adds_up(halted.document)
     assert list(halted.document) == [*KEYS, "error"]

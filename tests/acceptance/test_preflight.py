@@ -80,6 +80,17 @@ def test_without_app_id_a_verification_is_not_judged(metrix, metrix_config, temp
     assert checks["channel.verified"]["status"] == "skip"
 
 
+def test_a_channel_without_a_record_fails_without_app_id_too(metrix, metrix_config, templates, monkeypatch):
+    """A newcomer learns about the credentials and the dashboard test at once."""
+    monkeypatch.delenv("METRIX_TEST_APP", raising=False)
+    channels = {"sms": {"type": "sms", "verified": False}}
+    path = metrix_config(templates=templates, metrix={"app_id": "${METRIX_TEST_APP}"}, channels=channels)
+    checks = by_id(metrix("--config", path, "preflight", "--offline", "--json"))
+    assert checks["secret.app_id"]["status"] == "fail"
+    assert checks["channel.verified"]["status"] == "fail"
+    assert "channels verify sms" in checks["channel.verified"]["remedy"]
+
+
 def test_an_unknown_channel_fails(metrix, config):
     """The message names those that exist."""
     result = metrix("--config", config, "preflight", "smz", "--json")

@@ -7,14 +7,13 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from shlex import quote
 from typing import Any, Final
 
 from attrs import evolve
 
 from ..api import push_body
 from ..config import require_verified, require_verified_at
-from ..errors import CampaignError, ConfigError
+from ..errors import CampaignError, ConfigError, campaign_error
 from ..ledger import (
     OVER,
     BatchState,
@@ -113,8 +112,7 @@ class Campaigns:
             return await self._execution.begin(record, campaign, self._lists(ready), watch, detach=detach)
         _require_resumable(found)
         if found.state is RunState.PAUSED:
-            remedy = f"`metrix-channels campaign resume {quote(campaign.name)}` continues it."
-            raise CampaignError(f"The campaign {campaign.name!r} is paused.", code="run_paused", remedy=remedy)
+            raise campaign_error(f"The campaign {campaign.name!r} is paused.", "run_paused", campaign.name)
         return await self._go_on(found, campaign, watch, confirm=confirm, detach=detach, given=given)
 
     async def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> RunRecord:
@@ -140,7 +138,7 @@ class Campaigns:
         """
         found = await self.book.get(name)
         if found.state is RunState.CANCELLED:
-            raise CampaignError(f"The campaign {name!r} was cancelled.", code="run_cancelled")
+            raise campaign_error(f"The campaign {name!r} was cancelled.", "run_cancelled", name)
         found.require_sendable()
         count = found.counts.rejected if which is BatchState.REJECTED else found.counts.unknown
 
@@ -285,11 +283,11 @@ class Campaigns:
         """Check the pins of a run and continue it; `releases`: also continue a run that waits after its canary."""
         ready = self._ready_when_it_begins(campaign, given)
         if found.live and not self._execution.is_distributed:
-            remedy = f"Wait for it, or stop it with `metrix-channels campaign pause {quote(found.name)}`."
             message = f"Another process is running the campaign {found.name!r}."
-            raise CampaignError(message, code="run_busy", remedy=remedy)
+            raise campaign_error(message, "run_busy", found.name)
         if found.state is RunState.PLANNING:
-            raise CampaignError(f"Another process is planning the campaign {found.name!r}.", code="run_busy")
+            message = f"Another process is planning the campaign {found.name!r}."
+            raise campaign_error(message, "run_busy", found.name)
         digest = await asyncio.to_thread(
             digest_of_rows,
             campaign.audience,
@@ -352,4 +350,4 @@ def _not_confirmed() -> CampaignError:
 def _require_resumable(record: RunRecord) -> None:
     if record.state in OVER:
         ended = "was cancelled" if record.state is RunState.CANCELLED else "has finished"
-        raise CampaignError(f"The campaign {record.name!r} {ended}.", code=_ENDED[record.state])
+        raise campaign_error(f"The campaign {record.name!r} {ended}.", _ENDED[record.state], record.name)

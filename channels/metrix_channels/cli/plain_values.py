@@ -1,7 +1,8 @@
 """Accepts text, numbers and existing files as arguments without loading pydantic.
 
 typer converts every value with pydantic, even text to text and missing options. Loading pydantic takes longer than the
-rest of a short verb, and its messages about numbers are for developers. Only other values go to typer.
+rest of a short verb, and its messages about numbers are for developers. Only other values go to typer. The help of an
+argument does not show its Python type either, such as `<str>`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ def _plain_first(parameter: Any) -> Any:
     if "get_runtime_param" not in vars(parameter):
         conversion = _PlainFirst(parameter.get_runtime_param)
         parameter.get_runtime_param = lambda: conversion
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: None
     return parameter
 
 

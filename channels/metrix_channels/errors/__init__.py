@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..outcomes import EventReceipt, Problem, Receipt
+from .campaigns import remedy_for
 from .catalogue import CATALOGUE
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "TemplateError",
     "Unreachable",
     "UsageError",
+    "campaign_error",
     "problem",
     "sentence",
 ]
@@ -181,3 +183,8 @@ class CampaignError(MetrixChannelsError):
 
 class LedgerError(MetrixChannelsError):
     """The ledger cannot be used, or a key in it prevents the send."""
+
+
+def campaign_error(message: str, code: str, name: str) -> CampaignError:
+    """Return an error about a run, whose remedy has the name of the campaign in its commands."""
+    return CampaignError(message, code=code, remedy=remedy_for(code, name))

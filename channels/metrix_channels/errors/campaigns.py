@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from shlex import quote
 from typing import Final
 
 from .situation import TROUBLESHOOTING, Situation
@@ -102,14 +104,15 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_pinned": Situation(
         "The message or the audience has changed since the run was planned.",
-        "Undo the change and resume. Or cancel the run, and send the rest under a new name with"
-        " `audience: {except: [OLD_NAME]}`.",
+        "Undo the change, and run `metrix-channels campaign resume NAME`. Or run `metrix-channels campaign cancel"
+        " NAME`, and send the rest under a new name with `audience: {except: [OLD_NAME]}`.",
         2,
     ),
     "run_finished": Situation(
         "The campaign has finished and cannot run again under the same name.",
-        "Use a new name for another run. To send again to rejected recipients, run `metrix-channels campaign retry NAME"
-        " --rejected`; for those whose outcome is unknown, use --unknown.",
+        "To run it again, use another name: `metrix-channels campaign run FILE --name NEW`. To send again to rejected"
+        " recipients, run `metrix-channels campaign retry NAME --rejected`; for those whose outcome is unknown, use"
+        " --unknown.",
         2,
     ),
     "run_cancelled": Situation(
@@ -119,7 +122,9 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     ),
     "run_paused": Situation("The campaign is paused.", "Run `metrix-channels campaign resume NAME` to continue.", 4),
     "run_unfinished": Situation(
-        "The campaign has not finished, so it can still reach more recipients.", "Finish or cancel it first.", 2
+        "The campaign has not finished, so it can still reach more recipients.",
+        "First run `metrix-channels campaign resume NAME` to finish it, or `metrix-channels campaign cancel NAME`.",
+        2,
     ),
     "schedule_missed": Situation(
         "The campaign's scheduled time has passed.",
@@ -160,3 +165,8 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
         4,
     ),
 }
+
+
+def remedy_for(code: str, name: str) -> str:
+    """Return the remedy of a code of this catalogue, with the name of the reader's own campaign."""
+    return re.sub(r"\b(OLD_)?NAME\b", lambda found: name if found[1] else quote(name), CAMPAIGNS[code].remedy)

@@ -28,7 +28,7 @@ CATALOGUE: Final[dict[str, Situation]] = {
         reasons=("A script, cron or CI runs the command.", "The input or stderr of the command is redirected."),
     ),
     "file_unreadable": Situation("A file cannot be read.", "Check the path and the file's permissions.", 2),
-    "file_exists": Situation("The file already exists.", "Move it away or choose another folder.", 2),
+    "file_exists": Situation("The file already exists.", "Choose another name, or move the file away.", 2),
     "file_unwritable": Situation(
         "A file cannot be written.", "Check the folder, its permissions and the space left.", 2
     ),

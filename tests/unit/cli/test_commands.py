@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 
 import pytest
 from typer.main import get_group
@@ -32,3 +33,11 @@ def test_the_table_lists_a_verb_as_its_own_help_does(name):
     assert verb.get_short_help_str(200) == VERBS[name].help
     callback = verb.callback or next(iter(verb.commands.values())).callback
     assert callback.__module__ == VERBS[name].module
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_help_shows_no_types_of_python(name):
+    """`FILE`, not `FILE <path>` or `<int range>`; in the verbs of a group too."""
+    verb = registered()[name]
+    for each in (verb, *getattr(verb, "commands", {}).values()):
+        assert not re.search(r"<[a-z\[]", each.get_help(each.context_class(each)))

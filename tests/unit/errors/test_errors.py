@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from metrix_channels import errors
-from metrix_channels.errors import LedgerError, MetrixChannelsError
+from metrix_channels.errors import LedgerError, MetrixChannelsError, campaign_error
+from metrix_channels.errors.campaigns import CAMPAIGNS
 from metrix_channels.errors.catalogue import CATALOGUE
 
 SOURCE = Path(errors.__file__).parents[1]
@@ -82,3 +83,11 @@ def test_every_public_error_is_in_the_tree_that_the_module_draws():
 def test_a_message_is_a_sentence(written, read):
     """However it was written down; names keep their spelling."""
     assert LedgerError(written, code="ledger_locked").message == read
+
+
+@pytest.mark.parametrize("code", CAMPAIGNS)
+def test_the_remedy_of_an_error_about_a_run_names_the_campaign(code):
+    """In commands and in YAML, so that both can be copied; a name that the shell would split is quoted."""
+    assert "NAME" not in campaign_error("It has ended.", code, "yalda").remedy
+    for command in re.findall(r"campaign (?:cancel|resume|retry) .*?`", campaign_error("…", code, "a b").remedy):
+        assert "'a b'" in command

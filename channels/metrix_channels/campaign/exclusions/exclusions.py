@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ...errors import CampaignError
+from ...errors import campaign_error
 from ...ledger import DOUBT, OVER, BatchState, RunBook, Shard, SkipReason
 from ...process import wall_clock
 from ..definition import Campaign, Cap
@@ -130,7 +130,7 @@ class Exclusions:
         record = await self._book.get(name)
         if record.state not in OVER:
             message = f"The campaign {name!r} in audience.except has not finished: its state is {record.state}."
-            raise CampaignError(message, code="run_unfinished")
+            raise campaign_error(message, "run_unfinished", name)
         record.require_recipients()
         after = 0
         while shards := await self._book.shards(record.id, after):

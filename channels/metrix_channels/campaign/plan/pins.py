@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import asdict
 
 from ...config import Channel, Config
-from ...errors import CampaignError
+from ...errors import campaign_error
 from ...ledger import RunRecord
 from ...templating import Sources, Template
 from ..definition import Campaign
@@ -82,10 +82,8 @@ def require_unchanged(record: RunRecord, now: Mapping[str, Any]) -> None:
     """
     changed = list(_changes(record.pins, now))
     if changed:
-        raise CampaignError(
-            f"The campaign {record.name!r} has changed since it was planned: {', '.join(changed)}.",
-            code="run_pinned",
-        )
+        message = f"The campaign {record.name!r} has changed since it was planned: {', '.join(changed)}."
+        raise campaign_error(message, "run_pinned", record.name)
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from ...errors.campaigns import CAMPAIGNS, remedy_for
 from ...ledger import OVER, REPEATED, Batch, BatchState, Counts, RunBook, RunRecord, RunState, Shard
 from ...outcomes import Problem, ProblemDict, iso_utc
 from ..plan.findings import described
@@ -88,7 +89,7 @@ class CampaignStatus:
             possible_duplicates=counts.possible_duplicates,
             started_at=record.started_at,
             finished_at=record.finished_at,
-            halted_by=record.halted_by,
+            halted_by=_with_own_name(record.halted_by, record.name),
             facts=dict(record.facts),
         )
 
@@ -287,3 +288,10 @@ def _reason(batch: Batch, *, live: bool) -> str:
 def _describe_facts(facts: Mapping[str, Any]) -> list[str]:
     """Describe invalid rows, ids that look alike, and recipients who do not get the locale that their row names."""
     return [*described(facts), *describe_fallbacks(facts)]
+
+
+def _with_own_name(halted_by: Problem | None, name: str) -> Problem | None:
+    """Return why a run was halted; a remedy that is the catalogue's gets the run's own name in its commands."""
+    if halted_by is None or halted_by.code not in CAMPAIGNS or halted_by.remedy != CAMPAIGNS[halted_by.code].remedy:
+        return halted_by
+    return evolve(halted_by, remedy=remedy_for(halted_by.code, name))

@@ -60,7 +60,9 @@ _UNFINISHED = {
 def run(
     context: typer.Context,
     file: File,
-    name: Annotated[str | None, typer.Option("--name", help="Overrides the file's `name`.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Overrides the file's `name`.", show_default=False)
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Plan the campaign and show the first requests; send nothing.")
     ] = False,
@@ -114,7 +116,13 @@ def try_out(
     ],
     row: Annotated[
         int | None,
-        typer.Option("--row", min=1, help="The audience row whose values are used.  [default: 1]", show_default=False),
+        typer.Option(
+            "--row",
+            metavar="N",
+            min=1,
+            help="The number of the audience row, from 1.  [default: the first row that gets a message]",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Send the message of one audience row to a colleague; the campaign is not started."""

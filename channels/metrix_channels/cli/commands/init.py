@@ -33,7 +33,9 @@ def init(
         del files[IGNORED]
     if there := [name for name in files if os.path.lexists(directory / name)]:
         raise UsageError(
-            f"{quoted(str(directory / there[0]))} already exists; nothing was written.", code="file_exists"
+            f"{quoted(str(directory / there[0]))} already exists; nothing was written.",
+            code="file_exists",
+            remedy="Choose another folder: `metrix-channels init DIR`. Or move the file away.",
         )
     for name, content in files.items():
         _write(directory / name, content)

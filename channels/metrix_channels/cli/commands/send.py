@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def send(
     context: typer.Context,
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel from the configuration.")],
-    to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A customUserId; may be repeated.")],
+    to: Annotated[list[str], typer.Option("--to", metavar="ID", help="A recipient's customUserId; may be repeated.")],
     template: Annotated[
         str | None, typer.Option("--template", metavar="NAME", help="The name of a template.", show_default=False)
     ] = None,
@@ -56,7 +56,7 @@ def send(
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option("--key", metavar="KEY", help="Idempotency key: sent only once per key.", show_default=False),
+        typer.Option("--key", metavar="KEY", help="A second send with the key sends nothing.", show_default=False),
     ] = None,
     deadline: Annotated[
         str | None,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from ...errors import CampaignError, LedgerError
+from ...errors import CampaignError, LedgerError, campaign_error
 from ...outcomes import Problem, iso_utc
 from ...process import wall_clock
 from ..checksums import checksum, require_checksum
@@ -139,7 +139,7 @@ class RunBook(ABC):
             self._sweep(connection)
             if (found := self._find(connection, name)) is not None:
                 code = "run_busy" if found.live else "run_exists"
-                raise CampaignError(f"The ledger already has a campaign {name!r}; it is {found.state}.", code=code)
+                raise campaign_error(f"The ledger already has a campaign {name!r}; it is {found.state}.", code, name)
             row = (name, uuid.uuid4().hex, RunState.PLANNING.value, self._database.owner, file, json.dumps(pins),
                    "{}", iso_utc(wall_clock.now()))  # fmt: skip
             added = connection.execute(
@@ -148,7 +148,7 @@ class RunBook(ABC):
                 row,
             ).fetchall()
             if not added:  # another process added it concurrently
-                raise CampaignError(f"Another process is planning the campaign {name!r}.", code="run_busy")
+                raise campaign_error(f"Another process is planning the campaign {name!r}.", "run_busy", name)
             [(run,)] = added
             seal_run(connection, run)
             count(connection, run, Counts())

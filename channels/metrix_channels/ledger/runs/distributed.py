@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from ...errors import CampaignError, LedgerError
+from ...errors import LedgerError, campaign_error
 from ...models import OnAmbiguous
 from ...outcomes import Problem, iso_utc
 from ...process import wall_clock
@@ -88,7 +88,8 @@ class DistributedRunBook(RunBook):
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or _is_held(connection, record.id):
-                raise CampaignError(f"Workers still have requests of the campaign {name!r} in flight.", code="run_busy")
+                message = f"Workers still have requests of the campaign {name!r} in flight."
+                raise campaign_error(message, "run_busy", name)
             record.require_sendable()
             if back is not None:
                 self._change(connection, record.id, back.transition, "")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ...errors import CampaignError
+from ...errors import campaign_error
 from ...outcomes import Problem, iso_utc
 from ...process import wall_clock
 from ..database import Connection, Database
@@ -52,7 +52,7 @@ class LocalRunBook(RunBook):
         def work(connection: Connection) -> RunRecord:
             record = self._locked(connection, name)
             if record.live or record.id in self._working:
-                raise CampaignError(f"Another process is running the campaign {name!r}.", code="run_busy")
+                raise campaign_error(f"Another process is running the campaign {name!r}.", "run_busy", name)
             record.require_sendable()
             state, owner = RunState.RUNNING.value, self._database.owner
             seal_run(connection, record.id, state=state, owner=owner, control=None, halted_by=None, finished_at=None)

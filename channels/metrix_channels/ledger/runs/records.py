@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from attrs import asdict, define, field, fields_dict, frozen
 
-from ...errors import CampaignError
+from ...errors import campaign_error
 from ...outcomes import Problem
 from .batches import BatchState, Shard
 
@@ -197,9 +197,8 @@ class RunRecord:
         """
         if FORGOTTEN in self.facts:
             when = str(self.facts[FORGOTTEN])[:10]
-            raise CampaignError(
-                f"`ledger purge` deleted the recipients of the campaign {self.name!r} on {when}.", code="run_purged"
-            )
+            message = f"`ledger purge` deleted the recipients of the campaign {self.name!r} on {when}."
+            raise campaign_error(message, "run_purged", self.name)
 
     def require_sendable(self) -> None:
         """Refuse to send if recipients or sensitive values were deleted from the plan.
@@ -210,12 +209,11 @@ class RunRecord:
         self.require_recipients()
         if VALUES_FORGOTTEN in self.facts:
             names = ", ".join(self.facts[SENSITIVE])
-            raise CampaignError(
+            message = (
                 f"The campaign {self.name!r} ended at {self.facts[VALUES_FORGOTTEN]}, and its sensitive values"
-                f" ({names}) were deleted then.",
-                code="run_values_forgotten",
-                remedy=f"Run it under another name with `audience: {{except: [{self.name}]}}`.",
+                f" ({names}) were deleted then."
             )
+            raise campaign_error(message, "run_values_forgotten", self.name)
 
 
 @frozen
