@@ -22,6 +22,7 @@ _EXTENDED = "^{}\\[~]|€\f"
 _ONLY_BASIC = re.compile(f"[{re.escape(_BASIC)}]*")
 _OUTSIDE = re.compile(f"[^{re.escape(_BASIC + _EXTENDED)}]")
 _TWO_SEPTETS = re.compile(f"[{re.escape(_EXTENDED)}]")
+_TWO_UTF16_UNITS = re.compile("[\U00010000-\U0010ffff]")
 
 
 class SmsEncoding(StrEnum):
@@ -52,11 +53,10 @@ def sms_length(text: str) -> SmsLength:
     if _ONLY_BASIC.fullmatch(text):
         return _length_of_single_units(SmsEncoding.GSM7, len(text), 160, 153)
     if _OUTSIDE.search(text):
-        units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-        if units == len(text):
-            return _length_of_single_units(SmsEncoding.UCS2, units, 70, 67)
+        if not _TWO_UTF16_UNITS.search(text):
+            return _length_of_single_units(SmsEncoding.UCS2, len(text), 70, 67)
         widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
-        return SmsLength(SmsEncoding.UCS2, units, _parts(widths, 70, 67))
+        return SmsLength(SmsEncoding.UCS2, sum(widths), _parts(widths, 70, 67))
     widths = [2 if _TWO_SEPTETS.match(character) else 1 for character in text]
     return SmsLength(SmsEncoding.GSM7, sum(widths), _parts(widths, 160, 153))
 

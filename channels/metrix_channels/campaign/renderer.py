@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import define
 
 from ..adapters import SmsLength, adapter_for
 from ..api import message_json, push_body
@@ -21,20 +21,18 @@ from .locales import LOCALE, NO_LOCALE
 T = TypeVar("T")
 
 
-@frozen
+@define
 class RenderedMessage:
     """A message that was validated for its channel.
 
     Attributes:
         digest: equal for equal messages.
-        rest: the request's JSON after the recipients: channel and message.
         length: the SMS parts per recipient; None for other channels.
         cautions: warnings for its author.
         empty: names of empty values that the text shows.
     """
 
     digest: bytes
-    rest: bytes
     length: SmsLength | None
     cautions: tuple[Caution, ...]
     empty: tuple[str, ...] = ()
@@ -114,23 +112,21 @@ class MessageRenderer:
         empty = template.empty_values(known, self._now)
         if empty and self._on_empty is not OnEmpty.WARN:
             raise RowEmpty if self._on_empty is OnEmpty.SKIP else _refusal(empty, template)
-        fields = template.render(known, self._now).fields
+        rendered = template.render(known, self._now)
         try:
-            message = self._adapter.compose(fields)
+            fields = self._adapter.assemble(rendered)
+            cautions = self._adapter.limits(fields)
         except MetrixChannelsError as error:
             error.location = error.location or str(template.path)
             raise
-        rest = self._rest(message.fields)
         measure = self._adapter.measure
-        length = measure(str(message.fields["body"])) if measure else None
-        return RenderedMessage(hashlib.blake2b(rest, digest_size=16).digest(), rest, length, message.cautions, empty)
+        length = measure(str(fields["body"])) if measure else None
+        digest = hashlib.blake2b(self._rest(fields), digest_size=16).digest()
+        return RenderedMessage(digest, length, cautions, empty)
 
     def _render_body(self, values: Mapping[str, JsonValue]) -> bytes:
-        return self._rest(self._adapter.assemble(self._render_fields(values)))
-
-    def _render_fields(self, values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
         template, known = self._fill(values)
-        return template.render(known, self._now).fields
+        return self._rest(self._adapter.assemble(template.render(known, self._now)))
 
     def _template_of(self, values: Mapping[str, JsonValue]) -> Template:
         return self._templates[str(values.get(LOCALE, NO_LOCALE))]

@@ -11,7 +11,7 @@ from attrs import define, frozen
 from ..api import Exchange, MetrixClient
 from ..process import wall_clock
 from ..redact import Redactor, Secret
-from .verdict import Disposition, Verdict, judge
+from .verdict import Verdict, judge
 
 
 @define(kw_only=True)
@@ -98,7 +98,7 @@ class Attempts:
         began, clock = wall_clock.seconds(), time.monotonic()
         exchange = (await self._client.post(request.path, request.body, timeout)).hiding(hidden)
         verdict = judge(exchange, wall_clock.seconds())
-        if verdict.disposition is not Disposition.ACCEPTED or self._observer.sees_accepted:
+        if not verdict.is_accepted or self._observer.sees_accepted:
             attempt = Attempt(request, began, time.monotonic() - clock, exchange, verdict)
             self._observer.observe(attempt, self._client.redactor.hiding(hidden))
         return exchange, verdict

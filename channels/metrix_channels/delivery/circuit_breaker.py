@@ -61,7 +61,7 @@ class CircuitBreaker:
     def answered(self, verdict: Verdict) -> Problem | None:
         """Count an answer after which a batch is not retried; return why the run halts, or None."""
         self._failures = 0
-        if verdict.disposition is Disposition.ACCEPTED:
+        if verdict.is_accepted:
             self._unreadable = self._refusals = 0
             self._refused.clear()
         elif verdict.disposition is Disposition.UNREADABLE:

@@ -116,7 +116,7 @@ def next_step(part: Part, verdict: Verdict, policy: Policy) -> Step:
 def conclude(part: Part, verdict: Verdict) -> Result:
     """Return the outcome after the last attempt. Doubt is sticky: a later refusal does not make it `rejected`."""
     halts = verdict.disposition in (Disposition.HALT, Disposition.NOT_TAKEN)
-    if verdict.disposition is Disposition.ACCEPTED:
+    if verdict.is_accepted:
         duplicate = part.doubt is not None
         return Result(part.recipients, Outcome.ACCEPTED, part.attempts, verdict.status, duplicate, None)
     if part.doubt is not None:

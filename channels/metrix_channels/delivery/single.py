@@ -20,7 +20,7 @@ from .backoff import backoff_seconds
 from .deadline import GRACE_SECONDS, Deadlines, seconds_until, wait_at_most
 from .policy import MESSAGE_AT_FAULT_AFTER, Part, Policy, Result, Step, conclude, give_up, next_step
 from .rate_limiter import Place, RateLimiter
-from .verdict import Disposition, Verdict
+from .verdict import Verdict
 
 _LEAST_SECONDS: Final = 0.05
 """No request starts with less time than this. It would time out, and its outcome would be unknown."""
@@ -162,7 +162,7 @@ class Delivery:
         seconds = min(self.policy.timeout, max(seconds_until(ends), _LEAST_SECONDS))
         exchange, verdict = await self.post(part.recipients, seconds)
         settling = self.journal.settle(number, exchange, verdict)
-        if verdict.disposition is Disposition.ACCEPTED:
+        if verdict.is_accepted:
             await settling  # returns at once: the next write stores it too
             return verdict
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import cache
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..api import Exchange, Failure, Reply, Stage
 from .backoff import asked_to_wait
@@ -38,6 +38,7 @@ class Verdict:
         status: the HTTP status of the answer; None without one.
         too_large: the request should be made smaller (413).
         retry_after_seconds: how long Metrix asks to wait before the next request (429, 503); None if it does not ask.
+        is_accepted: whether Metrix accepted the request.
     """
 
     disposition: Disposition
@@ -46,6 +47,11 @@ class Verdict:
     status: int | None = None
     too_large: bool = False
     retry_after_seconds: float | None = None
+    is_accepted: bool = field(init=False, eq=False, repr=False)
+
+    @is_accepted.default
+    def _is_accepted(self) -> bool:
+        return self.disposition is Disposition.ACCEPTED
 
 
 _HALTING = {401: "credentials_refused", 403: "credentials_refused", 404: "endpoint_refused", 405: "endpoint_refused"}

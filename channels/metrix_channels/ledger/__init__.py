@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .evidence import Evidence, EvidenceBook
     from .observer import Observer
     from .rate_limits import RateLimits
-    from .runs.batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
+    from .runs.batches import APPROVED, DOUBT, PENDING, REPEATED, Batch, BatchState, Shard
     from .runs.book import RunBook
     from .runs.local import LocalRunBook
     from .runs.records import (
@@ -60,7 +60,7 @@ _HOMES = {
     "evidence": ("Evidence", "EvidenceBook"),
     "observer": ("Observer",),
     "rate_limits": ("RateLimits",),
-    "runs.batches": ("APPROVED", "DOUBT", "REPEATED", "Batch", "BatchState", "Shard"),
+    "runs.batches": ("APPROVED", "DOUBT", "PENDING", "REPEATED", "Batch", "BatchState", "Shard"),
     "runs.book": ("RunBook",),
     "runs.local": ("LocalRunBook",),
     "runs.records": (
@@ -108,6 +108,7 @@ __all__ = [
     "CANARY_WAITS",
     "DOUBT",
     "OVER",
+    "PENDING",
     "REPEATED",
     "SENSITIVE",
     "Batch",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from .. import telemetry
 from ..api import Reply
-from ..delivery import Attempt, Disposition
+from ..delivery import Attempt
 from ..logs import is_heard, recent_lines, say
 from ..redact import Redactor
 from .evidence import Evidence, EvidenceBook
@@ -32,7 +32,7 @@ class Observer:
     def observe(self, attempt: Attempt, redactor: Redactor) -> None:
         """See `AttemptObserver`."""
         request, verdict = attempt.request, attempt.verdict
-        accepted = verdict.disposition is Disposition.ACCEPTED
+        accepted = verdict.is_accepted
         name = secrets.token_hex(6)
         say(
             _level(attempt),
@@ -78,6 +78,6 @@ def _attributes(attempt: Attempt) -> telemetry.Attributes:
 
 
 def _level(attempt: Attempt) -> int:
-    if attempt.verdict.disposition is not Disposition.ACCEPTED:
+    if not attempt.verdict.is_accepted:
         return logging.WARNING
     return logging.DEBUG if attempt.request.campaign else logging.INFO

@@ -17,7 +17,6 @@ from ..delivery import (
     Attempts,
     Deadlines,
     Delivery,
-    Disposition,
     Journal,
     Part,
     Policy,
@@ -268,7 +267,7 @@ class Engine:
             self.requests += 1
             request = Request(path=PUSH, body=body, recipients=len(recipients), reference=claim.id, channel=channel)
             exchange, verdict = await attempts.make(request, seconds, prepared.hidden)
-            if verdict.disposition is not Disposition.ACCEPTED:
+            if not verdict.is_accepted:
                 self._file.forget_look()  # the channel may have been withdrawn before the next attempt
             return exchange, verdict
 

@@ -127,7 +127,7 @@ def _former_content(channel: str, said: FromTemplate, recipients: tuple[str, ...
 
 
 def _compose(template: Template, channel: Channel, context: Context, now: datetime) -> Message:
-    fields = template.render(context, now).fields
+    fields = template.render(context, now)
     try:
         return adapter_for(channel.type).compose(fields)
     except MetrixChannelsError as error:

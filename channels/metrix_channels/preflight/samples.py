@@ -27,7 +27,7 @@ def compose(template: Template, type: ChannelType, values: Mapping[str, JsonValu
     Raises:
         TemplateError, MessageInvalid: the template cannot be rendered, or is not a valid message.
     """
-    return adapter_for(type).compose(template.render(values, wall_clock.now()).fields)
+    return adapter_for(type).compose(template.render(values, wall_clock.now()))
 
 
 def warn_of_no_sample(folder: Path, templates: Sequence[tuple[Template, ChannelType]]) -> Check:

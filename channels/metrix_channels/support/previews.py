@@ -122,7 +122,7 @@ def _preview(
     try:
         template = templates.find(name, channel.name, channel.type, locale)
         path = template.path
-        fields = template.render(values, wall_clock.now()).fields
+        fields = template.render(values, wall_clock.now())
         message = adapter_for(channel.type).compose(fields)
     except MetrixChannelsError as error:
         return Preview(channel, locale, path, {}, (), point_to_sample(error, templates.root / name, locale))

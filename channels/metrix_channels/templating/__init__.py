@@ -5,13 +5,12 @@ from __future__ import annotations
 from .diagnosis import point_to_sample
 from .filters.persian import fa_digits
 from .folder import SAMPLE
-from .library import PlainValue, Rendered, Sources, Template, Templates, Variant
+from .library import PlainValue, Sources, Template, Templates, Variant
 from .locale_files import has_own_file, locale_cautions, locales
 
 __all__ = [
     "SAMPLE",
     "PlainValue",
-    "Rendered",
     "Sources",
     "Template",
     "Templates",

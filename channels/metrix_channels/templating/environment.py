@@ -177,7 +177,7 @@ class PlainText:
             values: the context.
             limit: the maximum length of the text; Jinja must render a longer one.
         """
-        found, left = [values.get(name) for name in self._names], limit
+        found, left = tuple(map(values.get, self._names)), limit
         for value in found:
             if type(value) is str:
                 left -= len(value)
@@ -185,7 +185,7 @@ class PlainText:
                 return None
         if left < 0:
             return None
-        text = self._pattern % tuple(found)
+        text = self._pattern % found
         return text if len(text) <= limit else None
 
 

@@ -46,13 +46,6 @@ PlainValue = JsonValue | date | datetime | Decimal
 
 
 @frozen
-class Rendered:
-    """The fields of a message, not yet checked for a channel."""
-
-    fields: dict[str, JsonValue]
-
-
-@frozen
 class Variant:
     """One file of a template.
 
@@ -109,8 +102,8 @@ class Template:
         self._program = program
         self._apart = apart
 
-    def render(self, context: Mapping[str, PlainValue], now: datetime) -> Rendered:
-        """Render the template.
+    def render(self, context: Mapping[str, PlainValue], now: datetime) -> dict[str, JsonValue]:
+        """Return the fields of a message, not yet checked for a channel.
 
         Args:
             context: plain data by name; the name `now` is reserved.
@@ -123,8 +116,8 @@ class Template:
         """
         values, size = prepare(context, now)
         if self._program.cost.allows(size):
-            return Rendered(self._program.render(values))
-        return Rendered(self._apart.render(self._program, values))
+            return self._program.render(values)
+        return self._apart.render(self._program, values)
 
     def empty_values(self, context: Mapping[str, PlainValue], now: datetime) -> tuple[str, ...]:
         """Return the values that are empty and leave a gap in the text, such as `first_name` or `items.title`.

@@ -98,7 +98,9 @@ class Program:
             TemplateError: with file, line and column, and with the variable at fault, if there is one.
         """
         try:
-            fields = {name: field(values) for name, field in self._fields.items()}
+            fields: dict[str, JsonValue] = {}
+            for name, field in self._fields.items():
+                fields[name] = field(values)
             fields["body"] = run(self._body, self._plain_body, values, BODY_LIMIT)
         except Exception as error:  # noqa: BLE001  whatever a template raises is the template's error
             name, line = template_of(error.__traceback__) or (self.main, 1)

@@ -52,6 +52,6 @@ def render(write: Write, templates: Templates) -> Render:
     def render(text: str, context: Mapping[str, Any] | None = None, *, html: bool = False) -> dict[str, Any]:
         kind = ChannelType.EMAIL if html else ChannelType.SMS
         write(f"t/{kind}.{'html' if html else 'txt'}.j2", text)
-        return templates.find("t", kind.value, kind).render(context or {}, NOW).fields
+        return templates.find("t", kind.value, kind).render(context or {}, NOW)
 
     return render

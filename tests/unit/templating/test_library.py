@@ -149,7 +149,7 @@ def test_names_in_any_writing(
     write(f"{unicodedata.normalize(stored, name)}/sms.txt.j2", f'{{% include "{include}" %}}')
     write(f"layouts/{unicodedata.normalize(stored, name)}.txt", "سلام")
     found = templates.find(unicodedata.normalize(asked, name), "sms", ChannelType.SMS)
-    assert found.render({}, datetime.now(UTC)).fields == {"body": "سلام"}
+    assert found.render({}, datetime.now(UTC)) == {"body": "سلام"}
     assert templates.names() == [unicodedata.normalize(stored, name)]
 
 
@@ -280,7 +280,7 @@ def test_a_change_in_an_old_folder_takes_effect_at_once(
     change(root)
     after = templates.find("t", "sms", ChannelType.SMS, "fa")
     assert after is not before
-    assert after.render({}, datetime.now(UTC)).fields != {"body": "old"}
+    assert after.render({}, datetime.now(UTC)) != {"body": "old"}
 
 
 def test_an_edit_while_a_template_is_looked_for_takes_effect(
@@ -299,7 +299,7 @@ def test_an_edit_while_a_template_is_looked_for_takes_effect(
 
     monkeypatch.setattr(templates, "_remember", edit_and_remember)
     templates.find("t", "sms", ChannelType.SMS)
-    assert templates.find("t", "sms", ChannelType.SMS).render({}, datetime.now(UTC)).fields == {"body": "edited"}
+    assert templates.find("t", "sms", ChannelType.SMS).render({}, datetime.now(UTC)) == {"body": "edited"}
 
 
 @pytest.mark.parametrize("moved", ["t", "t/sms.txt.j2"], ids=["the folder", "the file"])

@@ -23,7 +23,7 @@ def render(name: str, channel: str, locale: str | None, **more: Any) -> dict[str
     """Render a sample with its own values and a few more."""
     kind = ChannelType.APP_PUSH if channel == "push" else ChannelType(channel)
     template = TEMPLATES.find(name, channel, kind, locale)
-    return template.render({**TEMPLATES.sample(name, locale), **more}, NOW).fields
+    return template.render({**TEMPLATES.sample(name, locale), **more}, NOW)
 
 
 def test_the_samples_are_there() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...delivery import Holdback
 from ...errors import LedgerError, problem
-from ...ledger import Batch, BatchState, ControlRequest, RunClaim, RunRecord, Shard
+from ...ledger import PENDING, Batch, ControlRequest, RunClaim, RunRecord, Shard
 from .batch_queue import BatchQueue
 from .ending import Ending, EndingSignal
 from .gate import Gate
@@ -119,7 +119,7 @@ class Feeder:
         cursor.found(found, _BATCHES_PER_LANE * self._lanes)
         for shard in found:
             if shard.id not in cursor.known:
-                self._queue.add(batch for batch in shard.taken() if batch.state is BatchState.PENDING)
+                self._queue.add(batch for batch in shard.taken() if batch.state is PENDING)
 
     def _is_done(self) -> bool:
         nothing_comes = self._shards.is_exhausted and not self._shards.is_fetching

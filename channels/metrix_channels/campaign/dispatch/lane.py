@@ -77,7 +77,7 @@ class Lane:
     async def _send(self, batch: Batch) -> bool:
         """Take the next step with a batch; return whether a request was made."""
         parts, settlement = self._parts, self._parts.settlement
-        if parts.policy.on_ambiguous is OnAmbiguous.HOLD and batch.flags & DOUBT and not batch.flags & APPROVED:
+        if batch.flags & DOUBT and not batch.flags & APPROVED and parts.policy.on_ambiguous is OnAmbiguous.HOLD:
             settlement.move(batch, BatchState.UNKNOWN)
             return False
         try:

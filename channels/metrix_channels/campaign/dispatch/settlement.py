@@ -104,7 +104,7 @@ class Settlement:
         if not isinstance(exchange, Failure) or exchange.stage is Stage.BEGUN:
             count_request(batch, self._counts)
         batch.status = verdict.status or 0
-        if verdict.disposition is Disposition.ACCEPTED:
+        if verdict.is_accepted:
             self._breaker.answered(verdict)
             self.move(batch, BatchState.ACCEPTED)
             return

@@ -74,7 +74,8 @@ class RowValues:
         return tuple(found.get(name, ABSENT) for name in self.columns)
 
     def _named(self, row: Row) -> Values:
-        return {name: value for name, value in zip(self.columns, row, strict=True) if value is not ABSENT}
+        named = dict(zip(self.columns, row, strict=True))
+        return named if self._plain else {name: value for name, value in named.items() if value is not ABSENT}
 
 
 def _distinguish(column: Sequence[JsonValue]) -> Sequence[Hashable]:

@@ -12,7 +12,7 @@ from attrs import asdict, define, field, fields_dict, frozen
 
 from ...errors import campaign_error
 from ...outcomes import Problem
-from .batches import BatchState, Shard
+from .batches import SENDING, BatchState, Shard
 
 FORGOTTEN: Final = "forgotten_at"
 """The fact with the time when the recipients and values of a run were purged."""
@@ -102,7 +102,7 @@ class Counts:
 
     def move(self, count: int, before: BatchState, after: BatchState) -> None:
         """Move `count` recipients of a batch from one state to another."""
-        self.sending += (after is BatchState.SENDING) - (before is BatchState.SENDING)
+        self.sending += (after is SENDING) - (before is SENDING)
         source, target = COUNTED[before], COUNTED[after]
         if source == target:
             return

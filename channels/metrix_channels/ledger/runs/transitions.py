@@ -24,7 +24,7 @@ from typing import Final
 from attrs import frozen
 
 from ...models import OnAmbiguous
-from .batches import APPROVED, DOUBT, REPEATED, Batch, BatchState, Shard
+from .batches import APPROVED, DOUBT, PENDING, REPEATED, SENDING, Batch, BatchState, Shard
 from .records import Counts, Draft, Skip, SkipReason
 
 Transition = Callable[[Shard, Counts], None]
@@ -32,7 +32,7 @@ Transition = Callable[[Shard, Counts], None]
 FindExcluded = Callable[[Sequence[str]], dict[str, SkipReason]]
 """Returns which recipients are excluded, and why."""
 
-_SETTLED: Final = (BatchState.PENDING, BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN)
+_SETTLED: Final = (PENDING, BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN)
 
 
 @frozen
@@ -58,12 +58,12 @@ def begin(batch: Batch, counts: Counts, at: int) -> None:
         counts: the counts of its run.
         at: seconds since 1970.
     """
-    _require(batch, BatchState.PENDING)
+    _require(batch, PENDING)
     if batch.flags & DOUBT and not batch.flags & REPEATED:
         batch.flags |= REPEATED
         counts.possible_duplicates += len(batch.recipients)
     batch.attempts += 1
-    _move(batch, BatchState.SENDING, counts, at)
+    _move(batch, SENDING, counts, at)
 
 
 def withdraw(batch: Batch, counts: Counts, flags: int, at: int) -> None:
@@ -75,17 +75,17 @@ def withdraw(batch: Batch, counts: Counts, flags: int, at: int) -> None:
         flags: of the batch before the intent.
         at: seconds since 1970.
     """
-    _require(batch, BatchState.SENDING)
+    _require(batch, SENDING)
     if batch.flags & REPEATED and not flags & REPEATED:
         batch.flags &= ~REPEATED
         counts.possible_duplicates -= len(batch.recipients)
     batch.attempts -= 1
-    _move(batch, BatchState.PENDING, counts, at)
+    _move(batch, PENDING, counts, at)
 
 
 def count_request(batch: Batch, counts: Counts) -> None:
     """Count a request that has left or may have left, but never before, so that the count never decreases."""
-    _require(batch, BatchState.SENDING)
+    _require(batch, SENDING)
     counts.requests += 1
 
 
@@ -103,9 +103,9 @@ def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
         state: ACCEPTED, REJECTED or UNKNOWN; PENDING for another attempt.
         at: seconds since 1970.
     """
-    held = batch.state is BatchState.PENDING and state is BatchState.UNKNOWN and batch.flags & DOUBT
+    held = batch.flags & DOUBT and batch.state is PENDING and state is BatchState.UNKNOWN
     if not held:
-        _require(batch, BatchState.SENDING)
+        _require(batch, SENDING)
     if state not in _SETTLED:
         raise ValueError(f"{state.name} is not the result of an attempt.")
     _move(batch, state, counts, at)
@@ -123,7 +123,7 @@ def split(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int)
     Returns:
         The shard of the new batches, which inherit attempts and doubt; None without parts.
     """
-    _require(batch, BatchState.PENDING, BatchState.SENDING)
+    _require(batch, PENDING, SENDING)
     if not all(parts) or sum(len(part) for part in parts) != len(batch.recipients):
         raise ValueError("The parts of a batch must contain exactly its recipients, and no part may be empty.")
     return _replace(batch, counts, parts, at)
@@ -145,7 +145,7 @@ def exclude(
         doubt has remaining recipients, the shard has a batch for each kind of recipients, and both must be screened
         again.
     """
-    _require(batch, BatchState.PENDING)
+    _require(batch, PENDING)
     found = {recipient: excluded[recipient] for recipient in batch.recipients if recipient in excluded}
     if not found:
         return None, []
@@ -173,21 +173,21 @@ def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int |
         on_ambiguous: RETRY makes it PENDING, HOLD makes it UNKNOWN.
         at: seconds since 1970; None keeps the time of the last change.
     """
-    if batch.state is BatchState.SENDING:
+    if batch.state is SENDING:
         count_request(batch, counts)
         doubt(batch)
         batch.flags &= ~APPROVED  # the approval was for this request only
-        after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else BatchState.PENDING
+        after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else PENDING
         _move(batch, after, counts, at)
 
 
 def cancel(batch: Batch, counts: Counts, at: int | None = None) -> None:
     """Cancel a batch: PENDING becomes CANCELLED, but UNKNOWN if in doubt; SENDING becomes UNKNOWN."""
-    if batch.state is BatchState.SENDING:
+    if batch.state is SENDING:
         count_request(batch, counts)
         doubt(batch)
         _move(batch, BatchState.UNKNOWN, counts, at)
-    elif batch.state is BatchState.PENDING:
+    elif batch.state is PENDING:
         _move(batch, BatchState.UNKNOWN if batch.flags & DOUBT else BatchState.CANCELLED, counts, at)
 
 
@@ -203,7 +203,7 @@ def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
         raise ValueError(f"A batch that is {which.name} cannot be sent again.")
     if batch.state is which:
         batch.flags |= APPROVED | (DOUBT if which is BatchState.UNKNOWN else 0)
-        _move(batch, BatchState.PENDING, counts, None)
+        _move(batch, PENDING, counts, None)
 
 
 # -- the same transition for every batch of a shard
@@ -240,7 +240,7 @@ def without(shard: Shard, counts: Counts, excluded: FindExcluded, at: int) -> tu
     drafts: list[Draft] = []
     skips: list[Skip] = []
     for batch in shard.taken():
-        if batch.state is BatchState.PENDING and (found := excluded(batch.recipients)):
+        if batch.state is PENDING and (found := excluded(batch.recipients)):
             draft, skipped = exclude(batch, counts, found, at)
             drafts += [draft] if draft is not None else []
             skips += skipped
@@ -254,7 +254,7 @@ def draft_of(batch: Batch, parts: Sequence[Sequence[str]]) -> Draft:
 
 
 def _replace(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
-    if batch.state is BatchState.SENDING:
+    if batch.state is SENDING:
         counts.sending -= 1
     counts.batches += len(parts) - 1
     batch.state, batch.at = BatchState.REPLACED, at

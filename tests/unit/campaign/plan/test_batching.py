@@ -18,7 +18,7 @@ def render(values):
     cautions = (Caution("text_empty", "It is empty."),) if not text else ()
     length = SmsLength(SmsEncoding.GSM7, 200, 2)
     empty = () if text else ("name",)
-    return RenderedMessage(text.encode().rjust(16, b"\0"), text.encode(), length, cautions, empty)
+    return RenderedMessage(text.encode().rjust(16, b"\0"), length, cautions, empty)
 
 
 def grouped(rows, batch_size=3, chunk=10, **options):

@@ -172,9 +172,9 @@ def test_large_values_render_apart(write: Write, templates: Templates) -> None:
     write("t/sms.txt.j2", "{% for x in l %}{% if x|upper == s %}{% endif %}{% endfor %}ok")
     template = templates.find("t", "sms", ChannelType.SMS)
     assert not template.runs_apart
-    assert template.render({"l": ["a"] * 10, "s": "x"}, NOW).fields == {"body": "ok"}
+    assert template.render({"l": ["a"] * 10, "s": "x"}, NOW) == {"body": "ok"}
     assert templates._apart._child is None
-    assert template.render({"l": ["a"] * 5000, "s": "x" * 5000}, NOW).fields == {"body": "ok"}
+    assert template.render({"l": ["a"] * 5000, "s": "x" * 5000}, NOW) == {"body": "ok"}
     assert templates._apart._child is not None
 
 
@@ -233,15 +233,15 @@ def test_the_child_is_used_again_and_survives_errors(write: Write, templates: Te
     write("t/sms.txt.j2", "{{ n ** 2 }}")
     write("b/sms.txt.j2", "{{ 'a' * n }}{{ 9**(9**n) }}")
     good, bad = (templates.find(name, "sms", ChannelType.SMS) for name in "tb")
-    assert good.render({"n": 3}, NOW).fields == {"body": "9"}
+    assert good.render({"n": 3}, NOW) == {"body": "9"}
     first = templates._apart._child
     with pytest.raises(TemplateError):
         good.render({}, NOW)
-    assert good.render({"n": 4}, NOW).fields == {"body": "16"}
+    assert good.render({"n": 4}, NOW) == {"body": "16"}
     assert templates._apart._child is first
     with pytest.raises(TemplateError):
         bad.render({"n": 9}, NOW)
-    assert good.render({"n": 5}, NOW).fields == {"body": "25"}
+    assert good.render({"n": 5}, NOW) == {"body": "25"}
 
 
 def test_threads_share_the_child(write: Write, templates: Templates) -> None:
@@ -249,7 +249,7 @@ def test_threads_share_the_child(write: Write, templates: Templates) -> None:
     write("t/sms.txt.j2", "{{ n ** 2 }}")
     template = templates.find("t", "sms", ChannelType.SMS)
     with ThreadPoolExecutor(8) as pool:
-        bodies = list(pool.map(lambda n: template.render({"n": n}, NOW).fields["body"], range(100)))
+        bodies = list(pool.map(lambda n: template.render({"n": n}, NOW)["body"], range(100)))
     assert bodies == [str(n * n) for n in range(100)]
 
 
@@ -274,7 +274,7 @@ def test_the_clock_starts_when_the_child_is_ready(
     slow.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(slow))
     write("t/sms.txt.j2", "{{ n ** 2 }}")
-    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW).fields == {"body": "9"}
+    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW) == {"body": "9"}
 
 
 def test_time_in_which_the_child_does_not_run_is_not_counted(write: Write, templates: Templates) -> None:
@@ -287,7 +287,7 @@ def test_time_in_which_the_child_does_not_run_is_not_counted(write: Write, templ
     os.kill(child._process.pid, signal.SIGSTOP)
     waking = Timer(3, os.kill, (child._process.pid, signal.SIGCONT))
     waking.start()
-    assert template.render({"n": 3}, NOW).fields == {"body": "9"}
+    assert template.render({"n": 3}, NOW) == {"body": "9"}
     waking.join()
     assert templates._apart._child is child
 
@@ -322,7 +322,7 @@ def test_an_executable_that_is_no_python_is_not_needed(
     """Embedded in another program, the Python of the same installation renders; the other program is never run."""
     write("t/sms.txt.j2", "{{ n ** 2 }}")
     monkeypatch.setattr(sys, "executable", executable(tmp_path))
-    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW).fields == {"body": "9"}
+    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW) == {"body": "9"}
     assert not (tmp_path / "was-run").exists()
 
 
@@ -355,7 +355,7 @@ def test_a_frozen_program_is_not_started_again(
     write("t/sms.txt.j2", "{{ n ** 2 }}")
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "executable", program_at(tmp_path / "python-app", f"touch {tmp_path}/was-run"))
-    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW).fields == {"body": "9"}
+    assert templates.find("t", "sms", ChannelType.SMS).render({"n": 3}, NOW) == {"body": "9"}
     assert not (tmp_path / "was-run").exists()
 
 
@@ -370,7 +370,7 @@ def test_a_process_without_descriptors_left_says_so(write: Write, templates: Tem
             template.render({"n": 3}, NOW)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert template.render({"n": 3}, NOW).fields == {"body": "9"}
+    assert template.render({"n": 3}, NOW) == {"body": "9"}
 
 
 SCRIPT = """
@@ -382,17 +382,17 @@ from metrix_channels.templating import Templates
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 templates = Templates(Path(sys.argv[1]))
 template = templates.find("t", "sms", ChannelType.SMS)
-print(template.render({"n": 2}, NOW).fields["body"], flush=True)
+print(template.render({"n": 2}, NOW)["body"], flush=True)
 child = templates._apart._child._process.pid
 templates._apart._lock.acquire()  # as another thread would, in the middle of a rendering
 if (pid := os.fork()) == 0:
-    print(template.render({"n": 3}, NOW).fields["body"], flush=True)
+    print(template.render({"n": 3}, NOW)["body"], flush=True)
     assert templates._apart._child._process.pid != child
     sys.exit(0)
 templates._apart._lock.release()
 assert os.waitpid(pid, 0)[1] == 0
 assert templates._apart._child._process.poll() is None
-print(template.render({"n": 4}, NOW).fields["body"], child, flush=True)
+print(template.render({"n": 4}, NOW)["body"], child, flush=True)
 """
 
 
