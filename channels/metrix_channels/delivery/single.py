@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..api import Exchange
 from ..errors import LedgerError, problem
@@ -35,7 +35,7 @@ class Journal(Protocol):
         ...
 
     async def settle(self, attempt: int, exchange: Exchange, verdict: Verdict) -> None:
-        """Record the result of the attempt."""
+        """Record the result of the attempt; after a LedgerError, it remains unfinished."""
         ...
 
     def withdraw(self, attempt: int) -> None:
@@ -82,13 +82,14 @@ class Delivery:
             ends: the deadline of the whole delivery, on the event loop's clock.
 
         Raises:
-            LedgerError: an intent or an outcome could not be recorded.
+            LedgerError: the first intent could not be recorded, and nothing was sent.
         """
         waiting = list(reversed(parts))
         results: list[Result] = []
-        lone_rejections = 0
+        lone_rejections, has_begun = 0, False
         while waiting:
-            settled = await self._settle(waiting.pop(), ends)
+            settled = await self._settle(waiting.pop(), ends, has_begun=has_begun)
+            has_begun = True
             if isinstance(settled, tuple):
                 waiting.extend(reversed(settled))
                 continue
@@ -104,26 +105,38 @@ class Delivery:
                 break
         return results
 
-    async def _settle(self, part: Part, ends: float) -> Result | tuple[Part, Part]:
-        """Make attempts until the part has an outcome or must be halved."""
+    async def _settle(self, part: Part, ends: float, *, has_begun: bool) -> Result | tuple[Part, Part]:
+        """Make attempts until the part has an outcome or must be halved; `has_begun`: other parts had attempts."""
         clock = asyncio.get_running_loop().time
         while True:
-            attempted = await self._in_turn(part, ends)
+            try:
+                attempted = await self._in_turn(part, ends)
+            except LedgerError as error:
+                if not (has_begun or part.tries):
+                    raise
+                return give_up(part, error.code, error.message)
             if isinstance(attempted, Problem):
                 return give_up(part, attempted.code, attempted.message)
-            part = part.after(attempted)
-            match next_step(part, attempted, self.policy):
+            verdict, is_recorded = attempted
+            part = part.after(verdict)
+            if not is_recorded:
+                return evolve(conclude(part, verdict), halts=True)
+            match next_step(part, verdict, self.policy):
                 case Step.HALVE:
                     return part.halves()
                 case Step.FINISH:
-                    return conclude(part, attempted)
-            wait = max(backoff_seconds(part.tries, self.rng), attempted.retry_after_seconds or 0.0)
+                    return conclude(part, verdict)
+            wait = max(backoff_seconds(part.tries, self.rng), verdict.retry_after_seconds or 0.0)
             if clock() + wait + _LEAST_SECONDS >= ends:
-                return conclude(part, attempted)
+                return conclude(part, verdict)
             await self._sleep(wait)
 
-    async def _in_turn(self, part: Part, ends: float) -> Verdict | Problem:
-        """Wait for a place and make one attempt, or return why none is made."""
+    async def _in_turn(self, part: Part, ends: float) -> tuple[Verdict, bool] | Problem:
+        """Wait for a place and make one attempt; see `_attempt`. Return why none is made, if so.
+
+        Raises:
+            LedgerError: the intent could not be recorded; no request was made.
+        """
         try:
             with self.deadlines.until(ends) as turn:
                 async with self.places:
@@ -158,21 +171,19 @@ class Delivery:
         await self.rate_limiter.give_back(place)
         return why
 
-    async def _attempt(self, number: int, part: Part, ends: float) -> Verdict:
+    async def _attempt(self, number: int, part: Part, ends: float) -> tuple[Verdict, bool]:
+        """Make one attempt; return its verdict, and whether the ledger has it."""
         seconds = min(self.policy.timeout, max(seconds_until(ends), _LEAST_SECONDS))
         exchange, verdict = await self.post(part.recipients, seconds)
         settling = self.journal.settle(number, exchange, verdict)
         if verdict.is_accepted:
             await settling  # returns at once: the next write stores it too
-            return verdict
+            return verdict, True
         try:
             await wait_at_most(seconds_until(ends) + GRACE_SECONDS, settling)
-        except TimeoutError:
-            message = (
-                f"The request was made ({verdict.explanation}), but the ledger did not answer within the deadline."
-            )
-            raise LedgerError(message, code="outcome_unrecorded") from None
-        return verdict
+        except (LedgerError, TimeoutError):
+            return verdict, False
+        return verdict, True
 
     def _forbidden(self, ends: float) -> Problem | None:
         """Return why no request may be made now, or None. Called after each wait before a request."""

@@ -11,9 +11,10 @@ from typing import Final
 
 from attrs import frozen
 
+from ..errors import LedgerError
 from ..process import wall_clock
 from .checksums import fingerprint
-from .database import Connection, Database
+from .database import PASSING, Connection, Database
 
 _DIGEST: Final = 16
 _DOUBTFUL: Final = ""
@@ -88,7 +89,7 @@ class EventTimes:
     async def settle(
         self, taken: Iterable[EventTime], doubtful: Iterable[EventTime], freed: Iterable[EventTime]
     ) -> None:
-        """Record the outcomes of events; if all were accepted, with the next transaction.
+        """Record the outcomes of events; with the next transaction, if all were accepted or the ledger fails for now.
 
         Until then they count as in flight, or as doubtful if the process is dead. A doubtful time is not assigned to
         another event. The same event may be sent again with it; Metrix then drops the duplicate.
@@ -99,7 +100,7 @@ class EventTimes:
             freed: of events that it certainly did not accept.
 
         Raises:
-            LedgerError: the ledger cannot be used.
+            LedgerError: the ledger is damaged.
         """
         groups = [tuple(taken), tuple(doubtful), tuple(freed)]
 
@@ -109,10 +110,15 @@ class EventTimes:
             connection.executemany("UPDATE event_times SET owner = '' WHERE \"user\" = ? AND time = ?", doubtful)
             connection.executemany('DELETE FROM event_times WHERE "user" = ? AND time = ?', freed)
 
-        if groups[1] or groups[2]:
-            await self._database.transact(work, together=True)
-        else:
+        if not (groups[1] or groups[2]):
             self._database.defer(work)
+            return
+        try:
+            await self._database.transact(work, together=True)
+        except LedgerError as error:
+            if error.code not in PASSING:
+                raise
+            self._database.defer(work)  # the caller must learn the outcomes all the same
 
     def _check_explicit(self, connection: Connection, user: bytes, asked: Sequence[int | None]) -> list[int | None]:
         """Return the explicit times, with None for those that the user already has or that occur twice."""

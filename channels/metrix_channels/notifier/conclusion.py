@@ -11,6 +11,7 @@ from ..errors import (
     ConfigError,
     CredentialsRefused,
     DeliveryError,
+    LedgerError,
     MetrixChannelsError,
     OutcomeUnknown,
     Rejected,
@@ -60,6 +61,7 @@ def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
     Raises:
         DeliveryError: one of its subclasses, with all receipts.
         ChannelUnverified: the verification was withdrawn during the send, with all receipts.
+        LedgerError: the ledger failed after the first request, with all receipts.
     """
     refused = [receipt for receipt in receipts if receipt.error is not None]
     if not refused:
@@ -91,6 +93,8 @@ def raise_unless_event_accepted(receipt: EventReceipt) -> None:
 
 
 def _kind(code: str, outcome: Outcome) -> type[MetrixChannelsError]:
+    if code.startswith("ledger_"):
+        return LedgerError
     if CATALOGUE[code].exit_status == INPUT_AT_FAULT:
         return ConfigError  # an edit broke the configuration during the send
     return _HALTS.get(code, _CLASSES.get(outcome, DeliveryError))

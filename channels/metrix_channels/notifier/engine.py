@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Iterable
 from contextlib import suppress
@@ -47,6 +48,7 @@ from ..ledger import (
 )
 from ..ledger.database import Question, always
 from ..ledger.descriptors import fitting_connections
+from ..logs import say
 from ..outcomes import Outcome, Problem, Receipt
 from ..process import wall_clock
 from ..templating import Templates
@@ -105,9 +107,12 @@ class Engine:
         return self._stop.is_set()
 
     async def aclose(self) -> None:
-        """Close connections and the ledger."""
+        """Close connections and the ledger; log what can still not be written, because its callers know already."""
         await self.clients.close()
-        await self.book_file.close()
+        try:
+            await self.book_file.close()
+        except LedgerError as error:
+            say(logging.WARNING, error.message, code=error.code)
 
     @property
     def config(self) -> Config:

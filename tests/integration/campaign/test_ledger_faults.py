@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from helpers.accounting_server import AccountingServer, Taken
+from helpers.accounting_server import AccountingServer, Taken, always
 from helpers.campaigns import Project, balance, document, people, started, under_way
 from helpers.command_line import run_command
 from helpers.damage import (
@@ -112,6 +112,41 @@ def test_a_ledger_that_is_locked_in_the_middle_stops_it(small, monkeypatch, on_a
     else:
         assert set(server.account) == {f"u{at}" for at in range(20)}
         assert len(server.twice) <= found["possible_duplicates"] <= duplicates
+
+
+def test_a_process_goes_on_with_its_run_after_the_ledger_was_locked(small, monkeypatch):
+    """It is not restarted, such as a web service; the run does not look as if it were still being sent."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    project, server = small
+    locks = []
+
+    def script(_recipients, _message, _body):
+        if not locks:
+            locks.append(hold_lock(ledger_of(project)))
+        return Taken()
+
+    server.script = script
+    with project.notifier() as notifier:
+        with pytest.raises(LedgerError):
+            notifier.run_campaign(project.folder / "offer.yaml")
+        with locks[0]:
+            pass
+        assert notifier.campaigns.status("offer").state == "interrupted"
+        assert notifier.run_campaign(project.folder / "offer.yaml").as_dict()["accepted"] == 20
+
+
+def test_a_run_that_could_not_be_cancelled_can_be_cancelled_later(small):
+    """By the same process, when the ledger is whole again."""
+    project, server = small
+    server.script = always(Taken(403, taken=False))
+    with project.notifier() as notifier, closing(sqlite3.connect(ledger_of(project), isolation_level=None)) as other:
+        assert notifier.run_campaign(project.folder / "offer.yaml").state == "halted"
+        other.execute("UPDATE shards SET checksum = checksum + 1")
+        with pytest.raises(LedgerError):
+            notifier.campaigns.cancel("offer")
+        assert notifier.campaigns.status("offer").state == "interrupted"
+        other.execute("UPDATE shards SET checksum = checksum - 1")
+        assert notifier.campaigns.cancel("offer").state == "cancelled"
 
 
 @pytest.mark.parametrize("replaced", [False, True])

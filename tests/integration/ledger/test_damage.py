@@ -1,10 +1,12 @@
 """A ledger that fails: before the send nothing leaves, after it the doubt is on record."""
 
+import json
 import sqlite3
 from contextlib import closing
 
 import pytest
 
+from helpers.command_line import started_command
 from helpers.damage import cut_short, fill_disk, hold_lock, make_directory, make_garbage, make_newer, prlimit
 from helpers.fault_server import Answer, FaultServer
 from helpers.sending import call, sender
@@ -18,8 +20,9 @@ def configure(metrix_config, tmp_path):
     (tmp_path / "templates/note").mkdir(parents=True)
     (tmp_path / "templates/note/sms.txt.j2").write_text("{{ text }}")
 
-    def write(url, on_ambiguous="retry"):
-        return metrix_config(templates=tmp_path / "templates", on_ambiguous=on_ambiguous, metrix={"base_url": url})
+    def write(url, on_ambiguous="retry", **metrix):
+        settings = {"base_url": url, **metrix}
+        return metrix_config(templates=tmp_path / "templates", on_ambiguous=on_ambiguous, metrix=settings)
 
     return write
 
@@ -102,6 +105,54 @@ def test_an_outcome_that_could_not_be_written_is_written_when_the_ledger_is_free
             again = call(notifier, "u1", "k")
             assert (again.code, again.receipts) == (None, ended.receipts)
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_ledger_that_fails_between_the_requests_of_a_send_hides_nothing(status, configure, monkeypatch):
+    """The caller learns who was sent to, and sends only to the others again."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    locks = []
+
+    def lock(_):
+        if locks:
+            return Answer()
+        locks.append(hold_lock(ledger_of(config)))
+        return Answer(status)
+
+    with FaultServer(lock) as server:
+        config = configure(server.url, batch_size=1)
+        with Notifier.from_config(config) as notifier:
+            ended = call(notifier, ["u1", "u2"], "k")
+            assert (ended.code, len(server.requests)) == ("outcome_unrecorded", 1)
+            first = "accepted" if status == 200 else "unknown"
+            assert [receipt.outcome for receipt in ended.receipts] == [first, "not_sent"]
+            with locks[0]:
+                pass
+            again = call(notifier, ["u1", "u2"], "k")
+            assert [(receipt.outcome, receipt.repeated) for receipt in again.receipts] == [
+                (first, True),
+                ("accepted", False),
+            ]
+        assert len(server.requests) == 2
+
+
+@prlimit
+def test_the_command_shows_no_traceback_when_its_outcome_cannot_be_written(configure):
+    """It ends with the receipt and one error."""
+
+    def full(_):
+        fill_disk(process.pid)
+        return Answer()
+
+    with FaultServer(full) as server:
+        config = configure(server.url)
+        send = ("send", "sms", "--to", "u1", "--template", "note", "--set", "text=x", "--json")
+        with started_command("--config", config, *send, cwd=config.parent) as process:
+            out, err = process.communicate(timeout=60)
+    found = json.loads(out)
+    assert (process.returncode, found["error"]["code"]) == (1, "outcome_unrecorded")
+    assert found["receipts"][0]["outcome"] == "accepted"
+    assert b"Traceback" not in err
 
 
 @prlimit

@@ -12,11 +12,13 @@ from itertools import count
 import pytest
 
 from helpers.command_line import eventually
+from helpers.damage import hold_lock
 from helpers.fault_server import Answer, FaultServer, Hang, refusing_address
 from helpers.project import make_project
 from helpers.tracking import track_in_processes
 from metrix_channels import AsyncNotifier, MetrixUser, Notifier
 from metrix_channels.errors import CredentialsRefused, EventInvalid, OutcomeUnknown, Rejected, Unreachable, UsageError
+from metrix_channels.ledger.sqlite import connection as sqlite
 from metrix_channels.outcomes import Outcome
 
 AT = 1_795_000_000_000
@@ -106,6 +108,27 @@ def test_a_doubtful_event_may_be_sent_again(tmp_path):
     with notifier_of(tmp_path, [Hang(), Answer(200)], timeout="1s", on_ambiguous="hold") as (_server, notifier):
         with pytest.raises(OutcomeUnknown):
             notifier.track("u", name="x", time=AT)
+        assert notifier.track("u", name="x", time=AT).outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, OutcomeUnknown), (400, Rejected)])
+def test_the_outcome_of_an_event_is_told_though_the_ledger_fails(tmp_path, monkeypatch, status, kind):
+    """The request was made, so that the ledger cannot be used is not the whole truth."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    locks = []
+
+    def lock(_):
+        if locks:
+            return Answer(200)
+        locks.append(hold_lock(tmp_path / "ledger.db"))
+        return Answer(status)
+
+    with notifier_of(tmp_path, lock, max_attempts=1) as (server, notifier):
+        with pytest.raises(kind) as caught:
+            notifier.track("u", name="x", time=AT)
+        with locks[0]:
+            pass
+        assert (caught.value.event.user, len(server.requests)) == ("u", 1)
         assert notifier.track("u", name="x", time=AT).outcome is Outcome.ACCEPTED
 
 

@@ -13,7 +13,7 @@ from helpers.verdicts import judged
 from metrix_channels.api import Failure, Reply, Stage
 from metrix_channels.delivery import Deadlines, Delivery, Part, Policy, ProcessLimit, RateLimiter
 from metrix_channels.delivery import single as delivery
-from metrix_channels.errors import problem
+from metrix_channels.errors import LedgerError, problem
 from metrix_channels.models import OnAmbiguous
 from metrix_channels.outcomes import Outcome
 
@@ -30,6 +30,8 @@ class Metrix:
     answer: object
     requests: list = field(factory=list)
     log: list = field(factory=list)
+    fails_at: int = 99
+    """From this step of the log on, the journal cannot be written."""
 
     async def post(self, recipients, seconds):
         self.requests.append(recipients)
@@ -38,11 +40,16 @@ class Metrix:
         return exchange, judged(exchange)
 
     async def intend(self, recipients):
-        self.log.append("intend")
+        self._write("intend")
         return len(self.log)
 
     async def settle(self, attempt, exchange, verdict):
-        self.log.append("settle")
+        self._write("settle")
+
+    def _write(self, step):
+        self.log.append(step)
+        if len(self.log) > self.fails_at:
+            raise LedgerError("The disk is full.", code="ledger_unavailable")
 
     def withdraw(self, attempt):
         self.log.append("withdraw")
@@ -52,7 +59,15 @@ def admitted():
     return None
 
 
-def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, refusal=admitted, deadline=60, **limits):
+def deliver(metrix, recipients=("u1",), *arguments, **named):
+    return deliver_parts(metrix, [Part(tuple(recipients))], *arguments, **named)
+
+
+def deliver_apart(metrix, recipients):
+    return deliver_parts(metrix, [Part((recipient,)) for recipient in recipients])
+
+
+def deliver_parts(metrix, parts, on_ambiguous=OnAmbiguous.RETRY, refusal=admitted, deadline=60, **limits):
     async def run():
         policy = Policy(**{"max_attempts": 5, "timeout": 1, **limits}, on_ambiguous=on_ambiguous)
         stop = asyncio.Event()
@@ -60,7 +75,7 @@ def deliver(metrix, recipients=("u1",), on_ambiguous=OnAmbiguous.RETRY, refusal=
         delivery = Delivery(
             metrix.post, metrix, policy, places, RateLimiter(), refusal, stop, Deadlines(), random.Random(1)
         )
-        return await delivery.run([Part(tuple(recipients))], asyncio.get_running_loop().time() + deadline)
+        return await delivery.run(parts, asyncio.get_running_loop().time() + deadline)
 
     return asyncio.run(run())
 
@@ -112,6 +127,40 @@ def test_an_intent_is_durable_before_each_request_and_settled_after_it():
     metrix = Metrix([BUSY, LOST, OK])
     deliver(metrix)
     assert metrix.log == ["intend", "post", "settle"] * 3
+
+
+def test_a_journal_that_fails_before_the_first_request_is_an_error():
+    """Nothing was sent."""
+    metrix = Metrix([OK], fails_at=0)
+    with pytest.raises(LedgerError):
+        deliver(metrix)
+    assert metrix.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fails_at", "outcome", "code"),
+    [
+        (2, "unknown", "outcome_unknown"),  # as the result of the first attempt is recorded
+        (3, "unknown", "ledger_unavailable"),  # as the second intent is recorded
+        (5, "rejected", "rejected"),  # as the result of the second attempt is recorded
+    ],
+)
+def test_a_journal_that_fails_later_ends_the_delivery_with_the_outcomes_so_far(fails_at, outcome, code):
+    """The caller must learn what was sent, and to whom nothing was sent any more."""
+    metrix = Metrix([BROKEN, BAD] if fails_at < 5 else [BUSY, BAD], fails_at=fails_at)
+    result, other = deliver_apart(metrix, ("u1", "u2"))
+    assert (result.outcome, result.problem.code, result.halts) == (outcome, code, True)
+    assert (other.outcome, other.recipients) == ("not_sent", ("u2",))
+    assert {who for recipients in metrix.requests for who in recipients} == {"u1"}
+
+
+def test_who_was_accepted_is_named_though_the_journal_fails_for_the_next():
+    """One request for each of two recipients."""
+    results = deliver_apart(Metrix([OK, OK], fails_at=3), ("u1", "u2"))
+    assert [(result.outcome, result.problem and result.problem.code) for result in results] == [
+        ("accepted", None),
+        ("not_sent", "ledger_unavailable"),
+    ]
 
 
 def test_doubt_names_the_attempt_that_it_comes_from():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from attrs import evolve
@@ -24,7 +25,6 @@ from ...ledger import (
     open_shards,
 )
 from ...logs import say
-from ...models import OnAmbiguous
 from ...process import wall_clock
 from ..calendar import require_in_time
 from ..definition import Campaign
@@ -52,7 +52,8 @@ class LocalExecution(Execution):
         self, record: RunRecord, campaign: Campaign, lists: list[Path], watch: Watcher | None, *, detach: bool = False
     ) -> RunRecord:
         """See `Execution`."""
-        return await self._dispatch(record, campaign, lists, watch)
+        async with self._claimed(record):
+            return await self._dispatch(record, campaign, lists, watch)
 
     async def go_on(
         self,
@@ -65,10 +66,16 @@ class LocalExecution(Execution):
         detach: bool = False,
     ) -> RunRecord:
         """See `Execution`."""
-        record = await self._claim(found, self._options(campaign).on_ambiguous)
-        if back is not None:
-            record = evolve(record, counts=await self.book.settle_all(record.id, back.transition, every_shard, back))
-        return await self._dispatch(record, campaign, lists, watch)
+        on_ambiguous = self._options(campaign).on_ambiguous
+        record = await self.book.take(found.name)
+        async with self._claimed(record):
+            if record.counts.sending:  # requests that another process left in flight are ambiguous
+                counts = await self.book.settle_all(record.id, interrupted(on_ambiguous), interrupted_shards)
+                record = evolve(record, counts=counts)
+            if back is not None:
+                counts = await self.book.settle_all(record.id, back.transition, every_shard, back)
+                record = evolve(record, counts=counts)
+            return await self._dispatch(record, campaign, lists, watch)
 
     async def pause(self, found: RunRecord) -> None:
         """See `Execution`."""
@@ -79,18 +86,25 @@ class LocalExecution(Execution):
     async def cancel(self, found: RunRecord) -> None:
         """See `Execution`."""
         if not (await self.book.request_control(found.name, ControlRequest.CANCEL)).live:
-            await self._cancel(await self.book.take(found.name))
+            record = await self.book.take(found.name)
+            async with self._claimed(record):
+                await self._cancel(record)
 
     def _options(self, campaign: Campaign) -> SendOptions:
         return SendOptions.of(campaign, self._resources.file.current())
 
-    async def _claim(self, found: RunRecord, on_ambiguous: OnAmbiguous) -> RunRecord:
-        """Claim a run for this process; requests that another process left in flight are ambiguous."""
-        record = await self.book.take(found.name)
-        if not record.counts.sending:
-            return record
-        counts = await self.book.settle_all(record.id, interrupted(on_ambiguous), interrupted_shards)
-        return evolve(record, counts=counts)
+    @asynccontextmanager
+    async def _claimed(self, record: RunRecord) -> AsyncIterator[None]:
+        """Release a claimed run if the block fails, so that it can be continued."""
+        try:
+            yield
+        except CampaignError as error:
+            await self.book.leave(record.id, RunState.HALTED, error.problem)
+            raise
+        except BaseException:
+            with suppress(LedgerError):  # the first error says more
+                await asyncio.shield(self.book.leave(record.id, RunState.INTERRUPTED))
+            raise
 
     async def _dispatch(
         self, record: RunRecord, campaign: Campaign, lists: list[Path], watch: Watcher | None
@@ -104,13 +118,6 @@ class LocalExecution(Execution):
                 sender = Sender(self._resources, record, options, exclusions)
                 say(logging.INFO, "campaign dispatched", campaign=record.name, recipients=record.counts.pending)
                 ending = await sender.send(record, self.book.claim(record.id), watch=watch)
-        except CampaignError as error:
-            await self.book.leave(record.id, RunState.HALTED, error.problem)
-            raise
-        except BaseException:
-            with suppress(LedgerError):  # the first error says more
-                await asyncio.shield(self.book.leave(record.id, RunState.INTERRUPTED))
-            raise
         finally:
             if sender is not None:
                 await sender.close()

@@ -193,7 +193,7 @@ class RunBook(ABC):
 
         def work(connection: Connection) -> None:
             if _owner_of(connection, run) == self._database.owner:
-                _remove(connection, run)
+                remove(connection, run)
 
         await self._database.transact(work)
 
@@ -291,7 +291,7 @@ class RunBook(ABC):
         rows = connection.execute("SELECT id, owner FROM runs WHERE state = 'planning'").fetchall()
         for run, owner in rows:
             if not self._database.is_alive(connection, owner):
-                _remove(connection, run)
+                remove(connection, run)
 
 
 def require_own(connection: Connection, database: Database, run: int) -> ControlRequest | None:
@@ -392,7 +392,8 @@ def _require_batches(connection: Connection, run: int, counts: Counts) -> None:
         )
 
 
-def _remove(connection: Connection, run: int) -> None:
+def remove(connection: Connection, run: int) -> None:
+    """Delete a run with everything that belongs to it."""
     for table in _TABLES:
         connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - names of tables
     connection.execute("DELETE FROM runs WHERE id = ?", (run,))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from ...errors import campaign_error
+from ...errors import LedgerError, campaign_error
 from ...outcomes import Problem, iso_utc
 from ...process import wall_clock
 from ..database import Connection, Database
 from .balance import require_match, require_over
 from .batches import Shard, ShardStatus
-from .book import RunBook, count, counts_of, is_open, note, require_own, seal_run
+from .book import RunBook, count, counts_of, is_open, note, remove, require_own, seal_run
 from .canary import is_to_wait, waiting
 from .records import OVER, Changes, Committed, ControlRequest, Counts, RunRecord, RunState
 from .run_claim import RunClaim
@@ -38,9 +40,14 @@ class LocalRunBook(RunBook):
         return record
 
     async def discard(self, run: int) -> None:
-        """See `RunBook`."""
-        await super().discard(run)
-        self._working.discard(run)
+        """See `RunBook`; if the plan cannot be removed for now, the next transaction removes it."""
+        try:
+            await super().discard(run)
+        except LedgerError:
+            self._defer(run, remove)
+            raise
+        finally:
+            self._working.discard(run)
 
     async def take(self, name: str) -> RunRecord:
         """Claim a run for this process.
@@ -75,7 +82,8 @@ class LocalRunBook(RunBook):
     async def leave(self, run: int, state: RunState, halted_by: Problem | None = None) -> None:
         """Release a run and set its final state; its counts are those of its last commit.
 
-        If it is over, its sensitive values are deleted.
+        If it is over, its sensitive values are deleted. If it cannot be written for now, the next transaction releases
+        the run, which is interrupted then.
 
         Raises:
             LedgerError: run_lost; counts_wrong, if it would be finished but is not over.
@@ -94,11 +102,21 @@ class LocalRunBook(RunBook):
             note(connection, run, state.value, reason.message if reason else "")
             return state in OVER and forget_sensitive_values(connection, run)
 
-        try:
-            if await self._database.transact(work):
-                await self._database.truncate_journal()
-        finally:
+        def end(result: bool | None, error: BaseException | None) -> None:
             self._working.discard(run)
+            if error is not None:
+                self._defer(run, _release)
+
+        try:
+            is_over = await self._database.transact(work, left=end)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            end(None, error)
+            raise
+        end(is_over, None)
+        if is_over:
+            await self._database.truncate_journal()
 
     async def settle_all(
         self, run: int, transition: Transition, which: Which, back: RetryRequest | None = None
@@ -132,8 +150,22 @@ class LocalRunBook(RunBook):
         """Return the claim of a run for a dispatch."""
         return LocalRunClaim(self, self._database, run)
 
+    def _defer(self, run: int, work: Callable[[Connection, int], None]) -> None:
+        """Do what could not be written with the next transaction, unless another process took over the run."""
+
+        def later(connection: Connection) -> None:
+            with suppress(LedgerError):  # run_lost, ledger_copied
+                require_own(connection, self._database, run)
+                work(connection, run)
+
+        self._database.defer(later)
+
     def _is_live(self, connection: Connection, state: RunState, owner: str | None) -> bool:
         return owner is not None and self._database.is_alive(connection, owner)
+
+
+def _release(connection: Connection, run: int) -> None:
+    seal_run(connection, run, owner=None, control=None)
 
 
 class LocalRunClaim(RunClaim):

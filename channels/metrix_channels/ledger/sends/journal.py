@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...api import Exchange, Reply
 from ...delivery import Verdict
-from ...errors import LedgerError
 from .book import SendBook
 
 
@@ -35,20 +34,14 @@ class SendJournal:
         """Record the result of the attempt.
 
         Raises:
-            LedgerError: outcome_unrecorded; in the ledger, the attempt remains unfinished.
+            LedgerError: in the ledger, the attempt remains unfinished.
         """
-        try:
-            await self._book.settle(
-                self._send,
-                attempt,
-                self._recipients.pop(attempt),
-                disposition=verdict.disposition.value,
-                status=verdict.status,
-                explanation=verdict.explanation,
-                answer=exchange.body if isinstance(exchange, Reply) else None,
-            )
-        except LedgerError as error:
-            raise LedgerError(
-                f"The request was made ({verdict.explanation}), but its outcome could not be recorded: {error.message}",
-                code="outcome_unrecorded",
-            ) from error
+        await self._book.settle(
+            self._send,
+            attempt,
+            self._recipients.pop(attempt),
+            disposition=verdict.disposition.value,
+            status=verdict.status,
+            explanation=verdict.explanation,
+            answer=exchange.body if isinstance(exchange, Reply) else None,
+        )

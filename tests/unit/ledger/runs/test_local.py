@@ -6,10 +6,11 @@ from contextlib import closing
 
 import pytest
 
-from helpers.run_books import PEOPLE, SHARD, finish, first_shard, process
+from helpers.run_books import PEOPLE, SHARD, finish, first_shard, process, refused
 from metrix_channels.errors import CampaignError, LedgerError
 from metrix_channels.ledger import BatchState, Changes, Counts, RunState, cancelled, open_shards
 from metrix_channels.ledger.purge import _forget_run
+from metrix_channels.ledger.sqlite import connection as sqlite
 
 
 def everything(ledger):
@@ -99,6 +100,54 @@ def test_a_run_with_pending_batches_does_not_finish(state, file_ledger):
             with pytest.raises(LedgerError) as caught:
                 await mine.book.leave(record.id, state)
             assert caught.value.code == "counts_wrong"
+
+    asyncio.run(run())
+
+
+def test_a_run_that_could_not_be_left_is_released_with_the_next_transaction(file_ledger, monkeypatch):
+    """Its process goes on, so it would look as if it were still sending."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+
+    async def run():
+        async with process(file_ledger) as mine, process(file_ledger) as theirs:
+            record = await mine.plan([SHARD])
+            with file_ledger.locked(), refused(LedgerError, "ledger_locked"):
+                await mine.book.leave(record.id, RunState.PAUSED)
+            found = await mine.book.get("offer")
+            assert (found.state, found.live) == (RunState.INTERRUPTED, False)
+            await theirs.book.take("offer")
+
+    asyncio.run(run())
+
+
+def test_a_plan_that_could_not_be_removed_is_removed_with_the_next_transaction(file_ledger, monkeypatch):
+    """Its name is free again."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+
+    async def run():
+        async with process(file_ledger) as mine:
+            record = await mine.book.draft("offer", "offer.yaml", {})
+            with file_ledger.locked(), refused(LedgerError, "ledger_locked"):
+                await mine.book.discard(record.id)
+            assert (await mine.plan([SHARD])).state is RunState.RUNNING
+
+    asyncio.run(run())
+
+
+def test_what_could_not_be_written_changes_nothing_of_another_process(file_ledger, monkeypatch):
+    """It has taken over the run meanwhile."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+
+    async def run():
+        async with process(file_ledger) as mine, process(file_ledger) as theirs:
+            record = await mine.plan([SHARD])
+            with file_ledger.locked(), refused(LedgerError, "ledger_locked"):
+                await mine.book.leave(record.id, RunState.PAUSED)
+            file_ledger.take_everybody_for_dead()
+            await theirs.book.take("offer")
+            before = everything(file_ledger)
+            await mine.book.get("offer")
+            assert everything(file_ledger) == before
 
     asyncio.run(run())
 
