@@ -2,8 +2,8 @@
 
 The pages are the Python API, the command line, both YAML files, and the filters.
 
-MkDocs calls `on_files` and `on_page_markdown`. Each page comes from data that the program itself uses: the verbs with
-their help, the JSON schemas, the table of filters, the public names.
+MkDocs calls `on_files`, `on_page_markdown` and `on_page_content`. Each page comes from data that the program itself
+uses: the verbs with their help, the JSON schemas, the table of filters, the public names.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from typing import Any
 
 import metrix_channels
 from metrix_channels.cli.commands import VERBS
+from metrix_channels.errors.catalogue import SITUATIONS
 from metrix_channels.templating.filters.allowed import FILTERS, TESTS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(metrix_channels.__file__).parent
+NOTIFIERS = ("Notifier", "Campaigns", "CampaignHandle", "AsyncNotifier", "AsyncCampaigns", "AsyncCampaignHandle")
+"""The classes that send, in the order in which a reader needs them."""
 FRAMEWORKS = {"Django": "django", "FastAPI": "fastapi", "Celery": "celery"}
 """Modules with their own public names, by the title of their section."""
 _JINJA = "https://jinja.palletsprojects.com/en/stable/templates/"
@@ -46,26 +49,57 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def python_page() -> str:
     """Return the page of all public names; mkdocstrings adds their docstrings."""
-    groups: dict[str, list[str]] = {"Notifiers": [], "Errors": [], "Classes and types": []}
-    for name in metrix_channels.__all__:
-        if name != "__version__":
-            groups[_group_of(name)].append(name)
+    others = [name for name in metrix_channels.__all__ if name not in (*NOTIFIERS, "__version__")]
+    errors = sorted(filter(_is_error, others), key=lambda name: name != "MetrixChannelsError")
     lines = [
         "# Python API",
         "",
         "Import these names from `metrix_channels`; those for a framework from its module. Other modules are private.",
         "`metrix_channels.__version__` is the version.",
+        "",
+        "## Notifiers",
+        *(line for name in NOTIFIERS for line in _reference(name, getattr(metrix_channels, name))),
+        "",
+        "## Errors",
+        "",
+        "[Errors and remedies](../situations.md) explains each code.",
+        *(line for name in errors for line in _reference(name)),
+        "",
+        "## Classes and types",
+        *(line for name in others if name not in errors for line in _reference(name)),
     ]
-    for title, names in groups.items():
-        lines += ["", f"## {title}"]
-        for name in names:
-            lines += ["", f"::: metrix_channels.{name}"]
     for title, module in FRAMEWORKS.items():
-        lines += ["", f"## {title}"]
-        for name in _public_names(module):
-            lines += ["", f"::: metrix_channels.{module}.{name}"]
+        lines += [
+            "",
+            f"## {title}",
+            *(line for name in _public_names(module) for line in _reference(f"{module}.{name}")),
+        ]
     lines += ["", "## Pytest fixtures", "", "::: metrix_channels.testing"]
+    lines += ["    options: {inherited_members: true, show_bases: false}"]
     return "\n".join(lines) + "\n"
+
+
+def _reference(name: str, described: type | None = None) -> list[str]:
+    """Return what mkdocstrings replaces with a docstring; for a class, with its own members and the inherited ones."""
+    lines = ["", f"::: metrix_channels.{name}"]
+    if described is not None:
+        members = [each for above in inspect.getmro(described)[:-1] for each in vars(above) if each[0] != "_"]
+        lines.append(f"    options: {{inherited_members: true, members: [{', '.join(members)}], show_bases: false}}")
+    return lines
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Return the page of the Python API with links from each name to its description, and from each code to its own."""
+    if page.file.src_uri != "reference/python.md":
+        return html
+    described = set(re.findall(r'id="metrix_channels\.([\w.]+)"', html))
+
+    def link(found: re.Match[str]) -> str:
+        name = found[1]
+        target = f"#metrix_channels.{name}" if name in described else f"../situations.html#{name}"
+        return f'<a href="{target}">{found[0]}</a>' if name in described or name in SITUATIONS else found[0]
+
+    return re.sub(r"(?<!>)<code>([\w.]+)</code>(?!</a>)", link, html)
 
 
 def _public_names(module: str) -> list[str]:
@@ -75,11 +109,9 @@ def _public_names(module: str) -> list[str]:
     return list(ast.literal_eval(names))
 
 
-def _group_of(name: str) -> str:
+def _is_error(name: str) -> bool:
     found = getattr(metrix_channels, name)
-    if name in ("Notifier", "AsyncNotifier", "Campaigns", "AsyncCampaigns", "CampaignHandle", "AsyncCampaignHandle"):
-        return "Notifiers"
-    return "Errors" if inspect.isclass(found) and issubclass(found, Exception) else "Classes and types"
+    return inspect.isclass(found) and issubclass(found, Exception)
 
 
 def commands_page() -> str:
@@ -147,8 +179,8 @@ def campaign_page() -> str:
 
 def _page_of_schema(title: str, about: list[str], name: str, example: str) -> str:
     schema = json.loads((PACKAGE / name).read_text(encoding="utf-8"))
-    lines = [f"# {title}", "", *about, "", "| key | value | default | meaning |", "| --- | --- | --- | --- |"]
-    lines += [f"| `{path}` | {_kind(each)} | {_default(each, is_required)} | {_cell(each.get('description', ''))} |"
+    lines = [f"# {title}", "", *about, "", "| key | meaning | value | default |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{path}` | {_cell(each.get('description', ''))} | {_kind(each)} | {_default(each, is_required)} |"
               for path, each, is_required in keys_of(schema)]  # fmt: skip
     lines += ["", "## Example", "", "```yaml", example.rstrip(), "```"]
     return "\n".join(lines) + "\n"

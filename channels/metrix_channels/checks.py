@@ -17,9 +17,13 @@ class CheckStatus(StrEnum):
     """The result of a check."""
 
     PASS = "pass"  # noqa: S105 - no password
+    """Everything is right."""
     WARN = "warn"
+    """Something deserves attention, but does not prevent sending."""
     FAIL = "fail"
+    """Nothing can be sent until this is fixed."""
     SKIP = "skip"
+    """It was not checked; the message says why."""
 
 
 class CheckDict(TypedDict):

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 JsonScalar = str | int | float | bool | None
 JsonValue = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+"""A value that JSON can hold: text, a number, True, False, None, or a list or mapping of these."""
 
 
 class ChannelType(StrEnum):

@@ -59,6 +59,12 @@ def test_the_site_builds_and_every_link_leads_somewhere(tmp_path):
     assert [
         (path.name, link) for path, page in site.items() for link in page.links if is_broken(site, path, link)
     ] == []
+    python = site[tmp_path / "reference" / "python.html"]
+    described = {
+        f"metrix_channels.{name}" for name in ("Notifier.enqueue", "AsyncNotifier.drain", "testing.Sandbox.inject")
+    }
+    assert described <= python.ids  # also members that a class inherits
+    assert {"#metrix_channels.Notifier.send", "../situations.html#key_reused"} <= set(python.links)
     for path in site:
         direction = "rtl" if (tmp_path / "fa") in path.parents else "ltr"
         assert f'dir="{direction}"' in path.read_text(encoding="utf-8"), path.name

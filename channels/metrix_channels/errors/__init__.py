@@ -67,13 +67,13 @@ def problem(code: str, message: str, location: str | None = None) -> Problem:
 class MetrixChannelsError(Exception):
     """The base class of all errors of this library.
 
-    Args:
+    Attributes:
         message: what happened, without any secret.
-        code: an entry of the catalogue.
-        remedy: what to do now, if the catalogue's remedy can be more specific.
-        location: `file:line:column`.
-        receipts: the receipts of the messages concerned.
-        event: the receipt of the event, or the user's profile, concerned.
+        code: a stable code, such as `channel_unverified`; `metrix-channels explain CODE` explains it.
+        remedy: what to do now.
+        location: `file:line:column`; None if no file is at fault.
+        receipts: the receipts of the messages concerned; empty if no request was made.
+        event: the receipt of the event or the profile concerned; None for messages.
     """
 
     def __init__(
@@ -130,59 +130,96 @@ class MetrixChannelsError(Exception):
 
 
 class UsageError(MetrixChannelsError):
-    """The call itself is wrong: an argument, an option, or a missing file."""
+    """The call itself is wrong: an argument, an option, or a missing file.
+
+    Codes: `usage`, `connection_unknown`, `file_unreadable`, `file_unwritable`, `file_exists`, `attempt_missing`.
+    """
 
 
 class ConfigError(MetrixChannelsError):
-    """The configuration, its environment variables or the installation cannot be used."""
+    """The configuration, its environment variables or the installation cannot be used.
+
+    Codes: `config_missing`, `yaml_invalid`, `config_key_unknown`, `config_key_missing`, `config_value_invalid`,
+    `channel_unknown`, `environment_missing`, `secret_missing`, `secret_literal`, `extra_missing`, and others.
+    """
 
 
 class TemplateError(MetrixChannelsError):
-    """A template cannot be found, read, compiled or rendered."""
+    """A template cannot be found, read, compiled or rendered.
+
+    Codes: `template_missing`, `template_syntax`, `template_front_matter`, `template_undefined`, `template_too_costly`,
+    `context_invalid`, `value_empty`, and others.
+    """
 
 
 class MessageInvalid(MetrixChannelsError):
-    """The channel cannot send the message, or not to this recipient."""
+    """The channel cannot send the message, or not to this recipient.
+
+    Codes: `message_empty`, `message_too_large`, `field_invalid`, `field_unknown`, `link_refused`, `recipient_invalid`.
+    """
 
 
 class EventInvalid(MetrixChannelsError):
-    """Metrix would not accept a user's profile or an event; no request was made."""
+    """Metrix would not accept a user's profile or an event; no request was made.
+
+    Codes: `user_invalid`, `event_name_invalid`, `event_name_unknown`, `event_time_invalid`, `event_time_repeated`,
+    `event_times_used_up`, `attribute_invalid`, `revenue_invalid`, `birthday_invalid`, `profile_invalid`,
+    `record_invalid`.
+    """
 
 
 class ChannelUnverified(MetrixChannelsError):
-    """The channel has no recorded dashboard test."""
+    """The channel has no valid record of a dashboard test.
+
+    Codes: `channel_unverified`, `verification_expired`, `verification_foreign`, `verification_in_future`.
+    """
 
 
 class PreflightFailed(MetrixChannelsError):
-    """At least one check of a preflight failed."""
+    """At least one check of a preflight failed. Code: `preflight_failed`."""
 
 
 class DeliveryError(MetrixChannelsError):
-    """A message was not accepted."""
+    """Metrix has not accepted a message, or may not have accepted it; the base class of the four below."""
 
 
 class Rejected(DeliveryError):
-    """Metrix rejected the message."""
+    """Metrix rejected the message. Codes: `rejected`, `message_refused`."""
 
 
 class CredentialsRefused(DeliveryError):
-    """Metrix refused the application's id or key, or this machine's address."""
+    """Metrix refused the application's id or key, or this machine's address. Code: `credentials_refused`."""
 
 
 class OutcomeUnknown(DeliveryError):
-    """Metrix may or may not have accepted the message."""
+    """Metrix may have accepted the message: send it again only with the same `key`.
+
+    Code: `outcome_unknown`, or the code of the failure that ended the send.
+    """
 
 
 class Unreachable(DeliveryError):
-    """Metrix has not accepted the message: no connection, no usable answer, or Metrix asks to try again later."""
+    """Metrix has not accepted the message: no connection, no usable answer, or Metrix asks to try again later.
+
+    Codes: `unreachable`, `unavailable`, `deadline_passed`, `certificate_refused`, `endpoint_refused`, `redirected`.
+    """
 
 
 class CampaignError(MetrixChannelsError):
-    """A campaign's file, plan or run has a problem."""
+    """A campaign's file, plan or run has a problem.
+
+    Codes: `audience_invalid`, `audience_empty`, `ids_damaged`, `suppression_invalid`, `plan_failed`, `cost_exceeded`,
+    `schedule_missed`, `run_missing`, `run_busy`, `run_paused`, `run_pinned`, `run_finished`, `run_cancelled`,
+    and others.
+    """
 
 
 class LedgerError(MetrixChannelsError):
-    """The ledger cannot be used, or a key in it prevents the send."""
+    """The ledger cannot be used, or a key in it prevents the send.
+
+    Codes: `key_reused`, `key_busy`, `ledger_unavailable`, `ledger_locked`, `ledger_copied`, `ledger_foreign`,
+    `send_missing`, `outcome_unrecorded`, and others.
+    """
 
 
 def campaign_error(message: str, code: str, name: str) -> CampaignError:

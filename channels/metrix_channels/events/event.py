@@ -39,8 +39,16 @@ class ProfileFields(TypedDict, total=False):
     """The fields of a user's profile. Only the given fields are sent.
 
     Attributes:
-        email, phone, first_name, last_name, country, city, region, locality: text.
-        hashed_email, hashed_phone: text, instead of the address and the number themselves.
+        email: the email address.
+        phone: the telephone number, as text.
+        first_name: the first name.
+        last_name: the last name.
+        hashed_email: a hash of the email address, instead of `email`.
+        hashed_phone: a hash of the telephone number, instead of `phone`.
+        country: the country.
+        city: the city.
+        region: the region.
+        locality: the locality.
         gender: Male, Female or Other.
         birthday: a date; an aware datetime; or Unix milliseconds.
         attributes: your own attributes: text, whole numbers, doubles, dates, lists and mappings of these.

@@ -17,6 +17,7 @@ from ..recipients import recipient_fault, text_fault
 
 AttributeValue = JsonValue | date | datetime
 Attributes = Mapping[str, AttributeValue]
+"""The attributes of an event or a profile, by name: JSON values, dates and times."""
 
 AHEAD_MS: Final = 60_000
 """How far the time of an event may be ahead of this machine's clock."""

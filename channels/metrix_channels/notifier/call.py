@@ -15,8 +15,9 @@ from ..printable import is_text
 
 _WRITE_KEY: Final = 'Write one line of text that names this message, such as key="order-1042-shipped".'
 Context = Mapping[str, JsonValue | date | datetime | Decimal]
+"""The values for a template, by name: JSON values, dates, times and decimals."""
 Recipients = list[str] | tuple[str, ...] | set[str] | frozenset[str]
-"""Recipients of one text. It is not just any iterable, because a string is one too and means a single recipient."""
+"""The customUserIds of several recipients: a list, tuple or set. A single recipient is a plain string."""
 LONGEST_DEADLINE: Final = 86_400
 """In seconds; the same maximum as for `deadline` in the configuration."""
 

@@ -196,7 +196,7 @@ class Engine:
         return (*_mark_repeated(claim.settled), *receipts)
 
     async def send_or_raise(self, call: Call) -> Receipt | tuple[Receipt, ...]:
-        """Send, and return the receipt, or all receipts for several recipients; see `AsyncNotifier.send`."""
+        """Send, and return the receipt, or all receipts for several recipients; see `Notifier.send`."""
         receipts = await self.send(call)
         raise_unless_accepted(receipts)
         return receipts[0] if isinstance(call.to, str) else receipts

@@ -91,3 +91,12 @@ def test_the_remedy_of_an_error_about_a_run_names_the_campaign(code):
     assert "NAME" not in campaign_error("It has ended.", code, "yalda").remedy
     for command in re.findall(r"campaign (?:cancel|resume|retry) .*?`", campaign_error("…", code, "a b").remedy):
         assert "'a b'" in command
+
+
+def test_the_codes_that_a_class_names_are_in_the_catalogue():
+    """Its docstring lists what a program may compare `error.code` with."""
+    for name in errors.__all__:
+        described = getattr(errors, name).__doc__ or ""
+        if "Code" in described:
+            named = re.findall(r"`([a-z]+(?:_[a-z]+)+)`", described.split("Code", 1)[1])
+            assert set(named) <= set(CATALOGUE), name

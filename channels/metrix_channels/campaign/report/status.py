@@ -131,10 +131,14 @@ class CampaignProgress:
     """The progress of a run.
 
     Attributes:
-        planning: whether the audience is being read; nothing is sent yet.
-        share: of the phase that is done, from 0 to 1; None if not known.
-        audience: rows read so far.
-        accepted, rejected, unknown, pending, skipped: recipients.
+        planning: whether the audience is still being read; nothing is sent yet.
+        share: how much of the phase is done, from 0 to 1; None if not known.
+        audience: the number of rows read so far.
+        accepted: the number of recipients for whom Metrix answered 2xx.
+        rejected: the number of recipients whom Metrix refused.
+        unknown: the number of recipients who may have been reached.
+        pending: the number of recipients without an outcome yet.
+        skipped: the number of rows that are not sent.
         requests: the number of requests made; it never decreases.
         possible_duplicates: recipients who may have received it twice.
         workers: the number of live workers; None if this process sends.
@@ -183,9 +187,9 @@ class CampaignPreview:
     """What a run would do.
 
     Attributes:
-        requests: the first requests, with the API key masked.
-        counts: the counts.
-        facts: findings of the plan.
+        requests: the first 20 requests, with the API key masked.
+        counts: the counts of the plan; `counts.pending` is the number of recipients.
+        facts: the findings of the plan: texts, SMS parts, cautions, invalid rows.
     """
 
     requests: list[dict[str, object]]

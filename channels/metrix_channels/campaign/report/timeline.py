@@ -19,7 +19,9 @@ class Timeline:
         first: the start of the first column.
         last: the end of the last column.
         seconds: the duration of a column.
-        accepted, rejected, unknown: the number of batches in each column.
+        accepted: for each column, the number of batches that Metrix accepted.
+        rejected: for each column, the number of rejected batches.
+        unknown: for each column, the number of batches with an unknown outcome.
     """
 
     first: datetime

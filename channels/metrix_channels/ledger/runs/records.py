@@ -82,6 +82,12 @@ class Counts:
 
     Attributes:
         rows: rows of the audience; the outcomes and skips always add up to it.
+        accepted: recipients for whom Metrix answered 2xx.
+        rejected: recipients whom Metrix refused.
+        unknown: recipients who may have been reached.
+        pending: recipients without an outcome yet.
+        cancelled: recipients who get nothing, because the run was cancelled.
+        skipped: rows that are not sent, by reason.
         sending: number of batches with an intent but no outcome on disk; their recipients count as pending.
         batches: number of current batches; a split batch counts as its parts.
         requests: number of requests that left or may have left; it never decreases.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,7 +28,7 @@ from .asynchronous import AsyncCampaigns, FailedOutcome, StrPath
 
 
 class Campaigns:
-    """Plans campaigns, sends them, and reports their status. Use it as `notifier.campaigns`; see `AsyncCampaigns`."""
+    """Plans campaigns, sends them, and reports their status. Use it as `notifier.campaigns`."""
 
     def __init__(self, campaigns: AsyncCampaigns, portal: Portal) -> None:
         self._campaigns = campaigns
@@ -45,9 +45,30 @@ class Campaigns:
         detach: bool = False,
         audience: AudienceRows | None = None,
     ) -> CampaignStatus:
-        """Plan a campaign and send it, or continue its run; see `AsyncCampaigns.run`.
+        """Plan a campaign and send it, or continue its halted or interrupted run.
 
-        `watch` is called in another thread. Mappings in `audience` are read in this thread, before anything else.
+        Args:
+            path: the campaign file.
+            name: the name of the run, instead of the name in the file.
+            canary: how many recipients get the message first, instead of the number in the file.
+            watch: called about ten times a second with the progress, in another thread.
+            confirm: called with a new plan, or with the rest of a run. If it returns False, nothing is sent, the new
+                plan is deleted, and a run stays unchanged.
+            detach: with a ledger in PostgreSQL, return as soon as the workers have the run.
+            audience: rows that replace the audience of the file: mappings, a QuerySet's `.values()`, or a
+                DataFrame (pandas, polars, Arrow). Mappings are read once, in the calling thread, before anything
+                else. To continue a run, give the same rows again, or use `resume`, which needs no rows because the
+                whole plan is in the ledger.
+
+        Returns:
+            The status of the run. Check `.state`: finished, finished_with_errors, halted (`.halted_by` says why;
+            call again to continue), paused, cancelled or interrupted.
+
+        Raises:
+            ConfigError, TemplateError, ChannelUnverified: nothing was sent.
+            CampaignError: audience_invalid, audience_empty, plan_failed, schedule_missed: nothing was sent; run_busy,
+                run_paused, run_pinned, run_finished, run_cancelled: the run is unchanged.
+            LedgerError: the ledger cannot be used.
         """
         with _take_rows(audience) as given:
             return self._portal.call(
@@ -72,9 +93,14 @@ class Campaigns:
     ) -> CampaignHandle:
         """Start `run` in the background and return a handle for it.
 
-        Mappings of `audience` are read in this thread, before anything else.
+        The arguments are those of `run`. Mappings of `audience` are read before this call returns.
+
+        Raises:
+            ConfigError: the campaign file is wrong.
         """
-        return CampaignHandle(self, Path(path), name or campaign_name(Path(path)), canary, audience)
+        file = Path(path)
+        named = name or campaign_name(file)
+        return CampaignHandle(self, named, lambda watch: self._begin(file, named, canary, watch, audience))
 
     def preview(
         self,
@@ -85,7 +111,11 @@ class Campaigns:
         watch: Watcher | None = None,
         audience: AudienceRows | None = None,
     ) -> CampaignPreview:
-        """Plan a campaign and return its first requests. Nothing is sent or recorded."""
+        """Plan a campaign and return its first requests. Nothing is sent or recorded. The arguments are those of `run`.
+
+        Raises:
+            MetrixChannelsError: what `run` raises before its first request.
+        """
         with _take_rows(audience) as given:
             return self._portal.call(
                 self._campaigns.preview(path, name=name, canary=canary, watch=watch, audience=given)
@@ -94,7 +124,21 @@ class Campaigns:
     def test(
         self, path: StrPath, to: Recipients, *, row: int | None = None, audience: AudienceRows | None = None
     ) -> tuple[Receipt, ...]:
-        """Send the message of one row to colleagues, outside the run."""
+        """Send the message of one row to colleagues, outside the run.
+
+        Args:
+            path: the campaign file.
+            to: the customUserIds of the colleagues.
+            row: the number of the row in the audience, from 1; None for the first row that would get a message.
+            audience: rows that replace the audience of the file, as for `run`.
+
+        Returns:
+            The receipts, with any outcome.
+
+        Raises:
+            CampaignError: audience_invalid; row_missing, also for a row that `on_empty: skip` leaves out.
+            MetrixChannelsError: what `send` raises before its first request.
+        """
         with _take_rows(audience) as given:
             return self._portal.call(self._campaigns.test(path, to, row=row, audience=given))
 
@@ -103,27 +147,60 @@ class Campaigns:
         return self._portal.call(self._campaigns.all())
 
     def status(self, name: str) -> CampaignStatus:
-        """Return the status of a campaign."""
+        """Return the status of a campaign.
+
+        Raises:
+            CampaignError: run_missing.
+        """
         return self._portal.call(self._campaigns.status(name))
 
     def pause(self, name: str) -> CampaignStatus:
-        """Pause a campaign until `resume`."""
+        """Pause a campaign until `resume`. Requests in flight finish first.
+
+        Raises:
+            CampaignError: run_missing, run_finished, run_cancelled.
+        """
         return self._portal.call(self._campaigns.pause(name))
 
     def resume(self, name: str, *, watch: Watcher | None = None, detach: bool = False) -> CampaignStatus:
-        """Continue a paused, halted or interrupted campaign."""
+        """Continue a paused, halted or interrupted campaign; `watch`, `detach`, result and errors as for `run`.
+
+        Raises:
+            CampaignError: run_missing, run_finished, run_cancelled, run_busy, run_pinned.
+        """
         return self._portal.call(self._campaigns.resume(name, watch=watch, detach=detach))
 
     def cancel(self, name: str) -> CampaignStatus:
-        """Cancel a campaign for good."""
+        """Cancel a campaign permanently: pending recipients get nothing. A running campaign is asked to stop.
+
+        Raises:
+            CampaignError: run_missing, run_finished, run_cancelled.
+        """
         return self._portal.call(self._campaigns.cancel(name))
 
     def retry(self, name: str, which: FailedOutcome, *, watch: Watcher | None = None) -> CampaignStatus:
-        """Send again to recipients who were rejected or are unknown."""
+        """Send again to recipients who were rejected or are unknown; the run journal records this decision.
+
+        Args:
+            name: the campaign's name.
+            which: `rejected` or `unknown`. Unknown recipients may get the message twice; `possible_duplicates` counts
+                them.
+            watch: as for `run`.
+
+        Returns:
+            The status of the run, as from `run`.
+
+        Raises:
+            CampaignError: run_missing, run_busy, run_cancelled, run_purged, run_values_forgotten, run_pinned.
+        """
         return self._portal.call(self._campaigns.retry(name, which, watch=watch))
 
     def rows(self, name: str) -> Iterator[CampaignRow]:
-        """Yield the state of each row of a campaign's audience."""
+        """Yield the outcome of each row of a campaign's audience.
+
+        Raises:
+            CampaignError: run_missing, run_purged.
+        """
         pages = self._campaigns.pages(name)
 
         async def following() -> list[CampaignRow] | None:
@@ -133,14 +210,22 @@ class Campaigns:
             yield from page
 
     def overview(self, name: str) -> Overview:
-        """Return the overview of a campaign; see `AsyncCampaigns.overview`."""
+        """Return the overview of a campaign: counts, timeline, failures, and the run journal.
+
+        Raises:
+            CampaignError: run_missing.
+        """
         return self._portal.call(self._campaigns.overview(name))
 
     def failed_attempts(self, name: str) -> list[FailureCount]:
-        """Return the failures of attempts, the most frequent first."""
+        """Return the failures of attempts, the most frequent first.
+
+        Raises:
+            CampaignError: run_missing.
+        """
         return self._portal.call(self._campaigns.failed_attempts(name))
 
-    def begin(
+    def _begin(
         self, path: Path, name: str, canary: int | None, watch: Watcher, audience: AudienceRows | None
     ) -> Future[CampaignStatus]:
         """Start a campaign, and return at once."""
@@ -165,17 +250,15 @@ class CampaignHandle:
     """A run in the background of a notifier.
 
     Attributes:
-        name: name of the run.
-        progress: the progress; None before the first rows were read.
+        name: the name of the run.
+        progress: the progress; None before the first rows are read.
     """
 
-    def __init__(
-        self, campaigns: Campaigns, path: Path, name: str, canary: int | None, audience: AudienceRows | None
-    ) -> None:
+    def __init__(self, campaigns: Campaigns, name: str, begin: Callable[[Watcher], Future[CampaignStatus]]) -> None:
         self.name = name
         self.progress: CampaignProgress | None = None
         self._campaigns = campaigns
-        self._future = campaigns.begin(path, name, canary, self._watch, audience)
+        self._future = begin(self._watch)
 
     @property
     def is_done(self) -> bool:
@@ -186,17 +269,21 @@ class CampaignHandle:
         """Wait until the run stops, and return its status.
 
         Args:
-            timeout: seconds; after that, TimeoutError is raised, and the run continues.
+            timeout: seconds; None to wait without a limit.
+
+        Raises:
+            TimeoutError: the run has not stopped within `timeout`; it continues.
+            MetrixChannelsError: the errors of `Campaigns.run`.
         """
         return self._future.result(timeout)
 
     def pause(self) -> CampaignStatus:
-        """Pause the run; requests in flight end first."""
+        """Pause the run after its requests in flight, and return its status."""
         self._campaigns.pause(self.name)
         return self.wait()
 
     def cancel(self) -> CampaignStatus:
-        """Cancel the run for good."""
+        """Cancel the run permanently, and return its status."""
         self._campaigns.cancel(self.name)
         return self.wait()
 

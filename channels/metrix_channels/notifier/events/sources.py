@@ -17,7 +17,7 @@ from ...process import wall_clock
 
 Record = Mapping[str, Any]
 Source = str | os.PathLike[str] | Sequence[Record]
-"""The path of a file with one JSON object a line, or the records themselves."""
+"""The path of a file with one JSON object on each line, or the records themselves."""
 
 
 def events_of(source: Source, read: Reader) -> tuple[int, Iterator[tuple[int, Event]]]:
