@@ -25,6 +25,7 @@ from ..ledger import (
     approved,
 )
 from ..logs import say
+from ..printable import printable
 from ..process import wall_clock
 from .audience.given_rows import TakenRows
 from .calendar import require_in_time
@@ -120,9 +121,7 @@ class Campaigns:
         self._require_detachable(detach)
         found = await self.book.get(name)
         _require_resumable(found)
-        return await self._go_on(
-            found, _named(load_campaign(Path(found.file)), name, None), watch, detach=detach, releases=True
-        )
+        return await self._go_on(found, self._loaded(found), watch, detach=detach, releases=True)
 
     async def retry(self, name: str, which: BatchState, *, watch: Watcher | None = None) -> RunRecord:
         """Move rejected or unknown recipients back to pending, and dispatch them.
@@ -143,7 +142,7 @@ class Campaigns:
         count = found.counts.rejected if which is BatchState.REJECTED else found.counts.unknown
 
         back = RetryRequest(f"retry {which.name.lower()}", f"recipients: {count}", approved(which))
-        return await self._go_on(found, _named(load_campaign(Path(found.file)), name, None), watch, back)
+        return await self._go_on(found, self._loaded(found), watch, back)
 
     async def pause(self, name: str) -> RunRecord:
         """Pause a run after its requests in flight, until `resume`."""
@@ -317,6 +316,14 @@ class Campaigns:
             raise ConfigError(
                 "--detach needs workers, and workers need a ledger in PostgreSQL.", code="ledger_not_shared"
             )
+
+    def _loaded(self, found: RunRecord) -> Campaign:
+        """Load the campaign file of a run."""
+        path = self._resources.file.current().path.parent / found.file
+        if not path.exists():
+            message = f"The file of the campaign {found.name!r}, {printable(str(path))}, no longer exists."
+            raise ConfigError(message, code="file_unreadable", remedy="Put the file back at this path.")
+        return _named(load_campaign(path), found.name, None)
 
     def _lists(self, ready: Ready) -> list[Path]:
         return [*ready.config.suppress, *ready.campaign.suppress]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import shutil
 import signal
 import threading
 import time
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helpers.accounting_server import AccountingServer, Taken, always
-from helpers.campaigns import balance, document, people, started, under_way
+from helpers.campaigns import Project, balance, document, people, started, under_way
 from helpers.command_line import wait_until
 from metrix_channels import AsyncNotifier, CampaignError, ConfigError
 
@@ -463,6 +464,29 @@ def test_a_cap_counts_whom_a_halted_campaign_may_have_reached(project):
     assert server.twice == set()
 
 
+def test_a_run_goes_on_in_a_project_that_was_moved(halted):
+    """Its file and its lists are those beside channels.yaml, not those that were left in the old folder."""
+    project, server = halted
+    old, new = project.folder, project.folder / "releases" / "2"
+    shutil.copytree(old, new, ignore=shutil.ignore_patterns("releases", "metrix-channels.db*"))
+    moved = Project(new)
+    moved.configure(server.url, ledger=f"sqlite:///{old}/metrix-channels.db", batch_size=2)
+    moved.audience(people(20)[:1], "optout.csv")
+    moved.campaign(context={"discount": 30}, suppress=["optout.csv"])
+    with moved.notifier() as notifier:
+        found = notifier.campaigns.resume("offer")
+    assert (found.state, found.skipped) == ("finished", {"suppressed": 1})
+
+
+def test_a_campaign_file_that_is_gone_is_named(halted):
+    """With what to do about it."""
+    project, _ = halted
+    (project.folder / "offer.yaml").unlink()
+    with project.notifier() as notifier, pytest.raises(ConfigError, match=r"offer\.yaml, no longer exists") as caught:
+        notifier.campaigns.resume("offer")
+    assert caught.value.remedy == "Put the file back at this path."
+
+
 def test_a_campaign_that_may_go_on_cannot_be_excepted(halted):
     """Whom it will reach is not known yet: refused, and nobody is sent anything."""
     project, server = halted
@@ -507,3 +531,32 @@ def test_the_rejected_are_sent_again_when_somebody_says_so(project):
         with project.notifier() as notifier:
             again = notifier.campaigns.retry("offer", "rejected").as_dict()
     assert (again["state"], again["accepted"], again["possible_duplicates"]) == ("finished", 5, 0)
+
+
+@pytest.mark.parametrize("status", [503, 403, 400])
+def test_an_answer_that_took_nothing_does_not_end_an_approval(project, status):
+    """Under `hold`, somebody decided to send to the unknown again: they are sent to, once."""
+    answers = [Taken(500), Taken(status, taken=False)]
+    with AccountingServer(lambda *_: answers.pop(0) if answers else Taken()) as server:
+        project.configure(server.url, on_ambiguous="hold")
+        project.audience(people(2, names=("سارا",)))
+        project.campaign()
+        assert run(project)["unknown"] == 2
+        with project.notifier() as notifier:
+            again = notifier.campaigns.retry("offer", "unknown")
+            if again.state == "halted":
+                again = notifier.campaigns.resume("offer")
+        assert (again.state, again.accepted, again.possible_duplicates) == ("finished", 2, 2)
+    assert server.account == {"u0": 2, "u1": 2}
+
+
+def test_an_approval_is_for_one_request_that_may_be_accepted(project):
+    """Under `hold`, another ambiguous attempt makes them unknown again."""
+    with AccountingServer(always(Taken(500))) as server:
+        project.configure(server.url, on_ambiguous="hold")
+        project.audience(people(2, names=("سارا",)))
+        project.campaign()
+        assert run(project)["unknown"] == 2
+        with project.notifier() as notifier:
+            assert notifier.campaigns.retry("offer", "unknown").unknown == 2
+    assert len(server.requests) == 2

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from ...delivery import ANY_TIME, CircuitBreaker, Place, RateLimiter
 from ...errors import LedgerError
-from ...ledger import APPROVED, Batch, Counts, RunClaim, begin, withdraw
+from ...ledger import Batch, Counts, RunClaim, begin, withdraw
 from ...process import wall_clock
 from .ending import EndingSignal
 from .gate import Gate
@@ -105,7 +105,6 @@ class Intents:
             raise LedgerError(
                 "This process did not respond in time, and another process took over the run.", code="run_lost"
             )
-        batch.flags &= ~APPROVED
         return True
 
     async def withdraw(self, intent: Intent) -> None:

@@ -111,7 +111,7 @@ class Settlement:
         earlier = "Metrix may have accepted an earlier attempt." if batch.flags & DOUBT else None
         part = Part(tuple(batch.recipients), batch.attempts - 1, batch.tries, earlier).after(verdict)
         batch.tries = part.tries
-        if part.doubt is not None:
+        if part.doubt != earlier:  # this attempt is in doubt too
             doubt(batch)
         self._note(batch, exchange, verdict)
         if halt := self._judge_run(verdict, began):

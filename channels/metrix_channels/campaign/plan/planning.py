@@ -173,7 +173,9 @@ async def plan(
     Raises:
         CampaignError: run_busy, run_exists, audience_invalid, plan_failed, audience_empty, interrupted.
     """
-    record = await book.draft(name, str(ready.campaign.path), {})
+    path, folder = ready.campaign.path, ready.config.path.parent
+    file = path.relative_to(folder) if path.is_relative_to(folder) else path  # a project may be moved
+    record = await book.draft(name, str(file), {})
     try:
         async with _planning(ready, exclusions, record.started_at, stopped) as planning:
             found = await planning.step()

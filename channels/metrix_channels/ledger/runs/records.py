@@ -168,7 +168,7 @@ class RunRecord:
         run: an id that is unique among all ledgers.
         state: of the run; `interrupted` if its process died.
         live: whether a live process works on it.
-        file: the path of the campaign file.
+        file: the path of the campaign file; relative to the folder of the configuration if it is inside.
         pins: what must not change.
         facts: findings of the plan.
         counts: of the run.

@@ -90,8 +90,11 @@ def count_request(batch: Batch, counts: Counts) -> None:
 
 
 def doubt(batch: Batch) -> None:
-    """Record permanently that Metrix may have accepted an attempt; the next transition writes it."""
-    batch.flags |= DOUBT
+    """Record permanently that Metrix may have accepted an attempt; the next transition writes it.
+
+    An approval ends with that, because it was for this request only.
+    """
+    batch.flags = (batch.flags | DOUBT) & ~APPROVED
 
 
 def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
@@ -176,7 +179,6 @@ def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int |
     if batch.state is SENDING:
         count_request(batch, counts)
         doubt(batch)
-        batch.flags &= ~APPROVED  # the approval was for this request only
         after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else PENDING
         _move(batch, after, counts, at)
 

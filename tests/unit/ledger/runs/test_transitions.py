@@ -75,6 +75,19 @@ def test_who_approved_of_a_request_did_not_approve_of_the_one_after_it(mode):
     assert flags == DOUBT | REPEATED
 
 
+def test_an_approval_ends_with_a_request_that_metrix_may_have_accepted():
+    """Not with one that it certainly refused."""
+    shard, counts = shard_of([PENDING], flags=DOUBT | APPROVED)
+    [batch] = shard.batches
+    begin(batch, counts, 1)
+    settle(batch, counts, PENDING, 2)
+    assert batch.flags & APPROVED
+    begin(batch, counts, 3)
+    doubt(batch)
+    settle(batch, counts, PENDING, 4)
+    assert not batch.flags & APPROVED
+
+
 def test_requests_are_counted_when_they_have_left():
     """An intent counts nothing, and one that is taken back nothing either: the count never goes back."""
     shard, counts = shard_of([PENDING])
