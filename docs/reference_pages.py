@@ -232,11 +232,16 @@ def filters_page() -> str:
         "A template can use only these filters and tests. A value in a text must be text or a number: a list, `null`",
         "or a missing value is an error with file and line.",
         "",
-        "## Filters",
+        "## Filters for Persian",
+        *(line for name in PERSIAN_FILTERS for line in _about_filter(name)),
         "",
-        "| filter | what it does |",
-        "| --- | --- |",
-        *(f"| `{name}` | {_about_filter(name)} |" for name in sorted(FILTERS)),
+        "## Filters of Jinja",
+        "",
+        ", ".join(
+            f"[`{name}`]({_JINJA}#jinja-filters.{_JINJAS_NAMES.get(name, name)})"
+            for name in sorted(FILTERS)
+            if name not in PERSIAN_FILTERS
+        ),
         "",
         "## Tests",
         "",
@@ -247,15 +252,22 @@ def filters_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+PERSIAN_FILTERS = ("fa_digits", "fa_number", "money", "jalali")
 _JINJAS_NAMES = {"e": "escape", "d": "default", "count": "length"}
 """Short names of filters that Jinja documents under the long one."""
 
 
-def _about_filter(name: str) -> str:
-    if name in ("fa_digits", "fa_number", "jalali", "money"):
-        about = inspect.getdoc(inspect.unwrap(FILTERS[name])) or ""
-        return about.split("\n\n")[0].replace("\n", " ")
-    return f"[as in Jinja]({_JINJA}#jinja-filters.{_JINJAS_NAMES.get(name, name)})"
+def _about_filter(name: str) -> list[str]:
+    """Return the section of a filter: what it does, and its arguments after the value, from its docstring."""
+    used = inspect.unwrap(FILTERS[name])
+    summary, _, rest = (inspect.getdoc(used) or "").partition("\n\nArgs:\n")
+    described = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", rest.partition("\n\n")[0], re.MULTILINE))
+    lines = ["", f"### `{name}`", "", summary.partition("\n\n")[0], ""]
+    for argument in inspect.signature(used).parameters.values():
+        if about := described.get(argument.name):
+            default = "" if argument.default is argument.empty else f" (default: `{argument.default}`)"
+            lines.append(f"- `{argument.name}`{default}: {' '.join(about.split())}")
+    return lines
 
 
 PAGES: dict[str, Callable[[], str]] = {

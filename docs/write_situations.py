@@ -21,10 +21,10 @@ _PARTS = (
 def page() -> str:
     """Return the whole page."""
     lines = [
-        "# Situations",
+        "# Errors and remedies",
         "",
-        "What can happen between your code and Metrix, why, and what to do. `make docs` writes this page from the",
-        "catalogue that errors, `preflight`, `doctor` and `metrix-channels explain CODE` use.",
+        "What can happen between your code and Metrix, why, and what to do. `metrix-channels explain CODE` shows the",
+        "same. `make docs` writes this page.",
     ]
     for title, about, situations in _PARTS:
         lines += ["", f"## {title}", "", about]
@@ -42,7 +42,7 @@ def _entry(situation: Situation) -> Iterator[str]:
     yield f"**What to do:** {situation.remedy}"
     notes = []
     if situation.leads_to:
-        notes.append("Ends as " + ", ".join(f"[`{code}`](#{code})" for code in situation.leads_to) + ".")
+        notes.append("Errors: " + ", ".join(f"[`{code}`](#{code})" for code in situation.leads_to) + ".")
     if situation.exit_status is not None:
         notes.append(f"Exit status {situation.exit_status}.")
     if situation.source:

@@ -50,7 +50,7 @@ def explain(
     output.say("\nWhat to do:")
     output.say(situation.remedy, indent=2)
     if situation.leads_to:
-        output.say(f"\nResulting outcome or code: {', '.join(situation.leads_to)}", "dim")
+        output.say(f"\nErrors: {', '.join(situation.leads_to)}", "dim")
     if situation.exit_status is not None:
         output.say(f"\nExit status: {situation.exit_status}", "dim")
     if situation.source:

@@ -32,7 +32,7 @@ class DateRefused(Exception):
 
 
 def fa_digits(value: object) -> str:
-    """Return `value` as text with Persian digits: `1404` becomes `۱۴۰۴`.
+    """Write Persian digits instead of Latin and Arabic ones: `1404` becomes `۱۴۰۴`.
 
     Text that is marked as HTML stays marked.
     """
@@ -46,9 +46,8 @@ def jalali(value: object, format: str = "%Y/%m/%d", timezone: str = "Asia/Tehran
     Args:
         value: ISO 8601 text, a date or a datetime. A time with an offset is converted to `timezone`; a time without one
             is read as a time in `timezone`.
-        format: a format as for strftime, with the directives in `DIRECTIVES`; the names of months (`%B`) and days
-            (`%A`) are Persian.
-        timezone: a name of the IANA database.
+        format: as for Python's `strftime`, such as `%-d %B %Y`; the names of months (`%B`) and days (`%A`) are Persian.
+        timezone: a name of the IANA database, such as `Europe/Berlin`.
 
     Raises:
         DateRefused: `value` is not a date, is before 1700 or outside the calendar's range; `format` has an unsupported
