@@ -131,10 +131,7 @@ class Settlement:
     def move(self, batch: Batch, state: BatchState) -> None:
         """Set the outcome of a batch; halt the run after too many failures."""
         self._set(batch, state)
-        failures = self._counts.rejected + self._counts.unknown
-        if self._max_failures is not None and failures > self._max_failures:
-            why = f"Rejected or unknown recipients: {failures}; limits.max_failures is {self._max_failures}."
-            self._signal.halt(problem("too_many_failures", why))
+        self._limit_failures()
 
     def halve(self, batch: Batch) -> None:
         """Replace a batch with its two halves."""
@@ -144,10 +141,18 @@ class Settlement:
         )
 
     def exclude(self, batch: Batch, excluded: dict[str, SkipReason]) -> None:
-        """Skip excluded recipients, and continue with the others."""
+        """Leave out excluded recipients, and continue with the others."""
         draft, skips = exclude(batch, self._counts, excluded, _now())
         self._group_commit.add(skips=tuple(skips))
         self._replaced(batch, draft)
+        self._limit_failures()
+
+    def _limit_failures(self) -> None:
+        """Halt the run after too many failures."""
+        failures = self._counts.rejected + self._counts.unknown
+        if self._max_failures is not None and failures > self._max_failures:
+            why = f"Rejected or unknown recipients: {failures}; limits.max_failures is {self._max_failures}."
+            self._signal.halt(problem("too_many_failures", why))
 
     def _judge_run(self, verdict: Verdict, began: float) -> Problem | None:
         """Return why this attempt ends the run, if it does; delay all lanes if the answer asks to wait."""

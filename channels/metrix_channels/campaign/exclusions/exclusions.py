@@ -10,14 +10,12 @@ from typing import Final
 from attrs import frozen
 
 from ...errors import campaign_error
-from ...ledger import DOUBT, OVER, BatchState, RunBook, Shard, SkipReason
+from ...ledger import OVER, RunBook, Shard, SkipReason
 from ...process import wall_clock
 from ..definition import Campaign, Cap
 from .store import ExclusionStore
 from .suppression import listed
 
-_REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING)
-"""Batches in these states reached their recipients, or may have; so may have all batches in doubt."""
 _UNDER_WAY_SECONDS: Final = 10
 """Seconds that a commit may take after its time was recorded."""
 
@@ -140,6 +138,6 @@ class Exclusions:
 
 def _reached(shard: Shard, since: int) -> Iterator[tuple[str, int]]:
     for batch in shard.taken():
-        if (batch.state in _REACHED or batch.flags & DOUBT) and batch.at >= since:
+        if batch.may_have_arrived and batch.at >= since:
             for recipient in batch.recipients:
                 yield recipient, batch.at

@@ -18,11 +18,9 @@ from ...ledger import (
     RetryRequest,
     RunRecord,
     RunState,
-    cancelled,
     every_shard,
     interrupted,
     interrupted_shards,
-    open_shards,
 )
 from ...logs import say
 from ...process import wall_clock
@@ -87,8 +85,7 @@ class LocalExecution(Execution):
         """See `Execution`."""
         if not (await self.book.request_control(found.name, ControlRequest.CANCEL)).live:
             record = await self.book.take(found.name)
-            async with self._claimed(record):
-                await self._cancel(record)
+            await self.book.leave(record.id, RunState.CANCELLED)
 
     def _options(self, campaign: Campaign) -> SendOptions:
         return SendOptions.of(campaign, self._resources.file.current())
@@ -121,10 +118,9 @@ class LocalExecution(Execution):
         finally:
             if sender is not None:
                 await sender.close()
-        if ending.control is ControlRequest.CANCEL:
-            await self._cancel(record)
-        else:
-            await self.book.leave(record.id, _state(ending, record.counts), ending.problem)
+        if ending != Ending() and await self.book.requested_control(record.id) is ControlRequest.CANCEL:
+            ending = Ending(control=ControlRequest.CANCEL)  # it may have been requested while the run halted
+        await self.book.leave(record.id, _state(ending, record.counts), ending.problem)
         left = await self.book.get(record.name)
         code = None if left.halted_by is None else left.halted_by.code
         level = logging.WARNING if code else logging.INFO
@@ -153,16 +149,12 @@ class LocalExecution(Execution):
             await self.book.become(record.id, RunState.RUNNING)
         return None
 
-    async def _cancel(self, record: RunRecord) -> None:
-        await self.book.settle_all(record.id, cancelled, open_shards)
-        await self.book.leave(record.id, RunState.CANCELLED)
-
 
 def _state(ending: Ending, counts: Counts) -> RunState:
     if ending.problem is not None:
         return RunState.HALTED
-    if ending.control is ControlRequest.PAUSE:
-        return RunState.PAUSED
+    if ending.control is not None:
+        return ending.control.leads_to
     if ending.interrupted:
         return RunState.INTERRUPTED
     return RunState.FINISHED_WITH_ERRORS if counts.rejected + counts.unknown else RunState.FINISHED

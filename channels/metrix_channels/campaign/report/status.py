@@ -286,6 +286,8 @@ def _rows(shard: Shard, channel: str, *, live: bool) -> list[CampaignRow]:
 def _reason(batch: Batch, *, live: bool) -> str:
     if batch.state is BatchState.SENDING and not live:
         return "its request was under way when the process ended"
+    if batch.state is BatchState.PENDING and batch.may_have_arrived:
+        return "Metrix may have accepted an earlier attempt"
     return "possible duplicate" if batch.flags & REPEATED else ""
 
 

@@ -44,7 +44,9 @@ class BatchState(IntEnum):
 
 PENDING: Final = BatchState.PENDING
 SENDING: Final = BatchState.SENDING
+UNKNOWN: Final = BatchState.UNKNOWN
 """For code that runs for each request: Python 3.11 takes four times as long to look up a member of an enumeration."""
+_ARRIVED: Final = (BatchState.SENDING, BatchState.ACCEPTED, BatchState.UNKNOWN)
 _EACH_STATE: Final = tuple(BatchState)
 
 
@@ -80,6 +82,11 @@ class Batch:
     def name(self) -> str:
         """The name for reports and log lines."""
         return f"{self.shard.id}-{self.slot}"
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether Metrix has accepted a request for its recipients, or may have."""
+        return bool(self.flags & DOUBT) or self.state in _ARRIVED
 
     def save(self) -> None:
         """Write the status into the shard; the next commit of the shard writes it to disk."""
@@ -176,9 +183,9 @@ def states_of(statuses: bytes | bytearray) -> bytes:
     return bytes(statuses[::SIZE].translate(_STATES))
 
 
-def new_statuses(count: int, *, flags: int = 0, attempts: int = 0) -> bytes:
+def new_statuses(count: int, *, flags: int = 0, attempts: int = 0, at: int = 0) -> bytes:
     """Return the statuses of batches that wait to be sent."""
-    return _LAYOUT.pack(BatchState.PENDING | flags, min(attempts, _MOST_ATTEMPTS), 0, 0) * count
+    return _LAYOUT.pack(BatchState.PENDING | flags, min(attempts, _MOST_ATTEMPTS), 0, at) * count
 
 
 def has_sending(statuses: bytes | bytearray) -> bool:

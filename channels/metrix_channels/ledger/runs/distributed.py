@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from ...errors import LedgerError, campaign_error
 from ...models import OnAmbiguous
@@ -27,8 +27,6 @@ from .sensitive import forget_sensitive_values
 from .shard_claim import CONTENTS, Claim, ShardClaim, add_to_counts, free
 from .shards import add_drafts, add_skips, in_turn, settle, shard_of, write_statuses
 from .transitions import FindExcluded, RetryRequest, Transition, cancelled, interrupted, without
-
-_RESTS: Final = {ControlRequest.PAUSE: RunState.PAUSED, ControlRequest.CANCEL: RunState.CANCELLED}
 
 
 class DistributedRunBook(RunBook):
@@ -95,6 +93,7 @@ class DistributedRunBook(RunBook):
                 self._change(connection, record.id, back.transition, "")
                 note(connection, record.id, back.what, back.detail)
             if excluded is not None:
+                # The parts of a batch in doubt come last, and those with excluded recipients become unknown then.
                 for shard in in_turn(connection, record.id, "AND m.open = 1"):
                     self._drop(connection, record.id, shard, excluded)
             note(connection, record.id, "continued", f"was {record.state}")
@@ -189,8 +188,8 @@ class DistributedRunBook(RunBook):
                 return
             connection.lock(f"run {run}")
             self._settle_interrupted(connection, run, left)
-            state = connection.execute("SELECT state FROM runs WHERE id = ?", (run,)).fetchone()[0]
-            if halted_by is not None and state == RunState.RUNNING:
+            state, control = connection.execute("SELECT state, control FROM runs WHERE id = ?", (run,)).fetchone()
+            if halted_by is not None and state == RunState.RUNNING and control != ControlRequest.CANCEL:
                 self._leave(connection, run, RunState.HALTED, halted_by)
             elif rest_until is not None and state == RunState.RUNNING:
                 seal_run(connection, run, state=RunState.WAITING.value)
@@ -341,7 +340,7 @@ class DistributedRunBook(RunBook):
             if not _is_held(connection, run):
                 if control == ControlRequest.CANCEL:
                     self._change(connection, run, cancelled, "AND m.open = 1")
-                self._leave(connection, run, _RESTS[ControlRequest(control)])
+                self._leave(connection, run, ControlRequest(control).leads_to)
         elif live and is_to_wait(connection, run):
             self._leave(connection, run, RunState.PAUSED, waiting(connection, run))
         elif live and freed:

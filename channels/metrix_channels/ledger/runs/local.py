@@ -19,8 +19,8 @@ from .canary import is_to_wait, waiting
 from .records import OVER, Changes, Committed, ControlRequest, Counts, RunRecord, RunState
 from .run_claim import RunClaim
 from .sensitive import forget_sensitive_values
-from .shards import add_drafts, add_failed_attempts, add_skips, opened, read_open, settle, write_statuses
-from .transitions import RetryRequest, Transition
+from .shards import add_drafts, add_failed_attempts, add_skips, open_shards, opened, read_open, settle, write_statuses
+from .transitions import RetryRequest, Transition, cancelled
 
 Which = Callable[[Connection, int], Iterator[Shard]]
 """Yields shards of a run."""
@@ -62,7 +62,8 @@ class LocalRunBook(RunBook):
                 raise campaign_error(f"Another process is running the campaign {name!r}.", "run_busy", name)
             record.require_sendable()
             state, owner = RunState.RUNNING.value, self._database.owner
-            seal_run(connection, record.id, state=state, owner=owner, control=None, halted_by=None, finished_at=None)
+            left = _unmet_cancel(connection, record.id)
+            seal_run(connection, record.id, state=state, owner=owner, control=left, halted_by=None, finished_at=None)
             note(connection, record.id, "continued", f"was {record.state}")
             return self._require(connection, record.id)
 
@@ -80,10 +81,11 @@ class LocalRunBook(RunBook):
         await self._database.transact(work)
 
     async def leave(self, run: int, state: RunState, halted_by: Problem | None = None) -> None:
-        """Release a run and set its final state; its counts are those of its last commit.
+        """Release a run and set its final state.
 
-        If it is over, its sensitive values are deleted. If it cannot be written for now, the next transaction releases
-        the run, which is interrupted then.
+        If the state is CANCELLED, its unfinished batches are cancelled. If the run is over, its sensitive values are
+        deleted. A cancel request that was not met stays for the process that continues the run. If it cannot be
+        written for now, the next transaction releases the run, which is interrupted then.
 
         Raises:
             LedgerError: run_lost; counts_wrong, if it would be finished but is not over.
@@ -91,6 +93,8 @@ class LocalRunBook(RunBook):
 
         def work(connection: Connection) -> bool:
             require_own(connection, self._database, run)
+            if state is RunState.CANCELLED:
+                _settle(connection, run, cancelled, open_shards)
             if state in (RunState.FINISHED, RunState.FINISHED_WITH_ERRORS):
                 require_over(counts_of(connection, run), is_open=is_open(connection, run))
             over = iso_utc(wall_clock.now()) if state in OVER else None
@@ -98,7 +102,8 @@ class LocalRunBook(RunBook):
             if state is RunState.PAUSED and is_to_wait(connection, run):
                 reason = waiting(connection, run)
             why = json.dumps(reason.as_dict()) if reason else None
-            seal_run(connection, run, state=state.value, owner=None, control=None, halted_by=why, finished_at=over)
+            left = None if state in OVER else _unmet_cancel(connection, run)
+            seal_run(connection, run, state=state.value, owner=None, control=left, halted_by=why, finished_at=over)
             note(connection, run, state.value, reason.message if reason else "")
             return state in OVER and forget_sensitive_values(connection, run)
 
@@ -135,11 +140,7 @@ class LocalRunBook(RunBook):
 
         def work(connection: Connection) -> Counts:
             require_own(connection, self._database, run)
-            before = counts_of(connection, run)
-            counts = before.copy()
-            changed = settle(connection, which(connection, run), transition, counts)
-            require_match(counts.plus(before, -1), changed)
-            count(connection, run, counts)
+            counts = _settle(connection, run, transition, which)
             if back is not None:
                 note(connection, run, back.what, back.detail)
             return counts
@@ -165,7 +166,22 @@ class LocalRunBook(RunBook):
 
 
 def _release(connection: Connection, run: int) -> None:
-    seal_run(connection, run, owner=None, control=None)
+    seal_run(connection, run, owner=None, control=_unmet_cancel(connection, run))
+
+
+def _unmet_cancel(connection: Connection, run: int) -> str | None:
+    """Return the control request that outlives the process it was sent to, because to cancel is permanent."""
+    rows = connection.execute("SELECT 1 FROM runs WHERE id = ? AND control = ?", (run, ControlRequest.CANCEL.value))
+    return ControlRequest.CANCEL.value if rows.fetchone() else None
+
+
+def _settle(connection: Connection, run: int, transition: Transition, which: Which) -> Counts:
+    before = counts_of(connection, run)
+    counts = before.copy()
+    changed = settle(connection, which(connection, run), transition, counts)
+    require_match(counts.plus(before, -1), changed)
+    count(connection, run, counts)
+    return counts
 
 
 class LocalRunClaim(RunClaim):

@@ -75,6 +75,11 @@ class ControlRequest(StrEnum):
     PAUSE = "pause"
     CANCEL = "cancel"
 
+    @property
+    def leads_to(self) -> RunState:
+        """The state of the run after the request is met."""
+        return RunState.PAUSED if self is ControlRequest.PAUSE else RunState.CANCELLED
+
 
 @define
 class Counts:
@@ -232,6 +237,7 @@ class Draft:
         canary: whether it belongs to the canary.
         flags: of each of its batches.
         attempts: of each of its batches.
+        at: of the last change of each of its batches, in seconds since 1970; 0 if there was none.
     """
 
     batches: str
@@ -239,6 +245,7 @@ class Draft:
     canary: bool = False
     flags: int = 0
     attempts: int = 0
+    at: int = 0
 
 
 @frozen

@@ -33,7 +33,7 @@ def add_drafts(connection: Connection, run: int, drafts: Sequence[Draft]) -> lis
     for shard, draft in added:
         batches = _compress(draft.batches)
         shards.append((shard, run, int(draft.canary), batches, sum_of(run, batches)))
-        new = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
+        new = _statuses_of(draft)
         statuses.append((shard, run, int(draft.canary), 1, now, new, sum_of(shard, new)))
     connection.load("shards", ("id", "run", "canary", "batches", "checksum"), shards)
     connection.load("shard_statuses", ("shard", "run", "canary", "open", "changed", "statuses", "checksum"), statuses)
@@ -52,8 +52,7 @@ def read_canary(connection: Connection, run: int) -> Iterator[Shard]:
 
 def opened(shard: int, draft: Draft) -> Shard:
     """Return the shard of a new draft."""
-    statuses = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
-    return Shard.opened(shard, draft.canary, json.loads(draft.batches), statuses)
+    return Shard.opened(shard, draft.canary, json.loads(draft.batches), _statuses_of(draft))
 
 
 def write_statuses(connection: Connection, changed_statuses: Sequence[ShardStatus]) -> None:
@@ -217,6 +216,10 @@ def require_intact(intact: bool, what: str) -> None:
     """
     if not intact:
         raise LedgerError(f"The ledger's record of {what} is damaged.", code="ledger_corrupt")
+
+
+def _statuses_of(draft: Draft) -> bytes:
+    return new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts, at=draft.at)
 
 
 def _compress(batches: str) -> bytes:

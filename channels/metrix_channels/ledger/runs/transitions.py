@@ -4,15 +4,17 @@
 PENDING --begin--> SENDING --settle--> ACCEPTED | REJECTED | UNKNOWN
    ^                  |---settle or withdraw--> PENDING
    |                  |---interrupt--> PENDING (on_ambiguous: retry) | UNKNOWN (hold)
-   |                  `---cancel--> UNKNOWN, as PENDING in doubt
-   |---cancel--> CANCELLED     |---split, exclude--> REPLACED by smaller batches
-   |---cancel, exclude in doubt--> UNKNOWN
+   |                  `---cancel--> UNKNOWN
+   |---cancel--> CANCELLED, or UNKNOWN if in doubt
+   |---split--> REPLACED by smaller batches
+   |---exclude--> REPLACED by a smaller batch or by none; if in doubt, by two batches, or UNKNOWN
    `--approve-- REJECTED | UNKNOWN
 ```
 
 Each transition is a pure function of a batch and the counts. No other code writes a batch's state, so the counts add up
 after any sequence of transitions. Doubt is sticky: once Metrix may have accepted an attempt, DOUBT stays with the batch
-and with its parts after a split.
+and with its parts after a split, and its recipients never become rejected, cancelled or skipped. An UNKNOWN batch is
+always in doubt.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Final
 from attrs import frozen
 
 from ...models import OnAmbiguous
-from .batches import APPROVED, DOUBT, PENDING, REPEATED, SENDING, Batch, BatchState, Shard
+from .batches import APPROVED, DOUBT, PENDING, REPEATED, SENDING, UNKNOWN, Batch, BatchState, Shard
 from .records import Counts, Draft, Skip, SkipReason
 
 Transition = Callable[[Shard, Counts], None]
@@ -32,7 +34,7 @@ Transition = Callable[[Shard, Counts], None]
 FindExcluded = Callable[[Sequence[str]], dict[str, SkipReason]]
 """Returns which recipients are excluded, and why."""
 
-_SETTLED: Final = (PENDING, BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN)
+_SETTLED: Final = (PENDING, BatchState.ACCEPTED, BatchState.REJECTED, UNKNOWN)
 
 
 @frozen
@@ -103,14 +105,16 @@ def settle(batch: Batch, counts: Counts, state: BatchState, at: int) -> None:
     Args:
         batch: SENDING; or PENDING and in doubt, if `on_ambiguous: hold` makes it UNKNOWN without another attempt.
         counts: the counts of its run.
-        state: ACCEPTED, REJECTED or UNKNOWN; PENDING for another attempt.
+        state: ACCEPTED, REJECTED (not if in doubt) or UNKNOWN; PENDING for another attempt.
         at: seconds since 1970.
     """
-    held = batch.flags & DOUBT and batch.state is PENDING and state is BatchState.UNKNOWN
+    held = batch.flags & DOUBT and batch.state is PENDING and state is UNKNOWN
     if not held:
         _require(batch, SENDING)
     if state not in _SETTLED:
         raise ValueError(f"{state.name} is not the result of an attempt.")
+    if batch.flags & DOUBT and state is BatchState.REJECTED:
+        raise ValueError(f"The batch {batch.name} is in doubt: it is never REJECTED.")
     _move(batch, state, counts, at)
 
 
@@ -135,7 +139,10 @@ def split(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int)
 def exclude(
     batch: Batch, counts: Counts, excluded: Mapping[str, SkipReason], at: int
 ) -> tuple[Draft | None, list[Skip]]:
-    """Skip excluded recipients of a batch. If the batch is in doubt, they become UNKNOWN instead.
+    """Leave excluded recipients out of a batch: they are skipped, or UNKNOWN if the batch is in doubt.
+
+    A batch in doubt that has other recipients too is split first: the shard then has a batch of the excluded recipients
+    and one of the others, and both must be screened again.
 
     Args:
         batch: PENDING.
@@ -144,19 +151,17 @@ def exclude(
         at: seconds since 1970.
 
     Returns:
-        The shard with the remaining recipients, or None if there are none; and the skipped recipients. If a batch in
-        doubt has remaining recipients, the shard has a batch for each kind of recipients, and both must be screened
-        again.
+        The shard that replaces the batch, or None if there is none; and the skipped recipients.
     """
     _require(batch, PENDING)
     found = {recipient: excluded[recipient] for recipient in batch.recipients if recipient in excluded}
     if not found:
         return None, []
     rest = [recipient for recipient in batch.recipients if recipient not in found]
-    if batch.flags & DOUBT:  # Metrix may have accepted an attempt, so they are not skipped
+    if batch.flags & DOUBT:
         if rest:
             return _replace(batch, counts, [list(found), rest], at), []
-        _move(batch, BatchState.UNKNOWN, counts, at)
+        _move(batch, UNKNOWN, counts, at)
         return None, []
     skips = []
     for reason in sorted(set(found.values())):
@@ -179,7 +184,7 @@ def interrupt(batch: Batch, counts: Counts, on_ambiguous: OnAmbiguous, at: int |
     if batch.state is SENDING:
         count_request(batch, counts)
         doubt(batch)
-        after = BatchState.UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else PENDING
+        after = UNKNOWN if on_ambiguous is OnAmbiguous.HOLD else PENDING
         _move(batch, after, counts, at)
 
 
@@ -187,10 +192,9 @@ def cancel(batch: Batch, counts: Counts, at: int | None = None) -> None:
     """Cancel a batch: PENDING becomes CANCELLED, but UNKNOWN if in doubt; SENDING becomes UNKNOWN."""
     if batch.state is SENDING:
         count_request(batch, counts)
-        doubt(batch)
-        _move(batch, BatchState.UNKNOWN, counts, at)
+        _move(batch, UNKNOWN, counts, at)
     elif batch.state is PENDING:
-        _move(batch, BatchState.UNKNOWN if batch.flags & DOUBT else BatchState.CANCELLED, counts, at)
+        _move(batch, UNKNOWN if batch.flags & DOUBT else BatchState.CANCELLED, counts, at)
 
 
 def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
@@ -201,10 +205,10 @@ def approve(batch: Batch, counts: Counts, which: BatchState) -> None:
         counts: the counts of its run.
         which: REJECTED or UNKNOWN.
     """
-    if which not in (BatchState.REJECTED, BatchState.UNKNOWN):
+    if which not in (BatchState.REJECTED, UNKNOWN):
         raise ValueError(f"A batch that is {which.name} cannot be sent again.")
     if batch.state is which:
-        batch.flags |= APPROVED | (DOUBT if which is BatchState.UNKNOWN else 0)
+        batch.flags |= APPROVED | (DOUBT if which is UNKNOWN else 0)  # earlier versions did not record it
         _move(batch, PENDING, counts, None)
 
 
@@ -250,22 +254,25 @@ def without(shard: Shard, counts: Counts, excluded: FindExcluded, at: int) -> tu
 
 
 def draft_of(batch: Batch, parts: Sequence[Sequence[str]]) -> Draft:
-    """Return the shard that replaces a batch; its batches inherit attempts and doubt."""
+    """Return the shard that replaces a batch; its batches inherit attempts, their time, and doubt."""
     text = json.dumps([[batch.values, part] for part in parts], ensure_ascii=False)
-    return Draft(text, len(parts), batch.shard.canary, batch.flags, batch.attempts)
+    return Draft(text, len(parts), batch.shard.canary, batch.flags, batch.attempts, batch.at)
 
 
 def _replace(batch: Batch, counts: Counts, parts: Sequence[Sequence[str]], at: int) -> Draft | None:
     if batch.state is SENDING:
         counts.sending -= 1
     counts.batches += len(parts) - 1
+    draft = draft_of(batch, parts) if parts else None
     batch.state, batch.at = BatchState.REPLACED, at
     batch.save()
-    return draft_of(batch, parts) if parts else None
+    return draft
 
 
 def _move(batch: Batch, state: BatchState, counts: Counts, at: int | None) -> None:
     counts.move(len(batch.recipients), batch.state, state)
+    if state is UNKNOWN:
+        doubt(batch)
     batch.state = state
     if at is not None:
         batch.at = at

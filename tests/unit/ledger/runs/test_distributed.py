@@ -7,8 +7,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from helpers.postgres import execute
-from metrix_channels.errors import LedgerError
-from metrix_channels.ledger import BatchState, Changes, ControlRequest, Counts, Draft, RunState
+from metrix_channels.errors import LedgerError, problem
+from metrix_channels.ledger import (
+    BatchState,
+    Changes,
+    ControlRequest,
+    Counts,
+    Draft,
+    RunState,
+    SkipReason,
+    check_ledger,
+)
 from metrix_channels.ledger.checksums import checksum
 from metrix_channels.ledger.postgres.connection import PostgresDatabase
 from metrix_channels.ledger.runs.distributed import DistributedRunBook
@@ -184,6 +193,51 @@ def test_a_control_request_is_met_when_the_last_claim_is_handed_back(control, st
             await book.hand_back(claim)
             record = await book.get("offer")
             assert (record.state, record.counts.balance) == (state, 0)
+
+    asyncio.run(run())
+
+
+def test_a_request_to_cancel_outlives_a_halt(postgres_url):
+    """A worker's problem comes after the request: the run is cancelled, and resuming it is refused as for any other."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            run = await launched(book, shards=3)
+            first, second = await book.claim(run), await book.claim(run)
+            await book.rest("offer", ControlRequest.CANCEL)
+            await book.hand_back(first, problem("outage", "Nothing answers."))
+            assert await book.claim(run) is None
+            await book.hand_back(second)
+            record = await book.get("offer")
+            assert (record.state, record.counts.cancelled) == (RunState.CANCELLED, 3 * PEOPLE)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("excluded", [PEOPLE // 2, PEOPLE])
+def test_who_is_excluded_after_an_attempt_in_doubt_is_unknown(excluded, postgres_url):
+    """Whoever reopens the run excludes them, since workers have no lists; the others are attempted again."""
+    named = {f"u0-{person}": SkipReason.SUPPRESSED for person in range(excluded)}
+
+    def exclude(recipients):
+        return {each: named[each] for each in recipients if each in named}
+
+    async def run():
+        async with opened(postgres_url) as book, opened(postgres_url) as theirs:
+            run = await launched(book, shards=2)
+            claim = await book.claim(run)
+            await step(claim, BatchState.SENDING)
+            expire(postgres_url)
+            await theirs.sweep()  # the batch is pending again, in doubt
+            await theirs.rest("offer", ControlRequest.PAUSE)
+            record = await theirs.reopen("offer", json.dumps({"on_ambiguous": "retry"}), None, exclude)
+            counts = record.counts
+            assert (counts.unknown, counts.skipped) == (excluded, {})
+            assert (counts.pending, counts.balance) == (2 * PEOPLE - excluded, 0)
+            assert (await check_ledger(theirs._database)).is_ok
+            await theirs.rest("offer", ControlRequest.CANCEL)
+            counts = (await theirs.get("offer")).counts
+            assert (counts.unknown, counts.cancelled) == (PEOPLE, PEOPLE)
 
     asyncio.run(run())
 

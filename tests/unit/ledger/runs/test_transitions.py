@@ -50,6 +50,11 @@ def shard_of(states, flags=0, *, canary=False):
     return shard, counts
 
 
+def suppressing(*recipients):
+    """Return what finds these recipients excluded."""
+    return lambda among: {each: SkipReason.SUPPRESSED for each in among if each in recipients}
+
+
 def kept(shard, count):
     """Return state and flags of each batch as the ledger keeps them."""
     opened = Shard.opened(7, False, [[{}, []]] * count, bytes(shard.statuses))
@@ -140,11 +145,7 @@ def test_what_takes_a_batchs_place_inherits_all_that_is_known_of_it():
 def test_only_what_is_pending_can_still_be_skipped():
     """A recipient who opts out is taken out of what waits; whom a request names is left as that request leaves it."""
     shard, counts = shard_of([PENDING, SENDING, BatchState.ACCEPTED, PENDING], flags=APPROVED)
-    excluded = {"u0-1", "u1-0", "u2-0", "u3-0", "u3-1"}
-
-    drafts, skips = without(
-        shard, counts, lambda recipients: {each: SkipReason.SUPPRESSED for each in recipients if each in excluded}, 0
-    )
+    drafts, skips = without(shard, counts, suppressing("u0-1", "u1-0", "u2-0", "u3-0", "u3-1"), 0)
     states = [state for state, _ in kept(shard, 4)]
     assert states == [BatchState.REPLACED, SENDING, BatchState.ACCEPTED, BatchState.REPLACED]
     assert [(json.loads(draft.batches), draft.flags) for draft in drafts] == [([[{}, ["u0-0"]]], APPROVED)]
@@ -152,18 +153,16 @@ def test_only_what_is_pending_can_still_be_skipped():
     assert (counts.balance, counts.pending, counts.skipped, counts.batches) == (0, 3, {"suppressed": 3}, 3)
 
 
-def test_a_recipient_in_doubt_is_unknown_instead_of_skipped():
+@pytest.mark.parametrize("flags", [DOUBT, DOUBT | APPROVED])
+def test_a_recipient_in_doubt_is_unknown_instead_of_skipped(flags):
     """Metrix may have accepted an attempt before the recipient opted out; the others of the batch are sent again."""
-    shard, counts = shard_of([PENDING, PENDING], flags=DOUBT)
-
-    def excluded(recipients):
-        return {each: SkipReason.SUPPRESSED for each in recipients if each in ("u0-1", "u1-0", "u1-1")}
-
+    shard, counts = shard_of([PENDING, PENDING], flags=flags)
+    excluded = suppressing("u0-1", "u1-0", "u1-1")
     [draft], skips = without(shard, counts, excluded, 0)
-    assert (kept(shard, 2), skips) == ([(BatchState.REPLACED, DOUBT), (UNKNOWN, DOUBT)], [])
-    parts = Shard.opened(8, False, json.loads(draft.batches), new_statuses(draft.count, flags=draft.flags))
+    assert (kept(shard, 2), skips) == ([(BatchState.REPLACED, flags), (UNKNOWN, DOUBT)], [])
+    parts = opened_shard(draft)
     assert without(parts, counts, excluded, 0) == ([], [])
-    assert kept(parts, 2) == [(UNKNOWN, DOUBT), (PENDING, DOUBT)]
+    assert kept(parts, 2) == [(UNKNOWN, DOUBT), (PENDING, flags)]
     assert (counts.unknown, counts.pending, counts.skipped, counts.batches, counts.balance) == (3, 1, {}, 3, 0)
 
 
@@ -175,6 +174,31 @@ def test_to_send_to_the_unknown_again_may_be_a_duplicate(which, count):
     approve(batch, counts, which)
     begin(batch, counts, 1)
     assert counts.possible_duplicates == count
+
+
+def test_what_is_unknown_is_in_doubt():
+    """However it became so: also a batch that Metrix refused as a whole and that is not split."""
+    shard, counts = shard_of([SENDING])
+    settle(shard.batches[0], counts, UNKNOWN, AT)
+    assert kept(shard, 1) == [(UNKNOWN, DOUBT)]
+
+
+def test_what_is_in_doubt_is_never_rejected():
+    """A refusal says nothing about the attempt before it."""
+    shard, counts = shard_of([SENDING], flags=DOUBT)
+    with pytest.raises(ValueError, match="in doubt"):
+        settle(shard.batches[0], counts, BatchState.REJECTED, AT)
+
+
+def test_the_parts_of_a_batch_keep_the_time_of_its_last_attempt():
+    """A limit per recipient counts from then; parts of what was never attempted have no time."""
+    shard, counts = shard_of([PENDING, PENDING])
+    attempted, other = shard.batches
+    begin(attempted, counts, AT)
+    doubt(attempted)
+    settle(attempted, counts, PENDING, AT + 1)
+    drafts = [split(batch, counts, [[each] for each in batch.recipients], AT + 9) for batch in (attempted, other)]
+    assert [draft.at for draft in drafts] == [AT + 1, 0]
 
 
 AT = 1_800_000_000
@@ -198,18 +222,22 @@ def take(step, batch, counts, half):
     return STEPS[step](batch, counts, half)
 
 
-def opened(draft):
-    """Return the batches of a draft, as the ledger gives them back."""
+def opened_shard(draft):
+    """Return a draft as the ledger gives it back."""
     contents = json.loads(draft.batches)
-    statuses = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts)
-    return Shard.opened(8, draft.canary, contents, statuses).taken()
+    statuses = new_statuses(draft.count, flags=draft.flags, attempts=draft.attempts, at=draft.at)
+    return Shard.opened(8, draft.canary, contents, statuses)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(sorted(STEPS)), st.integers(0, 1)), max_size=60))
 def test_the_counts_add_up_after_any_sequence_of_steps(steps):
-    """Legal steps and refused ones; what a batch was split into goes on like any other."""
+    """Legal steps and refused ones; what a batch was split into goes on like any other.
+
+    Whom a request may have reached is never rejected, cancelled or skipped afterwards.
+    """
     shard, counts = shard_of([PENDING] * 3)
     batches = shard.taken()
+    reached = set()
     for at, step, half in steps:
         batch = batches[at % len(batches)]
         before = (batch.state, batch.flags, counts.copy())
@@ -219,11 +247,15 @@ def test_the_counts_add_up_after_any_sequence_of_steps(steps):
             assert (batch.state, counts) == (before[0], before[2])
             continue
         assert before[1] & DOUBT <= batch.flags & DOUBT
+        if step in ("lose", "repeat") or (before[0] is SENDING and step in ("interrupt", "cancel")):
+            reached |= {*batch.recipients}
         if draft is not None:
-            parts = opened(draft)
+            parts = opened_shard(draft).taken()
             assert all(part.flags & DOUBT == batch.flags & DOUBT for part in parts)
             batches += parts
     count_states = [batch for batch in batches if batch.state is not BatchState.REPLACED]
+    held = {who: batch for batch in count_states for who in batch.recipients}
+    assert all(held[who].state not in (BatchState.REJECTED, BatchState.CANCELLED) for who in reached)
     for state, name in ((BatchState.ACCEPTED, "accepted"), (BatchState.REJECTED, "rejected"), (UNKNOWN, "unknown"),
                         (BatchState.CANCELLED, "cancelled")):  # fmt: skip
         assert getattr(counts, name) == sum(len(batch.recipients) for batch in count_states if batch.state is state)
