@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session
 from helpers.accounting_server import AccountingServer, Taken, always
 from helpers.campaigns import Project
 from helpers.command_line import environment
+from helpers.damage import hold_lock
 from metrix_channels import AsyncNotifier, Outcome
 from metrix_channels.errors import ConfigError, LedgerError, UsageError
+from metrix_channels.ledger.sqlite import connection as connection_to_sqlite
 
 HELLO = {"first_name": "سارا"}
 
@@ -294,6 +296,31 @@ def test_what_could_not_be_sent_waits_for_the_next_drain(shop, server):
         drained = notifier.drain()
         assert [(each.id, each.attempts) for each in drained.receipts] == [(message, 2)]
     assert rows(shop, "SELECT state, outgoing FROM sends") == [("settled", None)]
+
+
+@pytest.mark.parametrize("status", [503, 403, 500])
+def test_what_could_not_be_put_back_waits_for_the_next_drain_too(status, shop, server, monkeypatch):
+    """The ledger was locked for a while; the process goes on, and does not keep its claim."""
+    monkeypatch.setattr(connection_to_sqlite, "BUSY_SECONDS", 0.1)
+    locks = []
+
+    def lock(*_):
+        if locks:
+            return Taken()
+        locks.append(hold_lock(ledger(shop)))
+        return Taken(status, taken=False)
+
+    server.script = lock
+    with shop.notifier() as notifier:
+        with opened(shop) as connection:
+            message = enqueue(notifier, connection, key="k")
+        connection.close()
+        with pytest.raises(LedgerError):
+            notifier.drain()
+        with locks[0]:
+            pass
+        [receipt] = notifier.drain().receipts
+    assert (receipt.id, receipt.outcome) == (str(message), Outcome.ACCEPTED)
 
 
 def test_a_channel_that_lost_its_verification_sends_nothing(shop, server):

@@ -172,6 +172,9 @@ class OutboxBook(SendBook):
             seconds: until the next try.
             tries: the number of tries so far.
             settled: receipts of recipients that need no more tries.
+
+        Raises:
+            LedgerError: it could not be written; this process keeps trying to write it.
         """
 
         def work(connection: Connection) -> None:
@@ -182,7 +185,7 @@ class OutboxBook(SendBook):
                 store(connection, row | {"owner": None, "receipts": receipts})
             self._defer(connection, send, seconds, tries)
 
-        await self._database.transact(work)
+        await self._write_final(send, work)
 
     async def defer(self, send: str, seconds: float, tries: int) -> None:
         """Let a worker try a message, which this process has not claimed, after the given seconds."""
@@ -196,7 +199,7 @@ class OutboxBook(SendBook):
         """Record the outcome of a message that is not tried again.
 
         Raises:
-            LedgerError: key_busy, if another process took it over; or the ledger cannot be used.
+            LedgerError: key_busy, if another process took it over; or it could not be written, as for `put_back`.
         """
 
         def work(connection: Connection) -> None:
@@ -204,7 +207,7 @@ class OutboxBook(SendBook):
             connection.execute("UPDATE sends SET outgoing = NULL WHERE id = ?", (send,))
             store(connection, concluded(row, receipts))
 
-        await self._database.transact(work)
+        await self._write_final(send, work)
 
     async def sweep(self) -> None:
         """Release messages claimed by dead processes, for other workers.
