@@ -129,7 +129,7 @@ class Batching:
         if group is None:
             codes = tuple(caution.code for caution in rendered_message.cautions)
             length = rendered_message.length
-            kind = str(values.get(LOCALE, NO_LOCALE)), length.encoding.value if length else ""
+            kind = str(values.get(LOCALE, NO_LOCALE)), str(length.encoding) if length else ""
             parts = length.parts if length else 0
             group = Group(rendered_message.digest, dumped(values), kind, parts, codes, rendered_message.empty)
             self._by_digest[rendered_message.digest] = group
