@@ -47,7 +47,7 @@ def test_list_tells_each_channels_type_and_standing_without_a_key(metrix, commen
     assert result.status == 0
     row = result.document["channels"][0]
     message = row.pop("message")
-    assert "channel 'sms' has no recorded dashboard test" in message
+    assert message == "Channel 'sms' has no recorded dashboard test."
     assert row == {
         "name": "sms",
         "type": "sms",

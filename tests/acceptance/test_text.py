@@ -151,7 +151,7 @@ def test_python_says_what_excludes_what(config, metrix_sandbox, arguments):
         for method in (notifier.send, notifier.dry_run):
             with pytest.raises(UsageError) as refused:
                 method("sms", "u1", **arguments)
-            assert (refused.value.code, "text=" in refused.value.remedy) == ("usage", True)
+            assert (refused.value.code, "pass `template`" in refused.value.remedy) == ("usage", True)
         with pytest.raises(UsageError, match=r"template|text"):
             notifier.enqueue("sms", "u1", connection=object(), **arguments)
     assert metrix_sandbox.requests() == []

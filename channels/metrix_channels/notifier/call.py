@@ -139,7 +139,7 @@ def _type_error(what: str) -> UsageError:
 
 def _mixed_error(what: str) -> UsageError:
     remedy = (
-        "Give template=… with context and locale, or text=… with title; on the command line --template NAME with --set,"
-        " --context and --locale, or --text TEXT with --title."
+        "On the command line, write --template (with --set, --context and --locale) or --text (with --title). In"
+        " Python, pass `template` (with `context` and `locale`) or `text` (with `title`)."
     )
     return UsageError(what, code="usage", remedy=remedy)

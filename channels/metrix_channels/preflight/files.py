@@ -99,7 +99,7 @@ def check_channel(config: Config, channel: Channel) -> Iterator[Check]:
         app_id = ""  # no record of a test to compare it with
     found = standing(channel, app_id, wall_clock.now())
     if found.code is not None:
-        message = f"{channel.location}: {found.message}"
+        message = f"{channel.location}: {sentence(found.message)}"
         yield Check("channel.verified", channel.name, CheckStatus.FAIL, message, found.remedy)
         return
     yield Check("channel.verified", channel.name, CheckStatus.PASS, sentence(found.message))

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..adapters import adapter_for
 from ..config import Channel, Config, standing
-from ..errors import MetrixChannelsError
+from ..errors import MetrixChannelsError, sentence
 from ..outcomes import iso_utc
 from ..process import wall_clock
 
@@ -27,7 +27,7 @@ def described(config: Config, channel: Channel) -> dict[str, Any]:
     return row | {
         "verified": found.code is None,
         "code": found.code,
-        "message": found.message,
+        "message": sentence(found.message),
         "age_days": found.age.days if found.age is not None else None,
         "expires_at": iso_utc(found.ends) if found.ends is not None else None,
         "announcement": found.announcement,

@@ -37,8 +37,8 @@ def sandbox(
 ) -> None:
     """Run a local Metrix with an inbox in the browser.
 
-    The first line of the output is its URL. Press Ctrl-C to stop it. The sandbox validates requests as strictly as
-    Metrix does. A channel delivers only after you test it: click the button in the inbox, or call
+    The first line of the output is its URL. Press Ctrl-C to stop it. The sandbox refuses requests that Metrix's
+    documentation does not allow. A channel delivers only after you test it: click the button in the inbox, or call
     POST /_sandbox/channels/SMS/test.
     """
     from ...sandbox import serve
