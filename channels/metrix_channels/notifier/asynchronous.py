@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class AsyncNotifier(AsyncOutbox):
     """Sends messages through the channels of one configuration, in code that runs in an event loop.
 
-    It has the methods of `Notifier` as coroutines. Create it with `from_config`. All tasks of a process may share it.
-    After a fork, the child opens its own connections and its own ledger.
+    It has the methods of `Notifier` as coroutines. Create it with `from_config`. All tasks of an event loop may share
+    it. It can be used in another event loop after the first one has ended. After a fork, the child opens its own
+    connections and its own ledger.
     """
 
     @classmethod

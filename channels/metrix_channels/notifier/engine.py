@@ -31,7 +31,7 @@ from ..delivery import (
     seconds_until,
     wait_at_most,
 )
-from ..errors import LedgerError, MetrixChannelsError
+from ..errors import LedgerError, MetrixChannelsError, UsageError
 from ..ledger import (
     Busy,
     Claimed,
@@ -145,7 +145,7 @@ class Engine:
         """Return the resources that campaigns need to send."""
         from ..campaign import SendingResources
 
-        self._follow_loop()
+        self.follow_loop()
         return SendingResources(
             self._file, self.templates, self.rate_limits, self.clients.for_many, self.observer, self._stop, self._places
         )
@@ -161,7 +161,7 @@ class Engine:
         Raises:
             MetrixChannelsError: nothing was sent. Later failures are in the receipts.
         """
-        self._follow_loop()
+        self.follow_loop()
         ends = self._ends(checked_deadline(call.deadline))
         prepared = self.prepare(call)
         client, app_id = self.clients.kept(), self.app_id
@@ -249,11 +249,21 @@ class Engine:
         """Return one place for each request that may be in flight; each needs a connection."""
         return asyncio.Semaphore(fitting_connections(self._config.metrix.concurrency))
 
-    def _follow_loop(self) -> None:
-        """Create again what belongs to another event loop."""
+    def follow_loop(self) -> None:
+        """Create again what belongs to another event loop; call it before anything that sends.
+
+        Raises:
+            UsageError: usage, if the other event loop is running. Its connections cannot be used in this one.
+        """
         loop = asyncio.get_running_loop()
         if loop is self._loop:
             return
+        if self._loop is not None and self._loop.is_running():
+            raise UsageError(
+                "This AsyncNotifier is in use in another event loop, which is still running.",
+                code="usage",
+                remedy="Use a `Notifier`, which all threads may share, or one AsyncNotifier for each event loop.",
+            )
         self._loop = loop
         self._places = self._new_places()
         self._deadlines = Deadlines()
@@ -289,7 +299,7 @@ class Engine:
             journal: records attempts.
             channel: its verification is checked before each attempt; None for users and events, which need none.
         """
-        self._follow_loop()
+        self.follow_loop()
         settings = self._config.metrix
         return Delivery(
             post=post,

@@ -97,11 +97,13 @@ class Portal:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._ending: threading.Thread | None = None
         self._handed: list[_Call[Any]] = []
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the loop and return its result. If a signal handler raises here, `work` is cancelled."""
         call = _Call(work)
+        self._wait_for_end()
         with self._lock:
             loop = self._loop_for(work)
             if not self._handed:  # the loop takes all of them at once
@@ -112,6 +114,7 @@ class Portal:
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start `work` in the loop, and return at once."""
+        self._wait_for_end()
         # Under the lock, so that a closing loop either knows about the work or gets no more work.
         with self._lock:
             return asyncio.run_coroutine_threadsafe(work, self._loop_for(work))
@@ -132,9 +135,16 @@ class Portal:
     def wind_down(self, last: Callable[[], Awaitable[None]]) -> None:
         """Close without waiting, which is safe when the garbage collector calls it."""
         with self._lock:
-            loop, self._loop, self._thread, self._handed = self._loop, None, None, []
+            loop, thread = self._loop, self._thread
+            self._loop, self._thread, self._handed = None, None, []
             if loop is not None:
+                self._ending = thread
                 asyncio.run_coroutine_threadsafe(_finish(loop, last), loop)
+
+    def _wait_for_end(self) -> None:
+        """Wait until the loop before has ended, because what it uses serves one running loop at a time."""
+        if self._ending is not None:
+            self._ending.join()
 
     def drain(self) -> None:
         """Wait for the work of daemon threads before the process ends, because outcomes must be recorded.

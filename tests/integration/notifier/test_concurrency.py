@@ -10,11 +10,11 @@ import traceback
 
 import pytest
 
-from helpers.command_line import eventually
+from helpers.command_line import eventually, wait_until
 from helpers.fault_server import Answer, FaultServer, Hang
 from helpers.project import make_project, takes
 from metrix_channels import Notifier
-from metrix_channels.errors import MetrixChannelsError, OutcomeUnknown, Unreachable
+from metrix_channels.errors import MetrixChannelsError, OutcomeUnknown, Unreachable, UsageError
 
 
 def test_many_sends_at_once(tmp_path):
@@ -129,6 +129,64 @@ def test_events_of_one_notifier_in_two_event_loops(tmp_path):
 
         assert asyncio.run(together()) == asyncio.run(last()) == ["accepted"] * 3
         gc.collect()
+
+
+def test_one_notifier_in_two_running_event_loops_is_refused(tmp_path):
+    """Each would use the connections of the other, so that requests fail and are repeated; one of them goes on."""
+    calls = {
+        "send": lambda notifier: notifier.send("sms", "u1", "hello", {"name": "x"}),
+        "track": lambda notifier: notifier.track("u1", name="page_seen"),
+        "track_many": lambda notifier: notifier.track_many([{"user": "u1", "name": "page_seen"}]),
+        "drain": lambda notifier: notifier.drain(),
+        "run_campaign": lambda notifier: notifier.run_campaign("offer.yaml"),
+    }
+    with FaultServer() as server:
+        notifier = make_project(tmp_path, server.url).notifier()
+
+        async def main():
+            assert (await calls["send"](notifier)).attempts == 1
+            for call in calls.values():
+                with pytest.raises(UsageError, match="another event loop"):
+                    await asyncio.to_thread(lambda call=call: asyncio.run(call(notifier)))
+            assert (await calls["send"](notifier)).attempts == 1
+            await notifier.close()
+
+        asyncio.run(main())
+    assert len(server.requests) == 2
+
+
+def test_a_call_during_the_end_of_a_notifier_waits_for_it(tmp_path):
+    """Then it opens a loop of its own; both loops never run at once."""
+    answered, may_end = threading.Event(), threading.Event()
+    receipts = []
+
+    class Later:
+        def play(self, conversation):
+            answered.set()
+            may_end.wait(60)
+            return Answer().play(conversation)
+
+    with FaultServer([Later(), Answer()]) as server:
+        notifier = Notifier.from_config(make_project(tmp_path, server.url).config)
+
+        def send(recipient):
+            receipts.append(notifier.send("sms", recipient, "hello", {"name": "x"}))
+
+        first, end, second = (
+            threading.Thread(target=work, args=arguments, daemon=True)
+            for work, arguments in ((send, ("u1",)), (notifier.close, ()), (send, ("u2",)))
+        )
+        first.start()
+        assert answered.wait(60)
+        end.start()
+        wait_until(lambda: notifier._portal._loop is None)
+        second.start()
+        may_end.set()
+        for thread in (first, end, second):
+            thread.join(60)
+        assert not second.is_alive()
+        notifier.close()
+    assert [receipt.attempts for receipt in receipts] == [1, 1]
 
 
 def test_stopped_stays_stopped_in_the_next_loop(tmp_path):

@@ -120,6 +120,7 @@ class Tracker:
             DeliveryError: one of its subclasses, with the receipt as `.event`.
             LedgerError: the ledger cannot be used; nothing was sent.
         """
+        self._engine.follow_loop()
         client = self._engine.clients.kept()
         grouped = await self._group([(1, event)], self._engine.config.metrix.deadline)
         if grouped is None:
@@ -143,6 +144,7 @@ class Tracker:
             events: already checked.
             watch: called with the report so far after each request.
         """
+        self._engine.follow_loop()
         counts = Counts(count)
         client = self._engine.clients.for_many()
         try:

@@ -125,6 +125,7 @@ class Outbox:
             ConfigError: this process cannot send.
             LedgerError: the ledger cannot be used.
         """
+        self._engine.follow_loop()
         self._engine.look_again()
         app_id = self._engine.app_id
         problems: dict[str, Problem] = {}
