@@ -72,7 +72,7 @@ class MetrixChannelsError(Exception):
         code: a stable code, such as `channel_unverified`; `metrix-channels explain CODE` explains it.
         remedy: what to do now.
         location: `file:line:column`; None if no file is at fault.
-        receipts: the receipts of the messages concerned; empty if no request was made.
+        receipts: the receipts of the messages concerned; empty if the send did not get that far.
         event: the receipt of the event or the profile concerned; None for messages.
     """
 

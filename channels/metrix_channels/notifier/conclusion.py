@@ -32,7 +32,7 @@ _HALTS: dict[str, type[MetrixChannelsError]] = {
     "verification_in_future": ChannelUnverified,
 }
 _WORST_FIRST = (Outcome.UNKNOWN, Outcome.REJECTED, Outcome.NOT_SENT)
-_CLASSES = {Outcome.UNKNOWN: OutcomeUnknown, Outcome.REJECTED: Rejected, Outcome.NOT_SENT: Unreachable}
+_CLASSES = {Outcome.REJECTED: Rejected, Outcome.NOT_SENT: Unreachable}
 _PLAIN = ("rejected", "outcome_unknown")
 
 
@@ -58,6 +58,8 @@ def receipts_of(results: Iterable[Result], send: str, channel: str, at: datetime
 def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
     """Raise the error of the worst receipt; an error that would halt a campaign comes first.
 
+    The class is `OutcomeUnknown` if the outcome of any receipt is unknown: a caller who catches it must not miss one.
+
     Raises:
         DeliveryError: one of its subclasses, with all receipts.
         ChannelUnverified: the verification was withdrawn during the send, with all receipts.
@@ -69,7 +71,8 @@ def raise_unless_accepted(receipts: Sequence[Receipt]) -> None:
     worst = min(refused, key=_severity)
     if worst.error is None:
         return
-    kind = _kind(worst.error.code, worst.outcome)
+    is_unknown = any(receipt.outcome is Outcome.UNKNOWN for receipt in receipts)
+    kind = _kind(worst.error.code, Outcome.UNKNOWN if is_unknown else worst.outcome)
     message = worst.error.message
     if worst.outcome is Outcome.UNKNOWN:
         message += " It is not known whether Metrix accepted the message."
@@ -93,6 +96,8 @@ def raise_unless_event_accepted(receipt: EventReceipt) -> None:
 
 
 def _kind(code: str, outcome: Outcome) -> type[MetrixChannelsError]:
+    if outcome is Outcome.UNKNOWN:
+        return OutcomeUnknown
     if code.startswith("ledger_"):
         return LedgerError
     if CATALOGUE[code].exit_status == INPUT_AT_FAULT:

@@ -136,8 +136,8 @@ class Notifier(Outbox):
             of all receipts is `accepted`; any other outcome is an error.
 
         Raises:
-            ChannelUnverified: the channel has no valid record of a dashboard test; no request was made.
-            ConfigError, TemplateError, MessageInvalid: no request was made.
+            ChannelUnverified: the channel has no valid record of a dashboard test; nothing was sent.
+            ConfigError, TemplateError, MessageInvalid: nothing was sent.
             Rejected: Metrix refused the message; see `.receipts`.
             OutcomeUnknown: Metrix may have the message; see `.receipts`. Send it again only with the same key.
             CredentialsRefused, Unreachable: Metrix has not taken the message, and you may send it again.

@@ -90,6 +90,54 @@ def test_refused_credentials_say_where_to_look(tmp_path, status):
 
 
 @pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Answer(403), "credentials_refused"),
+        (Answer(404), "endpoint_refused"),
+        (Answer(400), "outcome_unknown"),
+        (Answer(503), "outcome_unknown"),
+    ],
+    ids=["403", "404", "400", "503"],
+)
+def test_whatever_follows_a_lost_answer_the_error_is_that_of_an_unknown_outcome(tmp_path, monkeypatch, answer, code):
+    """Code that catches OutcomeUnknown, so as not to send twice, misses no message that may have arrived."""
+    monkeypatch.setattr(single, "backoff_seconds", lambda *_: 0.0)
+    with FaultServer([Close(), answer]) as server:
+        error = make_project(tmp_path, server.url, max_attempts=2).error()
+    assert (type(error), error.code, error.receipt.outcome) == (OutcomeUnknown, code, "unknown")
+    assert len(server.requests) == 2
+
+
+def test_a_verification_withdrawn_after_a_lost_answer_leaves_the_outcome_unknown(tmp_path, monkeypatch):
+    """Nothing more is sent, and the error is not that of a message which was never sent."""
+    monkeypatch.setattr(single, "backoff_seconds", lambda *_: 0.0)
+
+    def lose(request):
+        project.config.write_text(project.config.read_text().replace('"verified": true', '"verified": false'))
+        return Close()
+
+    with FaultServer(lose) as server:
+        project = make_project(tmp_path, server.url)
+        error = project.error()
+    assert (type(error), error.code, error.receipt.outcome) == (OutcomeUnknown, "channel_unverified", "unknown")
+    assert len(server.requests) == 1
+
+
+def test_one_unknown_recipient_among_others_makes_the_outcome_unknown(tmp_path):
+    """The first batch may have arrived, the second was refused with 403; the receipts tell them apart."""
+
+    async def run(project):
+        async with project.notifier() as notifier:
+            with pytest.raises(OutcomeUnknown) as raised:
+                await notifier.send("sms", ["u0", "u1"], "hello", {"name": "سارا"})
+        return raised.value
+
+    with FaultServer([Answer(200, b"<html>", {"Content-Type": "text/html"}), Answer(403)]) as server:
+        error = asyncio.run(run(make_project(tmp_path, server.url, batch_size=1)))
+    assert sorted(receipt.outcome for receipt in error.receipts) == ["not_sent", "unknown"]
+
+
+@pytest.mark.parametrize(
     ("behaviour", "kind", "code", "outcome"),
     [
         (Answer(400, b"body is missing"), Rejected, "rejected", "rejected"),
