@@ -181,6 +181,15 @@ def test_each_failure_has_its_exit_status(metrix, config, metrix_sandbox, fault,
     assert outcomes(config) == [outcome]
 
 
+@pytest.mark.parametrize("fault", ["status:403", "status:404", "status:503"])
+def test_whatever_follows_a_lost_answer_a_script_is_not_told_to_send_again(metrix, config, metrix_sandbox, fault):
+    """Exit status 1, not 4: the message may have arrived."""
+    metrix_sandbox.inject("drop")
+    metrix_sandbox.inject(fault, times=9)
+    result = metrix("--config", config, *SEND, "--json")
+    assert (result.status, result.document["receipts"][0]["outcome"]) == (1, "unknown")
+
+
 def test_in_text_the_error_is_on_stderr_and_the_receipt_on_stdout(metrix, config, metrix_sandbox):
     """What happened, its code, what to do."""
     metrix_sandbox.inject("status:400")

@@ -197,6 +197,11 @@ class OutcomeUnknown(DeliveryError):
     Code: `outcome_unknown`, or the code of the failure that ended the send.
     """
 
+    @property
+    def exit_status(self) -> int:
+        """1 for every code: 4 would invite a script to send again."""
+        return 1
+
 
 class Unreachable(DeliveryError):
     """Metrix has not accepted the message: no connection, no usable answer, or Metrix asks to try again later.

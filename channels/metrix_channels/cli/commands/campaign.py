@@ -15,7 +15,8 @@ from ...campaign import CampaignPreview, CampaignStatus, FailureCount, load_camp
 from ...errors import MetrixChannelsError, UsageError, problem
 from ...notifier import Notifier
 from ...notifier.campaigns.asynchronous import FailedOutcome
-from ...outcomes import Outcome, Problem
+from ...notifier.conclusion import raise_unless_accepted
+from ...outcomes import Problem
 from ..context import State, app, example, state_of
 from ..languages import Language, language
 from ..new_files import new_file
@@ -129,14 +130,15 @@ def try_out(
     state = state_of(context)
     with Notifier.from_config(state.config_file().path) as notifier, stopped_by_signals(notifier):
         receipts = notifier.campaigns.test(file, to, row=row)
-    refused = next((receipt.error for receipt in receipts if receipt.outcome is not Outcome.ACCEPTED), None)
     document = {"receipts": [receipt.as_dict() for receipt in receipts]}
-    if refused is not None:
-        error = _as_error(refused)
+    try:
+        raise_unless_accepted(receipts)
+    except MetrixChannelsError as error:
         state.status = error.exit_status
         state.output.error(error, document)
-    elif state.output.as_json:
-        state.output.document(document)
+    else:
+        if state.output.as_json:
+            state.output.document(document)
     if not state.output.as_json:
         show_receipts(state.output, receipts)
 
