@@ -19,6 +19,7 @@ from helpers.tracking import track_in_processes
 from metrix_channels import AsyncNotifier, MetrixUser, Notifier
 from metrix_channels.errors import CredentialsRefused, EventInvalid, OutcomeUnknown, Rejected, Unreachable, UsageError
 from metrix_channels.ledger.sqlite import connection as sqlite
+from metrix_channels.notifier.events import tracker
 from metrix_channels.outcomes import Outcome
 
 AT = 1_795_000_000_000
@@ -130,6 +131,25 @@ def test_the_outcome_of_an_event_is_told_though_the_ledger_fails(tmp_path, monke
             pass
         assert (caught.value.event.user, len(server.requests)) == ("u", 1)
         assert notifier.track("u", name="x", time=AT).outcome is Outcome.ACCEPTED
+
+
+def test_a_ledger_that_fails_between_many_events_halts_with_the_report(tmp_path, monkeypatch):
+    """What was sent before is not hidden by an error."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(tracker, "_A_CHUNK", 2)
+    locks = []
+
+    def lock(_):
+        if not locks:
+            locks.append(hold_lock(tmp_path / "ledger.db"))
+        return Answer(200)
+
+    with notifier_of(tmp_path, lock, concurrency=1) as (server, notifier):
+        report = notifier.track_many([{"user": f"u{number}", "name": "x"} for number in range(5)])
+        with locks[0]:
+            pass
+        assert (report.accepted, report.not_sent, report.pending) == (2, 3, 0)
+        assert (report.halted_by.code, len(server.requests)) == ("ledger_locked", 2)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,11 @@ class Counts:
     _batches: int = 0
     _failures: list[FailedEvent] = field(factory=list)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether an event was sent, or left out."""
+        return bool(self._repeated or any(self._outcomes.values()))
+
     def count(self, number: int, receipt: EventReceipt) -> None:
         """Count an event that has a receipt."""
         self._outcomes[receipt.outcome] += 1

@@ -143,6 +143,9 @@ class Tracker:
             count: the number of events.
             events: already checked.
             watch: called with the report so far after each request.
+
+        Raises:
+            LedgerError: the ledger cannot be used; nothing was sent. Later failures are in the report.
         """
         self._engine.follow_loop()
         counts = Counts(count)
@@ -165,9 +168,8 @@ class Tracker:
         counts: Counts,
         watch: WatchEvents | None,
     ) -> None:
-        grouped = await self._group(chunk)
+        grouped = await self._group_or_halt(chunk, counts)
         if grouped is None:
-            counts.halted_by = problem("interrupted", "Sending was interrupted while it waited for free event times.")
             counts.leave_out(len(chunk))
             return
         batches, repeated = grouped
@@ -193,6 +195,24 @@ class Tracker:
         left = list(waiting)
         counts.leave_out(sum(len(batch.events) for batch in left))
         await self._times.settle([], [], [each for batch in left for each in self._times_of(batch, batch.events)])
+
+    async def _group_or_halt(
+        self, chunk: Sequence[Numbered], counts: Counts
+    ) -> tuple[list[_Batch], list[Numbered]] | None:
+        """Group events as `_group` does; if that is not possible any more, halt and return None.
+
+        Raises:
+            LedgerError: the ledger cannot be used; nothing was sent.
+        """
+        try:
+            if grouped := await self._group(chunk):
+                return grouped
+            counts.halted_by = problem("interrupted", "Sending was interrupted while it waited for free event times.")
+        except LedgerError as error:
+            if not counts.has_begun:
+                raise
+            counts.halted_by = error.problem  # the caller must learn what was sent before
+        return None
 
     async def _group(
         self, chunk: Sequence[Numbered], patience: float = math.inf
