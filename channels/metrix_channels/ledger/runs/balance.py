@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ...errors import LedgerError
-from .batches import BatchState, ShardStatus
+from ..database import Connection
+from .batches import SIZE, BatchState, ShardStatus
 from .records import COUNTED, NUMBERS, Counts, Draft, Skip
 
 _SETTLED = (BatchState.ACCEPTED, BatchState.REJECTED, BatchState.UNKNOWN, BatchState.CANCELLED)
@@ -75,6 +76,21 @@ def require_match(
     if not agrees:
         raise LedgerError(
             f"The counts of a campaign would not match its batches: {change.dump()}.", code="counts_wrong"
+        )
+
+
+def require_batches(connection: Connection, run: int, counts: Counts) -> None:
+    """Refuse a plan whose counts do not match the batches in the ledger.
+
+    Raises:
+        LedgerError: counts_wrong.
+    """
+    [(size,)] = connection.execute(
+        "SELECT coalesce(sum(length(statuses)), 0) FROM shard_statuses WHERE run = ?", (run,)
+    ).fetchall()
+    if size != counts.batches * SIZE:
+        raise LedgerError(
+            f"The plan has {counts.batches} batches, but the ledger has {size // SIZE}.", code="counts_wrong"
         )
 
 

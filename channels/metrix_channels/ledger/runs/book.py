@@ -15,8 +15,8 @@ from ...outcomes import Problem, iso_utc
 from ...process import wall_clock
 from ..checksums import checksum, require_checksum
 from ..database import Connection, Database
-from .balance import require_sound
-from .batches import SIZE, BatchState, Shard, settled, settled_at
+from .balance import require_batches, require_sound
+from .batches import BatchState, Shard, settled, settled_at
 from .canary import first_recipients, is_to_wait, released
 from .records import LIVE, ControlRequest, Counts, Draft, FailureCount, RunRecord, RunState, Skip
 from .shards import add_drafts, add_skips, read_all, read_skips
@@ -181,7 +181,7 @@ class RunBook(ABC):
             require_own(connection, self._database, run)
             written = {"pins": json.dumps(pins), "facts": json.dumps(facts, ensure_ascii=False)}
             seal_run(connection, run, state=self.planned.value, **written)
-            _require_batches(connection, run, counts)
+            require_batches(connection, run, counts)
             count(connection, run, counts)
             note(connection, run, "planned", f"recipients: {counts.pending}, batches: {counts.batches}")
             return self._require(connection, run)
@@ -189,13 +189,21 @@ class RunBook(ABC):
         return await self._database.transact(work)
 
     async def discard(self, run: int) -> None:
-        """Remove a failed plan, unless another process already has, because it considered this one dead."""
+        """Remove a failed plan, unless another process already has, because it considered this one dead.
+
+        Raises:
+            LedgerError: it cannot be removed for now; the next transaction removes it.
+        """
 
         def work(connection: Connection) -> None:
             if _owner_of(connection, run) == self._database.owner:
-                remove(connection, run)
+                _remove(connection, run)
 
-        await self._database.transact(work)
+        try:
+            await self._database.transact(work)
+        except LedgerError:
+            self._database.defer(work)
+            raise
 
     # -- control
 
@@ -291,7 +299,7 @@ class RunBook(ABC):
         rows = connection.execute("SELECT id, owner FROM runs WHERE state = 'planning'").fetchall()
         for run, owner in rows:
             if not self._database.is_alive(connection, owner):
-                remove(connection, run)
+                _remove(connection, run)
 
 
 def require_own(connection: Connection, database: Database, run: int) -> ControlRequest | None:
@@ -381,19 +389,7 @@ def is_open(connection: Connection, run: int) -> bool:
     return bool(rows.fetchall())
 
 
-def _require_batches(connection: Connection, run: int, counts: Counts) -> None:
-    """Refuse a plan whose counts do not match the batches in the ledger."""
-    [(size,)] = connection.execute(
-        "SELECT coalesce(sum(length(statuses)), 0) FROM shard_statuses WHERE run = ?", (run,)
-    ).fetchall()
-    if size != counts.batches * SIZE:
-        raise LedgerError(
-            f"The plan has {counts.batches} batches, but the ledger has {size // SIZE}.", code="counts_wrong"
-        )
-
-
-def remove(connection: Connection, run: int) -> None:
-    """Delete a run with everything that belongs to it."""
+def _remove(connection: Connection, run: int) -> None:
     for table in _TABLES:
         connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - names of tables
     connection.execute("DELETE FROM runs WHERE id = ?", (run,))

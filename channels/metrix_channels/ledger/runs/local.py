@@ -14,7 +14,7 @@ from ...process import wall_clock
 from ..database import Connection, Database
 from .balance import require_match, require_over
 from .batches import Shard, ShardStatus
-from .book import RunBook, count, counts_of, is_open, note, remove, require_own, seal_run
+from .book import RunBook, count, counts_of, is_open, note, require_own, seal_run
 from .canary import is_to_wait, waiting
 from .records import OVER, Changes, Committed, ControlRequest, Counts, RunRecord, RunState
 from .run_claim import RunClaim
@@ -40,12 +40,9 @@ class LocalRunBook(RunBook):
         return record
 
     async def discard(self, run: int) -> None:
-        """See `RunBook`; if the plan cannot be removed for now, the next transaction removes it."""
+        """See `RunBook`."""
         try:
             await super().discard(run)
-        except LedgerError:
-            self._defer(run, remove)
-            raise
         finally:
             self._working.discard(run)
 

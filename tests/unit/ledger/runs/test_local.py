@@ -120,20 +120,6 @@ def test_a_run_that_could_not_be_left_is_released_with_the_next_transaction(file
     asyncio.run(run())
 
 
-def test_a_plan_that_could_not_be_removed_is_removed_with_the_next_transaction(file_ledger, monkeypatch):
-    """Its name is free again."""
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
-
-    async def run():
-        async with process(file_ledger) as mine:
-            record = await mine.book.draft("offer", "offer.yaml", {})
-            with file_ledger.locked(), refused(LedgerError, "ledger_locked"):
-                await mine.book.discard(record.id)
-            assert (await mine.plan([SHARD])).state is RunState.RUNNING
-
-    asyncio.run(run())
-
-
 def test_what_could_not_be_written_changes_nothing_of_another_process(file_ledger, monkeypatch):
     """It has taken over the run meanwhile."""
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)

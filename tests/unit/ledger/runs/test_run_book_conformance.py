@@ -33,6 +33,22 @@ ONE, ONE_COUNTED = Draft('[[{}, ["u1"]]]', 1), Counts(rows=1, pending=1, batches
 # -- planning
 
 
+def test_a_plan_that_could_not_be_removed_is_removed_with_the_next_transaction(ledger):
+    """Its name is free again, though its process goes on."""
+    schema = "metrix_channels." if "://" in ledger.place else ""
+
+    async def run():
+        async with process(ledger) as mine:
+            record = await mine.book.draft("offer", "offer.yaml", {})
+            ledger.execute(f"ALTER TABLE {schema}skips RENAME TO away")
+            with pytest.raises(LedgerError):
+                await mine.book.discard(record.id)
+            ledger.execute(f"ALTER TABLE {schema}away RENAME TO skips")
+            assert (await mine.plan([SHARD])).counts.pending == 3 * PEOPLE
+
+    asyncio.run(run())
+
+
 def test_a_plan_is_written_part_by_part_and_then_a_run(ledger):
     """Its pins and facts are those that it was completed with; what was planned is read back."""
 
