@@ -142,7 +142,7 @@ CAMPAIGNS: Final[dict[str, Situation]] = {
     "run_purged": Situation(
         "`ledger purge` deleted the campaign's recipients; its counts are kept.",
         "Run `metrix-channels campaign status NAME` to see the counts. Without recipients, the campaign has no rows,"
-        " and `retry` and `except` do not work.",
+        " and `retry`, `except` and caps that would count them do not work.",
         2,
     ),
     "run_values_forgotten": Situation(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .runs.local import LocalRunBook
     from .runs.records import (
         CANARY_WAITS,
+        FORGOTTEN,
         OVER,
         SENSITIVE,
         Changes,
@@ -66,6 +67,7 @@ _HOMES = {
     "runs.records": (
         "OVER",
         "CANARY_WAITS",
+        "FORGOTTEN",
         "SENSITIVE",
         "Changes",
         "Committed",
@@ -107,6 +109,7 @@ __all__ = [
     "APPROVED",
     "CANARY_WAITS",
     "DOUBT",
+    "FORGOTTEN",
     "OVER",
     "PENDING",
     "REPEATED",

@@ -13,8 +13,9 @@ import pytest
 
 from helpers.accounting_server import AccountingServer, Taken, always
 from helpers.campaigns import Project, balance, document, people, started, under_way
-from helpers.command_line import wait_until
+from helpers.command_line import run_command, wait_until
 from metrix_channels import AsyncNotifier, CampaignError, ConfigError
+from metrix_channels.ledger import LocalRunBook
 
 
 def run(project, campaign="offer", **options):
@@ -485,6 +486,23 @@ def test_a_campaign_file_that_is_gone_is_named(halted):
     with project.notifier() as notifier, pytest.raises(ConfigError, match=r"offer\.yaml, no longer exists") as caught:
         notifier.campaigns.resume("offer")
     assert caught.value.remedy == "Put the file back at this path."
+
+
+def test_a_cap_that_cannot_count_purged_recipients_is_refused(project, monkeypatch):
+    """They would get more than the cap allows. Campaigns that ended before its time do not matter."""
+    with AccountingServer() as server:
+        project.configure(server.url)
+        project.audience(people(2))
+        project.campaign()
+        run(project)
+        time.sleep(1.1)
+        assert run_command("ledger", "purge", "--older-than", "1s", cwd=project.folder).status == 0
+        project.campaign("two", limits={"per_recipient": "1/24h"})
+        error = refusal(project, "two")
+        assert (error.code, "'offer'" in error.message, server.twice) == ("run_purged", True, set())
+        later = time.time() + timedelta(hours=25).total_seconds()
+        monkeypatch.setattr(LocalRunBook, "now", lambda _: asyncio.sleep(0, later))
+        assert run(project, "two")["accepted"] == 2
 
 
 def test_a_campaign_that_may_go_on_cannot_be_excepted(halted):

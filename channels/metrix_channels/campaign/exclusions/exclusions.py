@@ -9,8 +9,9 @@ from typing import Final
 
 from attrs import frozen
 
-from ...errors import campaign_error
-from ...ledger import OVER, RunBook, Shard, SkipReason
+from ...errors import CampaignError, campaign_error
+from ...ledger import FORGOTTEN, OVER, RunBook, RunRecord, Shard, SkipReason
+from ...outcomes import iso_utc
 from ...process import wall_clock
 from ..definition import Campaign, Cap
 from .store import ExclusionStore
@@ -75,7 +76,11 @@ class Exclusions:
         return exclusions
 
     async def look_again(self, run: int) -> None:
-        """Read whom other campaigns reached since the last call."""
+        """Read whom other campaigns reached since the last call.
+
+        Raises:
+            CampaignError: run_purged, if the cap would count recipients that were purged.
+        """
         if self._cap is None:
             return
         now = int(await self._book.now())
@@ -84,6 +89,8 @@ class Exclusions:
         since = begins if now < self._looked else max(self._looked - _UNDER_WAY_SECONDS, begins)
         others = [record for record in await self._book.all() if record.id != run]
         for record in others:
+            if self._looked == 0:
+                _require_countable(record, begins)
             if self._looked == 0 or record.live or record.id in self._live:
                 await self._follow(record.id, since, begins)
         self._looked, self._live = now, {record.id for record in others if record.live}
@@ -134,6 +141,28 @@ class Exclusions:
         while shards := await self._book.shards(record.id, after):
             self._store.suppress((recipient, "") for shard in shards for recipient, _ in _reached(shard, 0))
             after = shards[-1].id
+
+
+def _require_countable(record: RunRecord, begins: int) -> None:
+    """Refuse a cap that cannot count the recipients of a run, because they were purged.
+
+    Args:
+        record: of another campaign.
+        begins: when the cap begins to count, in seconds since 1970.
+
+    Raises:
+        CampaignError: run_purged.
+    """
+    ended = record.finished_at
+    if FORGOTTEN not in record.facts or not record.counts.accepted + record.counts.unknown:
+        return
+    if ended is not None and ended.timestamp() >= begins:
+        raise CampaignError(
+            f"limits.per_recipient cannot count whom the campaign {record.name!r} reached, because `ledger purge`"
+            f" deleted its recipients. It ended at {iso_utc(ended)}.",
+            code="run_purged",
+            remedy="Write a shorter time in limits.per_recipient, and give `ledger purge --older-than` a longer one.",
+        )
 
 
 def _reached(shard: Shard, since: int) -> Iterator[tuple[str, int]]:

@@ -23,7 +23,7 @@ class Book:
         return self.time
 
     async def all(self):
-        return [SimpleNamespace(id=7, live=self.live)]
+        return [SimpleNamespace(id=7, live=self.live, facts={}, finished_at=None)]
 
     async def shards(self, run, after=0, *, since=0):
         found = []
