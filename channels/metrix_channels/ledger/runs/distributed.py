@@ -40,6 +40,8 @@ class DistributedRunBook(RunBook):
     async def launch(self, run: int, options: str, begins: datetime | None) -> RunRecord:
         """Hand a planned run to the workers; from now on it exists, even if this process dies.
 
+        If it was to be paused or cancelled meanwhile, it is.
+
         Args:
             run: its id in the ledger.
             options: its send options.
@@ -97,6 +99,7 @@ class DistributedRunBook(RunBook):
                 for shard in in_turn(connection, record.id, "AND m.open = 1"):
                     self._drop(connection, record.id, shard, excluded)
             note(connection, record.id, "continued", f"was {record.state}")
+            seal_run(connection, record.id, control=None)
             self._open(connection, record.id, options, begins)
             return self._require(connection, record.id)
 
@@ -231,7 +234,7 @@ class DistributedRunBook(RunBook):
 
     def _open(self, connection: Connection, run: int, options: str, begins: datetime | None) -> None:
         state = RunState.RUNNING if begins is None else RunState.WAITING
-        seal_run(connection, run, state=state.value, owner=None, control=None, halted_by=None, finished_at=None)
+        seal_run(connection, run, state=state.value, owner=None, halted_by=None, finished_at=None)
         connection.execute(
             "UPDATE runs SET send_options = ?, wake_at = ?::timestamptz WHERE id = ?",
             (options, begins and begins.isoformat(), run),

@@ -197,6 +197,24 @@ def test_a_control_request_is_met_when_the_last_claim_is_handed_back(control, st
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("control", ControlRequest)
+def test_a_control_request_during_the_plan_is_met_when_workers_get_the_run(control, postgres_url):
+    """Somebody else asks while the plan waits to be confirmed: nothing is sent."""
+
+    async def run():
+        async with opened(postgres_url) as book:
+            record = await book.draft("offer", "offer.yaml", {})
+            counts = Counts(rows=1, pending=1, batches=1)
+            await book.add(record.id, [Draft('[[{}, ["u1"]]]', 1)], [], counts)
+            await book.complete(record.id, {}, {"canary": 0}, counts)
+            await book.rest("offer", control)
+            launched = await book.launch(record.id, json.dumps({"on_ambiguous": "retry"}), None)
+            assert launched.state is control.leads_to
+            assert await book.claim(record.id) is None
+
+    asyncio.run(run())
+
+
 def test_a_request_to_cancel_outlives_a_halt(postgres_url):
     """A worker's problem comes after the request: the run is cancelled, and resuming it is refused as for any other."""
 
