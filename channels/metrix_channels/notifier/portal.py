@@ -103,7 +103,7 @@ class Portal:
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the loop and return its result. If a signal handler raises here, `work` is cancelled."""
         call = _Call(work)
-        self._wait_for_end()
+        self._wait_for_end(work)
         with self._lock:
             loop = self._loop_for(work)
             if not self._handed:  # the loop takes all of them at once
@@ -114,7 +114,7 @@ class Portal:
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start `work` in the loop, and return at once."""
-        self._wait_for_end()
+        self._wait_for_end(work)
         # Under the lock, so that a closing loop either knows about the work or gets no more work.
         with self._lock:
             return asyncio.run_coroutine_threadsafe(work, self._loop_for(work))
@@ -141,10 +141,15 @@ class Portal:
                 self._ending = thread
                 asyncio.run_coroutine_threadsafe(_finish(loop, last), loop)
 
-    def _wait_for_end(self) -> None:
+    def _wait_for_end(self, work: Coroutine[Any, Any, object]) -> None:
         """Wait until the loop before has ended, because what it uses serves one running loop at a time."""
-        if self._ending is not None:
+        if self._ending is None:
+            return
+        try:
             self._ending.join()
+        except BaseException:  # a signal handler raised
+            work.close()
+            raise
 
     def drain(self) -> None:
         """Wait for the work of daemon threads before the process ends, because outcomes must be recorded.

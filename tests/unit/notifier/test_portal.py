@@ -165,12 +165,13 @@ def test_a_call_that_is_interrupted_as_it_is_handed_over_holds_up_no_other(monke
 
 
 def test_a_call_after_the_end_of_the_loop_runs_in_the_next_one():
-    """Even if the loop that ends has not taken over its last calls yet, so that each can be cancelled where it runs."""
+    """It waits for the loop that ends, which may not have taken over its last calls yet."""
     portal = Portal(lambda: None)
     busy, go_on = threading.Event(), threading.Event()
-    loops = {}
+    loops, closed = {}, {}
 
     async def work(name):
+        closed[name] = "first" in loops and loops["first"].is_closed()
         loops[name] = asyncio.get_running_loop()
 
     portal.call(work("first"))
@@ -182,10 +183,10 @@ def test_a_call_after_the_end_of_the_loop_runs_in_the_next_one():
     portal.wind_down(nothing)
     threads.append(threading.Thread(target=portal.call, args=(work("next"),)))
     threads[1].start()
-    wait_until(lambda: portal._handed or "next" in loops)
     go_on.set()
     for thread in threads:
         thread.join(60)
     assert loops["first"] is loops["last"]
     assert loops["next"] is not loops["last"]
+    assert closed == {"first": False, "last": False, "next": True}
     portal.close(nothing)
