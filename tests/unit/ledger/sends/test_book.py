@@ -438,6 +438,8 @@ async def end_during_the_commit(book, key, monkeypatch, end, *, is_over):
         ended = asyncio.create_task(end())
         await asyncio.sleep(0)
     await ended
+    # In PostgreSQL, the caller that left may get its answer after that.
+    await eventually(lambda: book._database._commits.is_idle)
 
 
 @pytest.mark.parametrize("key", ["k", None])
