@@ -104,15 +104,20 @@ def test_a_run_with_pending_batches_does_not_finish(state, file_ledger):
     asyncio.run(run())
 
 
+async def fail_to_leave(mine, file_ledger):
+    """Plan a run, and leave it while the ledger is locked."""
+    record = await mine.plan([SHARD])
+    with file_ledger.locked(), refused(LedgerError, "ledger_locked"):
+        await mine.book.leave(record.id, RunState.PAUSED)
+
+
 def test_a_run_that_could_not_be_left_is_released_with_the_next_transaction(file_ledger, monkeypatch):
     """Its process goes on, so it would look as if it were still sending."""
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
 
     async def run():
         async with process(file_ledger) as mine, process(file_ledger) as theirs:
-            record = await mine.plan([SHARD])
-            with file_ledger.locked(), refused(LedgerError, "ledger_locked"):
-                await mine.book.leave(record.id, RunState.PAUSED)
+            await fail_to_leave(mine, file_ledger)
             found = await mine.book.get("offer")
             assert (found.state, found.live) == (RunState.INTERRUPTED, False)
             await theirs.book.take("offer")
@@ -126,9 +131,7 @@ def test_what_could_not_be_written_changes_nothing_of_another_process(file_ledge
 
     async def run():
         async with process(file_ledger) as mine, process(file_ledger) as theirs:
-            record = await mine.plan([SHARD])
-            with file_ledger.locked(), refused(LedgerError, "ledger_locked"):
-                await mine.book.leave(record.id, RunState.PAUSED)
+            await fail_to_leave(mine, file_ledger)
             file_ledger.take_everybody_for_dead()
             await theirs.book.take("offer")
             before = everything(file_ledger)
